@@ -1,0 +1,113 @@
+"""The waist: every stack with its region, its template, and where each parameter comes from.
+
+Above it things are made (``stacks``); below it plan, bill, lint, picture and deployment read
+only this, or the same from ``templates/<environment>/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Any
+"""A value that JSON can carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromSetting:
+    """A parameter whose value is known from ``hermes.toml``."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromOutput:
+    """A parameter fed by another stack's output."""
+
+    stack: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromLookup:
+    """A parameter that the deployer resolves, records and passes on.
+
+    ``lookup`` is one of ``machine-image`` (``argument``: the public SSM parameter's name),
+    ``budget-ceiling`` and ``budget-estimate`` (USD a month), and ``commit``.
+    """
+
+    lookup: str
+    argument: str = ""
+
+
+Source = FromSetting | FromOutput | FromLookup
+
+
+@dataclass(frozen=True, slots=True)
+class StackSpec:
+    """One stack.
+
+    ``key`` is its name in the design (``network``), ``name`` its name in AWS.  ``follows``
+    are keys that must be deployed before, beyond what the parameters imply.  ``gates`` are
+    conditions that must hold before it is deployed: ``image``, ``secrets``, ``stable``.
+    """
+
+    key: str
+    name: str
+    region: str
+    template: Mapping[str, Json]
+    parameters: Mapping[str, Source] = field(default_factory=dict)
+    follows: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    account_wide: bool = False
+
+    @property
+    def precursors(self) -> frozenset[str]:
+        """Keys of the stacks that must be there before this one."""
+        fed = {source.stack for source in self.parameters.values() if isinstance(source, FromOutput)}
+        return frozenset(fed | set(self.follows))
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """All stacks of one environment, and the usage its bill is computed for."""
+
+    application: str
+    environment: str
+    region: str
+    stacks: tuple[StackSpec, ...]
+    usage: Mapping[str, Json] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[StackSpec]:
+        return iter(self.stacks)
+
+    def stack(self, key: str) -> StackSpec:
+        """The stack with that key.  Raises :class:`KeyError`."""
+        for spec in self.stacks:
+            if spec.key == key:
+                return spec
+        raise KeyError(key)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(spec.key for spec in self.stacks)
+
+    def waves(self) -> tuple[tuple[StackSpec, ...], ...]:
+        """Stacks in the order of deployment; those of one wave are independent.
+
+        Raises :class:`ValueError` when stacks wait for each other or for one that is not there.
+        """
+        done: set[str] = set()
+        left = list(self.stacks)
+        waves: list[tuple[StackSpec, ...]] = []
+        while left:
+            ready = tuple(spec for spec in left if spec.precursors <= done)
+            if not ready:
+                waiting = ", ".join(f"{spec.key} for {', '.join(sorted(spec.precursors - done))}" for spec in left)
+                raise ValueError(f"stacks wait for each other: {waiting}")
+            waves.append(ready)
+            done |= {spec.key for spec in ready}
+            left = [spec for spec in left if spec.key not in done]
+        return tuple(waves)
