@@ -1,0 +1,389 @@
+"""Reading a template: JSON, or YAML with the short forms of the intrinsic functions.
+
+Anatomy and sections: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from hermes_cfn.errors import Finding, HermesError
+
+PSEUDO_PARAMETERS = frozenset(
+    f"AWS::{name}"
+    for name in ("AccountId", "NotificationARNs", "NoValue", "Partition", "Region", "StackId", "StackName", "URLSuffix")
+)
+_SECTIONS = frozenset(
+    {
+        "AWSTemplateFormatVersion",
+        "Description",
+        "Metadata",
+        "Parameters",
+        "Rules",
+        "Mappings",
+        "Conditions",
+        "Transform",
+        "Resources",
+        "Outputs",
+        "Hooks",
+    }
+)
+_RESOURCE_KEYS = frozenset(
+    {
+        "Type",
+        "Properties",
+        "DependsOn",
+        "Condition",
+        "DeletionPolicy",
+        "UpdateReplacePolicy",
+        "CreationPolicy",
+        "UpdatePolicy",
+        "Metadata",
+        "Version",
+    }
+)
+_POLICIES = {
+    "DeletionPolicy": ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot"),
+    "UpdateReplacePolicy": ("Delete", "Retain", "Snapshot"),
+}
+SUB_VARIABLE = re.compile(r"\$\{(!?)([^${}]*)\}")
+
+
+def invalid(message: str, where: str = "template") -> HermesError:
+    """The error for a template that CloudFormation would reject, in its own words."""
+    return HermesError(Finding("template-invalid", where, message))
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource; ``properties`` as written, or evaluated by ``intrinsics.active_resources``."""
+
+    logical_id: str
+    type: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    condition: str | None = None
+    deletion_policy: str = "Delete"
+    update_replace_policy: str = "Delete"
+    creation_policy: Mapping[str, Any] = field(default_factory=dict)
+    update_policy: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template that has the form CloudFormation asks for; ``body`` is all of it."""
+
+    body: Mapping[str, Any]
+    resources: Mapping[str, Resource]
+    parameters: Mapping[str, Mapping[str, Any]]
+    mappings: Mapping[str, Mapping[str, Any]]
+    conditions: Mapping[str, Any]
+    outputs: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def parse(cls, source: str | Mapping[str, Any]) -> Template:
+        """A template from text or from a mapping.
+
+        Raises :class:`HermesError` with the code ``template-invalid``.
+        """
+        body = _load(source) if isinstance(source, str) else source
+        if not isinstance(body, Mapping):
+            raise invalid("Template format error: unsupported structure.")
+        odd = sorted(str(key) for key in body if key not in _SECTIONS)
+        if odd:
+            raise invalid(f"Invalid template property or properties [{', '.join(odd)}]")
+        resources = _section(body, "Resources")
+        if not resources:
+            raise invalid("Template format error: At least one Resources member must be defined.")
+        return cls(
+            body=body,
+            resources={name: _resource(str(name), value) for name, value in resources.items()},
+            parameters=_parameters(body),
+            mappings=_section(body, "Mappings"),
+            conditions=_section(body, "Conditions"),
+            outputs=_outputs(body),
+        )
+
+    @property
+    def description(self) -> str:
+        return str(self.body.get("Description", ""))
+
+    @property
+    def transforms(self) -> tuple[str, ...]:
+        """Names of the macros that the template asks for."""
+        given = self.body.get("Transform", [])
+        return tuple(str(name) for name in (given if isinstance(given, list) else [given]))
+
+
+def _section(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = body.get(name)
+    if section is None:
+        return {}
+    if not isinstance(section, Mapping):
+        raise invalid(f"Template format error: {name} section must be a map.", name)
+    return section
+
+
+def _resource(name: str, value: Any) -> Resource:
+    where = f"Resources/{name}"
+    if not re.fullmatch(r"[A-Za-z0-9]{1,255}", name):
+        raise invalid(f"Template format error: Resource name {name} is non alphanumeric.", where)
+    if not isinstance(value, Mapping):
+        raise invalid(f"Template format error: [/{where}] resource definition is malformed", where)
+    odd = sorted(str(key) for key in value if key not in _RESOURCE_KEYS)
+    if odd:
+        raise invalid(f"Invalid template resource property '{odd[0]}'", where)
+    if not isinstance(value.get("Type"), str):
+        raise invalid(f"Template format error: [/{where}] Every Resources object must contain a Type member.", where)
+    depends = value.get("DependsOn", [])
+    depends = [depends] if isinstance(depends, str) else depends
+    if not isinstance(depends, list) or not all(isinstance(item, str) for item in depends):
+        raise invalid(f"Template format error: [/{where}/DependsOn] must be a string or list of strings.", where)
+    for key, allowed in _POLICIES.items():
+        policy = value.get(key)
+        if isinstance(policy, str) and policy not in allowed:
+            raise invalid(f"Template format error: Unrecognized {key} {policy} for resource {name}", where)
+    properties = value.get("Properties") or {}
+    if not isinstance(properties, Mapping):
+        raise invalid(f"Template format error: [/{where}/Properties] must be an object.", where)
+    return Resource(
+        logical_id=name,
+        type=value["Type"],
+        properties=properties,
+        depends_on=tuple(depends),
+        condition=value.get("Condition"),
+        deletion_policy=value.get("DeletionPolicy") or default_deletion_policy(value["Type"], properties),
+        update_replace_policy=value.get("UpdateReplacePolicy") or "Delete",
+        creation_policy=value.get("CreationPolicy") or {},
+        update_policy=value.get("UpdatePolicy") or {},
+        metadata=value.get("Metadata") or {},
+    )
+
+
+def default_deletion_policy(resource_type: str, properties: Mapping[str, Any]) -> str:
+    """What happens to a resource whose template does not say.
+
+    Snapshot for a database cluster and for an instance outside a cluster, otherwise Delete:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
+    """
+    alone = resource_type == "AWS::RDS::DBInstance" and "DBClusterIdentifier" not in properties
+    return "Snapshot" if alone or resource_type == "AWS::RDS::DBCluster" else "Delete"
+
+
+def _parameters(body: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    parameters = _section(body, "Parameters")
+    for name, value in parameters.items():
+        if not isinstance(value, Mapping) or not isinstance(value.get("Type"), str):
+            raise invalid(
+                "Template format error: Every Parameters object must contain a Type member.", f"Parameters/{name}"
+            )
+    return parameters
+
+
+def _outputs(body: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    outputs = _section(body, "Outputs")
+    for name, value in outputs.items():
+        if not isinstance(value, Mapping) or "Value" not in value:
+            raise invalid("Template format error: Every Outputs member must contain a Value object", f"Outputs/{name}")
+    return outputs
+
+
+def _load(text: str) -> Any:
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text, object_pairs_hook=_unique)
+        except json.JSONDecodeError as error:
+            raise invalid(
+                f"Template format error: JSON not well-formed. (line {error.lineno}, column {error.colno})"
+            ) from error
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise invalid(f"Template format error: YAML not well-formed.{place}") from error
+    except yaml.YAMLError as error:
+        raise invalid("Template format error: YAML not well-formed.") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen = dict(pairs)
+    if len(seen) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise invalid(f'Template format error: duplicate key "{twice}" found.')
+    return seen
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML with ``!Ref`` and its kin; dates stay the text that was written."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    return _unique(
+        [(loader.construct_object(k, deep=True), loader.construct_object(v, deep=True)) for k, v in node.value]
+    )
+
+
+def _construct_short(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.MappingNode):
+        value = _construct_mapping(loader, node)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
+_Loader.add_multi_constructor("!", _construct_short)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A place in ``value`` that names ``target``; ``attribute`` is None for Ref.
+
+    ``path`` is where, from the root of what was searched (``/Properties/SubnetId``).
+    """
+
+    target: str
+    attribute: str | None
+    path: str
+
+
+def references(value: Any, path: str = "") -> Iterator[Reference]:
+    """Every Ref, Fn::GetAtt and Fn::Sub variable in ``value``, pseudo parameters included."""
+    if isinstance(value, Mapping):
+        if len(value) == 1:
+            key, inner = next(iter(value.items()))
+            if key == "Ref" and isinstance(inner, str):
+                yield Reference(inner, None, path)
+                return
+            if key == "Fn::GetAtt":
+                yield from _attribute(inner, path)
+                return
+            if key == "Fn::Sub":
+                yield from _sub(inner, path)
+                return
+            if isinstance(key, str) and key.startswith("Fn::"):
+                yield from references(inner, path)
+                return
+        for key, inner in value.items():
+            yield from references(inner, f"{path}/{key}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from references(inner, f"{path}/{index}")
+
+
+def _attribute(inner: Any, path: str) -> Iterator[Reference]:
+    if isinstance(inner, str):
+        inner = inner.split(".", 1)
+    if isinstance(inner, list) and len(inner) == 2 and isinstance(inner[0], str):
+        attribute = inner[1] if isinstance(inner[1], str) else "*"
+        yield Reference(inner[0], attribute, path)
+        yield from references(inner[1], path)
+        return
+    raise invalid(
+        "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the "
+        "resource attribute"
+    )
+
+
+def _sub(inner: Any, path: str) -> Iterator[Reference]:
+    text, given = (inner, {}) if isinstance(inner, str) else (inner[0], inner[1]) if _is_sub_pair(inner) else (None, {})
+    if not isinstance(text, str):
+        raise invalid(
+            "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a "
+            "string as first argument, and an optional second argument to specify a mapping of values to replace in "
+            "the string"
+        )
+    for match in SUB_VARIABLE.finditer(text):
+        literal, name = match.groups()
+        if literal or name.strip() in given:
+            continue
+        target, _, attribute = name.strip().partition(".")
+        yield Reference(target, attribute or None, path)
+    yield from references(given, path)
+
+
+def _is_sub_pair(inner: Any) -> bool:
+    return isinstance(inner, list) and len(inner) == 2 and isinstance(inner[1], Mapping)
+
+
+def resource_references(resource: Resource) -> Iterator[Reference]:
+    """References in the properties (under ``/Properties``) and policies of ``resource``."""
+    yield from references(resource.properties, "/Properties")
+    yield from references(resource.creation_policy, "/CreationPolicy")
+    yield from references(resource.update_policy, "/UpdatePolicy")
+
+
+def dependencies(template: Template) -> Mapping[str, frozenset[str]]:
+    """For each resource those that must be there before it.
+
+    By Ref, Fn::GetAtt, Fn::Sub and DependsOn.  Raises :class:`HermesError` for a name that is
+    not there, and for a circle.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for name, resource in template.resources.items():
+        unknown = sorted(set(resource.depends_on) - template.resources.keys())
+        targets = set(resource.depends_on)
+        for reference in resource_references(resource):
+            if reference.target in template.resources:
+                targets.add(reference.target)
+            elif reference.attribute is not None:
+                raise invalid(
+                    f"Template error: instance of Fn::GetAtt references undefined resource {reference.target}",
+                    f"Resources/{name}",
+                )
+            elif reference.target not in template.parameters and reference.target not in PSEUDO_PARAMETERS:
+                unknown.append(reference.target)
+        if unknown:
+            raise invalid(
+                f"Template format error: Unresolved resource dependencies [{', '.join(sorted(set(unknown)))}] in the "
+                "Resources block of the template",
+                f"Resources/{name}",
+            )
+        found[name] = frozenset(targets)
+    circle = _circle(found)
+    if circle:
+        raise invalid(f"Circular dependency between resources: [{', '.join(circle)}]", "Resources")
+    return found
+
+
+def _circle(edges: Mapping[str, frozenset[str]]) -> list[str]:
+    left = dict(edges)
+    while left:
+        free = [name for name, before in left.items() if not (before & left.keys())]
+        if not free:
+            return _trim(left)
+        for name in free:
+            del left[name]
+    return []
+
+
+def _trim(left: dict[str, frozenset[str]]) -> list[str]:
+    """Only those of ``left`` that others in it wait for: the circle without its followers."""
+    while True:
+        wanted = {target for before in left.values() for target in before}
+        followers = [name for name in left if name not in wanted]
+        if not followers:
+            return sorted(left)
+        for name in followers:
+            del left[name]
