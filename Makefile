@@ -1,0 +1,49 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench soak format docs clean
+
+help:
+	@echo "make demo    the whole story on this machine"
+	@echo "make test    everything that CI runs"
+	@echo "make bench   measurements (ratios)"
+	@echo "make soak    the long run"
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/python -m hermes_cfn demo
+
+test: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m hermes_cfn render --check
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not soak and not bench"
+
+bench: $(STAMP)
+	$(BIN)/pytest -m bench -rP tests/bench
+
+soak: $(STAMP)
+	$(BIN)/pytest -m soak -rP tests/soak
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(STAMP)
+	$(BIN)/python docs/make.py
+
+clean:
+	-$(BIN)/python -m hermes_cfn local stop
+	rm -rf $(VENV) .hermes build dist *.egg-info

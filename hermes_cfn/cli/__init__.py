@@ -1,0 +1,162 @@
+"""The command line: one file per verb, loaded when it is called.
+
+``--help`` imports nothing but click: each verb's first line of help stands in
+:data:`VERBS`, and its file is read only when the verb runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from hermes_cfn.errors import HermesError
+
+VERBS: dict[str, tuple[str, str]] = {
+    "render": ("look", "Write the stacks to templates/<environment>/, or check that they are fresh."),
+    "validate": ("look", "Run cfn-lint over the stacks, or over any template file."),
+    "diagram": ("look", "Draw the stacks as an SVG picture."),
+    "cost": ("look", "The monthly bill, line by line, of the stacks or of any template."),
+    "prices": ("look", "Show, compare and refresh the price book."),
+    "plan": ("look", "What would change, cost, interrupt and fail; writes nothing."),
+    "deploy": ("act", "Stacks, then the release."),
+    "release": ("act", "Roll an image through the fleet; touches no stack."),
+    "releases": ("look", "List releases, or show everything kept of one."),
+    "rollback": ("act", "Bring the previous release, or another, back."),
+    "destroy": ("act", "Delete the stacks in reverse order."),
+    "image": ("act", "Push an image and check its architecture."),
+    "lock": ("act", "Show the deploy lock, or break it."),
+    "secrets": ("act", "Set, list, check and restore secrets; never shows a value."),
+    "init": ("start", "Write a hermes.toml and the workflows of a pipeline."),
+    "bootstrap": ("start", "Create the foundation of a new account, once, with admin credentials."),
+    "status": ("watch", "One screen: stacks, release, instances, load balancer, lock."),
+    "logs": ("watch", "Read the application's logs."),
+    "doctor": ("watch", "Find what is wrong, with the evidence and the command that mends it."),
+    "outputs": ("watch", "The outputs of the stacks, under the guide's names."),
+    "whoami": ("watch", "The account and role in use, and what it may do here."),
+    "run": ("act", "Run a command in the application's container on an instance."),
+    "shell": ("act", "Open a shell on an instance through Session Manager."),
+    "migrate": ("act", "Run the database migration once, on one instance."),
+    "scale": ("act", "Change the number or type of instances in hermes.toml, and plan."),
+    "machine-image": ("act", "Renew the machine image by a rollout."),
+    "promote": ("act", "Release the very digest that another environment verified."),
+    "assets": ("act", "Publish the static assets of a release."),
+    "sleep": ("act", "Take an environment's instances to zero."),
+    "wake": ("act", "Bring them back."),
+    "local": ("rehearse", "Start, stop and inspect the embedded cloud."),
+    "rehearse": ("rehearse", "Deploy to a fresh embedded cloud under load, with faults."),
+    "demo": ("rehearse", "The whole story on this machine in under two minutes."),
+}
+"""Verb -> (what one does with it, first line of its help)."""
+
+GROUPS = {
+    "start": "To begin",
+    "look": "To see before acting",
+    "act": "To act",
+    "watch": "To watch and mend",
+    "rehearse": "To learn and rehearse",
+}
+
+
+def _module_name(verb: str) -> str:
+    return f"hermes_cfn.cli.{verb.replace('-', '_')}"
+
+
+def _exists(verb: str) -> bool:
+    return importlib.util.find_spec(_module_name(verb)) is not None
+
+
+class LazyGroup(click.Group):
+    """A group whose verbs are files, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [verb for verb in VERBS if _exists(verb)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS or not _exists(cmd_name):
+            return None
+        command: click.Command = importlib.import_module(_module_name(cmd_name)).command
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for group, title in GROUPS.items():
+            rows = [(verb, VERBS[verb][1]) for verb in self.list_commands(ctx) if VERBS[verb][0] == group]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hermes-cfn", prog_name="hermes-cfn")
+@click.option(
+    "--config",
+    "-c",
+    default="hermes.toml",
+    show_default=True,
+    type=click.Path(dir_okay=False),
+    help="What you want to run.",
+)
+@click.option("--env", "environment", default=None, help="The environment (default: the file's own).")
+@click.option("--profile", default=None, help="AWS profile.")
+@click.option("--local/--aws", "local", default=False, help="Talk to the embedded cloud on this machine.")
+@click.option("--debug", is_flag=True, help="Show stack traces.")
+@click.pass_context
+def hermes(
+    ctx: click.Context, config: str, environment: str | None, profile: str | None, local: bool, debug: bool
+) -> None:
+    """Describe a deployment once; see what it is, costs and changes; let it deploy itself."""
+    ctx.obj = {"config": config, "environment": environment, "profile": profile, "local": local, "debug": debug}
+
+
+def _tell(error: HermesError) -> None:
+    for finding in error.findings:
+        click.secho(f"{finding.severity}: {finding.code}", fg="red", err=True, nl=False)
+        click.echo(f"  {finding.where}", err=True)
+        click.echo(f"  {finding.what}", err=True)
+        if finding.why:
+            click.echo(f"  {finding.why}", err=True)
+        if finding.evidence:
+            for line in finding.evidence.splitlines():
+                click.echo(f"    | {line}", err=True)
+        if finding.next:
+            click.secho(f"  next: {finding.next}", bold=True, err=True)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and exit with one of :class:`hermes_cfn.errors.ExitCode`."""
+    from hermes_cfn.errors import ExitCode, HermesError
+
+    arguments = sys.argv[1:] if argv is None else argv
+    debug = "--debug" in arguments
+    try:
+        result = hermes.main(args=arguments, prog_name="hermes-cfn", standalone_mode=False)
+        sys.exit(int(result) if isinstance(result, int) else ExitCode.OK)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; the same command goes on from here", err=True)
+        sys.exit(ExitCode.INTERRUPTED)
+    except HermesError as error:
+        if debug:
+            raise
+        _tell(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.FAILED)
+    except Exception as error:
+        if debug:
+            raise
+        click.secho("error: internal", fg="red", err=True)
+        click.echo(f"  {type(error).__name__}: {error}", err=True)
+        click.secho("  next: run the same command with --debug and report what it prints", bold=True, err=True)
+        sys.exit(ExitCode.FAILED)

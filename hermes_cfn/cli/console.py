@@ -1,0 +1,158 @@
+"""What verbs share in front of a person: tables, progress, formats, and the choice of cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hermes_cfn import events
+from hermes_cfn.units import duration
+
+if TYPE_CHECKING:
+    from hermes_cfn.config import Settings
+    from hermes_cfn.deployment import Deployment
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that is plain when it is not a terminal and honours ``NO_COLOR``."""
+    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "160"))
+    return Console(stderr=stderr, highlight=False, width=width, soft_wrap=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> Table:
+    """A quiet table; ``right`` are the indices of right-aligned columns."""
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", title_style="bold")
+    for index, name in enumerate(columns):
+        made.add_column(name, justify="right" if index in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(str(cell)) for cell in row))
+    return made
+
+
+def put_json(value: object) -> None:
+    """Print ``value`` as JSON, two spaces deep."""
+    click.echo(json.dumps(value, indent=2, default=str))
+
+
+def format_option(*choices: str) -> Callable[[Function], Function]:
+    """``--format``, whose first choice is the default."""
+    return click.option(
+        "--format", "form", type=click.Choice(choices), default=choices[0], show_default=True, help="How to print it."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the options before the verb said."""
+
+    config: Path
+    environment: str | None
+    profile: str | None
+    local: bool
+    debug: bool
+
+    def settings(self) -> Settings:
+        """``hermes.toml`` with the environment's overlay.  Raises ConfigurationError."""
+        from hermes_cfn import config
+
+        return config.load(self.config, self.environment)
+
+    def deployment(self) -> Deployment:
+        """The stacks of the settings."""
+        from hermes_cfn import stacks
+
+        return stacks.build(self.settings())
+
+
+def context() -> Context:
+    """The options before the verb, from the running command."""
+    given = click.get_current_context().find_root().obj
+    return Context(
+        config=Path(given["config"]),
+        environment=given["environment"],
+        profile=given["profile"],
+        local=given["local"],
+        debug=given["debug"],
+    )
+
+
+def local_option(function: Function) -> Function:
+    """``--local`` after the verb, as well as before it."""
+
+    def remember(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.find_root().obj["local"] = True
+
+    return click.option(
+        "--local",
+        is_flag=True,
+        expose_value=False,
+        callback=remember,
+        help="Talk to the embedded cloud on this machine.",
+    )(function)
+
+
+def describe(event: events.Event) -> str:
+    """One line for an event, as people read it."""
+    match event:
+        case events.StageStarted(stage=stage, detail=detail, estimate_s=estimate):
+            about = f" (about {duration(estimate)})" if estimate else ""
+            return f"==> {stage}{about}" + (f": {detail}" if detail else "")
+        case events.StageEnded(stage=stage, detail=detail):
+            return f"  ✓ {stage}" + (f": {detail}" if detail else "")
+        case events.ResourceEvent():
+            reason = f" — {event.reason}" if event.reason else ""
+            return f"    {event.stack}  {event.status:<28} {event.resource_type}  {event.logical_id}{reason}"
+        case events.InstanceEvent():
+            return f"    {event.instance_id}  {event.what}" + (f" — {event.detail}" if event.detail else "")
+        case events.Noted(finding=finding):
+            return f"    {finding.severity}: {finding}"
+        case events.Waiting(what=what, at_most_s=limit):
+            return f"    … {what}" + (f" (at most {duration(limit)})" if limit else "")
+        case _:
+            return f"    {event}"
+
+
+def as_json(event: events.Event) -> dict[str, object]:
+    """An event as data: its kind and its fields."""
+    from dataclasses import asdict
+
+    return {"event": type(event).__name__, **asdict(event)}
+
+
+def follow(stream: Iterator[events.Event], form: str = "text", quiet: bool = False) -> list[events.Event]:
+    """Print events as they come, one line each, and return them."""
+    out = console()
+    seen: list[events.Event] = []
+    for event in stream:
+        seen.append(event)
+        if form == "json":
+            click.echo(json.dumps(as_json(event), default=str))
+        elif not quiet or isinstance(event, events.StageStarted | events.StageEnded | events.Noted):
+            style = "bold" if isinstance(event, events.StageStarted) else None
+            out.print(Text(describe(event), style=style or ""), soft_wrap=True)
+    return seen
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """A spinner on a terminal and nothing elsewhere, for what takes over a second."""
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield
+        return
+    with out.status(what):
+        yield

@@ -1,0 +1,35 @@
+"""``render``: the stacks as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hermes_cfn.cli import console
+from hermes_cfn.errors import ExitCode
+
+
+@click.command()
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to (templates/<environment>).")
+@click.option("--check", is_flag=True, help="Change nothing; fail with a diff when the files are stale.")
+def command(out: Path | None, check: bool) -> int:
+    """Write the stacks and how they are wired; the same bytes every time."""
+    from hermes_cfn import templates
+
+    context = console.context()
+    deployment = context.deployment()
+    directory = out or context.config.parent / "templates" / deployment.environment
+    if check:
+        difference = templates.compare(deployment, directory)
+        if difference:
+            click.echo(difference)
+            click.echo(f"{directory} is stale; next: hermes-cfn render", err=True)
+            return ExitCode.CHANGES
+        click.echo(f"{directory} is fresh")
+        return ExitCode.OK
+    templates.write(deployment, directory)
+    for spec in deployment:
+        count = len(spec.template["Resources"])
+        click.echo(f"{directory}/{spec.key}.template.json  {spec.region}  {count} resources")
+    return ExitCode.OK

@@ -1,0 +1,265 @@
+"""An open-loop load: requests leave at their appointed time, whatever became of those before.
+
+Run as ``python -m hermes_cfn.rehearse.load``; it stops at the end of its standard input or
+after ``--at-most`` seconds and prints one JSON document, see :class:`hermes_cfn.rehearse.tally.Tally`.
+A closed loop would slow down together with what it measures and hide every stall
+(coordinated omission); here latency counts from the appointed time.
+
+Only loopback is ever addressed: any other address is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import ipaddress
+import json
+import os
+import random
+import ssl
+import sys
+import time
+from dataclasses import dataclass, field
+
+TIMEOUT_S = 15.0
+SLOW_S = 0.4
+UPLOAD_BYTES = 65536
+
+
+@dataclass(slots=True)
+class Sample:
+    """One request: appointed time (epoch seconds), latency (s), kind, outcome and the release that answered."""
+
+    at: float
+    latency_s: float
+    kind: str
+    outcome: str
+    release: str
+
+    def as_row(self) -> list[float | str]:
+        return [round(self.at, 4), round(self.latency_s, 5), self.kind, self.outcome, self.release]
+
+
+class Failed(Exception):
+    """A request that did not get its answer; the message is the reason."""
+
+
+@dataclass(slots=True)
+class Connection:
+    """One HTTP/1.1 connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def request(self, method: str, path: str, host: str, body: bytes = b"") -> tuple[int, str, bool]:
+        """Status, release header, and whether the connection may be used again."""
+        head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.writer.write(head.encode() + body)
+        await self.writer.drain()
+        status_line = await self.reader.readline()
+        if not status_line:
+            raise Failed("connection closed before the answer")
+        status = int(status_line.split()[1])
+        length, release, keep = 0, "", True
+        while (line := await self.reader.readline()) not in (b"\r\n", b""):
+            name, _, value = line.decode("latin-1").partition(":")
+            match name.lower():
+                case "content-length":
+                    length = int(value)
+                case "x-release":
+                    release = value.strip()
+                case "connection":
+                    keep = value.strip().lower() != "close"
+                case "transfer-encoding":
+                    length = -1
+        if length < 0:
+            while size := int((await self.reader.readline()).strip() or b"0", 16):
+                await self.reader.readexactly(size + 2)
+            await self.reader.readline()
+        elif length:
+            await self.reader.readexactly(length)
+        return status, release, keep
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+@dataclass(slots=True)
+class Load:
+    """The load's state: where to, the mix, and what came back."""
+
+    host: str
+    port: int
+    server_name: str
+    tls: bool
+    seed: int
+    mix: dict[str, float]
+    idle: list[Connection] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    running: set[asyncio.Task[None]] = field(default_factory=set)
+    reconnected: int = 0
+    messages: int = 0
+
+    def _ssl(self) -> ssl.SSLContext | None:
+        if not self.tls:
+            return None
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+
+    async def connect(self, context: ssl.SSLContext | None) -> Connection:
+        reader, writer = await asyncio.open_connection(
+            self.host, self.port, ssl=context, server_hostname=self.server_name if context else None
+        )
+        return Connection(reader, writer)
+
+    async def one(self, kind: str, at: float, context: ssl.SSLContext | None) -> None:
+        """Send one request of ``kind`` and note what became of it."""
+        outcome, release = "ok", ""
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                fresh = kind == "new" or not self.idle
+                connection = await self.connect(context) if fresh else self.idle.pop()
+                try:
+                    match kind:
+                        case "slow":
+                            answer = await connection.request("GET", f"/slow?s={SLOW_S}", self.server_name)
+                        case "upload":
+                            answer = await connection.request("POST", "/upload", self.server_name, bytes(UPLOAD_BYTES))
+                        case _:
+                            answer = await connection.request("GET", "/", self.server_name)
+                except BaseException:
+                    connection.close()
+                    raise
+                status, release, keep = answer
+                if kind == "new" or not keep:
+                    connection.close()
+                else:
+                    self.idle.append(connection)
+                if status >= 400:
+                    outcome = f"status {status}"
+        except Failed as failure:
+            outcome = str(failure)
+        except TimeoutError:
+            outcome = f"no answer within {TIMEOUT_S:g} s"
+        except asyncio.IncompleteReadError:
+            outcome = "connection closed within the answer"
+        except OSError as error:
+            outcome = f"connection: {error.strerror or type(error).__name__}"
+        self.samples.append(Sample(at, time.time() - at, kind, outcome, release))
+
+    async def websocket(self, context: ssl.SSLContext | None, stopping: asyncio.Event) -> None:
+        """Hold one WebSocket open, say something twice a second, and come back when it closes."""
+        first = True
+        while not stopping.is_set():
+            try:
+                connection = await self.connect(context)
+            except OSError:
+                await asyncio.sleep(0.2)
+                continue
+            if not first:
+                self.reconnected += 1
+            first = False
+            try:
+                await self._talk(connection, stopping)
+            except (OSError, asyncio.IncompleteReadError, Failed, TimeoutError):
+                await asyncio.sleep(0.05)
+            finally:
+                connection.close()
+
+    async def _talk(self, connection: Connection, stopping: asyncio.Event) -> None:
+        key = base64.b64encode(os.urandom(16)).decode()
+        connection.writer.write(
+            f"GET /socket HTTP/1.1\r\nHost: {self.server_name}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        head = await connection.reader.readuntil(b"\r\n\r\n")
+        if b" 101 " not in head.split(b"\r\n", 1)[0] + b" ":
+            raise Failed("no upgrade")
+        while not stopping.is_set():
+            text = b"hello"
+            mask = os.urandom(4)
+            masked = bytes(byte ^ mask[index % 4] for index, byte in enumerate(text))
+            connection.writer.write(bytes([0x81, 0x80 | len(text)]) + mask + masked)
+            opcode, length = await connection.reader.readexactly(2)
+            if opcode & 0x0F == 8:
+                return
+            await connection.reader.readexactly(length & 0x7F)
+            self.messages += 1
+            await asyncio.sleep(0.5)
+
+    async def run(self, rate: float, sockets: int, at_most_s: float, stopping: asyncio.Event) -> None:
+        """Send ``rate`` requests a second at exponentially distributed distances until told to stop."""
+        dice = random.Random(self.seed)
+        context = self._ssl()
+        kinds, weights = list(self.mix), list(self.mix.values())
+        talkers = [asyncio.create_task(self.websocket(context, stopping)) for _ in range(sockets)]
+        begun = appointed = time.time()
+        while not stopping.is_set() and appointed - begun < at_most_s:
+            appointed += dice.expovariate(rate)
+            ahead = appointed - time.time()
+            if ahead > 0:
+                try:
+                    await asyncio.wait_for(stopping.wait(), ahead)
+                    break
+                except TimeoutError:
+                    pass
+            task = asyncio.create_task(self.one(dice.choices(kinds, weights)[0], appointed, context))
+            self.running.add(task)
+            task.add_done_callback(self.running.discard)
+        stopping.set()
+        await asyncio.gather(*self.running, return_exceptions=True)
+        for talker in talkers:
+            talker.cancel()
+        await asyncio.gather(*talkers, return_exceptions=True)
+        for connection in self.idle:
+            connection.close()
+
+
+MIX = {"kept": 0.7, "new": 0.2, "slow": 0.05, "upload": 0.05}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="load", description=__doc__)
+    parser.add_argument("--address", required=True, help="loopback address and port, 127.0.0.1:8443")
+    parser.add_argument("--server-name", default="localhost")
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--rate", type=float, default=50.0, help="requests a second")
+    parser.add_argument("--sockets", type=int, default=0, help="WebSockets held open")
+    parser.add_argument("--at-most", type=float, default=600.0, help="seconds")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+async def _main() -> None:
+    given = _arguments()
+    host, _, port = given.address.rpartition(":")
+    if not ipaddress.ip_address(host).is_loopback:
+        raise SystemExit(f"{host} is not a loopback address; the load goes nowhere else")
+    load = Load(host, int(port), given.server_name, given.tls, given.seed, MIX)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def at_end_of_input() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            stopping.set()
+
+    loop.add_reader(0, at_end_of_input)
+    await load.run(given.rate, given.sockets, given.at_most, stopping)
+    json.dump(
+        {
+            "seed": given.seed,
+            "rate": given.rate,
+            "reconnected": load.reconnected,
+            "messages": load.messages,
+            "samples": [sample.as_row() for sample in load.samples],
+        },
+        sys.stdout,
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

@@ -1,0 +1,116 @@
+"""What the load saw: sent, failed and why, latency by window, and the interruption."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Latencies of one window of time, in seconds."""
+
+    sent: int
+    p50_s: float
+    p99_s: float
+    max_s: float
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile of ascending values; 0 when there are none."""
+    if not ordered:
+        return 0.0
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A whole load: rows of (appointed epoch second, latency s, kind, outcome, release)."""
+
+    seed: int
+    reconnected: int
+    samples: tuple[tuple[float, float, str, str, str], ...]
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Tally:
+        """From what ``hermes_cfn.rehearse.load`` prints."""
+        rows = tuple((row[0], row[1], row[2], row[3], row[4]) for row in sorted(document["samples"]))
+        return cls(document["seed"], document["reconnected"], rows)
+
+    @property
+    def sent(self) -> int:
+        return len(self.samples)
+
+    @property
+    def failed(self) -> int:
+        return sum(1 for sample in self.samples if sample[3] != "ok")
+
+    @property
+    def failed_by_reason(self) -> dict[str, int]:
+        return dict(Counter(sample[3] for sample in self.samples if sample[3] != "ok").most_common())
+
+    @property
+    def releases(self) -> dict[str, int]:
+        """How many answers each release gave."""
+        return dict(Counter(sample[4] for sample in self.samples if sample[4]))
+
+    @property
+    def interruption_s(self) -> float:
+        """Seconds from the first to the last failure of the longest run of seconds in which nothing was answered well."""
+        longest = 0.0
+        begun: float | None = None
+        for at, latency, _, outcome, _ in self.samples:
+            if outcome == "ok":
+                begun = None
+            else:
+                begun = at if begun is None else begun
+                longest = max(longest, at + latency - begun)
+        return longest
+
+    def window(self, begin: float, end: float) -> Window:
+        """Latency of the requests appointed within [begin, end), epoch seconds."""
+        latencies = sorted(row[1] for row in self.samples if begin <= row[0] < end and row[3] == "ok")
+        return Window(
+            sum(1 for row in self.samples if begin <= row[0] < end),
+            percentile(latencies, 0.5),
+            percentile(latencies, 0.99),
+            latencies[-1] if latencies else 0.0,
+        )
+
+
+class LoadProcess:
+    """The load as a process of its own; it ends when its standard input does, also if we die."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        server_name: str,
+        tls: bool,
+        rate: float,
+        sockets: int = 0,
+        seed: int = 1,
+        at_most_s: float = 600.0,
+    ) -> None:
+        command = [
+            *(sys.executable, "-m", "hermes_cfn.rehearse.load", "--address", address, "--server-name", server_name),
+            *("--rate", str(rate), "--sockets", str(sockets), "--seed", str(seed), "--at-most", str(at_most_s)),
+            *(["--tls"] if tls else []),
+        ]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def stop(self) -> Tally:
+        """End the load, wait for requests under way, and read what it saw."""
+        written, _ = self._process.communicate()
+        return Tally.of(json.loads(written))
+
+    def kill(self) -> None:
+        """End it at once and forget what it saw."""
+        self._process.kill()
+        self._process.communicate()
