@@ -1,0 +1,128 @@
+"""What a decider may ask for; the doors run these and decide nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hermes_cfn.errors import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Mark the group with these processes, then suspend them."""
+
+    processes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Resume these processes, then take the mark off."""
+
+    processes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Run our document for ``task`` on these instances."""
+
+    task: str
+    instances: tuple[str, ...]
+    operation: str
+    goal_version: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnterStandby:
+    """Take these instances out, decrementing the desired capacity."""
+
+    instances: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStandby:
+    """Put these instances back in service."""
+
+    instances: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Set the desired capacity to ``desired``; absolute, so that twice is once."""
+
+    desired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """End one instance by name; the group replaces it unless ``decrement``."""
+
+    instance: str
+    decrement: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do but look again."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was wanted holds."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """This cannot go on: why, and the instances it happened on."""
+
+    finding: Finding
+    instances: tuple[str, ...] = ()
+
+
+Action = Suspend | Resume | Send | EnterStandby | ExitStandby | Launch | Terminate | Wait | Done | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class CreateChangeSet:
+    """Create our change set; ``kind`` is ``CREATE`` or ``UPDATE``."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecuteChangeSet:
+    """Execute our change set."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteChangeSet:
+    """Delete our change set, which cannot be used; ``why`` for the reader."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteStack:
+    """Delete the stack; ``why`` for the reader."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueRollback:
+    """Continue a rollback that stopped half way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """An operation runs: look again, telling its events.  ``why`` says whose it may be."""
+
+    why: str
+
+
+StackStep = CreateChangeSet | ExecuteChangeSet | DeleteChangeSet | DeleteStack | ContinueRollback | Follow | Done | Stop

@@ -1,0 +1,498 @@
+"""The rollout: from any state of the fleet to every instance on the goal, without a dropped request.
+
+Theory
+------
+``decide(fleet, want)`` is pure, level-triggered and idempotent.  It keeps no memory: what is
+to do follows from what is there, so a deployer can be killed after any call and run again.
+The same view gives the same actions, and each action done twice is done once: standby and
+termination name their instances, the desired capacity is absolute, and a document run is
+known by its operation id, which the scripts do not run twice.
+
+An instance is *current* when it runs the goal's release and was launched from the wanted
+launch template version.  One on an older release is redeployed; one on an older template
+version is replaced.  Each passes through the same line::
+
+    serving, stale --EnterStandby--> leaving --(drained)--> out --Send deploy--> out, current
+        --ExitStandby--> serving, armed --(target healthy)--> Send confirm --> serving, current
+
+What holds at every step, beyond what faults take:
+
+* *Capacity.*  An instance that serves is taken only while ``up - 1 >= floor``.  The floor is
+  ``size - batch`` in place and ``size`` with surge, which starts its surplus first.
+* *Checks.*  ExitStandby only for an instance whose own report says that the goal answers
+  locally; the next instance is taken only when the load balancer says ``healthy`` and the
+  return timer is disarmed.
+* *One direction.*  A failed instance stops the rollout.  Going back is the same rollout
+  towards the previous release (``want.back``), in which what fails is replaced.
+* *An end.*  Every action shortens the way of an instance to current, and a fleet in which
+  nothing has changed for ``want.patience_s`` stops.
+
+The rules below are asked in order; see their docstrings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from hermes_cfn.deciders.actions import (
+    Action,
+    Done,
+    EnterStandby,
+    ExitStandby,
+    Launch,
+    Resume,
+    Send,
+    Stop,
+    Suspend,
+    Terminate,
+    Wait,
+)
+from hermes_cfn.deciders.observed import Attempt, Fleet, Instance, Lifecycle, Progress, Target
+from hermes_cfn.deciders.release import CanaryRules, Verdict, judge
+from hermes_cfn.errors import Finding
+
+WHILE_WORKING = ("AZRebalance",)
+"""Suspended while a rollout works: entering standby may trigger a rebalancing that would
+terminate an instance (Auto Scaling user guide, "Temporarily remove instances")."""
+
+IN_AN_EMERGENCY = ("AZRebalance", "ReplaceUnhealthy")
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """``in-place`` or ``surge``, with sizes in instances.
+
+    ``minimum`` in service overrides the strategy's own floor when it is higher.
+    """
+
+    kind: str = "in-place"
+    batch: int = 1
+    minimum: int = 0
+    canary: int = 0
+    rules: CanaryRules = field(default_factory=CanaryRules)
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What the rollout drives to: a release at a goal version, on a template version.
+
+    ``size`` is the number of instances that shall serve in the end; ``back`` says that this
+    is the way back, in which a failing instance is replaced instead of stopping the rollout.
+    """
+
+    release: str
+    goal_version: int
+    token: int
+    size: int
+    template: str = ""
+    strategy: Strategy = field(default_factory=Strategy)
+    back: bool = False
+    patience_s: float = 900.0
+    paused_at: int | None = None
+
+
+def operation(task: str, goal_version: int, token: int) -> str:
+    """The operation id of a document run: the same for the same goal under the same lock."""
+    return f"{task}-{goal_version:06d}-{token:06d}"
+
+
+def parse_operation(text: str) -> tuple[str, int, int] | None:
+    """(task, goal version, token) of an operation id of ours, or None."""
+    parts = text.rsplit("-", 2)
+    if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
+        return None
+    return parts[0], int(parts[1]), int(parts[2])
+
+
+class _View:
+    """A fleet seen with a want in mind."""
+
+    def __init__(self, fleet: Fleet, want: Want) -> None:
+        self.fleet = fleet
+        self.want = want
+        self.strategy = want.strategy
+        self.group = fleet.group
+        self.members = tuple(sorted((i for i in fleet.instances if i.member), key=lambda i: i.id))
+
+    def attempt(self, instance: Instance, task: str) -> Attempt | None:
+        """The run of ``task`` towards this goal that counts: one that runs, or ours."""
+        ours = None
+        for attempt in instance.attempts:
+            if attempt.task != task or attempt.goal_version != self.want.goal_version:
+                continue
+            if attempt.progress is Progress.RUNNING:
+                return attempt
+            if attempt.token == self.want.token:
+                ours = attempt
+        return ours
+
+    def running(self, instance: Instance, task: str) -> bool:
+        attempt = self.attempt(instance, task)
+        return attempt is not None and attempt.progress is Progress.RUNNING
+
+    def on_goal(self, instance: Instance) -> bool:
+        return instance.release == self.want.release
+
+    def outdated(self, instance: Instance) -> bool:
+        """Launched from another template version than the wanted one: to be replaced."""
+        return bool(self.want.template) and instance.template != self.want.template
+
+    def current(self, instance: Instance) -> bool:
+        return self.on_goal(instance) and not self.outdated(instance)
+
+    @cached_property
+    def serving(self) -> tuple[Instance, ...]:
+        return tuple(i for i in self.members if i.lifecycle is Lifecycle.IN_SERVICE)
+
+    @cached_property
+    def pending(self) -> tuple[Instance, ...]:
+        return tuple(i for i in self.members if i.lifecycle is Lifecycle.PENDING)
+
+    @cached_property
+    def out(self) -> tuple[Instance, ...]:
+        """In standby and drained: free to be worked on."""
+        return tuple(i for i in self.members if i.lifecycle is Lifecycle.STANDBY and i.target is not Target.DRAINING)
+
+    @cached_property
+    def up(self) -> int:
+        return sum(i.up for i in self.members)
+
+    @cached_property
+    def worked(self) -> int:
+        """Instances that are on the line now: away, coming, or back but not yet confirmed."""
+        return sum(not i.up or i.armed for i in self.members if not self.sick(i))
+
+    def sick(self, instance: Instance) -> bool:
+        """In service on something stale and unhealthy: nothing is lost by taking it."""
+        return (
+            instance.lifecycle is Lifecycle.IN_SERVICE
+            and instance.target is not Target.HEALTHY
+            and not self.current(instance)
+        )
+
+    @cached_property
+    def floor(self) -> int:
+        own = self.want.size if self.strategy.kind == "surge" else self.want.size - self.strategy.batch
+        return max(0, own, min(self.strategy.minimum, self.want.size))
+
+    @cached_property
+    def stale(self) -> tuple[Instance, ...]:
+        return tuple(i for i in self.members if not self.current(i))
+
+    @cached_property
+    def wanted_members(self) -> int:
+        surplus = self.strategy.batch if self.strategy.kind == "surge" and self.unfinished else 0
+        return min(self.want.size + surplus, max(self.group.maximum, self.want.size))
+
+    @cached_property
+    def unfinished(self) -> bool:
+        """Fewer than ``size`` members are current: there is still somebody to work on."""
+        return sum(self.current(i) for i in self.members) < self.want.size and bool(self.members)
+
+    @cached_property
+    def settled(self) -> bool:
+        """The group has as many instances as it wants: it launches and ends none by itself."""
+        return len(self.serving) + len(self.pending) == self.group.desired
+
+    @cached_property
+    def at_rest(self) -> bool:
+        return (
+            len(self.members) == self.want.size
+            and self.settled
+            and all(i.up and self.current(i) and not i.armed for i in self.members)
+        )
+
+    def send(self, task: str, instances: Iterable[Instance]) -> tuple[Action, ...]:
+        names = tuple(i.id for i in instances)
+        if not names:
+            return ()
+        want = self.want
+        return (Send(task, names, operation(task, want.goal_version, want.token), want.goal_version, want.token),)
+
+
+def _stop(view: _View, code: str, instances: tuple[Instance, ...], what: str, evidence: str, why: str = "") -> Stop:
+    where = ", ".join(i.id for i in instances) or view.group.name
+    return Stop(Finding(code, where, what, why=why, evidence=evidence), tuple(i.id for i in instances))
+
+
+def _alarmed(view: _View) -> tuple[Action, ...]:
+    """An alarm of ``watch`` stops a rollout that goes forward."""
+    if not view.fleet.alarms or view.want.back:
+        return ()
+    names = ", ".join(view.fleet.alarms)
+    return (_stop(view, "rollout-alarm", (), f"alarm fires: {names}", names, "an alarm during a rollout stops it"),)
+
+
+def _failure(view: _View, instance: Instance) -> str:
+    """Why this instance failed the rollout, or nothing."""
+    for task in ("prepare", "deploy", "confirm"):
+        attempt = view.attempt(instance, task)
+        if attempt is not None and attempt.progress is Progress.FAILED:
+            return f"{task} failed{': ' + attempt.detail if attempt.detail else ''}"
+    deployed = view.attempt(instance, "deploy")
+    if deployed is not None and deployed.progress is Progress.OK and not view.on_goal(instance):
+        return f"went back to release {instance.release} by itself"
+    if instance.armed and instance.lifecycle is Lifecycle.IN_SERVICE and instance.target is Target.UNHEALTHY:
+        return "is unhealthy behind the load balancer"
+    return ""
+
+
+def _failed(view: _View) -> tuple[Action, ...]:
+    """A failed instance stops the way forward; on the way back it is replaced."""
+    failed = [(instance, why) for instance in view.members if (why := _failure(view, instance))]
+    if not failed:
+        return ()
+    if not view.want.back:
+        what = "; ".join(f"{instance.id} {why}" for instance, why in failed)
+        instances = tuple(instance for instance, _ in failed)
+        evidence = "; ".join(instance.detail for instance in instances if instance.detail)
+        return (_stop(view, "rollout-instance-failed", instances, what, evidence),)
+    return tuple(Terminate(i.id, decrement=False, why=why) for i, why in failed if _expendable(view, i))
+
+
+def _expendable(view: _View, instance: Instance) -> bool:
+    """Ending it takes nothing from what serves below the floor."""
+    return not instance.up or view.up - 1 >= view.floor
+
+
+def _finished(view: _View) -> tuple[Action, ...]:
+    """Everything is as wanted: give back what was suspended, then say so."""
+    if not view.at_rest:
+        return ()
+    if view.group.marked:
+        return (Resume(tuple(sorted(view.group.marked))),)
+    return (Done(f"{len(view.members)} instances on {view.want.release}"),)
+
+
+def _stalled(view: _View) -> tuple[Action, ...]:
+    """Nothing has changed for too long."""
+    if view.fleet.still_s <= view.want.patience_s:
+        return ()
+    shown = "; ".join(f"{i.id} {i.lifecycle}, target {i.target}, release {i.release}" for i in view.members)
+    what = f"nothing has changed for {view.fleet.still_s:.0f} s"
+    return (_stop(view, "rollout-stalled", (), what, shown),)
+
+
+def _impossible(view: _View) -> tuple[Action, ...]:
+    """A group that may have no instance cannot run a release."""
+    if view.want.size > 0 and view.group.maximum > 0:
+        return ()
+    return (_stop(view, "rollout-empty-fleet", (), "the group may have no instances", f"maximum {view.group.maximum}"),)
+
+
+def _suspend(view: _View) -> tuple[Action, ...]:
+    """Before anything else: no rebalancing while instances come and go."""
+    missing = tuple(p for p in WHILE_WORKING if p not in view.group.suspended)
+    return (Suspend(missing),) if missing else ()
+
+
+def _prepare(view: _View) -> tuple[Action, ...]:
+    """Pull everywhere while everything serves; an instance leaves only when it is prepared."""
+    return view.send("prepare", (i for i in view.serving if _unprepared(view, i) and not view.running(i, "prepare")))
+
+
+def _unprepared(view: _View, instance: Instance) -> bool:
+    return not view.on_goal(instance) and not view.outdated(instance) and instance.prepared != view.want.goal_version
+
+
+def _deploy(view: _View) -> tuple[Action, ...]:
+    """Work on what is out: deploy what is not on the goal."""
+    return view.send("deploy", (i for i in view.out if not view.on_goal(i) and not view.running(i, "deploy")))
+
+
+def _put_back(view: _View) -> tuple[Action, ...]:
+    """Only what answers locally on the goal goes back, and only where there is room."""
+    room = view.group.maximum - view.group.desired
+    fit = tuple(i.id for i in view.out if view.on_goal(i) and not view.running(i, "deploy"))
+    if fit and room <= 0:
+        return tuple(Terminate(name, decrement=False, why="the group is full") for name in fit)
+    return (ExitStandby(fit[:room]),) if fit else ()
+
+
+def _confirm(view: _View) -> tuple[Action, ...]:
+    """Disarm the return timer of what the load balancer calls healthy."""
+    return view.send("confirm", (i for i in view.members if i.up and i.armed and not view.running(i, "confirm")))
+
+
+def _launch(view: _View) -> tuple[Action, ...]:
+    """Start the surplus of a surge, or what is missing, when the group is not at it already."""
+    missing = view.wanted_members - len(view.members)
+    if missing <= 0 or not view.settled:
+        return ()
+    return (Launch(min(view.group.desired + missing, view.group.maximum)),)
+
+
+def _retire(view: _View) -> tuple[Action, ...]:
+    """Enough are current: the surplus leaves by name, what is stale first."""
+    if view.unfinished or len(view.members) <= view.want.size or not view.settled:
+        return ()
+    surplus = len(view.members) - view.want.size
+    enough = sum(i.up and view.current(i) and not i.armed for i in view.members) >= view.want.size
+    stay = [i for i in view.members if view.current(i)]
+    leave = [i for i in view.serving if not view.current(i)] or (stay[view.want.size :] if enough else [])
+    return tuple(
+        Terminate(i.id, decrement=True, why="surplus")
+        for i in leave[:surplus]
+        if enough and i.lifecycle is Lifecycle.IN_SERVICE
+    )
+
+
+def _take(view: _View) -> tuple[Action, ...]:
+    """Take out, or replace, as many as batch, floor and the group's minimum allow."""
+    if not view.unfinished:
+        return ()
+    allowance = _pace(view) - view.worked
+    spare = view.up - view.floor
+    leave: list[str] = []
+    replace: list[Action] = []
+    desired = view.group.desired
+    for instance in sorted(view.serving, key=lambda i: (i.up, i.id)):
+        if allowance <= 0 or view.current(instance) or (instance.up and spare <= 0):
+            continue
+        if _unprepared(view, instance) or instance.armed:
+            continue
+        if view.outdated(instance):
+            if replace or not view.settled:
+                continue
+            replace.append(Terminate(instance.id, decrement=False, why="launched from an older template version"))
+        elif desired - 1 < view.group.minimum:
+            continue
+        else:
+            leave.append(instance.id)
+            desired -= 1
+        allowance -= 1
+        spare -= instance.up
+    return (*((EnterStandby(tuple(leave)),) if leave else ()), *replace)
+
+
+def _pace(view: _View) -> int:
+    """How many may be on the line at once: the canary's number until it has proved itself."""
+    strategy = view.strategy
+    if not strategy.canary or view.want.back or len(view.members) <= strategy.canary:
+        return strategy.batch
+    done = sum(view.current(i) for i in view.members)
+    if done < strategy.canary:
+        return min(strategy.batch, strategy.canary - done + view.worked)
+    verdict, _ = judge(view.fleet.canary, strategy.rules)
+    return strategy.batch if verdict is Verdict.GOOD else 0
+
+
+def _canary(view: _View) -> tuple[Action, ...]:
+    """A canary that is worse than the others stops the rollout."""
+    strategy = view.strategy
+    if not strategy.canary or view.want.back or not view.stale:
+        return ()
+    done = tuple(i for i in view.members if view.current(i))
+    if len(done) < strategy.canary:
+        return ()
+    verdict, evidence = judge(view.fleet.canary, strategy.rules)
+    if verdict is not Verdict.BAD:
+        return ()
+    return (_stop(view, "rollout-canary-worse", done, "the canary fails more often than the others", evidence),)
+
+
+def _paused(view: _View) -> bool:
+    limit = view.want.paused_at
+    return limit is not None and sum(view.current(i) for i in view.members) >= limit
+
+
+STOPS: tuple[Callable[[_View], tuple[Action, ...]], ...] = (
+    _impossible,
+    _failed,
+    _alarmed,
+    _canary,
+    _finished,
+    _stalled,
+)
+"""Asked first, one answer at most."""
+
+WORK: tuple[Callable[[_View], tuple[Action, ...]], ...] = (_prepare, _deploy, _put_back, _confirm)
+"""All of these may answer together: none of them takes anything out of service."""
+
+CAPACITY: tuple[Callable[[_View], tuple[Action, ...]], ...] = (_launch, _retire, _take)
+"""The first that answers: each spends what the others count on."""
+
+
+def decide(fleet: Fleet, want: Want) -> tuple[Action, ...]:
+    """The next actions; ``(Done,)``, ``(Stop,)`` and ``(Wait,)`` stand alone."""
+    view = _View(fleet, want)
+    for rule in STOPS:
+        if actions := rule(view):
+            return actions
+    if suspended := _suspend(view):
+        return suspended
+    work = tuple(action for rule in WORK for action in rule(view))
+    if not _paused(view):
+        for rule in CAPACITY:
+            if actions := rule(view):
+                return (*work, *actions)
+    return work or (Wait(_waiting_for(view)),)
+
+
+def _waiting_for(view: _View) -> str:
+    """What a reader wants to know while nothing is to do."""
+    if _paused(view):
+        return "paused: go on with release --resume"
+    for instance in view.members:
+        if instance.lifecycle is Lifecycle.ENTERING_STANDBY or (
+            instance.lifecycle is Lifecycle.STANDBY and instance.target is Target.DRAINING
+        ):
+            return f"{instance.id} drains"
+        for attempt in instance.attempts:
+            if attempt.progress is Progress.RUNNING:
+                return f"{attempt.task} on {instance.id}"
+        if instance.lifecycle is Lifecycle.PENDING:
+            return f"{instance.id} starts"
+        if not instance.up:
+            return f"{instance.id} becomes healthy"
+    if not view.settled:
+        return "the group reaches its desired capacity"
+    if view.strategy.canary and view.stale:
+        return f"canary: {judge(view.fleet.canary, view.strategy.rules)[1]}"
+    return "the fleet settles"
+
+
+def decide_emergency(fleet: Fleet, want: Want) -> tuple[Action, ...]:
+    """Everything back to ``want.release`` at once, in service, without standby.
+
+    For when every second of the running release does harm.  Replacing unhealthy instances is
+    suspended meanwhile, because all of them restart, and always resumed.
+    """
+    view = _View(fleet, want)
+    if not view.members:
+        return (_stop(view, "rollout-empty-fleet", (), "the group has no instances", ""),)
+    back = all(view.on_goal(i) and not i.armed for i in view.members) and all(i.up for i in view.serving)
+    if back:
+        if view.group.marked:
+            return (Resume(tuple(sorted(view.group.marked))),)
+        return (Done(f"{len(view.members)} instances on {want.release}"),)
+    failed = tuple(i for i in view.members if "failed" in _emergency_failure(view, i))
+    if failed and not any(view.running(i, "rollback") for i in view.members):
+        what = "; ".join(f"{i.id} {_emergency_failure(view, i)}" for i in failed)
+        return (_stop(view, "rollout-instance-failed", failed, what, ""),)
+    if stalled := _stalled(view):
+        return stalled
+    missing = tuple(p for p in IN_AN_EMERGENCY if p not in view.group.suspended)
+    if missing:
+        return (Suspend(missing),)
+    sent = view.send(
+        "rollback",
+        (
+            i
+            for i in view.members
+            if i.lifecycle is not Lifecycle.PENDING
+            and (not view.on_goal(i) or i.armed)
+            and view.attempt(i, "rollback") is None
+        ),
+    )
+    fit = tuple(i.id for i in view.out if view.on_goal(i))
+    return (*sent, *((ExitStandby(fit),) if fit else ())) or (Wait(_waiting_for(view)),)
+
+
+def _emergency_failure(view: _View, instance: Instance) -> str:
+    attempt = view.attempt(instance, "rollback")
+    if attempt is None or attempt.progress is not Progress.FAILED:
+        return ""
+    return f"rollback failed{': ' + attempt.detail if attempt.detail else ''}"

@@ -1,0 +1,189 @@
+"""One stack: from (stack status, change set, what we want) to the next step.
+
+Theory
+------
+CloudFormation documents 23 stack statuses; each stands in exactly one class below, and each
+class has one answer for *deployed* and one for *absent*.  A step is asked for again after every
+look, so any interruption ends in a state that has a row here.
+
+==================  ===============================================  ==========================
+class               wanted: deployed                                 wanted: absent
+==================  ===============================================  ==========================
+none                change set of kind CREATE                        done
+review              change set of kind CREATE, or execute ours       delete
+busy                follow                                           follow
+steady              change set of kind UPDATE, or execute ours       delete
+dead                delete, then create anew                         delete
+stuck               continue the rollback, then go on                delete
+undeleted           delete again, once                               delete again, once
+==================  ===============================================  ==========================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hermes_cfn.deciders.actions import (
+    ContinueRollback,
+    CreateChangeSet,
+    DeleteChangeSet,
+    DeleteStack,
+    Done,
+    ExecuteChangeSet,
+    Follow,
+    StackStep,
+    Stop,
+)
+from hermes_cfn.deciders.observed import ChangeSetSeen, StackSeen
+from hermes_cfn.errors import Finding
+
+REVIEW = frozenset({"REVIEW_IN_PROGRESS"})
+BUSY = frozenset(
+    {
+        "CREATE_IN_PROGRESS",
+        "DELETE_IN_PROGRESS",
+        "ROLLBACK_IN_PROGRESS",
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+        "IMPORT_IN_PROGRESS",
+        "IMPORT_ROLLBACK_IN_PROGRESS",
+    }
+)
+STEADY = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_FAILED",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)
+DEAD = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED"})
+STUCK = frozenset({"UPDATE_ROLLBACK_FAILED"})
+UNDELETED = frozenset({"DELETE_FAILED"})
+GONE = frozenset({"DELETE_COMPLETE"})
+
+STATUSES = REVIEW | BUSY | STEADY | DEAD | STUCK | UNDELETED | GONE
+
+UNREADY = frozenset({"CREATE_PENDING", "CREATE_IN_PROGRESS", "DELETE_PENDING", "DELETE_IN_PROGRESS"})
+"""Change set statuses that pass by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What this run has already done to the stack; counts, so that nothing repeats for ever."""
+
+    deletes: int = 0
+    continues: int = 0
+    executes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """``deployed`` or absent; what may be given up on the way there."""
+
+    deployed: bool
+    name: str
+    unprotect: bool = False
+
+
+def decide(seen: StackSeen, goal: Goal, tried: Tried = Tried()) -> StackStep:
+    """The next step for one stack.  A status that AWS has not documented stops."""
+    status = seen.status
+    if status is not None and status not in STATUSES:
+        return _stop(
+            "stack-status-unknown", goal, f"status {status} is not known", "", "look at the stack in the console"
+        )
+    return _deployed(seen, goal, tried) if goal.deployed else _absent(seen, goal, tried)
+
+
+def _deployed(seen: StackSeen, goal: Goal, tried: Tried) -> StackStep:
+    status = seen.status
+    if status is None or status in GONE:
+        return _through_change_set(seen.change_set, "CREATE", goal, tried, seen)
+    if status in BUSY:
+        return Follow("an operation is in progress, ours or somebody else's")
+    if tried.executes and not seen.begun:
+        return Follow("the execution of the change set begins")
+    if tried.executes:
+        return _outcome(seen, goal)
+    if status in REVIEW:
+        return _through_change_set(seen.change_set, "CREATE", goal, tried, seen)
+    if status in STEADY:
+        return _through_change_set(seen.change_set, "UPDATE", goal, tried, seen)
+    if status in DEAD or status in UNDELETED:
+        return _delete(seen, goal, tried, f"{status}: it was never whole and can only be created anew")
+    if tried.continues:
+        return _stop(
+            "stack-rollback-stuck",
+            goal,
+            f"{status} again after continuing the rollback",
+            seen.reason,
+            f"aws cloudformation continue-update-rollback --stack-name {goal.name} --resources-to-skip LOGICAL_ID",
+        )
+    return ContinueRollback()
+
+
+def _outcome(seen: StackSeen, goal: Goal) -> StackStep:
+    """Our change set was executed and the stack rests: well, or not."""
+    if seen.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}:
+        return Done(str(seen.status))
+    return _stop(
+        "stack-failed", goal, f"ended in {seen.status}", seen.reason, "mend the cause below, then deploy again"
+    )
+
+
+def _through_change_set(
+    change_set: ChangeSetSeen | None, kind: str, goal: Goal, tried: Tried, seen: StackSeen
+) -> StackStep:
+    if change_set is None or change_set.status in {"DELETE_COMPLETE"}:
+        return CreateChangeSet(kind)
+    if change_set.status in UNREADY:
+        return Follow("the change set is being made")
+    if change_set.empty:
+        return Done("unchanged")
+    if change_set.status == "CREATE_COMPLETE" and change_set.execution == "AVAILABLE":
+        return ExecuteChangeSet()
+    if change_set.execution in {"EXECUTE_IN_PROGRESS", "UNAVAILABLE"} and change_set.status == "CREATE_COMPLETE":
+        return Follow("the change set waits for its execution")
+    if change_set.execution in {"OBSOLETE", "EXECUTE_COMPLETE", "EXECUTE_FAILED"}:
+        return DeleteChangeSet(f"it is {change_set.execution.lower().replace('_', ' ')}")
+    return _stop(
+        "change-set-failed",
+        goal,
+        f"the change set is {change_set.status}",
+        change_set.reason,
+        "mend the template or the parameter",
+    )
+
+
+def _absent(seen: StackSeen, goal: Goal, tried: Tried) -> StackStep:
+    status = seen.status
+    if status is None or status in GONE:
+        return Done("gone")
+    if status in BUSY:
+        return Follow("an operation is in progress, ours or somebody else's")
+    return _delete(seen, goal, tried, "it was asked for")
+
+
+def _delete(seen: StackSeen, goal: Goal, tried: Tried, why: str) -> StackStep:
+    if seen.protected and not goal.unprotect:
+        return _stop(
+            "stack-protected",
+            goal,
+            "termination protection is on",
+            seen.reason,
+            "run the command again with --unprotect if you mean it",
+        )
+    if tried.deletes >= 2:
+        return _stop(
+            "stack-undeletable", goal, f"{seen.status} after {tried.deletes} deletions", seen.reason, "see its events"
+        )
+    return DeleteStack(why)
+
+
+def _stop(code: str, goal: Goal, what: str, evidence: str, after: str) -> Stop:
+    return Stop(Finding(code, goal.name, what, evidence=evidence, next=after))
