@@ -1,0 +1,246 @@
+"""Start, stop and ask an embedded cloud: all that the product sees of it.
+
+A cloud lives in ``<state>/cloud``; ``state`` is ``.hermes`` or what ``HERMES_STATE`` says, so
+that several can run side by side.  Everything is done through that directory and HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.local.options import Options
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 20.0
+_RESET = "python -m hermes_cfn local stop --reset"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What runs: ``load_balancers`` maps DNS name to scheme to ``address:port``, ``instances``
+    instance ID to ``address:port`` of its application; ``now`` is service time (ISO 8601).
+    """
+
+    running: bool
+    endpoint: str = ""
+    pid: int = 0
+    now: str = ""
+    addresses: str = ""
+    speed: float = 0.0
+    load_balancers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    instances: Mapping[str, str] = field(default_factory=dict)
+    database: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def default_state() -> Path:
+    """``HERMES_STATE``, or ``.hermes`` in the working directory."""
+    return Path(os.environ.get("HERMES_STATE") or ".hermes")
+
+
+def start(state: Path, options: Options | None = None) -> Status:
+    """Starts a cloud in ``state``, or answers the status of the one that runs there.
+
+    Raises HermesError ``local-state-damaged`` for a half-written or stale directory,
+    ``local-port-taken`` and ``local-did-not-start``.
+    """
+    found = status(state)
+    if found.running:
+        return found
+    directory = _directory(state)
+    directory.mkdir(parents=True, exist_ok=True)
+    return _launch(state, directory, options or Options())
+
+
+def stop(state: Path) -> bool:
+    """Stops the cloud in ``state`` and everything it started; False if none runs."""
+    known = _read(state)
+    if known is None:
+        return False
+    pid = int(known["pid"])
+    if _alive(pid, str(known["endpoint"])):
+        os.kill(pid, signal.SIGTERM)
+        if not _wait(lambda: not _directory(state).exists() and not _exists(pid), STOP_TIMEOUT_S):
+            os.kill(pid, signal.SIGKILL)
+    _clear(state)
+    return True
+
+
+def reset(state: Path) -> None:
+    """Stops what runs in ``state``, if it can be found, and removes every trace of it."""
+    try:
+        stop(state)
+    except HermesError:
+        _clear(state)
+
+
+def status(state: Path) -> Status:
+    """The status of the cloud in ``state``; not running if there is none.
+
+    Raises HermesError ``local-state-damaged`` if the directory cannot be read, and
+    ``local-died`` if its process has ended without cleaning up.
+    """
+    known = _read(state)
+    if known is None:
+        return Status(running=False)
+    endpoint, pid = str(known["endpoint"]), int(known["pid"])
+    if not _alive(pid, endpoint):
+        raise HermesError(
+            Finding(
+                "local-died",
+                str(_directory(state)),
+                f"the embedded cloud (process {pid}) has ended without cleaning up",
+                "what it held is lost, and its directory is stale",
+                next=f"start afresh with --reset, or run: {_RESET}",
+            )
+        )
+    return _status(ask(endpoint, "status"))
+
+
+def ask(endpoint: str, what: str, body: Mapping[str, Any] | None = None, timeout_s: float = 60.0) -> dict[str, Any]:
+    """One request to the control side of ``endpoint``: GET, or POST with a JSON ``body``.
+
+    Raises HermesError ``local-refused`` with the cloud's own words.
+    """
+    request = urllib.request.Request(
+        f"{endpoint}/_hermes/{what}", data=None if body is None else json.dumps(body).encode()
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=timeout_s) as answer:
+            result: dict[str, Any] = json.load(answer)
+            return result
+    except urllib.error.HTTPError as problem:
+        message = problem.read().decode("utf-8", "replace")
+        raise HermesError(Finding("local-refused", f"{endpoint}/_hermes/{what}", message)) from None
+    except (OSError, ValueError) as problem:
+        raise HermesError(
+            Finding("local-silent", endpoint, f"the embedded cloud does not answer: {problem}", next=_RESET)
+        ) from None
+
+
+def _launch(state: Path, directory: Path, options: Options) -> Status:
+    command = [sys.executable, "-m", "hermes_cfn.local.server"]
+    command += ["--directory", str(directory.resolve()), "--options", options.to_json()]
+    pipe: tuple[int, int] | None = os.pipe() if options.follow_parent else None
+    if pipe:
+        command += ["--parent-pipe", str(pipe[0])]
+        _held.append(pipe[1])
+    log = directory.parent / "cloud.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=(pipe[0],) if pipe else (),
+        )
+    if pipe:
+        os.close(pipe[0])
+    ready = directory / "cloud.json"
+    _wait(lambda: ready.exists() or process.poll() is not None, START_TIMEOUT_S)
+    if not ready.exists():
+        process.kill()
+        process.wait()
+        _clear(state, keep_log=True)
+        raise _did_not_start(log, options)
+    return status(state)
+
+
+_held: list[int] = []
+
+
+def _did_not_start(log: Path, options: Options) -> HermesError:
+    tail = log.read_text(errors="replace").strip().splitlines()[-1:]
+    if tail and "Address already in use" in tail[0]:
+        what = f"port {options.port} on 127.0.0.1 is taken"
+        return HermesError(Finding("local-port-taken", str(log), what, next="choose another port, or none"))
+    return HermesError(
+        Finding("local-did-not-start", str(log), "the embedded cloud did not start", evidence=" ".join(tail))
+    )
+
+
+def _directory(state: Path) -> Path:
+    return state / "cloud"
+
+
+def _read(state: Path) -> dict[str, Any] | None:
+    directory = _directory(state)
+    if not directory.exists():
+        return None
+    try:
+        known = json.loads((directory / "cloud.json").read_text())
+        if not {"pid", "endpoint"} <= set(known):
+            raise ValueError("pid or endpoint is missing")
+    except (OSError, ValueError, TypeError) as problem:
+        raise HermesError(
+            Finding(
+                "local-state-damaged",
+                str(directory),
+                "the directory of the embedded cloud is half written or stale",
+                evidence=str(problem),
+                next=f"start afresh with --reset, or run: {_RESET}",
+            )
+        ) from None
+    return dict(known)
+
+
+def _clear(state: Path, keep_log: bool = False) -> None:
+    shutil.rmtree(_directory(state), ignore_errors=True)
+    if not keep_log:
+        (state / "cloud.log").unlink(missing_ok=True)
+
+
+def _status(answer: Mapping[str, Any]) -> Status:
+    return Status(running=True, **answer)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        ended, _ = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return False
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _alive(pid: int, endpoint: str) -> bool:
+    """The process exists, and it is ours: the endpoint answers with the same pid."""
+    if not _exists(pid):
+        return False
+    try:
+        return int(ask(endpoint, "status", timeout_s=10)["pid"]) == pid
+    except HermesError:
+        return False
+
+
+def _wait(done: Any, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if done():
+            return True
+        time.sleep(0.03)
+    return bool(done())

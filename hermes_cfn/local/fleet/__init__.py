@@ -1,0 +1,1 @@
+"""What runs behind the services: instances, their agents, containers, load balancers, the database."""

@@ -1,0 +1,79 @@
+"""moto's models behind our wire: the dispatcher of its server, called in process."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from typing import Any
+from urllib.parse import unquote
+
+from hermes_cfn.local.wire import HttpRequest, HttpResponse
+
+
+class MotoSide:
+    """Answers requests from moto's backends; imported late, for moto takes a second to load."""
+
+    def __init__(self, endpoint_host: str) -> None:
+        warnings.simplefilter("ignore")
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        self._host, _, self._port = endpoint_host.partition(":")
+        self._application = DomainDispatcherApplication(create_backend_app)
+        self._lock = threading.RLock()
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """moto's answer; its models are not written for threads, so one request at a time."""
+        with self._lock:
+            return self._handle(request)
+
+    def _handle(self, request: HttpRequest) -> HttpResponse:
+        started: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _exception: Any = None) -> None:
+            started[:] = [int(status.split()[0]), headers]
+
+        chunks = self._application(self._environ(request), start_response)
+        try:
+            body = b"".join(chunks)
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
+        status, headers = started
+        return HttpResponse(status, {name: value for name, value in headers if name.lower() != "content-length"}, body)
+
+    def _environ(self, request: HttpRequest) -> dict[str, Any]:
+        path, _, query = request.target.partition("?")
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": request.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote(path, "latin-1"),
+            "RAW_URI": request.target,
+            "REQUEST_URI": request.target,
+            "QUERY_STRING": query,
+            "SERVER_NAME": self._host,
+            "SERVER_PORT": self._port,
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "CONTENT_LENGTH": str(len(request.body)),
+            "CONTENT_TYPE": request.headers.get("content-type", ""),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(request.body),
+            "wsgi.errors": io.StringIO(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            "wsgi.input_terminated": True,
+        }
+        for name, value in request.headers.items():
+            if name not in ("content-type", "content-length", "transfer-encoding", "expect"):
+                environ["HTTP_" + name.upper().replace("-", "_")] = value
+        return environ
+
+
+def backend(service: str, region: str, account: str) -> Any:
+    """moto's model of ``service``; ``aws`` instead of the region where the service is global."""
+    from moto.backends import get_backend
+
+    regions = get_backend(service)[account]
+    return regions[region] if region in regions else regions["aws"]

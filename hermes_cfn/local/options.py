@@ -1,0 +1,46 @@
+"""What can be asked of an embedded cloud when it is started."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from hermes_cfn.local.clock import DEFAULT_SPEED, PATIENCE_S
+
+
+class Addresses(StrEnum):
+    """Where instances are reached: each at an address of its own, or each at a port of its own."""
+
+    AUTO = "auto"
+    OWN_ADDRESS = "address"
+    OWN_PORT = "port"
+
+
+@dataclass(frozen=True)
+class Options:
+    """``speed`` hurries waits by that factor; ``patience`` is the least real time in seconds
+    that a deadline leaves a real program; ``real_time`` lets CloudFormation take its real time;
+    ``enforce`` checks IAM permissions; ``processes`` false gives instances that only exist in
+    the books; ``port`` 0 takes a free one; ``follow_parent`` ends the cloud with the process
+    that started it; ``database`` starts the external PostgreSQL at once.
+    """
+
+    speed: float = DEFAULT_SPEED
+    patience: float = PATIENCE_S
+    addresses: Addresses = Addresses.AUTO
+    real_time: bool = False
+    enforce: bool = False
+    processes: bool = True
+    port: int = 0
+    follow_parent: bool = False
+    database: bool = False
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Options:
+        values: dict[str, Any] = json.loads(text)
+        return cls(**{**values, "addresses": Addresses(values["addresses"])})
