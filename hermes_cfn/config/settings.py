@@ -1,0 +1,42 @@
+"""All sections together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from hermes_cfn.config.application import Application
+from hermes_cfn.config.certificate import Certificate, Database
+from hermes_cfn.config.compute import Compute
+from hermes_cfn.config.github import GitHub
+from hermes_cfn.config.network import Network
+from hermes_cfn.config.place import Account, Environment
+from hermes_cfn.config.release import Release
+from hermes_cfn.config.section import Section, VariableName
+from hermes_cfn.config.service import Service
+from hermes_cfn.config.watch import Budget, Edge, Watch, Worldwide
+
+PlainValue = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=2000)]
+
+
+class Settings(Section):
+    """What ``hermes.toml`` says, complete and checked."""
+
+    application: Application = Application()
+    env: Mapping[VariableName, PlainValue] = Field(default_factory=dict)
+    account: Account = Account()
+    environment: Environment = Environment()
+    network: Network = Network()
+    compute: Compute = Compute()
+    service: Service = Service()
+    certificate: Certificate = Certificate()
+    database: Database = Database()
+    release: Release = Release()
+    github: GitHub = GitHub()
+    watch: Watch = Watch()
+    edge: Edge = Edge()
+    worldwide: Worldwide = Worldwide()
+    budget: Budget = Budget()
+    usage: Mapping[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,83 @@
+"""What runs on an instance: shell scripts, the SSM documents that carry them, and a release as data.
+
+The protocol, which the scripts keep on one side and the deployer on the other:
+
+**Releases.**  Two SSM parameters of type String (``names.goal_parameter``,
+``names.stable_parameter``) hold the JSON of a :class:`hermes_cfn.instance.release.Release`.
+Each write makes a new parameter version.  A document is told the *version* of goal and reads
+``<goal>:<version>``; a new or rebooted instance reads ``stable`` as it is then.
+
+**Documents** (``names.document(task)``, schema 2.2, one ``aws:runShellScript`` step) and their
+parameters; every one has an anchored pattern, because Systems Manager pastes it into the shell::
+
+    prepare migrate deploy confirm rollback    OperationId Token GoalVersion
+    run                                        OperationId Token GoalVersion Command (base64)
+    diagnose                                   OperationId
+
+``OperationId`` ``^[a-z0-9][a-z0-9-]{7,63}$`` · ``Token`` ``^[0-9]{1,12}$`` · ``GoalVersion``
+``^[0-9]{1,9}$``.  The last line on stdout is one JSON object, :data:`documents.RESULT_KEYS` among
+its keys; the exit status is 0 when ``outcome`` is ``ok``, 75 when the token is refused, else 1.
+
+* One document runs at a time on an instance (``flock``).
+* A token lower than the highest seen is refused (``outcome`` ``refused: …``), nothing is done.
+* A task that has ended under an operation id is not run again under the same id: its recorded
+  last line is printed and its status returned.  To try again, use another id.  One that was cut
+  off (reboot) left no record, and runs again.
+
+**prepare** pulls the image of goal, checks disk and memory, fetches the secrets beforehand, and
+leaves the running container alone.  **deploy** prepares if need be, arms the *return timer*
+(``systemd-run --unit=hermes-return --on-active=…``), stops the container, starts the new one and
+asks its health locally.  When it does not answer in time, the previous release is started again at
+once and the outcome is ``failed: …``; ``release`` in the report says what runs.  The timer stays
+armed in both cases until **confirm**, which the deployer sends when the target is healthy again;
+confirm also prunes images, never the current or the previous one.  If nobody confirms, the timer
+starts the previous release if another one runs, and takes the instance out of standby.
+**rollback** is deploy without standby and without a timer, for emergencies.  **migrate** runs the
+migrate command once in a container of the goal's image; a line ``schema_version=N`` that the
+command prints first is the version before, the last one the version after.  **diagnose** only
+reads: ``container``, ``log`` (50 lines, secrets masked), ``health``, ``memory``, ``disk``,
+``docker``, ``systemd``, ``clock``, ``database`` (``name``, ``tcp``, ``tls``, ``login``).
+
+**Report.**  After every step an instance writes ``names.instance_report(id)`` (String)::
+
+    {"release": id|null, "goal_version": n|null, "state": "starting|running|prepared|switching|failed",
+     "prepared": goal version|null, "operation": last operation id|null, "outcome": "ok"|"failed: …"|null,
+     "token": highest seen, "schema_before": n|null, "schema_after": n|null, "at": "…Z"}
+
+``goal_version`` is the version of goal that is running, ``null`` when it was started from stable.
+``state`` is ``prepared`` while the running release is untouched and another one is ready.
+
+**Boot** (user data): docker and the CloudWatch agent are installed, ``/opt/hermes/bin`` and the
+systemd units ``hermes`` (starts stable at every boot), ``hermes-watch`` (the instance's own health
+report) are written and enabled, the release of ``stable`` is started, and the launch lifecycle hook
+(``names.launch_hook``) is completed: CONTINUE when it answers locally, ABANDON when it does not.
+
+**Commands used**, exactly in these forms (``--region`` comes from ``AWS_REGION``)::
+
+    curl -fsS -X PUT  …/latest/api/token   and   …/latest/meta-data/instance-id | local-ipv4
+    aws ssm get-parameter --name N[:V] [--with-decryption] --output json
+    aws ssm put-parameter --name N --type String --overwrite --value JSON
+    aws ecr get-login-password | docker login --username AWS --password-stdin REGISTRY
+    aws autoscaling complete-lifecycle-action --lifecycle-hook-name H --auto-scaling-group-name G
+        --instance-id I --lifecycle-action-result CONTINUE|ABANDON
+    aws autoscaling describe-auto-scaling-instances --instance-ids I --output json
+    aws autoscaling exit-standby --auto-scaling-group-name G --instance-ids I
+    aws autoscaling set-instance-health --instance-id I --health-status Unhealthy
+    docker pull IMAGE | docker image inspect IMAGE | docker stop --time S NAME | docker rm --force NAME
+    docker run --detach --name NAME --restart unless-stopped --publish ADDR:PORT:PORT --env-file F
+        [--label K=V] [--memory M] [--read-only] [--tmpfs /tmp] [--cap-drop ALL]
+        [--security-opt no-new-privileges] [--stop-signal S] [--stop-timeout S]
+        [--log-driver json-file --log-opt K=V] IMAGE
+    docker run --rm --name NAME-migrate --env-file F [as above] IMAGE COMMAND…
+    docker inspect NAME | docker logs --tail 50 NAME | docker exec NAME COMMAND…
+    docker image ls --no-trunc --digests REPOSITORY   (a table: REPOSITORY TAG DIGEST IMAGE-ID …, with its header)
+    docker image rm IMAGE
+    systemctl daemon-reload | enable UNIT | start UNIT | stop UNIT | is-active UNIT
+    systemd-run --quiet --unit=hermes-return --on-active=SECONDS PROGRAM
+    dnf install --quiet --assumeyes PACKAGE…
+    amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:PATH
+
+Every absolute path is under ``${HERMES_ROOT}`` (empty on AWS, as DESTDIR), the container is published
+on ``${HERMES_BIND:-0.0.0.0}`` and asked at ``http://${HERMES_BIND:-127.0.0.1}:PORT``, and the metadata
+service is ``${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}``.
+"""

@@ -1,0 +1,146 @@
+"""The shell files as SSM documents and user data, and the calls that the deployer makes.
+
+Stacks render :func:`document` and :func:`user_data`; the deployer sends :func:`call`.  Systems
+Manager pastes parameters into the shell as text, so each has an anchored pattern (AWS, "SSM
+document schema features and examples": ``allowedPattern``).
+"""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from hermes_cfn.config import Settings
+from hermes_cfn.names import Names
+
+TASKS = ("prepare", "deploy", "confirm", "migrate", "rollback", "diagnose", "run")
+"""Every document; ``run`` is the operator's."""
+
+RESULT_KEYS = ("task", "operation", "outcome")
+"""Keys of the JSON object that every document prints last."""
+
+REFUSED = 75
+"""Exit status of a document whose token is older than the last one seen."""
+
+USER_DATA_LIMIT = 16 * 1024
+"""Bytes of user data before base64 (AWS, EC2 user guide: 16 KB in raw form)."""
+
+PATTERNS: Mapping[str, tuple[str, str]] = {
+    "OperationId": ("^[a-z0-9][a-z0-9-]{7,63}$", "what this run is called; a repeated one does nothing"),
+    "Token": ("^[0-9]{1,12}$", "the fencing token of the lock"),
+    "GoalVersion": ("^[0-9]{1,9}$", "the version of the goal parameter to work with"),
+    "Command": ("^[A-Za-z0-9+/]{4,8192}={0,2}$", "a shell command, base64"),
+}
+
+_VARIABLES = {"OperationId": "OPERATION", "Token": "TOKEN", "GoalVersion": "GOAL_VERSION", "Command": "COMMAND"}
+_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "diagnose": ("OperationId",),
+    "run": ("OperationId", "Token", "GoalVersion", "Command"),
+}
+_ON_DISK = ("library", "start", "return", "watch")
+
+
+def parameters(task: str) -> tuple[str, ...]:
+    """Names of the parameters of the document for ``task``."""
+    return _PARAMETERS.get(task, ("OperationId", "Token", "GoalVersion"))
+
+
+def call(task: str, operation: str, token: int, goal_version: int, command: str = "") -> dict[str, list[str]]:
+    """``Parameters`` for SendCommand."""
+    given = {
+        "OperationId": operation,
+        "Token": str(token),
+        "GoalVersion": str(goal_version),
+        "Command": base64.b64encode(command.encode()).decode(),
+    }
+    return {name: [given[name]] for name in parameters(task)}
+
+
+def document(task: str, settings: Settings) -> dict[str, Any]:
+    """The SSM document of ``task``, schema version 2.2."""
+    given = [f"{_VARIABLES[name]}='{{{{ {name} }}}}'" for name in parameters(task)]
+    parts = ["#!/bin/bash", variables(settings), f"TASK={task}", *given, script("library")]
+    if task != "diagnose":
+        parts.append(script("guard"))
+    parts.append(script(task))
+    return {
+        "schemaVersion": "2.2",
+        "description": f"{settings.application.name} in {settings.environment.name}: {task}",
+        "parameters": {
+            name: {"type": "String", "description": PATTERNS[name][1], "allowedPattern": PATTERNS[name][0]}
+            for name in parameters(task)
+        },
+        "mainSteps": [
+            {
+                "action": "aws:runShellScript",
+                "name": task,
+                "precondition": {"StringEquals": ["platformType", "Linux"]},
+                "inputs": {"timeoutSeconds": "1800", "runCommand": "\n".join(parts).splitlines()},
+            }
+        ],
+    }
+
+
+def user_data(settings: Settings) -> str:
+    """What an instance runs at first boot, at most :data:`USER_DATA_LIMIT` bytes."""
+    heredocs = [
+        f"cat >\"$LIB/{name}.sh\" <<'HERMES_END'\n{text}\nHERMES_END"
+        for name, text in [("settings", variables(settings)), *((name, script(name)) for name in _ON_DISK)]
+    ]
+    parts = [
+        "#!/bin/bash",
+        'LIB="${HERMES_ROOT:-}/opt/hermes/lib"',
+        'mkdir -p "$LIB"',
+        *heredocs,
+        '. "$LIB/settings.sh"',
+        '. "$LIB/library.sh"',
+        script("boot"),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def variables(settings: Settings) -> str:
+    """The settings as shell assignments, one a line."""
+    names = Names.of(settings)
+    application = settings.application
+    values: dict[str, object] = {
+        "HERMES_APP": application.name,
+        "HERMES_PORT": application.port,
+        "HERMES_HEALTH_PATH": application.health_path,
+        "HERMES_HEALTH_CODES": ",".join(str(code) for code in application.health_codes),
+        "HERMES_REGION": settings.account.region,
+        "HERMES_GOAL": names.goal_parameter,
+        "HERMES_STABLE": names.stable_parameter,
+        "HERMES_SECRETS": names.secrets_path,
+        "HERMES_REPORTS": names.instance_reports_path,
+        "HERMES_GROUP": names.auto_scaling_group,
+        "HERMES_HOOK": names.launch_hook,
+        "HERMES_LOG_GROUP": names.log_group,
+        "HERMES_STOP_SIGNAL": application.stop_signal,
+        "HERMES_STOP_TIMEOUT": application.stop_timeout_s,
+        "HERMES_START_TIMEOUT": application.start_timeout_s,
+        "HERMES_RETURN_S": settings.release.return_after_s,
+        "HERMES_WATCH_S": application.start_timeout_s + application.stop_timeout_s + 60,
+        "HERMES_WATCH_EVERY_S": 15,
+        "HERMES_MEMORY_MIB": application.memory_mib,
+        "HERMES_DISK_MIB": 1024,
+        "HERMES_READ_ONLY": "yes" if application.read_only else "no",
+        "HERMES_CLUSTER": "yes" if settings.service.cluster else "no",
+        "HERMES_CLUSTER_NAME": names.cluster_name,
+    }
+    lines = [f"{name}={shlex.quote(str(value))}" for name, value in values.items()]
+    lines.append(f"HERMES_MIGRATE=({' '.join(shlex.quote(word) for word in application.migrate)})")
+    if settings.service.cluster:
+        lines.append(f"HERMES_CLUSTER_PORTS=(4369 {settings.service.cluster_port})")
+    return "\n".join(lines)
+
+
+@cache
+def script(name: str) -> str:
+    """A shell file of ``scripts/`` without its blank lines and lines of comment."""
+    text = files("hermes_cfn.instance").joinpath(f"scripts/{name}.sh").read_text(encoding="utf-8")
+    return "\n".join(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("# "))

@@ -1,0 +1,70 @@
+"""A release: an image digest, the plain variables and the version of each secret, together.
+
+So that going back brings all three back.  Its JSON is the value of the SSM parameters ``goal``
+and ``stable``; a standard parameter holds 4 KB.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from hermes_cfn.errors import Finding, HermesError
+
+LIMIT_BYTES = 4096
+"""What a standard SSM parameter holds (AWS, PutParameter: maximum 4 KB for the standard tier)."""
+
+_IMAGE = re.compile(r"^[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}$")
+_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What the fleet runs.
+
+    ``image`` is ``repository@sha256:…``, ``variables`` the container's plain environment,
+    ``secrets`` the version of each secret's SSM parameter by name, ``requested_at`` an ISO time,
+    ``migrated_from`` the release whose schema was there before, ``compatible`` whether that one
+    still runs on this one's schema.  Raises :class:`HermesError` ``release-invalid``.
+    """
+
+    id: str
+    image: str
+    tag: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, int] = field(default_factory=dict)
+    requested_at: str = ""
+    requested_by: str = ""
+    commit: str = ""
+    migrated_from: str | None = None
+    compatible: bool = True
+
+    def __post_init__(self) -> None:
+        if not _ID.match(self.id):
+            raise _invalid(self.id, f"{self.id!r} is no release id: letters, digits, dot, underscore and dash")
+        if not _IMAGE.match(self.image):
+            raise _invalid(self.id, f"{self.image!r} is not an image by digest, like repository@sha256:<64 hex digits>")
+
+    def to_json(self) -> str:
+        """One line, keys in order, at most :data:`LIMIT_BYTES` bytes."""
+        content = {**asdict(self), "variables": dict(self.variables), "secrets": dict(self.secrets)}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        if len(text.encode()) > LIMIT_BYTES:
+            raise _invalid(self.id, f"takes {len(text.encode())} bytes, and an SSM parameter holds {LIMIT_BYTES}")
+        return text
+
+    @classmethod
+    def from_json(cls, text: str) -> Release:
+        try:
+            content = json.loads(text)
+            return cls(**content)
+        except (TypeError, ValueError) as error:
+            raise _invalid("release", f"cannot be read: {error}") from error
+
+
+def _invalid(release: str, what: str) -> HermesError:
+    return HermesError(
+        Finding("release-invalid", release or "release", what, next="hermes_cfn release --image … makes a new one")
+    )

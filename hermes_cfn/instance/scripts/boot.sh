@@ -1,0 +1,63 @@
+# First boot: what the instance needs, its units, its release, and the launch hook.
+
+finish_launch() {
+  aws autoscaling complete-lifecycle-action --lifecycle-hook-name "$HERMES_HOOK" \
+    --auto-scaling-group-name "$HERMES_GROUP" --instance-id "$(instance_id)" --lifecycle-action-result "$1" || true
+}
+trap 'say "boot failed"; finish_launch ABANDON' ERR
+
+dnf install --quiet --assumeyes docker amazon-cloudwatch-agent
+systemctl enable docker
+systemctl start docker
+
+program() { { printf '%s\n' '#!/bin/bash'; settings; cat "$HOME_DIR/lib/library.sh" "$HOME_DIR/lib/$1.sh"; } >"$HOME_DIR/bin/hermes-$1"; chmod 700 "$HOME_DIR/bin/hermes-$1"; }
+settings() { cat "$HOME_DIR/lib/settings.sh"; }
+mkdir -p "$HOME_DIR/bin"
+program start
+program return
+program watch
+
+unit() { mkdir -p "$ROOT/etc/systemd/system"; cat >"$ROOT/etc/systemd/system/$1.service"; }
+unit hermes <<UNIT
+[Unit]
+Description=$HERMES_APP, the stable release
+After=docker.service network-online.target
+Requires=docker.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=$HOME_DIR/bin/hermes-start
+[Install]
+WantedBy=multi-user.target
+UNIT
+unit hermes-watch <<UNIT
+[Unit]
+Description=reports this instance unhealthy when $HERMES_APP accepts no connection
+After=hermes.service
+[Service]
+Restart=always
+ExecStart=$HOME_DIR/bin/hermes-watch
+[Install]
+WantedBy=multi-user.target
+UNIT
+
+agent="$ROOT/opt/aws/amazon-cloudwatch-agent/etc/hermes.json"
+mkdir -p "$(dirname "$agent")"
+cat >"$agent" <<AGENT
+{"agent": {"run_as_user": "root"},
+ "logs": {"logs_collected": {"files": {"collect_list": [
+   {"file_path": "/var/lib/docker/containers/*/*-json.log", "log_group_name": "$HERMES_LOG_GROUP", "log_stream_name": "{instance_id}/app"},
+   {"file_path": "/var/log/cloud-init-output.log", "log_group_name": "$HERMES_LOG_GROUP", "log_stream_name": "{instance_id}/boot"}]}}},
+ "metrics": {"namespace": "CWAgent", "append_dimensions": {"AutoScalingGroupName": "\${aws:AutoScalingGroupName}"},
+   "aggregation_dimensions": [["AutoScalingGroupName"]],
+   "metrics_collected": {"mem": {"measurement": ["mem_used_percent"], "metrics_collection_interval": 60},
+     "disk": {"measurement": ["used_percent"], "resources": ["/"], "drop_device": true, "metrics_collection_interval": 60}}}}
+AGENT
+amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c "file:$agent" >/dev/null
+
+systemctl daemon-reload
+"$HOME_DIR/bin/hermes-start"
+systemctl enable hermes
+systemctl enable hermes-watch
+systemctl start hermes-watch
+finish_launch CONTINUE

@@ -1,0 +1,84 @@
+exec 2>/dev/null
+python3 - "$HERMES_APP" "$ASK$HERMES_HEALTH_PATH" "$HOME_DIR/.env" "$OPERATION" <<'PYTHON'
+import datetime, json, os, pathlib, re, shutil, socket, ssl, subprocess, sys, urllib.error, urllib.parse, urllib.request
+
+app, health, env_file, operation = sys.argv[1:]
+
+def run(*command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
+    return done.stdout.strip() if done.returncode == 0 else f"status {done.returncode}: {done.stdout.strip()[-300:]}"
+
+def safely(answer):
+    try:
+        return answer()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+path = pathlib.Path(env_file)
+values = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line) if path.exists() else {}
+
+def masked(text):
+    for value in sorted(values.values(), key=len, reverse=True):
+        if len(value) >= 8:
+            text = text.replace(value, "********")
+    return re.sub(r"(\w+://[^:/\s]+:)[^@\s]+@", r"\1********@", text)
+
+def container():
+    found = json.loads(run("docker", "inspect", app))[0]
+    state = found.get("State", {})
+    return {"status": state.get("Status"), "exit_code": state.get("ExitCode"), "oom_killed": state.get("OOMKilled"),
+            "restarts": found.get("RestartCount"), "image": found.get("Config", {}).get("Image")}
+
+def answer():
+    try:
+        with urllib.request.urlopen(health, timeout=5) as reply:
+            return {"status": reply.status, "body": masked(reply.read(500).decode(errors="replace"))}
+    except urllib.error.HTTPError as error:
+        return {"status": error.code, "body": masked(error.read(500).decode(errors="replace"))}
+
+def memory():
+    lines = dict(line.split(":", 1) for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
+    return {"total_kb": int(lines["MemTotal"].split()[0]), "available_kb": int(lines["MemAvailable"].split()[0])}
+
+def database():
+    url = urllib.parse.urlsplit(values.get("DATABASE_URL", ""))
+    if not url.hostname:
+        return {"name": "no DATABASE_URL"}
+    told = {}
+    try:
+        told["name"] = socket.getaddrinfo(url.hostname, url.port or 5432, type=socket.SOCK_STREAM)[0][4][0]
+        with socket.create_connection((told["name"], url.port or 5432), timeout=5) as wire:
+            told["tcp"] = "ok"
+            wire.sendall(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")
+            if wire.recv(1) == b"S":
+                with ssl.create_default_context().wrap_socket(wire, server_hostname=url.hostname) as safe:
+                    told["tls"] = safe.version()
+                    told["login"] = login(safe, url)
+            else:
+                told["tls"] = "the server offers none"
+                told["login"] = login(wire, url)
+    except Exception as error:
+        told.setdefault("error", masked(f"{type(error).__name__}: {error}"))
+    return told
+
+def login(wire, url):
+    words = [b"user", urllib.parse.unquote(url.username or "").encode(), b"database", url.path.strip("/").encode()]
+    body = b"\x00\x03\x00\x00" + b"".join(word + b"\x00" for word in words) + b"\x00"
+    wire.sendall((len(body) + 4).to_bytes(4, "big") + body)
+    kind, rest = wire.recv(1), wire.recv(512)
+    if kind == b"E":
+        return "refused: " + re.sub(r"[^ -~]+", " ", rest[4:].decode(errors="replace"))
+    return {b"\x00\x00\x00\x00": "ok", b"\x00\x00\x00\x0a": "asks for SCRAM", b"\x00\x00\x00\x05": "asks for MD5"}.get(rest[4:8], "answers")
+
+disk = shutil.disk_usage("/")
+print(json.dumps({
+    "task": "diagnose", "operation": operation, "outcome": "ok",
+    "container": safely(container),
+    "log": safely(lambda: masked(run("docker", "logs", "--tail", "50", app)).splitlines()[-50:]),
+    "health": safely(answer), "memory": safely(memory),
+    "disk": {"total_bytes": disk.total, "free_bytes": disk.free},
+    "docker": safely(lambda: run("systemctl", "is-active", "docker")),
+    "systemd": {unit: safely(lambda: run("systemctl", "is-active", unit)) for unit in ("hermes", "hermes-watch")},
+    "clock": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    "database": safely(database)}))
+PYTHON

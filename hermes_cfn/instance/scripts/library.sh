@@ -1,0 +1,172 @@
+# What all scripts share. The settings (HERMES_APP, HERMES_PORT, ...) stand above this text.
+
+set -Eeuo pipefail
+umask 077
+
+ROOT="${HERMES_ROOT:-}"
+HOME_DIR="$ROOT/opt/hermes"
+STATE_DIR="$HOME_DIR/state"
+BIND="${HERMES_BIND:-0.0.0.0}"
+ASK="http://${HERMES_BIND:-127.0.0.1}:$HERMES_PORT"
+METADATA="${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}"
+export AWS_REGION="$HERMES_REGION" AWS_DEFAULT_REGION="$HERMES_REGION" AWS_PAGER=""
+mkdir -p "$STATE_DIR/operations"
+
+say() { logger -t hermes -- "$*" || true; printf '%s\n' "$*" >&2; }
+
+metadata() {
+  local token
+  token=$(curl -fsS -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' "${METADATA%/}/latest/api/token")
+  curl -fsS -H "X-aws-ec2-metadata-token: $token" "${METADATA%/}/latest/meta-data/$1"
+}
+
+instance_id() {
+  [ -s "$STATE_DIR/instance-id" ] || metadata instance-id >"$STATE_DIR/instance-id"
+  cat "$STATE_DIR/instance-id"
+}
+
+# pick KEY...: the value in the JSON on stdin; objects as "name<TAB>value" lines.
+pick() {
+  python3 -c '
+import json, sys
+value = json.load(sys.stdin)
+for key in sys.argv[1:]:
+    value = value[int(key)] if isinstance(value, list) else (value or {}).get(key)
+if isinstance(value, dict):
+    for name, item in value.items():
+        print(f"{name}\t{item}")
+elif value is not None:
+    print(value)
+' "$@"
+}
+
+state() { cat "$STATE_DIR/$1" 2>/dev/null || true; }
+remember() { printf '%s' "$2" >"$STATE_DIR/$1.new" && mv "$STATE_DIR/$1.new" "$STATE_DIR/$1"; }
+forget() { rm -f "$STATE_DIR/$1"; }
+
+# report STATE OUTCOME: what everybody may know about this instance.
+report() {
+  local value
+  value=$(python3 -c '
+import datetime, json, pathlib, sys
+home, state, outcome = sys.argv[1:]
+def read(name):
+    path = pathlib.Path(home, name)
+    return path.read_text().strip() if path.exists() else ""
+def number(name):
+    return int(read(name)) if read(name).isdigit() else None
+release = read("current.json")
+print(json.dumps({
+    "release": json.loads(release)["id"] if release else None,
+    "goal_version": number("current-version"), "state": state, "prepared": number("prepared"),
+    "operation": read("operation") or None, "outcome": outcome or None, "token": number("token") or 0,
+    "schema_before": number("schema-before"), "schema_after": number("schema-after"),
+    "at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}))
+' "$STATE_DIR" "$1" "$2")
+  remember report.json "$value"
+  aws ssm put-parameter --name "$HERMES_REPORTS/$(instance_id)" --type String --overwrite --value "$value" >/dev/null ||
+    say "the report could not be written"
+}
+
+# fetch NAME[:VERSION] FILE: a release into a file; says so when it is not there.
+fetch() { aws ssm get-parameter --name "$1" --output json | pick Parameter Value >"$2.new" && mv "$2.new" "$2"; }
+
+# environment RELEASE FILE: variables and secrets for the container, readable by root alone.
+environment() {
+  local name version value
+  : >"$2.new"
+  chmod 600 "$2.new"
+  pick variables <"$1" | while IFS=$'\t' read -r name value; do printf '%s=%s\n' "$name" "$value"; done >>"$2.new" &&
+    pick secrets <"$1" | while IFS=$'\t' read -r name version; do
+      value=$(aws ssm get-parameter --name "$HERMES_SECRETS/$name:$version" --with-decryption --output json |
+        pick Parameter Value) || exit 1
+      case "$value" in *$'\n'*) say "secret $name has more than one line" && exit 1 ;; esac
+      printf '%s=%s\n' "$name" "$value"
+    done >>"$2.new" && mv "$2.new" "$2"
+}
+
+# pull IMAGE: unless it is here.
+pull() {
+  docker image inspect "$1" >/dev/null 2>&1 && return 0
+  aws ecr get-login-password | docker login --username AWS --password-stdin "${1%%/*}" >/dev/null 2>&1 || return 1
+  timeout 600 docker pull "$1" >/dev/null
+}
+
+container_options() {
+  local total
+  total=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo 2>/dev/null || echo 1048576) / 1024))
+  OPTIONS=(--log-driver json-file --log-opt max-size=20m --log-opt max-file=5
+    --security-opt no-new-privileges --cap-drop ALL)
+  if [ "$HERMES_MEMORY_MIB" -gt 0 ]; then total=$HERMES_MEMORY_MIB; else total=$((total - total / 5)); fi
+  OPTIONS+=(--memory "${total}m")
+  if [ "$HERMES_READ_ONLY" = yes ]; then OPTIONS+=(--read-only --tmpfs /tmp); fi
+}
+
+stop_container() {
+  docker stop --time "$HERMES_STOP_TIMEOUT" "$HERMES_APP" >/dev/null 2>&1 || true
+  docker rm --force "$HERMES_APP" >/dev/null 2>&1 || true
+}
+
+# run_release RELEASE: what runs is replaced by it; true when it answers in time.
+run_release() {
+  local image
+  image=$(pick image <"$1") || return 1
+  environment "$1" "$HOME_DIR/.env" || return 1
+  if [ "$HERMES_CLUSTER" = yes ]; then cluster_environment >>"$HOME_DIR/.env"; fi
+  container_options
+  stop_container
+  docker run --detach --name "$HERMES_APP" --restart unless-stopped \
+    --publish "$BIND:$HERMES_PORT:$HERMES_PORT" "${PORTS[@]}" --env-file "$HOME_DIR/.env" \
+    --label "hermes.release=$(pick id <"$1")" \
+    --stop-signal "$HERMES_STOP_SIGNAL" --stop-timeout "$HERMES_STOP_TIMEOUT" "${OPTIONS[@]}" "$image" >/dev/null || return 1
+  wait_healthy
+}
+PORTS=()
+
+wait_healthy() {
+  local until code
+  until=$(($(date +%s) + HERMES_START_TIMEOUT))
+  while [ "$(date +%s)" -lt "$until" ]; do
+    code=$(curl -s -o /dev/null --max-time 2 -w '%{http_code}' "$ASK$HERMES_HEALTH_PATH" || true)
+    case ",$HERMES_HEALTH_CODES," in *",$code,"*) return 0 ;; esac
+    sleep 0.5
+  done
+  say "no healthy answer within $HERMES_START_TIMEOUT s, the last was ${code:-none}"
+  return 1
+}
+
+# switch RELEASE VERSION: RELEASE replaces what runs; the one before is kept, and started again when it fails.
+switch() {
+  if [ -s "$STATE_DIR/current.json" ] && ! cmp -s "$STATE_DIR/current.json" "$1"; then
+    cp "$STATE_DIR/current.json" "$STATE_DIR/previous.json"
+    remember previous-version "$(state current-version)"
+  fi
+  if run_release "$1"; then
+    [ "$1" = "$STATE_DIR/current.json" ] || cp "$1" "$STATE_DIR/current.json"
+    remember current-version "$2"
+    forget prepared
+    return 0
+  fi
+  if [ -s "$STATE_DIR/previous.json" ] && ! cmp -s "$STATE_DIR/previous.json" "$1"; then
+    say "the previous release is started again"
+    if run_release "$STATE_DIR/previous.json"; then
+      cp "$STATE_DIR/previous.json" "$STATE_DIR/current.json"
+      remember current-version "$(state previous-version)"
+    else
+      forget current.json
+    fi
+  else
+    forget current.json
+  fi
+  return 1
+}
+
+cluster_environment() {
+  printf 'RELEASE_DISTRIBUTION=name\nRELEASE_NODE=%s@%s\nHERMES_CLUSTER_NAME=%s\n' \
+    "$HERMES_APP" "$(metadata local-ipv4)" "$HERMES_CLUSTER_NAME"
+}
+
+group_state() {
+  aws autoscaling describe-auto-scaling-instances --instance-ids "$(instance_id)" --output json |
+    pick AutoScalingInstances 0 LifecycleState
+}

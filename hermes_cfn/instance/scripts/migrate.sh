@@ -1,0 +1,18 @@
+if [ "${#HERMES_MIGRATE[@]}" -eq 0 ]; then finish ok note "no migrate command"; fi
+if ! prepare; then
+  report running "failed: release $GOAL_VERSION could not be fetched"
+  finish "failed: release $GOAL_VERSION could not be fetched"
+fi
+container_options
+status=0
+docker run --rm --name "$HERMES_APP-migrate" --env-file "$STATE_DIR/prepared.env" "${OPTIONS[@]}" \
+  "$(pick image <"$GOAL")" "${HERMES_MIGRATE[@]}" >"$STATE_DIR/migrate.log" 2>&1 || status=$?
+tail -n 50 "$STATE_DIR/migrate.log" >&2
+remember schema-before "$(sed -n 's/.*schema_version=\([0-9]*\).*/\1/p' "$STATE_DIR/migrate.log" | head -n 1)"
+remember schema-after "$(sed -n 's/.*schema_version=\([0-9]*\).*/\1/p' "$STATE_DIR/migrate.log" | tail -n 1)"
+if [ "$status" -ne 0 ]; then
+  report running "failed: the migration ended with status $status"
+  finish "failed: the migration ended with status $status" schema_before "$(state schema-before)" schema_after "$(state schema-after)"
+fi
+report running ok
+finish ok schema_before "$(state schema-before)" schema_after "$(state schema-after)"

@@ -1,0 +1,15 @@
+# Nobody confirmed: the previous release comes back, and the instance into service.
+
+exec 9>"$STATE_DIR/lock"
+flock 9
+if [ -z "$(state armed)" ]; then exit 0; fi
+outcome="failed: nobody confirmed operation $(state armed)"
+if [ -s "$STATE_DIR/return.json" ] && ! cmp -s "$STATE_DIR/return.json" "$STATE_DIR/current.json"; then
+  switch "$STATE_DIR/return.json" "$(state return-version)" || outcome="$outcome, and the previous release does not answer"
+fi
+if [ -s "$STATE_DIR/current.json" ] && [ "$(group_state)" = Standby ]; then
+  aws autoscaling exit-standby --auto-scaling-group-name "$HERMES_GROUP" --instance-ids "$(instance_id)" >/dev/null
+fi
+forget armed
+forget return.json
+report "$([ -s "$STATE_DIR/current.json" ] && echo running || echo failed)" "$outcome"

@@ -1,0 +1,172 @@
+"""The only place that spells a name, a path or a tag on which two parties must agree.
+
+In templates the account is the pseudo parameter ``${AWS::AccountId}``; :meth:`Names.of` leaves it
+there unless the configuration states an account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hermes_cfn.config import Settings
+
+ACCOUNT = "${AWS::AccountId}"
+ROLES = ("infrastructure", "release", "plan", "operator")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of one environment of one application in one account and region."""
+
+    application: str
+    environment: str
+    account: str
+    region: str
+
+    @classmethod
+    def of(cls, settings: Settings, account: str = "") -> Names:
+        """``account`` is the 12 digits, or nothing for ``${AWS::AccountId}``."""
+        return cls(settings.application.name, settings.environment.name, account or ACCOUNT, settings.account.region)
+
+    @property
+    def _both(self) -> str:
+        return f"{self.application}-{self.environment}"
+
+    @property
+    def _path(self) -> str:
+        return f"/{self.application}/{self.environment}"
+
+    def stack(self, key: str) -> str:
+        """``hermes-production-network``; ``foundation`` is one an account: ``hermes-foundation``."""
+        return f"{self.application}-{key}" if key == "foundation" else f"{self._both}-{key}"
+
+    @property
+    def goal_parameter(self) -> str:
+        return f"{self._path}/release/goal"
+
+    @property
+    def stable_parameter(self) -> str:
+        return f"{self._path}/release/stable"
+
+    @property
+    def secrets_path(self) -> str:
+        return f"{self._path}/secret"
+
+    def secret(self, name: str) -> str:
+        """The SecureString parameter of one secret."""
+        return f"{self.secrets_path}/{name}"
+
+    @property
+    def instance_reports_path(self) -> str:
+        return f"{self._path}/instances"
+
+    def instance_report(self, instance_id: str) -> str:
+        """The parameter that an instance writes about itself."""
+        return f"{self.instance_reports_path}/{instance_id}"
+
+    def document(self, task: str) -> str:
+        """The SSM document of a task."""
+        return f"{self._both}-{task}"
+
+    @property
+    def auto_scaling_group(self) -> str:
+        return self._both
+
+    @property
+    def target_group(self) -> str:
+        return self._both[:32].rstrip("-")
+
+    @property
+    def load_balancer(self) -> str:
+        return self._both[:32].rstrip("-")
+
+    @property
+    def launch_template(self) -> str:
+        return self._both
+
+    @property
+    def launch_hook(self) -> str:
+        return f"{self._both}-launch"
+
+    @property
+    def log_group(self) -> str:
+        return f"/aws/ec2/{self.environment}/{self.application}"
+
+    @property
+    def app_security_group(self) -> str:
+        return f"{self.environment}-app-sg"
+
+    @property
+    def repository(self) -> str:
+        return self.application
+
+    @property
+    def lock_table(self) -> str:
+        return f"{self.application}-deploy-lock"
+
+    @property
+    def lock_key(self) -> str:
+        return self.environment
+
+    @property
+    def artifacts_bucket(self) -> str:
+        return f"{self.application}-artifacts-{self.account}-{self.region}"
+
+    @property
+    def assets_bucket(self) -> str:
+        return f"{self._both}-assets-{self.account}-{self.region}"
+
+    @property
+    def logs_bucket(self) -> str:
+        return f"{self._both}-logs-{self.account}-{self.region}"
+
+    @property
+    def trail(self) -> str:
+        return self._both
+
+    @property
+    def topic(self) -> str:
+        return f"{self._both}-alarms"
+
+    @property
+    def dashboard(self) -> str:
+        return self._both
+
+    @property
+    def budget(self) -> str:
+        return self._both
+
+    @property
+    def web_acl(self) -> str:
+        return self._both
+
+    @property
+    def cluster_namespace(self) -> str:
+        return f"{self.environment}.{self.application}.internal"
+
+    @property
+    def cluster_name(self) -> str:
+        """What resolves to every instance of the group, when ``service.cluster`` is on."""
+        return f"app.{self.cluster_namespace}"
+
+    def alarm(self, what: str) -> str:
+        """``hermes-production-unhealthy-hosts``."""
+        return f"{self._both}-{what}"
+
+    def role(self, task: str) -> str:
+        """Roles of this environment: ``infrastructure``, ``release``, ``plan``, ``operator``, ``instance``…"""
+        return f"{self._both}-{task}"
+
+    @property
+    def boundary(self) -> str:
+        """The permissions boundary, one an account."""
+        return f"{self.application}-boundary"
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        return {"hermes:application": self.application, "hermes:environment": self.environment}
+
+    def release_key(self, release_id: str) -> str:
+        """Key in the artifacts bucket of a release that was made."""
+        return f"releases/{self.environment}/{release_id}.json"
