@@ -1,0 +1,92 @@
+"""``local``: the embedded cloud as a process of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hermes_cfn.cli import console
+from hermes_cfn.errors import ExitCode
+
+if TYPE_CHECKING:
+    from hermes_cfn.local.control import Status
+
+
+def show(status: Status, form: str) -> None:
+    """Print what runs, as text or as data."""
+    if form == "json":
+        console.put_json(status.as_dict())
+        return
+    if not status.running:
+        click.echo("no embedded cloud runs here; next: hermes-cfn local start")
+        return
+    click.echo(f"endpoint   {status.endpoint}   process {status.pid}   service time {status.now}")
+    for name, addresses in status.load_balancers.items():
+        for scheme, address in addresses.items():
+            click.echo(f"balancer   {scheme}://{address}   {name}")
+    for instance, address in status.instances.items():
+        click.echo(f"instance   {address}   {instance}")
+    if status.database:
+        click.echo(f"database   {status.database}")
+
+
+@click.group()
+def command() -> None:
+    """Start, stop and inspect the embedded cloud; HERMES_STATE says where it lives (.hermes)."""
+
+
+@command.command()
+@click.option("--port", default=0, show_default="any free one", help="The loopback port it speaks AWS's protocol on.")
+@click.option("--speed", type=float, default=None, help="How much faster than AWS the waits of the fleet pass.")
+@click.option("--real-time", is_flag=True, help="CloudFormation takes the time that people have measured.")
+@click.option("--enforce", is_flag=True, help="Check IAM permissions: a caller that may not, cannot.")
+@click.option("--own-ports", is_flag=True, help="Give instances a port on 127.0.0.1 instead of an address (macOS).")
+@click.option("--reset", is_flag=True, help="Start afresh; what it held is lost.")
+@console.format_option("text", "json")
+def start(
+    port: int, speed: float | None, real_time: bool, enforce: bool, own_ports: bool, reset: bool, form: str
+) -> None:
+    """Start it, unless it runs."""
+    from hermes_cfn.local import control
+    from hermes_cfn.local.clock import DEFAULT_SPEED
+    from hermes_cfn.local.options import Addresses, Options
+
+    options = Options(
+        port=port,
+        real_time=real_time,
+        enforce=enforce,
+        speed=DEFAULT_SPEED if speed is None else speed,
+        addresses=Addresses.OWN_PORT if own_ports else Addresses.AUTO,
+    )
+    state = control.default_state()
+    if reset:
+        control.reset(state)
+    with console.progress("the embedded cloud starts"):
+        status = control.start(state, options)
+    show(status, form)
+
+
+@command.command()
+@click.option("--reset", is_flag=True, help="Also clear a damaged or stale directory.")
+def stop(reset: bool) -> None:
+    """Stop it and everything it started."""
+    from hermes_cfn.local import control
+
+    state = control.default_state()
+    if reset:
+        control.reset(state)
+        click.echo("stopped and cleared")
+    else:
+        click.echo("stopped" if control.stop(state) else "nothing runs here")
+
+
+@command.command()
+@console.format_option("text", "json")
+def status(form: str) -> int:
+    """What runs, and where."""
+    from hermes_cfn.local import control
+
+    found = control.status(control.default_state())
+    show(found, form)
+    return ExitCode.OK if found.running else ExitCode.FAILED
