@@ -17,7 +17,9 @@ class Application(Section):
     name: Name = "hermes"
     port: Port = 4000
     health_path: HealthPath = "/health"
-    health_codes: Annotated[tuple[Annotated[int, Field(ge=200, le=499)], ...], Field(strict=False, min_length=1)] = (200,)
+    health_codes: Annotated[tuple[Annotated[int, Field(ge=200, le=499)], ...], Field(strict=False, min_length=1)] = (
+        200,
+    )
     architecture: Literal["arm64", "x86_64"] = "arm64"
     migrate: Annotated[tuple[str, ...], Field(strict=False)] = ("/app/bin/hermes", "eval", "Hermes.Release.migrate")
     stop_signal: Annotated[str, StringConstraints(pattern=r"^SIG[A-Z0-9]{2,8}$")] = "SIGTERM"

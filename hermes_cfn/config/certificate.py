@@ -16,7 +16,9 @@ class Certificate(Section):
     wildcard: bool = True
     validation: Literal["manual", "route53"] = "manual"
     hosted_zone_id: ZoneId = ""
-    arn: Annotated[str, StringConstraints(pattern=r"^(arn:aws:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+)?$")] = ""
+    arn: Annotated[
+        str, StringConstraints(pattern=r"^(arn:aws:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+)?$")
+    ] = ""
 
 
 class Database(Section):

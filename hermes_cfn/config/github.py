@@ -25,7 +25,12 @@ class GitHub(Section):
         if "://" in value or value.startswith("git@") or value.endswith(".git"):
             tail = value.removesuffix(".git").replace(":", "/").rstrip("/").split("/")
             raise ValueError(f"is a URL; write {'/'.join(tail[-2:])!r}")
-        if not owner or not name or "/" in name or not all(part.replace("-", "").replace("_", "").replace(".", "").isalnum() for part in (owner, name)):
+        if (
+            not owner
+            or not name
+            or "/" in name
+            or not all(part.replace("-", "").replace("_", "").replace(".", "").isalnum() for part in (owner, name))
+        ):
             raise ValueError("is no repository; write it as OWNER/NAME")
         return value
 

@@ -9,7 +9,9 @@ from pydantic import Field, field_validator
 
 from hermes_cfn.config.section import Section
 
-Egress = Literal["nat-gateway", "nat-gateway-per-zone", "nat-gateway-regional", "nat-instance", "public-subnets", "ipv6"]
+Egress = Literal[
+    "nat-gateway", "nat-gateway-per-zone", "nat-gateway-regional", "nat-instance", "public-subnets", "ipv6"
+]
 STABLE: frozenset[str] = frozenset({"nat-gateway", "nat-gateway-per-zone", "nat-gateway-regional", "nat-instance"})
 """Ways out whose addresses an allow-list can name."""
 

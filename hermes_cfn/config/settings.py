@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
@@ -16,6 +16,7 @@ from hermes_cfn.config.place import Account, Environment
 from hermes_cfn.config.release import Release
 from hermes_cfn.config.section import Section, VariableName
 from hermes_cfn.config.service import Service
+from hermes_cfn.config.usage import Usage
 from hermes_cfn.config.watch import Budget, Edge, Watch, Worldwide
 
 PlainValue = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=2000)]
@@ -39,4 +40,4 @@ class Settings(Section):
     edge: Edge = Edge()
     worldwide: Worldwide = Worldwide()
     budget: Budget = Budget()
-    usage: Mapping[str, Any] = Field(default_factory=dict)
+    usage: Usage = Usage()

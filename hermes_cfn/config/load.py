@@ -1,0 +1,184 @@
+"""Reading ``hermes.toml``: everything that is wrong with it is said at once, with its line."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from hermes_cfn.config.lines import line_of, lines, syntax_line
+from hermes_cfn.config.rules import RULES
+from hermes_cfn.config.secrets import suspicious
+from hermes_cfn.config.settings import Settings
+from hermes_cfn.errors import ConfigurationError, Finding
+
+Key = tuple[str, ...]
+Problem = tuple[Key, str, str, str]
+"""Key, code, what, what instead."""
+
+
+def load(path: Path, environment: str | None = None) -> Settings:
+    """The settings of ``path``, with ``[environments.NAME]`` laid over them.
+
+    Raises :class:`ConfigurationError` with every finding.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise ConfigurationError(
+            Finding("configuration-unreadable", str(path), f"cannot be read: {reason}", next="name the file by --file")
+        ) from error
+    return parse(text, environment, str(path))
+
+
+def parse(text: str, environment: str | None = None, name: str = "hermes.toml") -> Settings:
+    """The settings of a TOML text.  Raises :class:`ConfigurationError` with every finding."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = syntax_line(error)
+        place = f"{name}:{line}" if line else name
+        raise ConfigurationError(Finding("configuration-syntax", place, f"is not TOML: {error}")) from error
+
+    where = lines(text)
+    overlays = content.pop("environments", {})
+    problems: list[Problem] = [
+        (
+            key,
+            "secret-in-configuration",
+            f"looks like a secret: {what}",
+            "take it out (and change it, if it was real): hermes_cfn secrets set NAME",
+        )
+        for key, what in suspicious({**content, **({"environments": overlays} if isinstance(overlays, dict) else {})})
+    ]
+    told = {key for key, *_ in problems}
+    merged, origin = _overlaid(content, overlays, environment, problems)
+    settings, found = _validated(merged, told, origin)
+    problems += found
+    if settings is not None:
+        for rule in RULES:
+            for key, what, instead in rule(settings):
+                problems.append((origin.get(key, key), "configuration-conflict", what, instead))
+    if problems or settings is None:
+        raise ConfigurationError.of(_finding(problem, where, name) for problem in _once(problems))
+    return settings
+
+
+def _overlaid(
+    content: dict[str, Any], overlays: Any, environment: str | None, problems: list[Problem]
+) -> tuple[dict[str, Any], dict[Key, Key]]:
+    """The content of the environment asked for, and where an overlaid key was written."""
+    merged = copy.deepcopy(content)
+    origin: dict[Key, Key] = {}
+    base = content.get("environment", {})
+    own = base.get("name", "production") if isinstance(base, Mapping) else "production"
+    if not isinstance(overlays, Mapping):
+        problems.append((("environments",), "configuration-invalid", "is not a table", "[environments.NAME]"))
+        return merged, origin
+    if environment is None or (environment == own and environment not in overlays):
+        return merged, origin
+    overlay = overlays.get(environment)
+    if not isinstance(overlay, Mapping):
+        known = ", ".join(sorted({str(own), *overlays}))
+        problems.append(
+            (("environments",), "environment-unknown", f"there is no environment {environment!r}", f"one of {known}")
+        )
+        return merged, origin
+    for section, values in overlay.items():
+        if isinstance(values, Mapping) and isinstance(merged.get(section, {}), Mapping):
+            merged[section] = {**merged.get(section, {}), **values}
+        else:
+            merged[section] = values
+        keys = values if isinstance(values, Mapping) else ()
+        origin[(section,)] = ("environments", environment, section)
+        origin |= {(section, key): ("environments", environment, section, key) for key in keys}
+    named = merged.get("environment", {})
+    merged["environment"] = {**(named if isinstance(named, Mapping) else {}), "name": environment}
+    return merged, origin
+
+
+def _validated(
+    content: dict[str, Any], told: set[Key], origin: Mapping[Key, Key]
+) -> tuple[Settings | None, list[Problem]]:
+    """Settings without the keys that are wrong, so that the rules can still speak of the others."""
+    problems: list[Problem] = []
+    for _ in range(2):
+        try:
+            return Settings.model_validate(content), problems
+        except ValidationError as error:
+            for detail in error.errors():
+                path = tuple(str(part) for part in detail["loc"] if part != "[key]")
+                key: Key = path[:2]
+                written = origin.get(key, key)
+                if written not in told:
+                    problems.append((written, *_explained(dict(detail), path)))
+                _without(content, path)
+    return None, problems
+
+
+def _without(content: dict[str, Any], path: Key) -> None:
+    section = content.get(path[0])
+    if len(path) > 1 and isinstance(section, dict):
+        section.pop(path[1], None)
+    else:
+        content.pop(path[0], None)
+
+
+def _explained(detail: Mapping[str, Any], path: Key) -> tuple[str, str, str]:
+    kind, given = detail["type"], detail.get("input")
+    if kind == "extra_forbidden":
+        known = _keys_beside(path)
+        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
+        instead = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(known))}"
+        return "configuration-unknown-key", f"{path[-1]!r} is not a key that is known here", instead
+    shown = "" if isinstance(given, Mapping | list) else f"{given!r}: "
+    return "configuration-invalid", shown + _plain(detail), _instead(path)
+
+
+def _plain(detail: Mapping[str, Any]) -> str:
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def _instead(path: Key) -> str:
+    """The default, as an example of what would be right."""
+    section = Settings.model_fields.get(path[0])
+    if section is None or len(path) < 2 or not isinstance(section.default, BaseModel):
+        return "a table, like [application]" if section is None or len(path) < 2 else ""
+    field = type(section.default).model_fields.get(path[1])
+    if field is None:
+        return ""
+    choices = get_args(field.annotation)
+    if choices and all(isinstance(choice, str | int) for choice in choices):
+        return f"one of {', '.join(map(str, choices))}"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    shown = list(default) if isinstance(default, tuple) else default
+    return f"a value like {shown!r}" if shown not in ("", None) else ""
+
+
+def _keys_beside(path: Key) -> list[str]:
+    if len(path) == 1:
+        return [*Settings.model_fields, "environments"]
+    section = Settings.model_fields[path[0]].default
+    return list(type(section).model_fields) if isinstance(section, BaseModel) else []
+
+
+def _once(problems: list[Problem]) -> Iterator[Problem]:
+    seen: set[tuple[Key, str]] = set()
+    for problem in problems:
+        if (problem[0], problem[2]) not in seen:
+            seen.add((problem[0], problem[2]))
+            yield problem
+
+
+def _finding(problem: Problem, where: Mapping[Key, int], name: str) -> Finding:
+    key, code, what, instead = problem
+    line = line_of(where, key)
+    place = f"{name}:{line}" if line else name
+    return Finding(code, f"{place} {'.'.join(key)}", what, next=instead)

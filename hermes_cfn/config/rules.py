@@ -1,0 +1,149 @@
+"""What two settings must agree on.  Each rule yields the key, what is wrong, and what instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from hermes_cfn.config.compute import ABSENT
+from hermes_cfn.config.network import STABLE
+from hermes_cfn.config.settings import Settings
+
+Complaint = tuple[tuple[str, ...], str, str]
+Rule = Callable[[Settings], Iterator[Complaint]]
+
+
+def zones_are_of_the_region(settings: Settings) -> Iterator[Complaint]:
+    region = settings.account.region
+    zones = settings.network.zones
+    for zone in zones:
+        if zone[:-1] != region or not zone[-1].isalpha():
+            right = ", ".join(f"{region}{letter}" for letter in "abc")
+            yield ("network", "zones"), f"{zone!r} is not a zone of {region}", f"write zones of {region}, like {right}"
+    if len(set(zones)) != len(zones):
+        yield ("network", "zones"), "a zone is named twice", "name each zone once"
+
+
+def image_fits_the_machine(settings: Settings) -> Iterator[Complaint]:
+    compute, image = settings.compute, settings.application.architecture
+    if compute.architecture != image:
+        right = "a Graviton type like t4g.small" if image == "arm64" else "a type like t3.small"
+        yield (
+            ("compute", "instance_type"),
+            f"{compute.instance_type} is {compute.architecture}, and the image of the application is {image}",
+            f'{right}, or application.architecture = "{compute.architecture}"',
+        )
+    family = compute.instance_type.split(".")[0]
+    if family in ABSENT.get(settings.account.region, frozenset()):
+        yield ("compute", "instance_type"), f"{settings.account.region} has no {family}", "t4g, m7g, c7g or r7g"
+
+
+def allow_list_needs_stable_addresses(settings: Settings) -> Iterator[Complaint]:
+    egress = settings.network.egress
+    if settings.database.allow_list and egress not in STABLE:
+        yield (
+            ("network", "egress"),
+            f"{egress!r} has no addresses that stay, and the database admits known addresses only",
+            f"one of {', '.join(sorted(STABLE))}; or database.allow_list = false",
+        )
+    if egress == "ipv6" and "ipv6" not in settings.database.addresses:
+        yield (
+            ("network", "egress"),
+            "'ipv6' reaches nothing over IPv4, and the database has no IPv6 address",
+            'another egress; or database.addresses = ["ipv6"] where that is true',
+        )
+
+
+def certificate_is_of_the_region(settings: Settings) -> Iterator[Complaint]:
+    certificate = settings.certificate
+    if certificate.arn and certificate.arn.split(":")[3] != settings.account.region:
+        yield (
+            ("certificate", "arn"),
+            f"is a certificate of {certificate.arn.split(':')[3]}, and the load balancer is in {settings.account.region}",
+            f"one of {settings.account.region}, or no arn: then one is requested",
+        )
+    if certificate.validation == "route53" and not certificate.arn and not certificate.hosted_zone_id:
+        yield (
+            ("certificate", "hosted_zone_id"),
+            "is missing, and validation is by Route 53",
+            'the zone\'s id, like Z0123456789ABC; or validation = "manual"',
+        )
+
+
+def records_need_a_zone(settings: Settings) -> Iterator[Complaint]:
+    if settings.edge.dns != "manual" and not settings.edge.hosted_zone_id:
+        yield (
+            ("edge", "hosted_zone_id"),
+            f"is missing, and dns is {settings.edge.dns!r}",
+            'the zone\'s id; or dns = "manual"',
+        )
+    worldwide = settings.worldwide
+    if worldwide.cloudfront and not settings.edge.assets:
+        yield ("worldwide", "cloudfront"), "needs the bucket of the assets", "edge.assets = true"
+    if worldwide.assets_domain and not worldwide.hosted_zone_id:
+        yield (
+            ("worldwide", "hosted_zone_id"),
+            "is missing, and assets_domain needs a certificate that Route 53 validates",
+            "the zone's id; or no assets_domain",
+        )
+    if worldwide.assets_domain and not worldwide.cloudfront:
+        yield (
+            ("worldwide", "assets_domain"),
+            "is the name of a distribution that is not made",
+            "worldwide.cloudfront = true",
+        )
+
+
+def batches_fit_the_fleet(settings: Settings) -> Iterator[Complaint]:
+    release, count = settings.release, settings.compute.count
+    if release.batch > count:
+        yield ("release", "batch"), f"is {release.batch}, and there are {count} instances", f"at most {count}"
+    if release.canary > count:
+        yield ("release", "canary"), f"is {release.canary}, and there are {count} instances", f"at most {count}"
+    least = settings.service.deregistration_delay_s + settings.application.start_timeout_s
+    if release.return_after_s <= least:
+        yield (
+            ("release", "return_after_s"),
+            f"is {release.return_after_s}, less than draining and starting may take ({least} s)",
+            f"more than {least}",
+        )
+
+
+def health_check_times(settings: Settings) -> Iterator[Complaint]:
+    service = settings.service
+    if service.health_timeout_s >= service.health_interval_s:
+        yield (
+            ("service", "health_timeout_s"),
+            f"is {service.health_timeout_s}, not less than the interval of {service.health_interval_s} s",
+            "less than service.health_interval_s",
+        )
+    if 1 <= service.slow_start_s < 30:
+        yield ("service", "slow_start_s"), f"is {service.slow_start_s}", "0, or 30 to 900"
+
+
+def github_subject_has_ids(settings: Settings) -> Iterator[Complaint]:
+    github = settings.github
+    if github.subject == "ids" and not (github.owner_id and github.repository_id):
+        yield (
+            ("github", "subject"),
+            "is 'ids', and owner_id or repository_id is missing",
+            "both ids: gh api repos/OWNER/NAME --jq '.owner.id, .id'",
+        )
+
+
+def variables_are_not_secrets(settings: Settings) -> Iterator[Complaint]:
+    for name in settings.env:
+        if name in settings.application.secrets:
+            yield ("env", name), "is named in application.secrets too", "keep it in one place"
+
+
+RULES: tuple[Rule, ...] = (
+    zones_are_of_the_region,
+    image_fits_the_machine,
+    allow_list_needs_stable_addresses,
+    certificate_is_of_the_region,
+    records_need_a_zone,
+    batches_fit_the_fleet,
+    health_check_times,
+    github_subject_has_ids,
+    variables_are_not_secrets,
+)
