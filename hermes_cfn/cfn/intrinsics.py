@@ -374,7 +374,7 @@ def _boolean(value: Any, template: Template, scope: Scope) -> bool | Unknown:
             truth = _boolean(inner, template, scope)
             return truth if isinstance(truth, Unknown) else not truth
         if name in ("Fn::And", "Fn::Or"):
-            deciding = name == "Fn::Or"
+            deciding = bool(name == "Fn::Or")
             truths = [_boolean(inner, template, scope) for inner in _arguments(name, argument, 2, 10)]
             if any(truth is deciding for truth in truths):
                 return deciding
