@@ -171,6 +171,7 @@ class StackSeen:
     tags: Mapping[str, str] = field(default_factory=dict)
     stack_id: str = ""
     begun: bool = True
+    updated: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,4 @@
+"""The only door to AWS: one thin file per service, and boto3 nowhere else in the product.
+
+A door observes and performs; it decides nothing.  ``session.connect`` opens them all.
+"""

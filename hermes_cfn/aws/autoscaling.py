@@ -1,0 +1,126 @@
+"""Auto Scaling: the group, standby, and leaving by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hermes_cfn.aws.calls import AwsError, Calls
+from hermes_cfn.deciders.observed import Group, Lifecycle
+
+MARK = "hermes:suspended"
+"""The tag that says which processes a rollout of ours has suspended."""
+
+AT_ONCE = 20
+"""Instances that one EnterStandby or ExitStandby names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An instance as its group knows it."""
+
+    id: str
+    lifecycle: Lifecycle
+    template: str
+    zone: str
+    healthy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSeen:
+    """The group, its members, the template version that it launches and its target groups."""
+
+    group: Group
+    members: tuple[Member, ...]
+    template: str
+    target_groups: tuple[str, ...]
+    instance_types: tuple[str, ...] = ()
+
+
+class AutoScaling:
+    """Groups of one region."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def observe(self, name: str) -> GroupSeen | None:
+        """The group, or None when there is none."""
+        found = self._calls.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+        if not found:
+            return None
+        group = found[0]
+        tags = {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", ())}
+        return GroupSeen(
+            Group(
+                name=name,
+                minimum=group["MinSize"],
+                maximum=group["MaxSize"],
+                desired=group["DesiredCapacity"],
+                suspended=frozenset(p["ProcessName"] for p in group.get("SuspendedProcesses", ())),
+                marked=frozenset(filter(None, tags.get(MARK, "").split(" "))),
+            ),
+            tuple(_member(instance) for instance in group.get("Instances", ())),
+            _template_version(group),
+            tuple(group.get("TargetGroupARNs", ())),
+        )
+
+    def suspend(self, name: str, processes: Sequence[str], marked: Sequence[str]) -> None:
+        """Marks the group with all of ``marked`` first, so that a crash in between is found."""
+        self._calls.create_or_update_tags(Tags=[_tag(name, " ".join(sorted(marked)))])
+        self._calls.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=list(processes))
+
+    def resume(self, name: str, processes: Sequence[str]) -> None:
+        """Resumes, then takes the mark off."""
+        self._calls.resume_processes(AutoScalingGroupName=name, ScalingProcesses=list(processes))
+        self._calls.delete_tags(Tags=[_tag(name, None)])
+
+    def enter_standby(self, name: str, instances: Sequence[str]) -> None:
+        for some in _portions(instances):
+            self._calls.enter_standby(AutoScalingGroupName=name, InstanceIds=some, ShouldDecrementDesiredCapacity=True)
+
+    def exit_standby(self, name: str, instances: Sequence[str]) -> None:
+        for some in _portions(instances):
+            self._calls.exit_standby(AutoScalingGroupName=name, InstanceIds=some)
+
+    def launch(self, name: str, desired: int) -> None:
+        self._calls.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=desired, HonorCooldown=False)
+
+    def terminate(self, instance: str, decrement: bool) -> None:
+        self._calls.terminate_instance_in_auto_scaling_group(
+            InstanceId=instance, ShouldDecrementDesiredCapacity=decrement
+        )
+
+    def activities(self, name: str, limit: int = 20) -> list[dict[str, Any]]:
+        """The latest scaling activities, newest first: why a launch failed."""
+        return list(self._calls.describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=limit)["Activities"])
+
+
+def passing(error: AwsError) -> bool:
+    """A refusal that only says that what was seen has changed: look again."""
+    return error.code in {"ValidationError", "ScalingActivityInProgress", "ResourceInUse", "ResourceContention"}
+
+
+def _portions(instances: Sequence[str]) -> list[list[str]]:
+    return [list(instances[at : at + AT_ONCE]) for at in range(0, len(instances), AT_ONCE)]
+
+
+def _member(instance: dict[str, Any]) -> Member:
+    return Member(
+        id=instance["InstanceId"],
+        lifecycle=Lifecycle.of(instance["LifecycleState"]),
+        template=str(instance.get("LaunchTemplate", {}).get("Version", "")),
+        zone=str(instance.get("AvailabilityZone", "")),
+        healthy=instance.get("HealthStatus", "Healthy").lower() == "healthy",
+    )
+
+
+def _template_version(group: dict[str, Any]) -> str:
+    policy = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("LaunchTemplateSpecification", {})
+    version = str((group.get("LaunchTemplate") or policy).get("Version", ""))
+    return "" if version.startswith("$") else version
+
+
+def _tag(name: str, value: str | None) -> dict[str, Any]:
+    tag: dict[str, Any] = {"ResourceId": name, "ResourceType": "auto-scaling-group", "Key": MARK}
+    return tag if value is None else {**tag, "Value": value, "PropagateAtLaunch": False}

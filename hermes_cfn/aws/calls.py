@@ -1,0 +1,126 @@
+"""One way to call AWS: errors become findings, and every answer tells the service's time."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import botocore.exceptions
+
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+THROTTLES = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"})
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"})
+UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"})
+
+
+class AwsError(HermesError):
+    """AWS refused a call.  ``code`` and ``message`` are its own."""
+
+    def __init__(self, finding: Finding, code: str, message: str) -> None:
+        super().__init__(finding)
+        self.code = code
+        self.message = message
+
+
+@dataclass
+class ServiceTime:
+    """The latest time that a service has told in the ``Date`` header of an answer."""
+
+    last: datetime | None = None
+    calls: Counter[str] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def heard(self, date: str) -> None:
+        told = parsedate_to_datetime(date)
+        with self.lock:
+            if self.last is None or told > self.last:
+                self.last = told
+
+    def now(self) -> datetime:
+        """Service time; the machine's own before the first answer."""
+        return self.last or datetime.now(UTC)
+
+
+class Calls:
+    """The operations of one client by their boto3 names, as functions of keyword arguments."""
+
+    def __init__(self, client: Any, service: str, time: ServiceTime) -> None:
+        self._client = client
+        self._service = service
+        self._time = time
+        client.meta.events.register("after-call.*", self._after)
+
+    def _after(self, http_response: Any, model: Any, **_: Any) -> None:
+        self._time.calls[f"{self._service}.{model.name}"] += 1
+        date = http_response.headers.get("Date")
+        if date:
+            self._time.heard(date)
+
+    @property
+    def region(self) -> str:
+        return str(self._client.meta.region_name)
+
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+        method = getattr(self._client, name)
+
+        def call(**arguments: Any) -> dict[str, Any]:
+            with translated(f"{self._service}:{name}"):
+                return dict(method(**arguments))
+
+        return call
+
+    def pages(self, name: str, key: str, **arguments: Any) -> Iterator[Any]:
+        """Every item under ``key`` of every page."""
+        with translated(f"{self._service}:{name}"):
+            for page in self._client.get_paginator(name).paginate(**arguments):
+                yield from page.get(key, ())
+
+
+class translated:
+    """A context in which botocore's exceptions become findings with a next command."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, botocore.exceptions.ClientError):
+            raise _refused(self.where, error) from error
+        if isinstance(error, botocore.exceptions.BotoCoreError):
+            raise _unreached(self.where, error) from error
+
+
+def _refused(where: str, error: Any) -> AwsError:
+    code = str(error.response["Error"].get("Code", ""))
+    message = str(error.response["Error"].get("Message", ""))
+    finding = Finding("aws-refused", where, f"{code}: {message}")
+    if code in EXPIRED:
+        finding = Finding("credentials-expired", where, message, next="renew the credentials, then the same command")
+    elif code in UNKNOWN_KEY:
+        finding = Finding("credentials-invalid", where, message, next="aws sts get-caller-identity")
+    elif code in DENIED:
+        finding = Finding("permission-denied", where, message, next="hermes-cfn whoami shows what this role may do")
+    elif code in THROTTLES:
+        finding = Finding("throttled", where, message, why="after every retry", next="the same command in a minute")
+    return AwsError(finding, code, message)
+
+
+def _unreached(where: str, error: Any) -> AwsError:
+    kind = type(error).__name__
+    code, after = "aws-unreachable", "check the network, then the same command"
+    if kind in {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"}:
+        code, after = "credentials-missing", "aws configure sso, or --profile NAME, or --local for the embedded cloud"
+    elif kind in {"NoRegionError", "ParamValidationError"}:
+        code, after = "aws-refused", ""
+    made = AwsError(Finding(code, where, str(error), next=after), kind, str(error))
+    made.exit_code = ExitCode.FAILED
+    return made

@@ -1,0 +1,66 @@
+"""EC2: what a forecast asks before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hermes_cfn.aws.calls import AwsError, Calls
+
+
+class Ec2:
+    """The compute side of one region."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def zones(self) -> tuple[str, ...]:
+        found = self._calls.describe_availability_zones()["AvailabilityZones"]
+        return tuple(sorted(zone["ZoneName"] for zone in found))
+
+    def offered(self, instance_type: str) -> frozenset[str]:
+        """Zones that offer an instance type."""
+        found = self._calls.pages(
+            "describe_instance_type_offerings",
+            "InstanceTypeOfferings",
+            LocationType="availability-zone",
+            Filters=[{"Name": "instance-type", "Values": [instance_type]}],
+        )
+        return frozenset(item["Location"] for item in found)
+
+    def key_pair(self, name: str) -> bool:
+        try:
+            return bool(self._calls.describe_key_pairs(KeyNames=[name])["KeyPairs"])
+        except AwsError as error:
+            if error.code == "InvalidKeyPair.NotFound":
+                return False
+            raise
+
+    def addresses(self) -> int:
+        """Elastic IP addresses in use."""
+        return len(self._calls.describe_addresses()["Addresses"])
+
+    def nat_gateways(self) -> Mapping[str, int]:
+        """NAT gateways in use by subnet."""
+        counts: dict[str, int] = {}
+        for item in self._calls.pages("describe_nat_gateways", "NatGateways"):
+            if item.get("State") not in {"deleted", "failed"}:
+                counts[item["SubnetId"]] = counts.get(item["SubnetId"], 0) + 1
+        return counts
+
+    def vcpus(self) -> int:
+        """vCPUs of instances that run or are about to."""
+        total = 0
+        for reservation in self._calls.pages("describe_instances", "Reservations"):
+            for instance in reservation["Instances"]:
+                if instance["State"]["Name"] in {"pending", "running"}:
+                    options = instance.get("CpuOptions", {})
+                    total += int(options.get("CoreCount", 1)) * int(options.get("ThreadsPerCore", 2))
+        return total
+
+    def states(self, instances: Sequence[str]) -> Mapping[str, str]:
+        """Instance id to the state of the machine."""
+        states: dict[str, str] = {}
+        for at in range(0, len(instances), 100):
+            for item in self._calls.describe_instances(InstanceIds=list(instances[at : at + 100]))["Reservations"]:
+                states |= {i["InstanceId"]: i["State"]["Name"] for i in item["Instances"]}
+        return states

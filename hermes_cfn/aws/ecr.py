@@ -1,0 +1,116 @@
+"""ECR: images by tag and digest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hermes_cfn.aws.calls import AwsError, Calls
+
+INDEX_TYPES = frozenset(
+    {"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image in the repository."""
+
+    repository: str
+    uri: str
+    digest: str
+    tags: tuple[str, ...]
+    pushed: datetime | None = None
+
+    @property
+    def pinned(self) -> str:
+        """``repository-uri@sha256:…``."""
+        return f"{self.uri}@{self.digest}"
+
+
+class Ecr:
+    """Repositories of one region."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def uri(self, repository: str) -> str | None:
+        """The repository's URI, or None when there is none."""
+        try:
+            found = self._calls.describe_repositories(repositoryNames=[repository])["repositories"]
+        except AwsError as error:
+            if error.code == "RepositoryNotFoundException":
+                return None
+            raise
+        return str(found[0]["repositoryUri"])
+
+    def image(self, repository: str, reference: str) -> Image | None:
+        """The image by tag or ``sha256:`` digest, or None."""
+        uri = self.uri(repository)
+        if uri is None:
+            return None
+        identity = {"imageDigest" if reference.startswith("sha256:") else "imageTag": reference}
+        try:
+            found = self._calls.describe_images(repositoryName=repository, imageIds=[identity])["imageDetails"][0]
+        except AwsError as error:
+            if error.code in {"ImageNotFoundException", "InvalidParameterException"}:
+                return None
+            raise
+        return Image(
+            repository, uri, found["imageDigest"], tuple(found.get("imageTags", ())), found.get("imagePushedAt")
+        )
+
+    def images(self, repository: str) -> list[Image]:
+        """Every image, newest first."""
+        uri = self.uri(repository) or ""
+        found = self._calls.pages("describe_images", "imageDetails", repositoryName=repository)
+        images = [
+            Image(repository, uri, i["imageDigest"], tuple(i.get("imageTags", ())), i.get("imagePushedAt"))
+            for i in found
+        ]
+        return sorted(images, key=lambda image: str(image.pushed), reverse=True)
+
+    def architectures(self, repository: str, digest: str) -> tuple[str, ...]:
+        """The architectures that an image carries; empty when its manifest does not say.
+
+        An index names them; a single manifest names its configuration blob, which does.
+        """
+        manifest = self._manifest(repository, digest)
+        if manifest is None:
+            return ()
+        if "manifests" in manifest:
+            found = {m.get("platform", {}).get("architecture", "") for m in manifest["manifests"]}
+            return tuple(sorted(found - {"", "unknown"}))
+        return tuple(filter(None, (str(manifest.get("architecture", "")),)))
+
+    def config_digest(self, repository: str, digest: str) -> str:
+        """The digest of a single manifest's configuration blob, or nothing."""
+        manifest = self._manifest(repository, digest) or {}
+        return str(manifest.get("config", {}).get("digest", ""))
+
+    def config_url(self, repository: str, config_digest: str) -> str:
+        """A presigned address of a configuration blob, which names the architecture."""
+        found = self._calls.get_download_url_for_layer(repositoryName=repository, layerDigest=config_digest)
+        return str(found["downloadUrl"])
+
+    def _manifest(self, repository: str, digest: str) -> dict[str, Any] | None:
+        found = self._calls.batch_get_image(
+            repositoryName=repository,
+            imageIds=[{"imageDigest": digest}],
+            acceptedMediaTypes=[
+                *INDEX_TYPES,
+                "application/vnd.oci.image.manifest.v1+json",
+                "application/vnd.docker.distribution.manifest.v2+json",
+            ],
+        ).get("images", ())
+        return dict(json.loads(found[0]["imageManifest"])) if found else None
+
+    def login(self) -> tuple[str, str, str]:
+        """User, password and registry for ``docker login``; the password is never shown."""
+        import base64
+
+        data = self._calls.get_authorization_token()["authorizationData"][0]
+        user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
+        return user, password, str(data["proxyEndpoint"]).removeprefix("https://")

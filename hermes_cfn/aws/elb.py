@@ -1,0 +1,60 @@
+"""Elastic Load Balancing: target health."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hermes_cfn.aws.calls import AwsError, Calls
+from hermes_cfn.deciders.observed import Target
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSeen:
+    """A target's health with the load balancer's own words."""
+
+    health: Target
+    reason: str
+    description: str
+
+
+class Elb:
+    """Load balancers of one region."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def health(self, target_group: str) -> Mapping[str, TargetSeen]:
+        """Target id to health; an instance with several ports shows its last."""
+        found = self._calls.describe_target_health(TargetGroupArn=target_group)["TargetHealthDescriptions"]
+        return {
+            item["Target"]["Id"]: TargetSeen(
+                Target.of(item["TargetHealth"]["State"]),
+                str(item["TargetHealth"].get("Reason", "")),
+                str(item["TargetHealth"].get("Description", "")),
+            )
+            for item in found
+        }
+
+    def load_balancer(self, name: str) -> dict[str, Any] | None:
+        """The load balancer's description, or None."""
+        try:
+            return dict(self._calls.describe_load_balancers(Names=[name])["LoadBalancers"][0])
+        except AwsError as error:
+            if error.code.startswith("LoadBalancerNotFound"):
+                return None
+            raise
+
+    def target_group(self, name: str) -> dict[str, Any] | None:
+        """The target group's description, or None."""
+        try:
+            return dict(self._calls.describe_target_groups(Names=[name])["TargetGroups"][0])
+        except AwsError as error:
+            if error.code.startswith("TargetGroupNotFound"):
+                return None
+            raise
+
+    def attributes(self, target_group: str) -> Mapping[str, str]:
+        found = self._calls.describe_target_group_attributes(TargetGroupArn=target_group)["Attributes"]
+        return {item["Key"]: item["Value"] for item in found}

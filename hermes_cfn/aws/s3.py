@@ -1,0 +1,60 @@
+"""S3: the artifacts bucket, and emptying buckets that are to go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hermes_cfn.aws.calls import AwsError, Calls
+
+
+class S3:
+    """Buckets, seen from one region."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def put(self, bucket: str, key: str, body: bytes, **headers: Any) -> None:
+        self._calls.put_object(Bucket=bucket, Key=key, Body=body, **headers)
+
+    def get(self, bucket: str, key: str) -> bytes | None:
+        """The object's bytes, or None."""
+        try:
+            return bytes(self._calls.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except AwsError as error:
+            if error.code in {"NoSuchKey", "NoSuchBucket", "404"}:
+                return None
+            raise
+
+    def keys(self, bucket: str, prefix: str = "") -> Iterator[str]:
+        for item in self._calls.pages("list_objects_v2", "Contents", Bucket=bucket, Prefix=prefix):
+            yield item["Key"]
+
+    def exists(self, bucket: str) -> str:
+        """``ours``, ``taken`` (by another account) or ``free``."""
+        try:
+            self._calls.head_bucket(Bucket=bucket)
+        except AwsError as error:
+            if error.code in {"404", "NoSuchBucket", "NotFound"}:
+                return "free"
+            if error.code in {"403", "AccessDenied", "Forbidden"}:
+                return "taken"
+            raise
+        return "ours"
+
+    def empty(self, bucket: str) -> int:
+        """Deletes every version of every object; answers how many."""
+        count = 0
+        for kind in ("Versions", "DeleteMarkers"):
+            batch: list[dict[str, str]] = []
+            for item in list(self._calls.pages("list_object_versions", kind, Bucket=bucket)):
+                batch.append({"Key": item["Key"], "VersionId": item["VersionId"]})
+            for at in range(0, len(batch), 1000):
+                self._calls.delete_objects(Bucket=bucket, Delete={"Objects": batch[at : at + 1000], "Quiet": True})
+            count += len(batch)
+        return count
+
+    @staticmethod
+    def url(bucket: str, region: str, key: str) -> str:
+        """The address by which CloudFormation reads a template."""
+        return f"https://{bucket}.s3.{region}.amazonaws.com/{key}"

@@ -1,0 +1,166 @@
+"""Systems Manager: parameters, and runs of our documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from hermes_cfn.aws.calls import AwsError, Calls
+from hermes_cfn.deciders.observed import Progress
+
+AT_ONCE = 50
+"""Instances that one SendCommand names (SendCommand: at most 50 instance ids)."""
+
+BY_NAME = 10
+"""Parameters that one GetParameters names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter's value (none for secrets), version and time of its last change."""
+
+    name: str
+    value: str
+    version: int
+    modified: datetime | None = None
+    kind: str = "String"
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A document run on one instance; ``operation`` is the comment that it was sent with."""
+
+    command: str
+    instance: str
+    document: str
+    operation: str
+    progress: Progress
+    status: str
+    requested: datetime
+
+
+class Ssm:
+    """Parameters and commands of one region."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._versions: dict[str, str] = {}
+
+    def parameter(self, name: str) -> Parameter | None:
+        """A parameter, or None; ``name:version`` asks for a version.  Never decrypts."""
+        try:
+            found = self._calls.get_parameter(Name=name)["Parameter"]
+        except AwsError as error:
+            if error.code in {"ParameterNotFound", "ParameterVersionNotFound"}:
+                return None
+            raise
+        return _parameter(found)
+
+    def put(self, name: str, value: str, tags: Mapping[str, str] | None = None) -> int:
+        """Writes a String parameter and answers its new version."""
+        return int(self._calls.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)["Version"])
+
+    def put_secret(self, name: str, value: str, key: str = "") -> int:
+        """Writes a SecureString parameter and answers its new version."""
+        extra = {"KeyId": key} if key else {}
+        return int(
+            self._calls.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True, **extra)["Version"]
+        )
+
+    def delete(self, name: str) -> None:
+        try:
+            self._calls.delete_parameter(Name=name)
+        except AwsError as error:
+            if error.code != "ParameterNotFound":
+                raise
+
+    def under(self, path: str) -> dict[str, Parameter]:
+        """Every parameter under a path by name; SecureString values stay encrypted."""
+        found = self._calls.pages("get_parameters_by_path", "Parameters", Path=path, Recursive=True)
+        return {item["Name"]: _parameter(item) for item in found}
+
+    def history(self, name: str) -> list[Parameter]:
+        """Every version that is kept, oldest first."""
+        try:
+            found = list(self._calls.pages("get_parameter_history", "Parameters", Name=name))
+        except AwsError as error:
+            if error.code == "ParameterNotFound":
+                return []
+            raise
+        return [_parameter(item) for item in found]
+
+    def document_version(self, name: str) -> str:
+        """The default version of a document, asked once."""
+        if name not in self._versions:
+            found = self._calls.describe_document(Name=name)["Document"]
+            self._versions[name] = str(found.get("DefaultVersion") or found["DocumentVersion"])
+        return self._versions[name]
+
+    def send(
+        self, document: str, instances: Sequence[str], parameters: Mapping[str, Sequence[str]], operation: str
+    ) -> list[str]:
+        """Runs a document at its version on instances by name; answers the command ids."""
+        version = self.document_version(document)
+        return [
+            str(
+                self._calls.send_command(
+                    DocumentName=document,
+                    DocumentVersion=version,
+                    InstanceIds=list(instances[at : at + AT_ONCE]),
+                    Parameters={key: list(values) for key, values in parameters.items()},
+                    Comment=operation,
+                )["Command"]["CommandId"]
+            )
+            for at in range(0, len(instances), AT_ONCE)
+        ]
+
+    def invocations(self, now: datetime, within_s: float = 3600) -> Iterator[Invocation]:
+        """Runs requested in the last ``within_s`` seconds, of every document.
+
+        ListCommandInvocations answers fifty a page, whatever the number of documents.
+        """
+        since = (now - timedelta(seconds=within_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        filters = [{"key": "InvokedAfter", "value": since}]
+        for item in self._calls.pages("list_command_invocations", "CommandInvocations", Filters=filters):
+            yield Invocation(
+                command=item["CommandId"],
+                instance=item["InstanceId"],
+                document=item.get("DocumentName", ""),
+                operation=item.get("Comment", ""),
+                progress=_progress(item["Status"]),
+                status=item.get("StatusDetails", item["Status"]),
+                requested=item["RequestedDateTime"],
+            )
+
+    def output(self, command: str, instance: str) -> tuple[Progress, str, str]:
+        """How a run ended on one instance, with its stdout and stderr (24,000 characters at most)."""
+        try:
+            found = self._calls.get_command_invocation(CommandId=command, InstanceId=instance)
+        except AwsError as error:
+            if error.code == "InvocationDoesNotExist":
+                return Progress.RUNNING, "", ""
+            raise
+        return (
+            _progress(found["Status"]),
+            found.get("StandardOutputContent", ""),
+            found.get("StandardErrorContent", ""),
+        )
+
+    def online(self) -> frozenset[str]:
+        """Instances whose agent answers."""
+        found = self._calls.pages("describe_instance_information", "InstanceInformationList")
+        return frozenset(item["InstanceId"] for item in found if item.get("PingStatus") == "Online")
+
+
+def _progress(status: str) -> Progress:
+    if status in {"Pending", "InProgress", "Delayed", "Cancelling"}:
+        return Progress.RUNNING
+    return Progress.OK if status == "Success" else Progress.FAILED
+
+
+def _parameter(item: Mapping[str, Any]) -> Parameter:
+    kind = str(item.get("Type", "String"))
+    value = "" if kind == "SecureString" else str(item.get("Value", ""))
+    return Parameter(item["Name"], value, int(item["Version"]), item.get("LastModifiedDate"), kind)
