@@ -225,7 +225,9 @@ class Usage(BaseModel):
 
 
 DRIVERS: tuple[str, ...] = tuple(
-    name for name, field in Usage.model_fields.items() if any(isinstance(part, BeforeValidator) for part in field.metadata)
+    name
+    for name, field in Usage.model_fields.items()
+    if any(isinstance(part, BeforeValidator) for part in field.metadata)
 )
 """Names of the figures of :class:`Usage`, in their order."""
 

@@ -1,0 +1,54 @@
+"""Prices fetched from AWS, kept in the user's cache directory.
+
+One CSV a region, written beside and then renamed over the old one: a refresh that fails
+half-way leaves the old book whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hermes_cfn.pricing import tables
+from hermes_cfn.pricing.prices import Price
+
+
+def home() -> Path:
+    """``$XDG_CACHE_HOME/hermes-cfn/prices``, by default under ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "hermes-cfn" / "prices"
+
+
+def write(region: str, prices: Iterable[Price], fetched: datetime, origin: str, directory: Path | None = None) -> Path:
+    """Keep the prices of ``region``; ``fetched`` with zone.  The old book stays until the new one is whole."""
+    place = directory or home()
+    place.mkdir(parents=True, exist_ok=True)
+    text = f"# {origin} {fetched.astimezone(UTC).isoformat()}\n" + tables.write(prices)
+    handle, temporary = tempfile.mkstemp(dir=place, prefix=f".{region}-", suffix=".csv")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        path = place / f"{region}.csv"
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def read(region: str, directory: Path | None = None) -> tuple[tuple[Price, ...], datetime, str] | None:
+    """(prices, when they were fetched, where from), or ``None``; a damaged file counts as none."""
+    path = (directory or home()) / f"{region}.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            mark, origin, fetched = file.readline().split()
+            prices = tables.parse(csv.DictReader(file))
+            return (prices, datetime.fromisoformat(fetched), origin) if mark == "#" and prices else None
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
+        return None

@@ -1,0 +1,56 @@
+"""Prices believed of a region because a neighbour has them, each step named with its spread.
+
+eu-south-2 is taken to be eu-west-1's, and eu-west-1 us-east-1's, where nothing better is
+known.  The spread of a step is how far apart the two regions' prices are wherever the book
+has both, so it is measured and not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from hermes_cfn.pricing.prices import Price, Step
+from hermes_cfn.pricing.regions import prefixed
+
+CHAIN: tuple[tuple[str, str], ...] = (("eu-west-1", "us-east-1"), ("eu-south-2", "eu-west-1"))
+"""(region, origin), in the order in which they are filled."""
+
+ELSEWHERE = {
+    "eu-south-2": "also 7 of 7 T types equal; of 118 OpenSearch classes 87 equal, c7i 5 % dearer",
+    "eu-west-1": "",
+}
+"""Evidence that the book itself does not carry (SkyPilot's and Karpenter's catalogues, ec2-instances-info)."""
+
+
+def spread(prices: Iterable[Price], region: str, origin: str) -> Step:
+    """How far the prices of ``region`` were seen from those of ``origin``, over all pairs that are known."""
+    here: dict[tuple[str, str, str], Price] = {}
+    there: dict[tuple[str, str, str], Price] = {}
+    for price in prices:
+        side = here if price.region == region else there if price.region == origin else None
+        if side is not None and not price.steps and price.first:
+            side[(price.service_code, price.stem, price.operation)] = price
+    ratios = {key: here[key].first / there[key].first for key in here.keys() & there.keys()}
+    if not ratios:
+        return Step(region, origin, Decimal(1), Decimal(1), "no pair of prices to compare")
+    equal = sum(1 for ratio in ratios.values() if ratio == 1)
+    furthest = max(sorted(ratios), key=lambda key: abs(ratios[key] - 1))
+    said = f"{equal} of {len(ratios)} known pairs equal, the furthest {furthest[0]} {furthest[1]}"
+    more = ELSEWHERE.get(region, "")
+    low, high = min(Decimal(1), *ratios.values()), max(Decimal(1), *ratios.values())
+    return Step(region, origin, low, high, said + (f"; {more}" if more else ""))
+
+
+def fill(prices: Iterable[Price]) -> tuple[Price, ...]:
+    """``prices`` and, after them, those inferred along :data:`CHAIN`."""
+    known = list(prices)
+    for region, origin in CHAIN:
+        step = spread(known, region, origin)
+        have = {(price.service_code, price.stem, price.operation) for price in known if price.region == region}
+        known += [
+            price.at(region, prefixed(price.stem, region), step)
+            for price in known
+            if price.region == origin and (price.service_code, price.stem, price.operation) not in have
+        ]
+    return tuple(known)

@@ -1,0 +1,204 @@
+"""A price with everything it needs to be believed, and a book of them.
+
+Amounts are US dollars per ``unit``; tiers are in units a month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.pricing.regions import stem
+
+ZERO = Decimal(0)
+
+
+class Basis(StrEnum):
+    """Where a price comes from, the surest first."""
+
+    PUBLISHED = "published"
+    BILLED = "billed"
+    INFERRED = "inferred"
+    GUIDE = "guide"
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """``price`` a unit from ``start`` up to ``end`` units a month; ``None`` is without end."""
+
+    start: Decimal
+    end: Decimal | None
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an inference: taken from ``origin`` for ``region``, with how far such prices were seen apart.
+
+    ``low`` and ``high`` are factors: 1.00 and 1.06 mean equal to 6 % dearer.
+    """
+
+    region: str
+    origin: str
+    low: Decimal
+    high: Decimal
+    evidence: str
+
+    def __str__(self) -> str:
+        spread = f"{(self.low - 1) * 100:+.0f} to {(self.high - 1) * 100:+.0f} %"
+        return f"{self.region} ← {self.origin} ({spread}: {self.evidence})"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price dimension of one product in one region."""
+
+    service_code: str
+    usage_type: str
+    operation: str
+    region: str
+    unit: str
+    tiers: tuple[Tier, ...]
+    basis: Basis
+    source: str
+    currency: str = "USD"
+    effective: str = ""
+    published: str = ""
+    sku: str = ""
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        """The usage type without its region's prefix."""
+        return stem(self.usage_type, self.region)
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return (self.service_code, self.region, self.stem, self.operation)
+
+    @property
+    def first(self) -> Decimal:
+        """The price of the first paid unit."""
+        return next((tier.price for tier in self.tiers if tier.price), self.tiers[0].price)
+
+    @property
+    def flat(self) -> bool:
+        return len(self.tiers) == 1 and self.tiers[0].start == 0
+
+    def cost(self, quantity: Decimal) -> Decimal:
+        """USD for ``quantity`` units in a month, through the tiers.
+
+        Beyond the last tier that the book knows its price goes on: nothing becomes free.
+        """
+        total = ZERO
+        last = self.tiers[-1]
+        for tier in self.tiers:
+            if quantity <= tier.start:
+                break
+            top = quantity if tier.end is None or tier is last else min(quantity, tier.end)
+            total += (top - tier.start) * tier.price
+        return total
+
+    def marginal(self, quantity: Decimal) -> Decimal:
+        """USD for one more unit after ``quantity``."""
+        for tier in self.tiers:
+            if tier.end is None or quantity < tier.end:
+                return tier.price
+        return self.tiers[-1].price
+
+    def blended(self, quantity: Decimal) -> Decimal:
+        """USD a unit on average over ``quantity`` units."""
+        return self.cost(quantity) / quantity if quantity else self.first
+
+    def spread(self) -> tuple[Decimal, Decimal]:
+        """Factors by which the real price may differ: (1, 1) unless it is inferred."""
+        low = high = Decimal(1)
+        for step in self.steps:
+            low *= step.low
+            high *= step.high
+        return low, high
+
+    def describe(self) -> str:
+        said = f"{self.service_code} {self.usage_type}"
+        return said + (f" ({self.operation})" if self.operation else "")
+
+    def at(self, region: str, usage_type: str, step: Step) -> Price:
+        """The same price believed of another region, and so inferred."""
+        return replace(
+            self, region=region, usage_type=usage_type, basis=Basis.INFERRED, sku="", steps=(*self.steps, step)
+        )
+
+
+class PriceBook:
+    """Prices, found by service code, usage type, operation and region: exactly one, or an error.
+
+    ``name`` tells where they come from, ``as_of`` their newest date, ``note`` anything a
+    report must say of the book as a whole.
+    """
+
+    def __init__(
+        self, name: str, prices: Iterable[Price], as_of: str = "", fetched: datetime | None = None, note: str = ""
+    ) -> None:
+        self.name = name
+        self.as_of = as_of
+        self.fetched = fetched
+        self.note = note
+        self._prices: dict[tuple[str, str, str], dict[str, list[Price]]] = {}
+        for price in prices:
+            place = self._prices.setdefault((price.service_code, price.region, price.stem), {})
+            place.setdefault(price.operation, []).append(price)
+
+    def __iter__(self) -> Iterator[Price]:
+        for operations in self._prices.values():
+            for prices in operations.values():
+                yield from prices
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        return tuple(sorted({region for _, region, _ in self._prices}))
+
+    def candidates(self, service_code: str, usage_type: str, region: str, operation: str | None = None) -> list[Price]:
+        """Every price that matches; ``operation`` None is any."""
+        operations = self._prices.get((service_code, region, stem(usage_type, region)), {})
+        if operation is None:
+            return [price for prices in operations.values() for price in prices]
+        return list(operations.get(operation, []))
+
+    def find(self, service_code: str, usage_type: str, region: str, operation: str | None = None) -> Price:
+        """The one price that matches; the region's prefix may be left out of ``usage_type``.
+
+        Raises :class:`HermesError` ``price-missing`` or ``price-ambiguous``, the latter
+        naming the candidates.
+        """
+        found = self.candidates(service_code, usage_type, region, operation)
+        if len(found) == 1:
+            return found[0]
+        where = f"{service_code} {usage_type}" + (f" {operation}" if operation else "") + f" in {region}"
+        if not found:
+            raise HermesError(
+                Finding(
+                    "price-missing",
+                    where,
+                    f"the book {self.name} has no such price",
+                    next="hermes-cfn prices refresh, or another region",
+                )
+            )
+        raise HermesError(
+            Finding(
+                "price-ambiguous",
+                where,
+                f"{len(found)} products of the book {self.name} match, and exactly one must",
+                evidence="\n".join(
+                    f"{price.usage_type} operation={price.operation!r} {price.first}/{price.unit} sku={price.sku}"
+                    for price in found
+                ),
+                next="name the operation",
+            )
+        )

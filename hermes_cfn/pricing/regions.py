@@ -1,0 +1,67 @@
+"""Regions, and the prefixes that usage types carry in each.
+
+The prefix of eu-west-1 is ``EU`` (no number), us-east-1 has none for EC2 and ELB and
+``USE1`` for CloudWatch and others (AWS Billing User Guide, "Understanding your usage
+reports"; the price list itself).  CloudFront's are those of its edge locations.
+"""
+
+from __future__ import annotations
+
+PREFIXES: dict[str, tuple[str, ...]] = {
+    "us-east-1": ("USE1", ""),
+    "us-east-2": ("USE2",),
+    "us-west-1": ("USW1",),
+    "us-west-2": ("USW2",),
+    "ca-central-1": ("CAN1",),
+    "ca-west-1": ("CAN2",),
+    "sa-east-1": ("SAE1",),
+    "eu-west-1": ("EU", "EUW1"),
+    "eu-west-2": ("EUW2",),
+    "eu-west-3": ("EUW3",),
+    "eu-central-1": ("EUC1",),
+    "eu-central-2": ("EUC2",),
+    "eu-north-1": ("EUN1",),
+    "eu-south-1": ("EUS1",),
+    "eu-south-2": ("EUS2",),
+    "me-south-1": ("MES1",),
+    "me-central-1": ("MEC1",),
+    "il-central-1": ("ILC1",),
+    "af-south-1": ("AFS1",),
+    "ap-south-1": ("APS3",),
+    "ap-south-2": ("APS5",),
+    "ap-southeast-1": ("APS1",),
+    "ap-southeast-2": ("APS2",),
+    "ap-southeast-3": ("APS4",),
+    "ap-southeast-4": ("APS6",),
+    "ap-northeast-1": ("APN1",),
+    "ap-northeast-2": ("APN2",),
+    "ap-northeast-3": ("APN3",),
+    "ap-east-1": ("APE1",),
+    "europe": ("EU",),
+    "united-states": ("US",),
+    "global": ("Global", ""),
+}
+"""Region -> prefixes, the one most used first; ``europe`` and ``united-states`` are CloudFront's edges."""
+
+PLACES = frozenset({"europe", "united-states", "global"})
+"""What prices name as a region although it is none."""
+
+
+def known(region: str) -> bool:
+    """Whether ``region`` is one in which a stack can be."""
+    return region in PREFIXES and region not in PLACES
+
+
+def stem(usage_type: str, region: str) -> str:
+    """``usage_type`` without the prefix of ``region``: ``EUS2-NatGateway-Hours`` is ``NatGateway-Hours``."""
+    for prefix in PREFIXES.get(region, ()):
+        if prefix and usage_type.startswith(prefix + "-"):
+            return usage_type[len(prefix) + 1 :]
+    return usage_type
+
+
+def prefixed(stem_: str, region: str) -> str:
+    """The usage type as that region's bill most likely spells it."""
+    prefixes = PREFIXES.get(region, ("",))
+    prefix = "" if "" in prefixes else prefixes[0]
+    return f"{prefix}-{stem_}" if prefix else stem_
