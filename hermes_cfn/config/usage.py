@@ -173,7 +173,6 @@ class Usage(BaseModel):
     releases: Driver = _default(20)
     image_gb: Driver = _default("0.15")
     images_kept: Driver = _default(10)
-    assets_gb: Driver = _default("0.1")
     asset_requests: Driver = _default(500_000)
     assets_to_users_gb: Driver = _default(10)
     cpu_percent: Driver = _default(10)
@@ -182,15 +181,13 @@ class Usage(BaseModel):
     s3_gb: Driver = _default(1)
     s3_puts: Driver = _default(20_000)
     s3_gets: Driver = _default(20_000)
-    lock_reads: Driver = _default(2_000)
-    lock_writes: Driver = _default(2_000)
+    dynamodb_gb: Driver = _default("0.001")
+    dynamodb_reads: Driver = _default(2_000)
+    dynamodb_writes: Driver = _default(2_000)
     dns_queries: Driver = _default(1_000_000)
 
     cross_zone_gb: Driver = None
     ebs_snapshot_gb: Driver = None
-    dynamodb_gb: Driver = None
-    dynamodb_reads: Driver = None
-    dynamodb_writes: Driver = None
     endpoint_gb: Driver = None
     nlb_gb: Driver = None
     lambda_requests: Driver = None

@@ -1,7 +1,7 @@
 """Regions, and the prefixes that usage types carry in each.
 
 The prefix of eu-west-1 is ``EU`` (no number), us-east-1 has none for EC2 and ELB and
-``USE1`` for CloudWatch and others (AWS Billing User Guide, "Understanding your usage
+``USE1`` for CloudWatch and others; KMS spells the region out (AWS Billing User Guide, "Understanding your usage
 reports"; the price list itself).  CloudFront's are those of its edge locations.
 """
 
@@ -54,7 +54,7 @@ def known(region: str) -> bool:
 
 def stem(usage_type: str, region: str) -> str:
     """``usage_type`` without the prefix of ``region``: ``EUS2-NatGateway-Hours`` is ``NatGateway-Hours``."""
-    for prefix in PREFIXES.get(region, ()):
+    for prefix in (*PREFIXES.get(region, ()), region):
         if prefix and usage_type.startswith(prefix + "-"):
             return usage_type[len(prefix) + 1 :]
     return usage_type

@@ -1,0 +1,92 @@
+"""A bill from a Deployment or from any template: rules, prices, usage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from hermes_cfn.bill import drivers, exact
+from hermes_cfn.bill.allowances import NOTES, TRIALS
+from hermes_cfn.bill.charge import Charge, Free, NotPriced
+from hermes_cfn.bill.lines import Bill, BillLine
+from hermes_cfn.bill.rules import RULES
+from hermes_cfn.bill.surroundings import Surroundings, of_deployment, of_template
+from hermes_cfn.cfn.kinds import kind
+from hermes_cfn.cfn.template import Template
+from hermes_cfn.config.usage import Usage, nothing_given
+from hermes_cfn.deployment import Deployment
+from hermes_cfn.pricing.prices import PriceBook
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """What rules made of all resources: charges with prices, and lines that need none."""
+
+    known: tuple[exact.Known, ...]
+    settled: tuple[BillLine, ...]
+    notes: tuple[str, ...] = ()
+
+
+def charges(around: Surroundings, book: PriceBook) -> Charges:
+    """Every resource through its rule, every charge with its price."""
+    made: list[Charge] = []
+    settled: list[BillLine] = []
+    for place in around.placed:
+        where = (place.stack, place.resource.logical_id, place.resource.type)
+        rule = RULES.get(place.resource.type)
+        items = list(rule(place, around)) if rule else [_without_rule(place.resource.type)]
+        for item in items:
+            if isinstance(item, Charge):
+                made.append(item.of(*where, place.region))
+            else:
+                settled.append(exact.said(item, *where, place.region))
+    known, unknown = exact.lookup(made, book)
+    settled += [exact.without_price(charge, why) for charge, why in unknown]
+    return Charges(tuple(known), tuple(settled), (*((book.note,) if book.note else ()), *NOTES))
+
+
+def _without_rule(resource_type: str) -> Free | NotPriced:
+    row = kind(resource_type)
+    if row is not None and row.billing == "free":
+        return Free("resource", "AWS does not charge for it")
+    return NotPriced("resource", "no rule for this type")
+
+
+def bill_of(found: Charges, book: PriceBook, usage: Usage) -> Bill:
+    """The bill of charges under a usage; ranges make low, expected and high differ."""
+    used = {name: amount.expected for name, amount in usage.allowances_used.items() if amount is not None}
+    trial = {TRIALS[name][0]: TRIALS[name][1] for name in usage.trials}
+    priced = exact.lines(found.known, drivers.exact(usage), used, trial)
+    lines = sorted((*priced, *found.settled), key=lambda line: (line.stack, line.logical_id, line.what))
+    bill = Bill(tuple(lines), book.name, book.as_of, notes=found.notes)
+    if usage.certain:
+        return replace(bill, low=bill.total, expected=bill.total, high=bill.total)
+    from hermes_cfn.bill import sampled
+
+    low, expected, high = sampled.range_of(found.known, usage)
+    return replace(bill, low=low, expected=expected, high=high)
+
+
+def compute(deployment: Deployment, book: PriceBook, usage: Usage | None = None) -> Bill:
+    """The bill of every stack; ``usage`` by default the deployment's own."""
+    use = usage if usage is not None else Usage.model_validate(dict(deployment.usage))
+    return bill_of(charges(of_deployment(deployment, use), book), book, use)
+
+
+def compute_template(
+    template: Template,
+    region: str,
+    book: PriceBook,
+    usage: Usage | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Bill:
+    """The bill of one template; without ``usage`` what depends on it is shown and not counted.
+
+    Raises :class:`HermesError` for a parameter that the template does not allow.
+    """
+    use = usage if usage is not None else nothing_given()
+    return bill_of(charges(of_template(template, region, use, parameters), book), book, use)

@@ -1,0 +1,28 @@
+"""From a resource to what it costs: one function a type, found in :data:`RULES`.
+
+A rule gets the resource and its surroundings and gives charges, or says that something is
+free or has no price.  A type without a rule is free if ``kinds.csv`` says so, and otherwise
+not priced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from hermes_cfn.bill.charge import Item
+from hermes_cfn.bill.rules import balancing, data, ec2, edge, keys, network, serverless, storage, watching
+from hermes_cfn.bill.surroundings import Placed, Surroundings
+
+Rule = Callable[[Placed, Surroundings], Iterable[Item]]
+
+RULES: dict[str, Rule] = {
+    **ec2.RULES,
+    **network.RULES,
+    **balancing.RULES,
+    **storage.RULES,
+    **data.RULES,
+    **edge.RULES,
+    **watching.RULES,
+    **keys.RULES,
+    **serverless.RULES,
+}

@@ -1,0 +1,203 @@
+"""Instances, their disks, addresses and surplus credits.
+
+T instances run in unlimited mode by default (T3, T3a, T4g) and are charged for vCPU use above their
+baseline: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances-unlimited-mode-concepts.html
+Baselines: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-credits-baseline-concepts.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from hermes_cfn.bill.charge import Charge, Item, NotPriced
+from hermes_cfn.bill.quantity import Largest, fixed, per
+from hermes_cfn.bill.surroundings import Placed, Surroundings, group_size, true, whole
+from hermes_cfn.cfn.values import Unknown
+from hermes_cfn.units import HOURS_PER_MONTH as HOURS
+
+BASELINE: dict[str, tuple[int, int]] = {
+    "nano": (2, 5),
+    "micro": (2, 10),
+    "small": (2, 20),
+    "medium": (2, 20),
+    "large": (2, 30),
+    "xlarge": (4, 40),
+    "2xlarge": (8, 40),
+}
+"""Size -> (vCPUs, baseline percent a vCPU) of T3, T3a and T4g."""
+
+VOLUME_USAGE = {
+    "gp2": "EBS:VolumeUsage.gp2",
+    "gp3": "EBS:VolumeUsage.gp3",
+    "io1": "EBS:VolumeUsage.piops",
+    "io2": "EBS:VolumeUsage.io2",
+    "st1": "EBS:VolumeUsage.st1",
+    "sc1": "EBS:VolumeUsage.sc1",
+    "standard": "EBS:VolumeUsage",
+}
+GP3_IOPS, GP3_MIBPS = 3000, 125
+
+
+def address(count: int, what: str = "public IPv4 address") -> Charge:
+    """Public IPv4 addresses in use, each hour of the month (service code AmazonVPC)."""
+    return Charge(what, "AmazonVPC", "PublicIPv4:InUseAddress", fixed(HOURS * count), "Hrs")
+
+
+def volume(properties: Mapping[str, Any], count: int, what: str, default: str = "gp2") -> Iterator[Item]:
+    """A disk: its size, and what of IOPS and throughput goes beyond gp3's 3,000 and 125 MiB/s.
+
+    EBS bills GiB under the unit ``GB-Mo``, and throughput in GiB/s.
+    """
+    kind = properties.get("VolumeType", default)
+    size = whole(properties.get("VolumeSize", properties.get("Size")))
+    if isinstance(kind, Unknown) or size is None or kind not in VOLUME_USAGE:
+        yield NotPriced(what, f"type {kind} and size {size or 'unknown'} are not both known")
+        return
+    yield Charge(f"{what} {kind}", "AmazonEC2", VOLUME_USAGE[str(kind)], fixed(size * count), "GB-Mo")
+    iops = whole(properties.get("Iops")) or 0
+    if kind == "gp3" and iops > GP3_IOPS:
+        yield Charge(f"{what} IOPS", "AmazonEC2", "EBS:VolumeP-IOPS.gp3", fixed((iops - GP3_IOPS) * count), "IOPS-Mo")
+    if kind in ("io1", "io2") and iops:
+        usage = "EBS:VolumeP-IOPS.piops" if kind == "io1" else "EBS:VolumeP-IOPS.io2"
+        yield Charge(f"{what} IOPS", "AmazonEC2", usage, fixed(iops * count), "IOPS-Mo")
+    throughput = whole(properties.get("Throughput")) or 0
+    if kind == "gp3" and throughput > GP3_MIBPS:
+        more = Decimal((throughput - GP3_MIBPS) * count) / 1024
+        yield Charge(f"{what} throughput", "AmazonEC2", "EBS:VolumeP-Throughput.gp3", fixed(more), "GiBps-mo")
+
+
+def surplus(instance_type: str, credits: Any, count: int) -> Iterator[Item]:
+    """vCPU-hours above the baseline, which unlimited mode charges; driven by mean CPU use in percent."""
+    family, _, size = instance_type.partition(".")
+    if family not in ("t3", "t3a", "t4g") or size not in BASELINE:
+        return
+    if isinstance(credits, str) and credits.lower() == "standard":
+        return
+    vcpus, baseline = BASELINE[size]
+    hours = HOURS * vcpus * count / 100
+    over = per("cpu_percent", hours) + fixed(-baseline * hours)
+    yield Charge("surplus CPU credits", "AmazonEC2", f"CPUCredits:{family}", Largest((over,)), "vCPU-Hours")
+
+
+def machines(
+    specification: Mapping[str, Any], count: int, place: Placed, around: Surroundings, addressed: bool = True
+) -> Iterator[Item]:
+    """``count`` instances of a launch template's data or of an instance's own properties."""
+    kind = specification.get("InstanceType")
+    if not isinstance(kind, str):
+        yield NotPriced("instances", "the instance type is not known")
+        return
+    spot = isinstance(specification.get("InstanceMarketOptions"), Mapping)
+    if spot:
+        yield NotPriced("spot instances", "spot prices move: hermes-cfn prices show spot")
+    else:
+        yield Charge(
+            f"{count} × {kind}", "AmazonEC2", f"BoxUsage:{kind}", fixed(HOURS * count), "Hrs", operation="RunInstances"
+        )
+    credits = specification.get("CreditSpecification") or {}
+    said = credits.get("CpuCredits", credits.get("CPUCredits")) if isinstance(credits, Mapping) else None
+    yield from surplus(kind, said, count)
+    disks = specification.get("BlockDeviceMappings")
+    backed = [disk["Ebs"] for disk in disks if "Ebs" in disk] if isinstance(disks, list) else []
+    if not backed:
+        yield NotPriced("root volume", "its size is the machine image's")
+    for disk in backed:
+        if isinstance(disk, Mapping):
+            yield from volume(disk, count, "disk", "gp2")
+    if true(_monitoring(specification)):
+        yield Charge(
+            "detailed monitoring (7 metrics an instance)",
+            "AmazonCloudWatch",
+            "CW:MetricMonitorUsage",
+            fixed(7 * count),
+            "Metrics",
+            allowance="metrics",
+        )
+    if addressed and _public(specification, place, around):
+        yield address(count)
+
+
+def _monitoring(specification: Mapping[str, Any]) -> Any:
+    monitoring = specification.get("Monitoring", False)
+    return monitoring.get("Enabled", False) if isinstance(monitoring, Mapping) else monitoring
+
+
+def _public(specification: Mapping[str, Any], place: Placed, around: Surroundings) -> bool:
+    cards = specification.get("NetworkInterfaces")
+    subnets: list[Any] = [specification.get("SubnetId")]
+    if isinstance(cards, list) and cards and isinstance(cards[0], Mapping):
+        if "AssociatePublicIpAddress" in cards[0]:
+            return true(cards[0]["AssociatePublicIpAddress"])
+        subnets.append(cards[0].get("SubnetId"))
+    if "AssociatePublicIpAddress" in specification:
+        return true(specification["AssociatePublicIpAddress"])
+    zone = place.get("VPCZoneIdentifier")
+    subnets += zone if isinstance(zone, list) else []
+    found = [around.find(subnet) for subnet in subnets if subnet is not None]
+    return any(subnet is not None and true(subnet.get("MapPublicIpOnLaunch")) for subnet in found)
+
+
+def sent(around: Surroundings) -> Iterator[Item]:
+    """What instances send to the database and to other APIs over the internet, whatever path it takes."""
+    groups = max(1, len(around.of("AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::Instance")))
+    for driver, whom in (("to_database_gb", "the external database"), ("to_apis_gb", "other APIs")):
+        yield Charge(
+            f"transfer to {whom}",
+            "AWSDataTransfer",
+            "DataTransfer-Out-Bytes",
+            per(driver, Decimal(1) / groups),
+            "GB",
+            operation="",
+            allowance="internet_out_gb",
+        )
+
+
+def instance(place: Placed, around: Surroundings) -> Iterable[Item]:
+    properties = dict(place.resource.properties)
+    template = _template(properties.get("LaunchTemplate"), around)
+    addressed = not any(
+        around.find(other.get("InstanceId")) is place
+        for other in around.of("AWS::EC2::EIP", "AWS::EC2::EIPAssociation")
+    )
+    yield from machines({**template, **properties}, 1, place, around, addressed)
+    yield from sent(around)
+
+
+def _template(reference: Any, around: Surroundings) -> Mapping[str, Any]:
+    if not isinstance(reference, Mapping):
+        return {}
+    found = around.find(reference.get("LaunchTemplateId")) or around.find(reference.get("LaunchTemplateName"))
+    data = found.get("LaunchTemplateData") if found else None
+    return data if isinstance(data, Mapping) else {}
+
+
+def group(place: Placed, around: Surroundings) -> Iterable[Item]:
+    count = group_size(place)
+    if count is None:
+        yield NotPriced("instances", "the size of the group is not known")
+        return
+    specification = _template(place.get("LaunchTemplate"), around)
+    policy = place.get("MixedInstancesPolicy")
+    if isinstance(policy, Mapping):
+        specification = _template(policy.get("LaunchTemplate", {}).get("LaunchTemplateSpecification"), around)
+    old = around.find(place.get("LaunchConfigurationName"))
+    if old is not None:
+        specification = {
+            **old.resource.properties,
+            "Monitoring": {"Enabled": old.get("InstanceMonitoring", True)},
+        }
+    yield from machines(specification, count, place, around)
+    yield from sent(around)
+
+
+def disk(place: Placed, around: Surroundings) -> Iterable[Item]:
+    return volume(place.resource.properties, 1, "volume")
+
+
+RULES = {
+    "AWS::EC2::Instance": instance,
+    "AWS::AutoScaling::AutoScalingGroup": group,
+    "AWS::EC2::Volume": disk,
+}

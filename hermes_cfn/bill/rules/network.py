@@ -1,0 +1,80 @@
+"""NAT, endpoints, addresses, and the traffic that passes them.
+
+A NAT gateway charges each GB it processes, in both directions
+(https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html); instances in
+another zone pay 0.01 a GB on each side besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+from hermes_cfn.bill.charge import Charge, Free, Item
+from hermes_cfn.bill.quantity import Sum, fixed, per
+from hermes_cfn.bill.rules.ec2 import address
+from hermes_cfn.bill.surroundings import Placed, Surroundings
+from hermes_cfn.units import HOURS_PER_MONTH as HOURS
+
+
+def through(path: str, around: Surroundings) -> Iterator[tuple[str, Sum]]:
+    """What goes over one path: (with whom, GB a month), both directions."""
+    usage = around.usage
+    if usage.database_path == path:
+        yield "the external database", per("to_database_gb") + per("from_database_gb")
+    if usage.apis_path == path:
+        yield "other APIs", per("to_apis_gb") + per("from_apis_gb")
+    if usage.logs_path == path:
+        yield "CloudWatch Logs", per("logs_gb")
+    if usage.registry_path == path and not (path == "nat" and around.s3_gateway):
+        yield "image pulls", per("image_pulled_gb", around.instances)
+
+
+def nat_gateway(place: Placed, around: Surroundings) -> Iterable[Item]:
+    yield Charge("NAT gateway", "AmazonEC2", "NatGateway-Hours", fixed(HOURS), "Hrs", operation="NatGateway")
+    gateways = max(1, around.nat_gateways)
+    elsewhere = max(0, around.zones - gateways)
+    for whom, amount in through("nat", around):
+        share = amount.times(Decimal(1) / gateways)
+        yield Charge(f"NAT, {whom}", "AmazonEC2", "NatGateway-Bytes", share, "GB", operation="NatGateway")
+        if elsewhere and place.get("ConnectivityType", "public") == "public":
+            yield Charge(
+                f"from other zones to the NAT gateway, {whom}",
+                "AWSDataTransfer",
+                "DataTransfer-Regional-Bytes",
+                share.times(Decimal(2 * elsewhere) / around.zones),
+                "GB",
+                operation="",
+            )
+    if around.s3_gateway and around.usage.registry_path == "nat":
+        yield Free("image pulls", "layers come from S3 through the gateway endpoint")
+
+
+def endpoint(place: Placed, around: Surroundings) -> Iterable[Item]:
+    kind = place.get("VpcEndpointType", "Gateway")
+    if kind == "Gateway":
+        yield Free("gateway endpoint", "gateway endpoints for S3 and DynamoDB are free")
+        return
+    subnets = place.get("SubnetIds")
+    count = len(subnets) if isinstance(subnets, list) and subnets else 1
+    yield Charge(f"endpoint in {count} zones", "AmazonVPC", "VpcEndpoint-Hours", fixed(HOURS * count), "Hrs")
+    name = str(place.get("ServiceName", ""))
+    if name.endswith(".logs"):
+        amount = per("logs_gb") if around.usage.logs_path == "endpoint" else fixed(0)
+    elif name.endswith(".ecr.dkr"):
+        own = around.usage.registry_path == "endpoint" and not around.s3_gateway
+        amount = per("image_pulled_gb", around.instances) if own else fixed(0)
+    else:
+        amount = per("endpoint_gb")
+    yield Charge("endpoint traffic", "AmazonVPC", "VpcEndpoint-Bytes", amount, "GB")
+
+
+def elastic_ip(place: Placed, around: Surroundings) -> Iterable[Item]:
+    yield address(1, "public IPv4 address (Elastic IP)")
+
+
+RULES = {
+    "AWS::EC2::NatGateway": nat_gateway,
+    "AWS::EC2::VPCEndpoint": endpoint,
+    "AWS::EC2::EIP": elastic_ip,
+}

@@ -1,0 +1,111 @@
+"""Functions, queues, topics and Fargate tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
+from hermes_cfn.bill.quantity import fixed, per
+from hermes_cfn.bill.surroundings import Placed, Surroundings, true, whole
+from hermes_cfn.units import HOURS_PER_MONTH as HOURS
+
+
+def function(place: Placed, around: Surroundings) -> Iterable[Item]:
+    share = Decimal(1) / len(around.of("AWS::Lambda::Function"))
+    architectures = place.get("Architectures", ["x86_64"])
+    arm = "-ARM" if isinstance(architectures, list) and "arm64" in architectures else ""
+    yield Charge(
+        "requests",
+        "AWSLambda",
+        f"Request{arm}",
+        per("lambda_requests", share),
+        "Request",
+        allowance="lambda_requests",
+    )
+    memory = whole(place.get("MemorySize", 128))
+    if memory is None:
+        yield NotPriced("duration", "the memory size is not known")
+        return
+    yield Charge(
+        f"duration at {memory} MB",
+        "AWSLambda",
+        f"Lambda-GB-Second{arm}",
+        per("lambda_seconds", share * memory / 1024),
+        "Lambda-GB-Second",
+        allowance="lambda_gb_seconds",
+    )
+
+
+def queue(place: Placed, around: Surroundings) -> Iterable[Item]:
+    share = Decimal(1) / len(around.of("AWS::SQS::Queue"))
+    usage = "Requests-FIFO-Tier1" if true(place.get("FifoQueue", False)) else "Requests-Tier1"
+    yield Charge(
+        "requests",
+        "AWSQueueService",
+        usage,
+        per("queue_requests", share),
+        "Requests",
+        allowance="sqs_requests",
+    )
+
+
+def topic(place: Placed, around: Surroundings) -> Iterable[Item]:
+    share = Decimal(1) / len(around.of("AWS::SNS::Topic"))
+    yield Charge("publishes", "AmazonSNS", "Requests-Tier1", per("topic_publishes", share), "Requests")
+
+
+def subscription(place: Placed, around: Surroundings) -> Iterable[Item]:
+    protocol = place.get("Protocol")
+    if protocol in ("sqs", "lambda", "firehose"):
+        yield Free("deliveries", f"deliveries to {protocol} are free")
+    elif protocol in ("email", "email-json"):
+        share = Decimal(1) / len(around.of("AWS::SNS::Subscription"))
+        yield Charge(
+            "emails",
+            "AmazonSNS",
+            "DeliveryAttempts-SMTP",
+            per("topic_emails", share),
+            "Notifications",
+            allowance="sns_emails",
+        )
+    else:
+        yield NotPriced("deliveries", f"no rule for {protocol}")
+
+
+def fargate(place: Placed, around: Surroundings) -> Iterable[Item]:
+    task = around.find(place.get("TaskDefinition"))
+    launch, count = place.get("LaunchType", "EC2"), whole(place.get("DesiredCount", 1))
+    if launch != "FARGATE" and not place.get("CapacityProviderStrategy"):
+        yield Free("service", "its instances are charged where they are")
+        return
+    cpu, memory = (_units(task, name) for name in ("Cpu", "Memory"))
+    if task is None or count is None or cpu is None or memory is None:
+        yield NotPriced("tasks", "their number and size are not all known")
+        return
+    platform: Any = task.get("RuntimePlatform") or {}
+    arm = "ARM-" if platform.get("CpuArchitecture") == "ARM64" else ""
+    yield Charge(
+        f"{count} tasks, vCPU",
+        "AmazonECS",
+        f"Fargate-{arm}vCPU-Hours:perCPU",
+        fixed(HOURS * count * cpu / 1024),
+        "hours",
+    )
+    yield Charge(
+        f"{count} tasks, memory", "AmazonECS", f"Fargate-{arm}GB-Hours", fixed(HOURS * count * memory / 1024), "hours"
+    )
+
+
+def _units(task: Placed | None, name: str) -> int | None:
+    return whole(task.get(name)) if task else None
+
+
+RULES = {
+    "AWS::Lambda::Function": function,
+    "AWS::SQS::Queue": queue,
+    "AWS::SNS::Topic": topic,
+    "AWS::SNS::Subscription": subscription,
+    "AWS::ECS::Service": fargate,
+}
