@@ -1,0 +1,217 @@
+"""``init``: a first ``hermes.toml`` and the workflows of a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hermes_cfn.cli import console
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+if TYPE_CHECKING:
+    from hermes_cfn.config.starter import Choices, Prices
+
+WORKFLOWS = ("ci", "cd")
+PRESETS = ("lean", "guide", "hardened")
+
+
+@click.command()
+@click.option("--preset", type=click.Choice(PRESETS), help="Where to start from (asked for on a terminal; else guide).")
+@click.option("--name", help="The application's name, two to twenty lower case letters, digits, dashes.")
+@click.option("--region", help="AWS region.")
+@click.option("--domain", help="The name that users type.")
+@click.option("--repository", help="GitHub repository, OWNER/NAME.")
+@click.option("--instances", type=click.IntRange(1, 100), help="How many instances.")
+@click.option("--type", "instance_type", help="Instance type.")
+@click.option("--requirement", help="What the pipeline installs with pip (this version of hermes-cfn).")
+@click.option("--workflows/--no-workflows", default=True, show_default=True, help="Write .github/workflows too.")
+@click.option("--prices/--no-prices", "priced", default=True, show_default=True, help="Say what each switch costs.")
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+@click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
+def command(
+    preset: str | None,
+    name: str | None,
+    region: str | None,
+    domain: str | None,
+    repository: str | None,
+    instances: int | None,
+    instance_type: str | None,
+    requirement: str | None,
+    workflows: bool,
+    priced: bool,
+    force: bool,
+    yes: bool,
+) -> int:
+    """Write hermes.toml, each switch with its default and its price a month, and the workflows.
+
+    Asks a few questions on a terminal; flags answer them beforehand.  Needs no AWS account.
+    """
+    from hermes_cfn.config import parse, starter
+
+    path = console.context().config
+    written = [path]
+    if workflows:
+        written += [path.parent / ".github" / "workflows" / f"{each}.yml" for each in WORKFLOWS]
+    _not_over(written, force)
+
+    import sys
+
+    totals = _totals() if priced else {}
+    if not yes and sys.stdin.isatty():
+        preset = preset or _ask_preset(totals)
+        name = name or click.prompt("Name of the application", default="hermes")
+        domain = domain or click.prompt("The name that users type", default=f"{name}.yourdomain.com")
+        repository = repository or click.prompt("GitHub repository", default=f"YOUR_ORG/{name}")
+    preset = preset or "guide"
+    choices = starter.merged(
+        starter.PRESETS[preset].choices, _answers(name, region, domain, repository, instances, instance_type)
+    )
+    settings = starter.settings(choices)
+    prices = _prices(choices) if priced else {}
+    text = starter.text(choices, preset, prices, totals)
+    parse(text, name=str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    for each, target in zip(WORKFLOWS, written[1:], strict=False):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(workflow(each, _values(settings, requirement)), encoding="utf-8")
+    for target in written:
+        click.echo(str(target))
+    if priced and not prices:
+        click.echo(f"no prices: {settings.account.region} has no price book; next: hermes-cfn prices refresh", err=True)
+    click.echo("next: hermes-cfn render && hermes-cfn cost", err=True)
+    return ExitCode.OK
+
+
+def workflow(name: str, values: Mapping[str, str]) -> str:
+    """The workflow ``name`` with every ``@KEY@`` replaced.  Raises KeyError for a key without a value."""
+    import re
+
+    text = files("hermes_cfn.cli").joinpath(f"workflows/{name}.yml").read_text(encoding="utf-8")
+    return re.sub(r"@([A-Z]{4,})@", lambda found: values[found[1]], text)
+
+
+def _values(settings: Any, requirement: str | None) -> dict[str, str]:
+    arm = settings.application.architecture == "arm64"
+    return {
+        "APPLICATION": settings.application.name,
+        "ENVIRONMENT": settings.environment.name,
+        "REGION": settings.account.region,
+        "BRANCH": settings.github.branch,
+        "RUNNER": "ubuntu-24.04-arm" if arm else "ubuntu-24.04",
+        "PLATFORM": "linux/arm64" if arm else "linux/amd64",
+        "REQUIREMENT": requirement or f"hermes-cfn=={_version()}",
+    }
+
+
+def _version() -> str:
+    try:
+        return version("hermes-cfn")
+    except PackageNotFoundError:
+        return "0.1.0"
+
+
+def _not_over(paths: list[Path], force: bool) -> None:
+    there = [path for path in paths if path.exists()]
+    if there and not force:
+        raise HermesError(
+            *(
+                Finding(
+                    "file-exists",
+                    str(path),
+                    "is there already",
+                    next="--force writes over it, --no-workflows leaves the workflows",
+                )
+                for path in there
+            ),
+            exit_code=ExitCode.REFUSED,
+        )
+
+
+def _answers(
+    name: str | None,
+    region: str | None,
+    domain: str | None,
+    repository: str | None,
+    instances: int | None,
+    instance_type: str | None,
+) -> dict[str, dict[str, Any]]:
+    """What was answered, as choices; a region brings its zones, a type its architecture."""
+    answers: dict[str, dict[str, Any]] = {}
+
+    def put(section: str, key: str, value: Any) -> None:
+        if value is not None:
+            answers.setdefault(section, {})[key] = value
+
+    put("application", "name", name)
+    put("account", "region", region)
+    put("certificate", "domain", domain)
+    put("github", "repository", repository)
+    put("compute", "count", instances)
+    put("compute", "instance_type", instance_type)
+    if region:
+        put("network", "zones", tuple(f"{region}{letter}" for letter in "abc"))
+    if instance_type:
+        from hermes_cfn.config.compute import Compute
+
+        if Compute(instance_type=instance_type).architecture == "x86_64":
+            put("application", "architecture", "x86_64")
+    return answers
+
+
+def _ask_preset(totals: Mapping[str, str]) -> str:
+    from hermes_cfn.config import starter
+
+    for preset in starter.PRESETS.values():
+        click.echo(f"  {preset.name:<9} {totals.get(preset.name, ''):>9}  {preset.what}")
+    return str(click.prompt("Preset", type=click.Choice(PRESETS), default="guide"))
+
+
+def _monthly(choices: Choices) -> Decimal | None:
+    """What these choices cost a month (expected), or None where the region has no price book."""
+    from hermes_cfn import bill, stacks
+    from hermes_cfn.config import starter
+    from hermes_cfn.pricing import books
+
+    settings = starter.settings(choices)
+    try:
+        book = books.load(settings.account.region, source="snapshot")
+        total: Decimal = bill.compute(stacks.build(settings), book).expected
+    except HermesError:
+        return None
+    return total
+
+
+def _totals() -> dict[str, str]:
+    """What each preset costs a month, in the default region."""
+    from hermes_cfn.config import starter
+    from hermes_cfn.units import dollars
+
+    sums = {name: _monthly(preset.choices) for name, preset in starter.PRESETS.items()}
+    return {name: dollars(total) for name, total in sums.items() if total is not None}
+
+
+def _prices(choices: Choices) -> Prices:
+    """The difference that each switch makes to ``choices``; combinations that are not valid have none."""
+    from hermes_cfn.config import starter
+
+    base = _monthly(choices)
+    if base is None:
+        return {}
+    found: dict[tuple[str, str], list[tuple[Any, Decimal]]] = {}
+    for switch in starter.SWITCHES:
+        before = starter.merged(choices, switch.needs)
+        after = starter.merged(before, switch.choices())
+        try:
+            without, with_it = (base if not switch.needs else _monthly(before)), _monthly(after)
+        except HermesError:
+            continue
+        if without is not None and with_it is not None:
+            found.setdefault((switch.section, switch.key), []).append((switch.value, with_it - without))
+    return {key: tuple(values) for key, values in found.items()}
