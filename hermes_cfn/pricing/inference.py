@@ -22,6 +22,9 @@ ELSEWHERE = {
 }
 """Evidence that the book itself does not carry (SkyPilot's and Karpenter's catalogues, ec2-instances-info)."""
 
+ABSENT: dict[str, tuple[str, ...]] = {"eu-south-2": ("BoxUsage:t2.", "BoxUsage:t3a.", "CPUCredits:t3a")}
+"""What a region does not have, so that nothing is inferred for it (instance types that EC2 offers there)."""
+
 
 def spread(prices: Iterable[Price], region: str, origin: str) -> Step:
     """How far the prices of ``region`` were seen from those of ``origin``, over all pairs that are known."""
@@ -51,6 +54,8 @@ def fill(prices: Iterable[Price]) -> tuple[Price, ...]:
         known += [
             price.at(region, prefixed(price.stem, region), step)
             for price in known
-            if price.region == origin and (price.service_code, price.stem, price.operation) not in have
+            if price.region == origin
+            and (price.service_code, price.stem, price.operation) not in have
+            and not price.stem.startswith(ABSENT.get(region, ()))
         ]
     return tuple(known)

@@ -41,13 +41,15 @@ def distribution(place: Placed, around: Surroundings) -> Iterable[Item]:
 
 def web_acl(place: Placed, around: Surroundings) -> Iterable[Item]:
     rules = place.get("Rules", [])
-    yield Charge("web ACL", "awswaf", "WebACLV2", fixed(1), "Month")
+    world = place.get("Scope") == "CLOUDFRONT"
+    region = "global" if world else ""
+    yield Charge("web ACL", "awswaf", "WebACLV2", fixed(1), "Month", region=region)
     if isinstance(rules, list):
-        yield Charge(f"{len(rules)} rules", "awswaf", "RuleV2", fixed(len(rules)), "Month")
+        yield Charge(f"{len(rules)} rules", "awswaf", "RuleV2", fixed(len(rules)), "Month", region=region)
     else:
         yield NotPriced("rules", "their number is not known")
-    driver = "asset_requests" if place.get("Scope") == "CLOUDFRONT" else "requests"
-    yield Charge("requests inspected", "awswaf", "RequestV2-Tier1", per(driver), "Request")
+    driver = "asset_requests" if world else "requests"
+    yield Charge("requests inspected", "awswaf", "RequestV2-Tier1", per(driver), "Request", region=region)
 
 
 def hosted_zone(place: Placed, around: Surroundings) -> Iterable[Item]:

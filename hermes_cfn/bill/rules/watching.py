@@ -78,7 +78,15 @@ def composite(place: Placed, around: Surroundings) -> Iterable[Item]:
 
 
 def dashboard(place: Placed, around: Surroundings) -> Iterable[Item]:
-    yield Charge("dashboard", CLOUDWATCH, "DashboardsUsageHour", fixed(1), "Dashboards", allowance="dashboards")
+    yield Charge(
+        "dashboard",
+        CLOUDWATCH,
+        "DashboardsUsageHour-Basic",
+        fixed(1),
+        "Dashboards",
+        allowance="dashboards",
+        region="global",
+    )
 
 
 def metric_filter(place: Placed, around: Surroundings) -> Iterable[Item]:
