@@ -6,6 +6,7 @@ there unless the configuration states an account.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -98,6 +99,10 @@ class Names:
         return f"{self.environment}-app-sg"
 
     @property
+    def balancer_security_group(self) -> str:
+        return f"{self._both}-alb-sg"
+
+    @property
     def repository(self) -> str:
         return self.application
 
@@ -170,3 +175,17 @@ class Names:
     def release_key(self, release_id: str) -> str:
         """Key in the artifacts bucket of a release that was made."""
         return f"releases/{self.environment}/{release_id}.json"
+
+
+def output_id(name: str) -> str:
+    """``alb_dns_name`` as a template spells it: ``AlbDnsName``.
+
+    CloudFormation allows letters and digits only in the logical id of an output (AWS, template
+    reference, "Outputs"), so the guide's names live in this pair of functions.
+    """
+    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+
+
+def output_name(identifier: str) -> str:
+    """``AlbDnsName`` as people read it: ``alb_dns_name``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", identifier).lower()

@@ -164,7 +164,7 @@ def _instead(path: Key) -> str:
 
 def _keys_beside(path: Key) -> list[str]:
     if len(path) == 1:
-        return [*Settings.model_fields, "environments"]
+        return [*(name for name in Settings.model_fields if name != "siblings"), "environments"]
     section = Settings.model_fields[path[0]].default
     return list(type(section).model_fields) if isinstance(section, BaseModel) else []
 

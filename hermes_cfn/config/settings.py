@@ -41,3 +41,13 @@ class Settings(Section):
     worldwide: Worldwide = Worldwide()
     budget: Budget = Budget()
     usage: Usage = Usage()
+    siblings: tuple[Settings, ...] = Field(default=(), exclude=True, repr=False)
+
+    @property
+    def region(self) -> str:
+        return self.account.region
+
+    @property
+    def family(self) -> tuple[Settings, ...]:
+        """Every environment of the file that shares this one's foundation, in the file's order."""
+        return self.siblings or (self,)

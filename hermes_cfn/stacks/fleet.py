@@ -1,0 +1,117 @@
+"""Launch template, instance role and Auto Scaling group.
+
+CloudFormation never replaces an instance: a change makes a new launch template version and no
+more, so the group has no update policy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import Base64, GetAtt, Ref, Tags, Template, autoscaling, ec2, iam
+from troposphere import elasticloadbalancingv2 as elb
+
+from hermes_cfn.config import Settings
+from hermes_cfn.instance import documents
+from hermes_cfn.names import Names
+from hermes_cfn.stacks.instance_role import instance_role
+
+HOOK_SPARE_S = 600
+"""Seconds that a launch hook waits beyond the start of the application: packages, image, agent."""
+
+
+def build(
+    stack: Template,
+    settings: Settings,
+    names: Names,
+    image: Ref,
+    subnets: Any,
+    group: ec2.SecurityGroup,
+    target: elb.TargetGroup,
+) -> tuple[ec2.LaunchTemplate, autoscaling.AutoScalingGroup]:
+    role = instance_role(stack, settings, names)
+    profile = stack.add_resource(iam.InstanceProfile("InstanceProfile", Roles=[Ref(role)]))
+    launch = stack.add_resource(
+        ec2.LaunchTemplate(
+            "LaunchTemplate",
+            LaunchTemplateName=names.launch_template,
+            LaunchTemplateData=_machine(settings, names, image, group, profile),
+        )
+    )
+    return launch, stack.add_resource(_group(settings, names, launch, subnets, target))
+
+
+def _machine(
+    settings: Settings, names: Names, image: Ref, group: ec2.SecurityGroup, profile: iam.InstanceProfile
+) -> ec2.LaunchTemplateData:
+    compute = settings.compute
+    interface = ec2.NetworkInterfaces(
+        DeviceIndex=0,
+        AssociatePublicIpAddress=settings.network.egress == "public-subnets",
+        DeleteOnTermination=True,
+        Groups=[GetAtt(group, "GroupId")],
+    )
+    if settings.network.egress == "ipv6":
+        interface.Ipv6AddressCount = 1
+    data = ec2.LaunchTemplateData(
+        ImageId=image,
+        InstanceType=compute.instance_type,
+        IamInstanceProfile=ec2.IamInstanceProfile(Arn=GetAtt(profile, "Arn")),
+        MetadataOptions=ec2.MetadataOptions(
+            HttpEndpoint="enabled", HttpTokens="required", HttpPutResponseHopLimit=1, InstanceMetadataTags="disabled"
+        ),
+        Monitoring=ec2.Monitoring(Enabled=compute.detailed_monitoring),
+        NetworkInterfaces=[interface],
+        BlockDeviceMappings=[
+            ec2.LaunchTemplateBlockDeviceMapping(
+                DeviceName="/dev/xvda",
+                Ebs=ec2.EBSBlockDevice(
+                    VolumeSize=compute.volume_gib, VolumeType="gp3", Encrypted=True, DeleteOnTermination=True
+                ),
+            )
+        ],
+        TagSpecifications=[
+            ec2.TagSpecifications(ResourceType=kind, Tags=_tags(names)) for kind in ("volume", "network-interface")
+        ],
+        UserData=Base64(documents.user_data(settings)),
+    )
+    if compute.key_name:
+        data.KeyName = compute.key_name
+    return data
+
+
+def _tags(names: Names) -> Tags:
+    return Tags({"Name": names.auto_scaling_group, **names.tags})
+
+
+def _group(
+    settings: Settings, names: Names, launch: ec2.LaunchTemplate, subnets: Any, target: elb.TargetGroup
+) -> autoscaling.AutoScalingGroup:
+    count, release = settings.compute.count, settings.release
+    return autoscaling.AutoScalingGroup(
+        "AutoScalingGroup",
+        AutoScalingGroupName=names.auto_scaling_group,
+        MinSize=str(max(0, count - release.batch)),
+        DesiredCapacity=str(count),
+        MaxSize=str(count + release.surge),
+        VPCZoneIdentifier=subnets,
+        LaunchTemplate=autoscaling.LaunchTemplateSpecification(
+            LaunchTemplateId=Ref(launch), Version=GetAtt(launch, "LatestVersionNumber")
+        ),
+        TargetGroupARNs=[Ref(target)],
+        HealthCheckType="EC2",
+        HealthCheckGracePeriod=settings.application.start_timeout_s,
+        LifecycleHookSpecificationList=[
+            autoscaling.LifecycleHookSpecification(
+                LifecycleHookName=names.launch_hook,
+                LifecycleTransition="autoscaling:EC2_INSTANCE_LAUNCHING",
+                HeartbeatTimeout=settings.application.start_timeout_s + HOOK_SPARE_S,
+                DefaultResult="ABANDON",
+            )
+        ],
+        MetricsCollection=[autoscaling.MetricsCollection(Granularity="1Minute")],
+        Tags=[
+            autoscaling.Tag("Name", names.auto_scaling_group, True),
+            *(autoscaling.Tag(key, value, True) for key, value in names.tags.items()),
+        ],
+    )

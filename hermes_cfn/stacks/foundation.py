@@ -1,0 +1,112 @@
+"""``foundation``: what an account has once — artifacts, images, the lock, and who may do what.
+
+Only ``bootstrap`` with administrator's credentials touches it.
+"""
+
+from __future__ import annotations
+
+import json
+
+from troposphere import GetAtt, Ref, Template, dynamodb, ecr, iam
+
+from hermes_cfn.config import Settings
+from hermes_cfn.names import Names
+from hermes_cfn.stacks.buckets import private_bucket
+from hermes_cfn.stacks.common import fresh, put, waive
+
+GITHUB = "token.actions.githubusercontent.com"
+
+
+def template(settings: Settings) -> Template:
+    names = Names.of(settings)
+    stack = fresh(f"{names.application}: artifacts, images, deploy lock and roles of the account")
+    bucket = private_bucket(
+        stack,
+        "Artifacts",
+        names.artifacts_bucket,
+        expire_old_days=90,
+        encryption=settings.account.artifacts_encryption,
+    )
+    put(stack, "artifacts_bucket", Ref(bucket), "Releases and templates")
+    _images(stack, names)
+    _lock(stack, names)
+    _github(stack, settings)
+    return stack
+
+
+def _images(stack: Template, names: Names) -> None:
+    """Rules cannot know what is in use, so they expire only what was never released."""
+    rules = [
+        _expire(1, "untagged images", {"tagStatus": "untagged"}, days=7),
+        _expire(
+            2, "build tags that were never released", {"tagStatus": "tagged", "tagPatternList": ["build-*"]}, days=30
+        ),
+    ]
+    repository = stack.add_resource(
+        ecr.Repository(
+            "Repository",
+            RepositoryName=names.repository,
+            DeletionPolicy="Retain",
+            UpdateReplacePolicy="Retain",
+            ImageTagMutability="IMMUTABLE",
+            ImageScanningConfiguration=ecr.ImageScanningConfiguration(ScanOnPush=True),
+            EncryptionConfiguration=ecr.EncryptionConfiguration(EncryptionType="AES256"),
+            LifecyclePolicy=ecr.LifecyclePolicy(LifecyclePolicyText=json.dumps({"rules": rules})),
+        )
+    )
+    waive(
+        repository,
+        {
+            "CKV_AWS_136": "images hold no secret; AES256 costs nothing, a key of one's own USD 1 a month and a permission more"
+        },
+    )
+    put(stack, "repository_uri", GetAtt(repository, "RepositoryUri"), "Where images are pushed")
+
+
+def _expire(priority: int, description: str, selection: dict[str, object], days: int) -> dict[str, object]:
+    count = {"countType": "sinceImagePushed", "countUnit": "days", "countNumber": days}
+    return {
+        "rulePriority": priority,
+        "description": description,
+        "selection": {**selection, **count},
+        "action": {"type": "expire"},
+    }
+
+
+def _lock(stack: Template, names: Names) -> None:
+    table = stack.add_resource(
+        dynamodb.Table(
+            "LockTable",
+            TableName=names.lock_table,
+            DeletionPolicy="Retain",
+            UpdateReplacePolicy="Retain",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[dynamodb.AttributeDefinition(AttributeName="LockID", AttributeType="S")],
+            KeySchema=[dynamodb.KeySchema(AttributeName="LockID", KeyType="HASH")],
+            PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=True),
+            SSESpecification=dynamodb.SSESpecification(SSEEnabled=False),
+            TimeToLiveSpecification=dynamodb.TimeToLiveSpecification(AttributeName="ExpiresAt", Enabled=True),
+        )
+    )
+    waive(
+        table,
+        {
+            "CKV_AWS_119": "a lock holds no secret; DynamoDB encrypts with its own key at no cost",
+            "CKV_AWS_28": "point-in-time recovery is on",
+        },
+    )
+    put(stack, "lock_table", Ref(table), "The deploy lock")
+
+
+def _github(stack: Template, settings: Settings) -> None:
+    """No thumbprint: AWS trusts GitHub's certificate authority by itself."""
+    if settings.account.github_provider == "create":
+        stack.add_resource(
+            iam.OIDCProvider(
+                "GitHubProvider",
+                Url=f"https://{GITHUB}",
+                ClientIdList=["sts.amazonaws.com"],
+                DeletionPolicy="Retain",
+                UpdateReplacePolicy="Retain",
+            )
+        )

@@ -1,0 +1,144 @@
+"""A NAT instance that replaces itself: a group of one that takes over address and route at boot."""
+
+from __future__ import annotations
+
+from troposphere import Base64, GetAtt, Ref, Sub, autoscaling, ec2, iam
+
+from hermes_cfn.stacks.common import named, parameter
+from hermes_cfn.stacks.ground import Ground
+from hermes_cfn.stacks.roles import allow, service_role
+
+INSTANCE_TYPE = "t4g.nano"
+IMAGE_PARAMETER = "NatMachineImage"
+
+
+def build(ground: Ground, kept: ec2.EIP, table: ec2.RouteTable) -> None:
+    stack, names = ground.stack, ground.names
+    image = parameter(stack, IMAGE_PARAMETER, "AWS::EC2::Image::Id", "Amazon Linux 2023 for arm64")
+    group = stack.add_resource(
+        ec2.SecurityGroup(
+            "NatSecurityGroup",
+            GroupDescription="NAT instance",
+            VpcId=Ref(ground.vpc),
+            SecurityGroupIngress=[_tcp(port, ground.settings.network.cidr, "from the VPC") for port in _ports(ground)],
+            SecurityGroupEgress=[_tcp(port, "0.0.0.0/0", "to anywhere") for port in _ports(ground)],
+            Tags=named(f"{ground.prefix}-nat"),
+        )
+    )
+    role = service_role(
+        stack,
+        "NatRole",
+        names,
+        "nat",
+        "ec2.amazonaws.com",
+        {
+            "take-over": [
+                allow(
+                    "Address",
+                    ["ec2:AssociateAddress"],
+                    [
+                        Sub(
+                            f"arn:aws:ec2:${{AWS::Region}}:${{AWS::AccountId}}:elastic-ip/${{{kept.title}.AllocationId}}"
+                        ),
+                        Sub("arn:aws:ec2:${AWS::Region}:${AWS::AccountId}:instance/*"),
+                        Sub("arn:aws:ec2:${AWS::Region}:${AWS::AccountId}:network-interface/*"),
+                    ],
+                ),
+                allow(
+                    "Route",
+                    ["ec2:CreateRoute", "ec2:ReplaceRoute"],
+                    [Sub(f"arn:aws:ec2:${{AWS::Region}}:${{AWS::AccountId}}:route-table/${{{table.title}}}")],
+                ),
+                allow(
+                    "Forward",
+                    ["ec2:ModifyInstanceAttribute"],
+                    [Sub("arn:aws:ec2:${AWS::Region}:${AWS::AccountId}:instance/*")],
+                    {"StringEquals": {"aws:ResourceTag/hermes:role": f"{ground.prefix}-nat"}},
+                ),
+            ]
+        },
+    )
+    profile = stack.add_resource(iam.InstanceProfile("NatProfile", Roles=[Ref(role)]))
+    launch = stack.add_resource(
+        ec2.LaunchTemplate(
+            "NatLaunchTemplate",
+            LaunchTemplateName=f"{ground.prefix}-nat",
+            LaunchTemplateData=ec2.LaunchTemplateData(
+                ImageId=image,
+                InstanceType=INSTANCE_TYPE,
+                IamInstanceProfile=ec2.IamInstanceProfile(Arn=GetAtt(profile, "Arn")),
+                MetadataOptions=ec2.MetadataOptions(HttpTokens="required", HttpPutResponseHopLimit=1),
+                NetworkInterfaces=[
+                    ec2.NetworkInterfaces(
+                        DeviceIndex=0, AssociatePublicIpAddress=True, Groups=[Ref(group)], DeleteOnTermination=True
+                    )
+                ],
+                BlockDeviceMappings=[
+                    ec2.LaunchTemplateBlockDeviceMapping(
+                        DeviceName="/dev/xvda", Ebs=ec2.EBSBlockDevice(VolumeSize=8, VolumeType="gp3", Encrypted=True)
+                    )
+                ],
+                UserData=Base64(
+                    Sub(
+                        _BOOT,
+                        Address=GetAtt(kept, "AllocationId"),
+                        Table=Ref(table),
+                        Range=ground.settings.network.cidr,
+                    )
+                ),
+            ),
+        )
+    )
+    stack.add_resource(
+        autoscaling.AutoScalingGroup(
+            "NatGroup",
+            AutoScalingGroupName=f"{ground.prefix}-nat",
+            MinSize="1",
+            MaxSize="1",
+            DesiredCapacity="1",
+            HealthCheckType="EC2",
+            VPCZoneIdentifier=[Ref(subnet) for subnet in ground.public],
+            LaunchTemplate=autoscaling.LaunchTemplateSpecification(
+                LaunchTemplateId=Ref(launch), Version=GetAtt(launch, "LatestVersionNumber")
+            ),
+            Tags=[
+                autoscaling.Tag("Name", f"{ground.prefix}-nat", True),
+                autoscaling.Tag("hermes:role", f"{ground.prefix}-nat", True),
+            ],
+            DependsOn=["PublicDefaultRoute"],
+        )
+    )
+
+
+def _ports(ground: Ground) -> list[int]:
+    return sorted({443, ground.settings.database.port})
+
+
+def _tcp(port: int, to: str, what: str) -> ec2.SecurityGroupRule:
+    return ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=port, ToPort=port, CidrIp=to, Description=f"{port} {what}")
+
+
+_BOOT = """#!/bin/bash
+set -euo pipefail
+base=http://169.254.169.254/latest
+token=$(curl -fsS -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' $base/api/token)
+id=$(curl -fsS -H "X-aws-ec2-metadata-token: $token" $base/meta-data/instance-id)
+export AWS_REGION=${AWS::Region}
+aws ec2 modify-instance-attribute --instance-id "$id" --no-source-dest-check
+aws ec2 associate-address --instance-id "$id" --allocation-id ${Address} --allow-reassociation
+aws ec2 replace-route --route-table-id ${Table} --destination-cidr-block 0.0.0.0/0 --instance-id "$id" ||
+  aws ec2 create-route --route-table-id ${Table} --destination-cidr-block 0.0.0.0/0 --instance-id "$id"
+dnf install --quiet --assumeyes nftables
+printf 'net.ipv4.ip_forward = 1\\n' >/etc/sysctl.d/90-nat.conf
+sysctl -q -p /etc/sysctl.d/90-nat.conf
+cat >/etc/sysconfig/nftables.conf <<'RULES'
+table ip nat {
+  chain postrouting {
+    type nat hook postrouting priority 100;
+    ip saddr ${Range} masquerade
+  }
+}
+RULES
+systemctl enable nftables
+systemctl restart nftables
+"""

@@ -1,0 +1,210 @@
+"""``service``: load balancer, target group, launch template, group, instance role, documents, logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import GetAtt, Ref, Template, logs, ssm
+from troposphere import elasticloadbalancingv2 as elb
+
+from hermes_cfn.config import Settings
+from hermes_cfn.instance import documents
+from hermes_cfn.names import Names
+from hermes_cfn.stacks import cluster, fleet, gates
+from hermes_cfn.stacks.buckets import private_bucket
+from hermes_cfn.stacks.common import fresh, named, parameter, put, waive
+
+
+def template(settings: Settings) -> Template:
+    names = Names.of(settings)
+    stack = fresh(f"{names.auto_scaling_group}: load balancer and instances")
+    vpc = parameter(stack, "VpcId", "AWS::EC2::VPC::Id", "From the network stack")
+    public = parameter(stack, "PublicSubnets", "List<AWS::EC2::Subnet::Id>", "Subnets of the load balancer")
+    subnets: Any = public
+    if settings.network.egress != "public-subnets":
+        subnets = parameter(stack, "PrivateSubnets", "List<AWS::EC2::Subnet::Id>", "Subnets of the instances")
+    certificate = parameter(stack, "CertificateArn", "String", "From the certificate stack, or the configuration")
+    image = parameter(stack, "MachineImage", "AWS::EC2::Image::Id", "Resolved and recorded by the deployer")
+
+    group = _logs(stack, settings, names)
+    doors = gates.build(stack, settings, names, vpc)
+    balancer = _balancer(stack, settings, names, public, doors)
+    target = _target(stack, settings, names, vpc)
+    _listeners(stack, settings, balancer, target, certificate)
+    if settings.service.cluster:
+        cluster.build(stack, names, vpc)
+    launch, scaling = fleet.build(stack, settings, names, image, subnets, doors.app, target)
+    _documents(stack, settings, names)
+
+    put(stack, "alb_dns_name", GetAtt(balancer, "DNSName"), "What the DNS record points at")
+    put(stack, "alb_hosted_zone_id", GetAtt(balancer, "CanonicalHostedZoneID"), "For an alias record")
+    put(stack, "alb_arn", Ref(balancer), "The load balancer")
+    put(stack, "alb_full_name", GetAtt(balancer, "LoadBalancerFullName"), "Its dimension in CloudWatch")
+    put(stack, "alb_target_group_arn", Ref(target), "The target group")
+    put(stack, "target_group_full_name", GetAtt(target, "TargetGroupFullName"), "Its dimension in CloudWatch")
+    put(stack, "auto_scaling_group", Ref(scaling), "The group; instance_ids are read from it")
+    put(stack, "launch_template_id", Ref(launch), "The launch template")
+    put(stack, "launch_template_version", GetAtt(launch, "LatestVersionNumber"), "What a new instance is made of")
+    put(stack, "log_group", Ref(group), "Application logs")
+    return stack
+
+
+def _logs(stack: Template, settings: Settings, names: Names) -> logs.LogGroup:
+    group = stack.add_resource(
+        logs.LogGroup(
+            "LogGroup",
+            LogGroupName=names.log_group,
+            RetentionInDays=settings.service.log_days,
+            DeletionPolicy="Retain",
+            UpdateReplacePolicy="Retain",
+        )
+    )
+    waive(
+        group,
+        {
+            "CKV_AWS_158": "CloudWatch encrypts logs with its own key; a key of one's own costs USD 1 a month and one more way to lose them"
+        },
+    )
+    return group
+
+
+def _balancer(stack: Template, settings: Settings, names: Names, subnets: Ref, doors: gates.Doors) -> elb.LoadBalancer:
+    service = settings.service
+    attributes = {
+        "deletion_protection.enabled": _flag(service.deletion_protection),
+        "idle_timeout.timeout_seconds": str(service.idle_timeout_s),
+        "routing.http.drop_invalid_header_fields.enabled": "true",
+        "routing.http2.enabled": "true",
+    }
+    depends = []
+    if service.access_logs:
+        bucket = _access_logs(stack, names)
+        attributes |= {
+            "access_logs.s3.enabled": "true",
+            "access_logs.s3.bucket": bucket,
+            "access_logs.s3.prefix": "alb",
+        }
+        depends = ["AccessLogsPolicy"]
+    balancer = elb.LoadBalancer(
+        "LoadBalancer",
+        Name=names.load_balancer,
+        Type="application",
+        Scheme="internet-facing",
+        Subnets=subnets,
+        SecurityGroups=[Ref(doors.balancer)],
+        LoadBalancerAttributes=[elb.LoadBalancerAttributes(Key=key, Value=value) for key, value in attributes.items()],
+        Tags=named(names.load_balancer),
+    )
+    if settings.network.egress == "ipv6":
+        balancer.IpAddressType = "dualstack"
+    if depends:
+        balancer.DependsOn = depends
+    if not service.access_logs:
+        waive(balancer, {"CKV_AWS_91": "access logs are an option, service.access_logs; they cost storage"})
+    if not service.deletion_protection:
+        waive(balancer, {"CKV_AWS_150": "deletion protection is switched off in the configuration"})
+    return stack.add_resource(balancer)
+
+
+def _access_logs(stack: Template, names: Names) -> Ref:
+    """The bucket lies in the load balancer's region and is encrypted by S3 (ELB user guide, access logs)."""
+    from awacs.aws import Principal
+
+    from hermes_cfn.stacks.buckets import may_put
+
+    bucket = private_bucket(
+        stack,
+        "AccessLogs",
+        names.logs_bucket,
+        expire_old_days=7,
+        expire_days=90,
+        statements=[
+            may_put(
+                "LoadBalancerWrites",
+                Principal("Service", "logdelivery.elasticloadbalancing.amazonaws.com"),
+                f"arn:aws:s3:::{names.logs_bucket}/alb/AWSLogs/{names.account}/*",
+            )
+        ],
+    )
+    return Ref(bucket)
+
+
+def _target(stack: Template, settings: Settings, names: Names, vpc: Ref) -> elb.TargetGroup:
+    service, application = settings.service, settings.application
+    attributes = {
+        "deregistration_delay.timeout_seconds": str(service.deregistration_delay_s),
+        "slow_start.duration_seconds": str(service.slow_start_s),
+        "load_balancing.algorithm.type": "least_outstanding_requests" if not service.slow_start_s else "round_robin",
+        "stickiness.enabled": _flag(service.stickiness),
+        "stickiness.type": "lb_cookie",
+    }
+    return stack.add_resource(
+        elb.TargetGroup(
+            "TargetGroup",
+            Name=names.target_group,
+            Port=application.port,
+            Protocol="HTTP",
+            TargetType="instance",
+            VpcId=vpc,
+            HealthCheckEnabled=True,
+            HealthCheckPath=application.health_path,
+            HealthCheckProtocol="HTTP",
+            HealthCheckPort="traffic-port",
+            HealthCheckIntervalSeconds=service.health_interval_s,
+            HealthCheckTimeoutSeconds=service.health_timeout_s,
+            HealthyThresholdCount=service.healthy_threshold,
+            UnhealthyThresholdCount=service.unhealthy_threshold,
+            Matcher=elb.Matcher(HttpCode=",".join(map(str, application.health_codes))),
+            TargetGroupAttributes=[elb.TargetGroupAttribute(Key=key, Value=value) for key, value in attributes.items()],
+            Tags=named(names.target_group),
+        )
+    )
+
+
+def _listeners(
+    stack: Template, settings: Settings, balancer: elb.LoadBalancer, target: elb.TargetGroup, certificate: Ref
+) -> None:
+    stack.add_resource(
+        elb.Listener(
+            "HttpsListener",
+            LoadBalancerArn=Ref(balancer),
+            Port=443,
+            Protocol="HTTPS",
+            SslPolicy=settings.service.tls_policy,
+            Certificates=[elb.Certificate(CertificateArn=certificate)],
+            DefaultActions=[elb.Action(Type="forward", TargetGroupArn=Ref(target))],
+        )
+    )
+    stack.add_resource(
+        elb.Listener(
+            "HttpListener",
+            LoadBalancerArn=Ref(balancer),
+            Port=80,
+            Protocol="HTTP",
+            DefaultActions=[
+                elb.Action(
+                    Type="redirect",
+                    RedirectConfig=elb.RedirectConfig(Protocol="HTTPS", Port="443", StatusCode="HTTP_301"),
+                )
+            ],
+        )
+    )
+
+
+def _documents(stack: Template, settings: Settings, names: Names) -> None:
+    for task in documents.TASKS:
+        stack.add_resource(
+            ssm.Document(
+                f"{task.capitalize()}Document",
+                Name=names.document(task),
+                DocumentType="Command",
+                DocumentFormat="JSON",
+                TargetType="/AWS::EC2::Instance",
+                UpdateMethod="NewVersion",
+                Content=documents.document(task, settings),
+            )
+        )
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
