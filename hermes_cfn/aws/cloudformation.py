@@ -163,6 +163,11 @@ class CloudFormation:
                 raise
         return fresh[::-1]
 
+    def latest_event(self, stack: str) -> str:
+        """The id of the newest event, or nothing."""
+        found = self._calls.describe_stack_events(StackName=stack).get("StackEvents", ())
+        return str(found[0]["EventId"]) if found else ""
+
     def template(self, stack: str) -> Mapping[str, Json] | str | None:
         """The template that is deployed, or None when there is no stack."""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from hermes_cfn.aws.calls import AwsError, Calls
@@ -26,9 +27,10 @@ class S3:
                 return None
             raise
 
-    def keys(self, bucket: str, prefix: str = "") -> Iterator[str]:
+    def objects(self, bucket: str, prefix: str = "") -> Iterator[tuple[str, datetime]]:
+        """Keys under a prefix, with the time of their last change."""
         for item in self._calls.pages("list_objects_v2", "Contents", Bucket=bucket, Prefix=prefix):
-            yield item["Key"]
+            yield item["Key"], item["LastModified"]
 
     def exists(self, bucket: str) -> str:
         """``ours``, ``taken`` (by another account) or ``free``."""

@@ -351,7 +351,7 @@ def _take(view: _View) -> tuple[Action, ...]:
     for instance in sorted(view.serving, key=lambda i: (i.up, i.id)):
         if allowance <= 0 or view.current(instance) or (instance.up and spare <= 0):
             continue
-        if _unprepared(view, instance) or instance.armed:
+        if _unprepared(view, instance) or (instance.up and instance.armed):
             continue
         if view.outdated(instance):
             if replace or not view.settled:
@@ -396,6 +396,18 @@ def _canary(view: _View) -> tuple[Action, ...]:
 def _paused(view: _View) -> bool:
     limit = view.want.paused_at
     return limit is not None and sum(view.current(i) for i in view.members) >= limit
+
+
+def decide_prepared(fleet: Fleet, want: Want) -> tuple[Action, ...]:
+    """Only the first part: pull everywhere, take nothing out; then the migration may come."""
+    view = _View(fleet, want)
+    for rule in (_impossible, _failed, _alarmed, _stalled):
+        if actions := rule(view):
+            return actions
+    left = [i for i in view.serving if _unprepared(view, i)]
+    if not left and not view.pending:
+        return (Done("every instance has the image"),)
+    return _prepare(view) or (Wait(_waiting_for(view)),)
 
 
 STOPS: tuple[Callable[[_View], tuple[Action, ...]], ...] = (

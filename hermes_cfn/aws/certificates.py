@@ -1,0 +1,46 @@
+"""ACM: a certificate's state, names and days left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hermes_cfn.aws.calls import AwsError, Calls
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """``status`` is ACM's own word; ``records`` are the CNAMEs that validate it, name to value."""
+
+    arn: str
+    status: str
+    names: tuple[str, ...]
+    expires: datetime | None
+    records: tuple[tuple[str, str], ...] = ()
+
+
+class Certificates:
+    """Certificates of one region."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def describe(self, arn: str) -> Certificate | None:
+        """The certificate, or None when this region has none with that ARN."""
+        try:
+            found = self._calls.describe_certificate(CertificateArn=arn)["Certificate"]
+        except AwsError as error:
+            if error.code in {"ResourceNotFoundException", "InvalidArnException"}:
+                return None
+            raise
+        options = found.get("DomainValidationOptions", ())
+        records = {
+            (o["ResourceRecord"]["Name"], o["ResourceRecord"]["Value"]) for o in options if "ResourceRecord" in o
+        }
+        return Certificate(
+            arn,
+            str(found["Status"]),
+            tuple(sorted({found["DomainName"], *found.get("SubjectAlternativeNames", ())})),
+            found.get("NotAfter"),
+            tuple(sorted(records)),
+        )

@@ -1,0 +1,57 @@
+"""``lock``: who holds it, and breaking it."""
+
+from __future__ import annotations
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.errors import ExitCode
+
+
+@click.group()
+def command() -> None:
+    """The deploy lock, a lease in DynamoDB."""
+
+
+@command.command("show")
+@console.local_option
+@console.format_option("text", "json")
+def show(form: str) -> int:
+    """Who holds it, what for, and until when."""
+    ground = reach.ground(console.context())
+    seen = ground.doors.lock(ground.names.lock_table, ground.names.lock_key).look()
+    held = seen is not None and seen.expires > ground.now
+    if form == "json":
+        console.put_json(
+            {
+                "held": held,
+                "owner": seen.owner if seen and held else None,
+                "purpose": seen.purpose if seen and held else None,
+                "expires": seen.expires.isoformat() if seen and held else None,
+                "token": seen.token if seen else 0,
+            }
+        )
+    elif seen is not None and held:
+        click.echo(f"{seen.owner} holds {ground.names.lock_key} for: {seen.purpose}")
+        click.echo(f"until {seen.expires:%Y-%m-%d %H:%M:%S} UTC unless renewed; token {seen.token}")
+    else:
+        click.echo(f"{ground.names.lock_key} is free" + (f"; last token {seen.token}" if seen else ""))
+    return ExitCode.OK
+
+
+@command.command("break")
+@console.local_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def break_(yes: bool) -> int:
+    """End somebody's lease; their run stops before its next action."""
+    ground = reach.ground(console.context())
+    lock = ground.doors.lock(ground.names.lock_table, ground.names.lock_key)
+    seen = lock.look()
+    if seen is None or seen.expires <= ground.now:
+        click.echo("nobody holds the lock")
+        return ExitCode.OK
+    if not yes:
+        click.confirm(f"{seen.owner} holds it for {seen.purpose}; break it?", abort=True)
+    lock.break_()
+    click.echo(f"the lease of {seen.owner} is ended")
+    return ExitCode.OK

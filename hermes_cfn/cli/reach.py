@@ -1,0 +1,92 @@
+"""From the options before the verb to the ground that flows stand on."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hermes_cfn.cli.console import Context
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+if TYPE_CHECKING:
+    from hermes_cfn.aws.session import Doors
+    from hermes_cfn.config import Settings
+    from hermes_cfn.flows.ground import Ground
+    from hermes_cfn.local.control import Status
+
+LOCAL_CREDENTIALS = ("AKIALOCALADMIN000000", "local")
+"""What the embedded cloud takes for an administrator."""
+
+
+def ground(context: Context, start: bool = False) -> Ground:
+    """The doors opened, the deployment built.  ``start`` starts an embedded cloud that does not run."""
+    from hermes_cfn import stacks
+    from hermes_cfn.flows.ground import stand
+
+    settings = context.settings()
+    deployment = stacks.build(settings)
+    commit = head(context.config)
+    if not context.local:
+        return stand(doors(context, settings), settings, deployment, commit=commit)
+    status = embedded(start)
+    return stand(
+        doors(context, settings, status),
+        settings,
+        deployment,
+        connect_to=status.load_balancers,
+        verify_certificate=False,
+        commit=commit,
+    )
+
+
+def doors(context: Context, settings: Settings, status: Status | None = None) -> Doors:
+    """Doors to AWS, or with ``--local`` to the embedded cloud that runs."""
+    from hermes_cfn.aws.session import connect
+
+    region = settings.account.region
+    if not context.local:
+        return connect(context.profile, region)
+    found = status or embedded(start=False)
+    return connect(None, region, found.endpoint, LOCAL_CREDENTIALS)
+
+
+def embedded(start: bool) -> Status:
+    """The embedded cloud's status.  Raises HermesError ``local-not-running``."""
+    from hermes_cfn.local import control
+
+    state = control.default_state()
+    status = control.start(state) if start else control.status(state)
+    if not status.running:
+        raise HermesError(
+            Finding("local-not-running", str(state), "no embedded cloud runs here", next="hermes-cfn local start"),
+            exit_code=ExitCode.REFUSED,
+        )
+    return status
+
+
+def head(config: Path) -> str:
+    """The commit of the checkout that holds the configuration, or nothing outside of one."""
+    return _git(config, "rev-parse", "HEAD")
+
+
+def contains(config: Path, commit: str) -> bool | None:
+    """Whether the checkout's history holds ``commit``; None outside of a checkout."""
+    if not head(config):
+        return None
+    return bool(_git(config, "merge-base", commit, "HEAD") == commit)
+
+
+def commits_after(config: Path, commit: str) -> str:
+    """The subjects that ``commit`` has and the checkout has not, newest first."""
+    return _git(config, "log", "--oneline", "-10", f"HEAD..{commit}")
+
+
+def _git(config: Path, *words: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(config.resolve().parent), *words], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

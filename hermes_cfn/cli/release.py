@@ -1,0 +1,31 @@
+"""``release``: the daily verb."""
+
+from __future__ import annotations
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.deploy import agree
+from hermes_cfn.errors import ExitCode
+
+
+@click.command()
+@console.local_option
+@click.option("--image", default="", help="Tag or digest to release.")
+@click.option("--resume", is_flag=True, help="Go on where a rollout was left.")
+@click.option("--pause-at", type=click.IntRange(min=1), help="Stop taking instances once so many are on it.")
+@click.option("--incompatible", is_flag=True, help="This release's schema does not serve the one before it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@console.format_option("text", "json")
+def command(image: str, resume: bool, pause_at: int | None, incompatible: bool, yes: bool, form: str) -> int:
+    """Roll an image through the fleet; needs the release role only and touches no stack."""
+    from hermes_cfn.flows import release
+
+    if bool(image) == resume:
+        raise click.UsageError("either --image TAG or --resume")
+    context = console.context()
+    agree(yes or context.local, "release")
+    ground = reach.ground(context)
+    story = release.resume(ground) if resume else release.run(ground, image, not incompatible, pause_at)
+    console.follow(story, form)
+    return ExitCode.OK

@@ -1,0 +1,119 @@
+"""``deploy``: stacks, then the release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from hermes_cfn.deployment import StackSpec
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.events import StageEnded, StageStarted
+from hermes_cfn.flows import release, releases
+from hermes_cfn.flows.drive import Story
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.lock import Held, there
+from hermes_cfn.flows.releases import Kept
+from hermes_cfn.flows.stacks import Bringing, Guard
+
+
+@dataclass(frozen=True)
+class Wish:
+    """``image``: a tag or digest, or nothing for what runs.  ``wait``: stay while a person does chores."""
+
+    image: str = ""
+    wait: bool = False
+    lookups: Mapping[str, str] = field(default_factory=dict)
+    guard: Guard | None = None
+    role: str = ""
+    compatible: bool = True
+
+
+def run(ground: Ground, wish: Wish) -> Story[None]:
+    """Foundation, then under the lock every other stack, then the release."""
+    if not there(ground):
+        yield from foundation(ground)
+    with Held(ground, f"deploy {wish.image}".strip()) as held:
+        yield from stacks(ground, wish, held)
+        yield from _release(ground, wish, held)
+
+
+def foundation(ground: Ground) -> Story[None]:
+    """What an account has once; nothing is locked yet, because the lock is part of it."""
+    specs = [spec for spec in ground.deployment if spec.account_wide]
+    if not specs:
+        raise HermesError(
+            Finding("foundation-missing", "foundation", "no account-wide stack", next="hermes-cfn render")
+        )
+    yield StageStarted(ground.now, "foundation", ", ".join(spec.name for spec in specs))
+    yield from Bringing(ground, specs).run(lambda: None)
+
+
+def stacks(ground: Ground, wish: Wish, held: Held) -> Story[dict[str, str]]:
+    """Every stack, gates in between: the first release is written as stable before instances start."""
+    bringing = Bringing(
+        ground,
+        ground.deployment.stacks,
+        lookups=wish.lookups,
+        gate=_Gate(ground, wish),
+        guard=wish.guard,
+        role=wish.role,
+    )
+    yield StageStarted(ground.now, "stacks", f"{len(ground.deployment.stacks)} of {ground.deployment.environment}")
+    outcomes = yield from bringing.run(held.guard)
+    changed = sum(outcome != "unchanged" for outcome in outcomes.values())
+    yield StageEnded(ground.now, "stacks", f"{changed} changed, {len(outcomes) - changed} unchanged")
+    return outcomes
+
+
+class _Gate:
+    """Holds a stack until what a person must do is done, then writes the first stable release."""
+
+    def __init__(self, ground: Ground, wish: Wish) -> None:
+        self.ground = ground
+        self.wish = wish
+        self.checks: Mapping[str, Callable[[], list[Finding]]] = {"image": self._image, "secrets": self._secrets}
+
+    def __call__(self, spec: StackSpec) -> list[Finding]:
+        if not spec.gates or releases.stable(self.ground) is not None:
+            return []
+        found = [finding for gate in spec.gates if gate in self.checks for finding in self.checks[gate]()]
+        if found:
+            if self.wish.wait:
+                return found
+            raise HermesError(*found, exit_code=ExitCode.REFUSED)
+        if "stable" in spec.gates:
+            first = releases.resolve(self.ground, self.wish.image, self.wish.compatible)
+            releases.keep(self.ground, Kept(first).then(self.ground.now, "first release", first.requested_by))
+            releases.write_goal(self.ground, first)
+            releases.write_stable(self.ground, first)
+        return []
+
+    def _image(self) -> list[Finding]:
+        ground, wanted = self.ground, self.wish.image
+        if not wanted:
+            tags = [tag for image in ground.doors.ecr.images(ground.names.repository) for tag in image.tags]
+            return [
+                Finding(
+                    "image-not-chosen",
+                    ground.names.repository,
+                    "the first deployment needs an image",
+                    evidence=f"tags there: {', '.join(tags[:8]) or 'none'}",
+                    next="hermes-cfn image push TAG, then deploy --image TAG",
+                )
+            ]
+        if ground.doors.ecr.image(ground.names.repository, wanted) is None:
+            return [releases.image_missing(ground, wanted)]
+        return []
+
+    def _secrets(self) -> list[Finding]:
+        return [releases.secret_missing(self.ground, name) for name in releases.missing_secrets(self.ground)]
+
+
+def _release(ground: Ground, wish: Wish, held: Held) -> Story[None]:
+    """The release half: what was asked for, or what is stable, on every instance."""
+    stable = releases.stable(ground)
+    if stable is None:
+        yield StageEnded(ground.now, "release", "there is none to roll")
+        return
+    wanted = releases.resolve(ground, wish.image, wish.compatible) if wish.image else stable
+    yield from release.roll(ground, held, wanted)

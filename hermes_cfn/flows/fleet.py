@@ -1,0 +1,236 @@
+"""Looking at the fleet, and doing to it what a decider asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from hermes_cfn.aws.autoscaling import GroupSeen, Member, passing
+from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.aws.ssm import Invocation
+from hermes_cfn.deciders.actions import (
+    Action,
+    EnterStandby,
+    ExitStandby,
+    Launch,
+    Resume,
+    Send,
+    Suspend,
+    Terminate,
+)
+from hermes_cfn.deciders.observed import Attempt, Canary, Fleet, Instance, Progress, Target
+from hermes_cfn.deciders.rollout import parse_operation
+from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.events import Event, InstanceEvent, Noted
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.instance import documents
+
+GONE_BY_ITSELF = "failed: nobody confirmed"
+"""How an instance reports that its return timer has brought the previous release back."""
+
+
+def not_deployed(ground: Ground) -> HermesError:
+    return HermesError(
+        Finding(
+            "service-missing",
+            ground.names.auto_scaling_group,
+            "there is no Auto Scaling group: the service stack is not deployed",
+            next="hermes-cfn deploy",
+        )
+    )
+
+
+@dataclass
+class Observer:
+    """Looks at the fleet; remembers only since when nothing has changed."""
+
+    ground: Ground
+    watch_alarms: bool = False
+    canary: Canary = field(default_factory=Canary)
+    template: str = ""
+    _last: tuple[object, ...] = ()
+    _shown: dict[str, str] = field(default_factory=dict)
+    _since: datetime | None = None
+
+    def look(self) -> tuple[Fleet, list[Event]]:
+        """The fleet as it is, and what is new about it.
+
+        Raises HermesError ``service-missing`` when there is no group.
+        """
+        doors, names = self.ground.doors, self.ground.names
+        seen = doors.auto_scaling.observe(names.auto_scaling_group)
+        if seen is None:
+            raise not_deployed(self.ground)
+        self.template = seen.template
+        targets = {k: v for arn in seen.target_groups for k, v in doors.elb.health(arn).items()}
+        reports = {
+            name.rpartition("/")[2]: _json(parameter.value)
+            for name, parameter in doors.ssm.under(names.instance_reports_path).items()
+        }
+        runs: dict[str, list[Invocation]] = {}
+        for run in sorted(doors.ssm.invocations(doors.now()), key=lambda run: run.requested):
+            runs.setdefault(run.instance, []).append(run)
+        instances = tuple(
+            _instance(
+                member,
+                targets[member.id].health if member.id in targets else Target.ABSENT,
+                targets[member.id].description if member.id in targets else "",
+                reports.get(member.id, {}),
+                runs.get(member.id, []),
+            )
+            for member in seen.members
+        )
+        alarms = doors.cloudwatch.firing(names.alarm("")) if self.watch_alarms else ()
+        fleet = Fleet(doors.now(), seen.group, instances, alarms, self.canary)
+        return self._stillness(fleet), list(self._news(fleet))
+
+    def _stillness(self, fleet: Fleet) -> Fleet:
+        shape = (fleet.group, fleet.instances, fleet.canary)
+        if shape != self._last or self._since is None:
+            self._last, self._since = shape, fleet.now
+        return replace(fleet, still_s=(fleet.now - self._since).total_seconds())
+
+    def _news(self, fleet: Fleet) -> Iterator[Event]:
+        for instance in fleet.instances:
+            shown = f"{instance.lifecycle}, target {instance.target}, release {instance.release or 'none yet'}"
+            if self._shown.get(instance.id) != shown:
+                self._shown[instance.id] = shown
+                yield InstanceEvent(fleet.now, instance.id, shown)
+
+
+def _json(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _instance(
+    member: Member, target: Target, description: str, report: Mapping[str, Any], runs: list[Invocation]
+) -> Instance:
+    attempts = _attempts(report, runs)
+    return Instance(
+        id=member.id,
+        lifecycle=member.lifecycle,
+        target=target,
+        release=report.get("release"),
+        template=member.template,
+        prepared=int(report.get("prepared") or 0),
+        armed=_armed(report, runs),
+        zone=member.zone,
+        attempts=attempts,
+        detail=description,
+    )
+
+
+def _attempts(report: Mapping[str, Any], runs: list[Invocation]) -> tuple[Attempt, ...]:
+    """Runs by operation id.  The instance's own report is newer than Systems Manager's."""
+    found: dict[tuple[str, int, int], Attempt] = {}
+    for run in runs:
+        key = parse_operation(run.operation)
+        if key is not None:
+            found[key] = Attempt(*key, run.progress, run.status, run.command)
+    key = parse_operation(str(report.get("operation") or ""))
+    outcome = str(report.get("outcome") or "")
+    if key is not None and outcome:
+        progress = Progress.OK if outcome == "ok" else Progress.FAILED
+        known = found.get(key)
+        found[key] = Attempt(*key, progress, outcome.removeprefix("failed: "), known.command if known else "")
+    return tuple(found.values())
+
+
+def _armed(report: Mapping[str, Any], runs: list[Invocation]) -> bool:
+    """Whether the return timer runs: the last thing done was a deployment that nobody confirmed."""
+    if str(report.get("outcome") or "").startswith(GONE_BY_ITSELF):
+        return False
+    last = ""
+    for run in runs:
+        key = parse_operation(run.operation)
+        if key and (key[0] == "deploy" or (key[0] in {"confirm", "rollback"} and run.progress is Progress.OK)):
+            last = key[0]
+    own = parse_operation(str(report.get("operation") or ""))
+    if own and own[0] == "confirm" and report.get("outcome") == "ok" and last == "deploy":
+        newest = [key for run in runs if (key := parse_operation(run.operation)) and key[0] == "deploy"][-1]
+        return newest[1:] > own[1:]
+    if not last and own:
+        return own[0] == "deploy"
+    return last == "deploy"
+
+
+@dataclass
+class Performer:
+    """Does what a rollout decider asks, and tells of it."""
+
+    ground: Ground
+    observer: Observer
+
+    def act(self, action: Action) -> Iterable[Event]:
+        """Performs one action.  A refusal that only says that the fleet has moved on is told."""
+        now = self.ground.now
+        try:
+            self._perform(action)
+        except AwsError as error:
+            if not _moved_on(action, error):
+                raise
+            yield Noted(now, error.findings[0])
+            self.ground.clock.sleep(1.0)
+            return
+        for name, what in _told(action):
+            yield InstanceEvent(now, name, what)
+
+    def _perform(self, action: Action) -> None:
+        auto_scaling, name = self.ground.doors.auto_scaling, self.ground.names.auto_scaling_group
+        match action:
+            case Suspend(processes):
+                group = self.observer.look()[0].group
+                auto_scaling.suspend(name, processes, (*group.marked, *processes))
+            case Resume(processes):
+                auto_scaling.resume(name, processes)
+            case EnterStandby(instances):
+                auto_scaling.enter_standby(name, instances)
+            case ExitStandby(instances):
+                auto_scaling.exit_standby(name, instances)
+            case Launch(desired):
+                auto_scaling.launch(name, desired)
+            case Terminate(instance, decrement, _):
+                auto_scaling.terminate(instance, decrement)
+            case Send(task, instances, operation, goal_version, token):
+                self.ground.doors.ssm.send(
+                    self.ground.names.document(task),
+                    instances,
+                    documents.call(task, operation, token, goal_version),
+                    operation,
+                )
+
+
+def _moved_on(action: Action, error: AwsError) -> bool:
+    if isinstance(action, Send):
+        return error.code == "InvalidInstanceId"
+    return passing(error)
+
+
+def _told(action: Action) -> Iterator[tuple[str, str]]:
+    match action:
+        case Suspend(processes):
+            yield "group", f"suspends {', '.join(processes)}"
+        case Resume(processes):
+            yield "group", f"resumes {', '.join(processes)}"
+        case EnterStandby(instances):
+            yield from ((name, "leaves the load balancer") for name in instances)
+        case ExitStandby(instances):
+            yield from ((name, "goes back in service") for name in instances)
+        case Launch(desired):
+            yield "group", f"wants {desired} instances"
+        case Terminate(instance, _, why):
+            yield instance, f"leaves for good: {why}"
+        case Send(task, instances, operation, _, _):
+            yield from ((name, f"{task} ({operation})") for name in instances)
+
+
+def group(ground: Ground) -> GroupSeen | None:
+    """The group as it is, or None before the first deployment."""
+    return ground.doors.auto_scaling.observe(ground.names.auto_scaling_group)

@@ -1,0 +1,78 @@
+"""The database migration: on one instance, once a release, before any instance is touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hermes_cfn.deciders.observed import Progress
+from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.events import StageEnded, StageStarted
+from hermes_cfn.flows import diagnosis, releases
+from hermes_cfn.flows.drive import Story
+from hermes_cfn.flows.fleet import Observer
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.lock import Held
+from hermes_cfn.flows.releases import Kept
+
+AT_MOST_S = 1800.0
+"""Seconds of service time; the document's own time limit."""
+
+OUTPUT_KEPT = 4000
+"""Characters of output that are kept with the release."""
+
+
+def once(ground: Ground, held: Held, observer: Observer, kept: Kept, goal_version: int) -> Story[Kept]:
+    """Runs the migrate document unless this release has migrated already.
+
+    Raises HermesError ``migration-failed``; nothing has been touched then.
+    """
+    if not ground.settings.application.migrate or kept.migration.get("outcome") == "ok":
+        return kept
+    fleet, _ = observer.look()
+    if fleet.instances and all(i.release == kept.release.id for i in fleet.instances if i.up) and not kept.previous:
+        yield StageStarted(ground.now, "migrate", "first release")
+    else:
+        yield StageStarted(ground.now, "migrate", kept.release.id)
+    instance = next((i.id for i in fleet.instances if i.up), "")
+    if not instance:
+        instance = next((i.id for i in fleet.instances if i.member), "")
+    if not instance:
+        return kept
+    progress, out, err = diagnosis.run(
+        ground,
+        held,
+        "migrate",
+        instance,
+        AT_MOST_S,
+        goal_version,
+        operation=f"migrate-{goal_version:06d}-{held.token:06d}",
+    )
+    said = diagnosis.last_line(out)
+    outcome = said.get("outcome") or ("ok" if progress is Progress.OK else "failed")
+    before, after = said.get("schema_before"), said.get("schema_after")
+    record: dict[str, Any] = {
+        "at": ground.now.isoformat(),
+        "instance": instance,
+        "outcome": outcome,
+        "before": before,
+        "after": after,
+        "changed": before != after,
+        "output": out[-OUTPUT_KEPT:],
+    }
+    kept = replace(kept, migration=record)
+    releases.keep(ground, kept)
+    if progress is not Progress.OK:
+        raise HermesError(
+            Finding(
+                "migration-failed",
+                f"{kept.release.id} on {instance}",
+                str(outcome),
+                why="it stopped before any instance was touched",
+                evidence=(err or out)[-OUTPUT_KEPT:],
+                next=f"hermes-cfn releases show {kept.release.id}",
+            )
+        )
+    shown = f"schema {before} -> {after}" if before != after else "schema unchanged"
+    yield StageEnded(ground.now, "migrate", shown)
+    return kept

@@ -1,0 +1,43 @@
+"""What this month has cost so far, asked at most every six hours: each request costs a cent."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from hermes_cfn.aws.billing import REGION, Billing
+from hermes_cfn.flows.where import Where
+
+KEEP = timedelta(hours=6)
+
+
+def to_date(where: Where, now: datetime, directory: Path | None = None) -> Decimal | None:
+    """USD since the first of the month, or None where billing may not be read."""
+    path = (directory or _home()) / f"month-{where.names.account}-{where.names.application}.json"
+    kept = _read(path, now)
+    if kept is not None:
+        return kept[0]
+    tag = ("hermes:application", where.names.application)
+    found = Billing(where.doors.calls("ce", REGION)).month_to_date(now.date(), tag)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"at": now.isoformat(), "usd": None if found is None else str(found)}))
+    return found
+
+
+def _home() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hermes-cfn"
+
+
+def _read(path: Path, now: datetime) -> tuple[Decimal | None] | None:
+    """The kept answer in a tuple, or None when there is none that is fresh."""
+    try:
+        kept = json.loads(path.read_text())
+        age = now - datetime.fromisoformat(kept["at"])
+        if timedelta(0) <= age < KEEP:
+            return (None if kept["usd"] is None else Decimal(kept["usd"]),)
+    except (OSError, ValueError, KeyError, TypeError, InvalidOperation):
+        return None
+    return None

@@ -1,0 +1,48 @@
+"""``release``: an image through the fleet; no stack is touched."""
+
+from __future__ import annotations
+
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.events import StageEnded, StageStarted
+from hermes_cfn.flows import releases
+from hermes_cfn.flows.drive import Story
+from hermes_cfn.flows.fleet import group, not_deployed
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.lock import Held, there
+from hermes_cfn.flows.releases import Kept
+from hermes_cfn.flows.rollout import Rollout
+from hermes_cfn.instance.release import Release
+
+
+def run(ground: Ground, image: str, compatible: bool = True, pause_at: int | None = None) -> Story[None]:
+    """Resolve, lock, roll.  Raises HermesError ``release-other`` and whatever stops a rollout."""
+    if not there(ground) or group(ground) is None:
+        raise not_deployed(ground)
+    release = releases.resolve(ground, image, compatible)
+    with Held(ground, f"release {release.id}") as held:
+        yield from roll(ground, held, release, pause_at)
+
+
+def resume(ground: Ground) -> Story[None]:
+    """Go on where a rollout was left: towards the goal that is written."""
+    if not there(ground) or group(ground) is None:
+        raise not_deployed(ground)
+    found = releases.goal(ground)
+    if found is None:
+        raise HermesError(
+            Finding(
+                "release-none", ground.names.goal_parameter, "there is no goal to go on to", next="hermes-cfn deploy"
+            ),
+            exit_code=ExitCode.REFUSED,
+        )
+    with Held(ground, f"resume {found[0].id}") as held:
+        yield from roll(ground, held, found[0])
+
+
+def roll(ground: Ground, held: Held, release: Release, pause_at: int | None = None) -> Story[None]:
+    """Every instance to ``release``, recording it; what runs already needs no more than a look."""
+    stable = releases.stable(ground)
+    kept = releases.find(ground, release.id) or Kept(release, previous=stable.id if stable else None)
+    yield StageStarted(ground.now, "release", f"{release.id} ({release.image.rpartition('@')[2][:19]})")
+    yield from Rollout(ground, held, pause_at).to(kept)
+    yield StageEnded(ground.now, "release", release.id)

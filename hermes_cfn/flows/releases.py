@@ -1,0 +1,166 @@
+"""Releases as they are kept: goal and stable in parameters, everything of one in the artifacts bucket."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.instance.release import Release
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A release with what became of it, oldest first."""
+
+    release: Release
+    previous: str | None = None
+    history: tuple[Mapping[str, Any], ...] = ()
+    migration: Mapping[str, Any] = field(default_factory=dict)
+    diagnosis: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        content = asdict(self)
+        content["release"] = json.loads(self.release.to_json())
+        return json.dumps(content, indent=2, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Kept:
+        content = json.loads(text)
+        return cls(
+            Release.from_json(json.dumps(content["release"])),
+            content.get("previous"),
+            tuple(content.get("history", ())),
+            content.get("migration", {}),
+            content.get("diagnosis", {}),
+        )
+
+    def then(self, at: datetime, what: str, detail: str = "") -> Kept:
+        """With one more line of history."""
+        line = {"at": at.isoformat(), "what": what, "detail": detail}
+        return Kept(self.release, self.previous, (*self.history, line), self.migration, self.diagnosis)
+
+
+def stable(ground: Ground) -> Release | None:
+    found = ground.doors.ssm.parameter(ground.names.stable_parameter)
+    return Release.from_json(found.value) if found else None
+
+
+def goal(ground: Ground) -> tuple[Release, int] | None:
+    found = ground.doors.ssm.parameter(ground.names.goal_parameter)
+    return (Release.from_json(found.value), found.version) if found else None
+
+
+def write_goal(ground: Ground, release: Release) -> int:
+    """The goal's version; writing what is there already makes no new one."""
+    now = goal(ground)
+    if now is not None and now[0].id == release.id:
+        return now[1]
+    return ground.doors.ssm.put(ground.names.goal_parameter, release.to_json())
+
+
+def write_stable(ground: Ground, release: Release) -> None:
+    now = stable(ground)
+    if now is None or now.id != release.id:
+        ground.doors.ssm.put(ground.names.stable_parameter, release.to_json())
+
+
+def keep(ground: Ground, kept: Kept) -> None:
+    key = ground.names.release_key(kept.release.id)
+    ground.doors.s3.put(ground.names.artifacts_bucket, key, kept.to_json().encode(), ContentType="application/json")
+
+
+def find(ground: Ground, release_id: str) -> Kept | None:
+    found = ground.doors.s3.get(ground.names.artifacts_bucket, ground.names.release_key(release_id))
+    return Kept.from_json(found.decode()) if found else None
+
+
+def known(ground: Ground, release_id: str) -> Kept:
+    """A kept release.  Raises HermesError ``release-unknown`` naming those that are there."""
+    found = find(ground, release_id)
+    if found is None:
+        names = ", ".join(listed(ground)[:8]) or "none"
+        raise HermesError(
+            Finding(
+                "release-unknown",
+                release_id,
+                "there is no such release",
+                evidence=f"kept: {names}",
+                next="hermes-cfn releases",
+            ),
+            exit_code=ExitCode.USAGE,
+        )
+    return found
+
+
+def listed(ground: Ground) -> list[str]:
+    """Ids of the releases that are kept, the last one touched first."""
+    prefix = ground.names.release_key("").removesuffix(".json")
+    found = sorted(ground.doors.s3.objects(ground.names.artifacts_bucket, prefix), key=lambda one: one[1], reverse=True)
+    return [key.removeprefix(prefix).removesuffix(".json") for key, _ in found]
+
+
+def missing_secrets(ground: Ground) -> list[str]:
+    """Names of secrets that the application needs and that are not set."""
+    there = ground.doors.ssm.under(ground.names.secrets_path)
+    return [name for name in ground.settings.application.secrets if ground.names.secret(name) not in there]
+
+
+def resolve(ground: Ground, reference: str, compatible: bool = True) -> Release:
+    """The release that a tag or digest means now: image by digest, variables, secret versions.
+
+    Its id is the tag's name with a digest of everything in it, so that the same thing has the
+    same id whoever asks for it.  Raises HermesError ``image-unknown`` and ``secret-missing``.
+    """
+    names, doors = ground.names, ground.doors
+    image = doors.ecr.image(names.repository, reference)
+    if image is None:
+        raise HermesError(image_missing(ground, reference))
+    secrets = doors.ssm.under(names.secrets_path)
+    missing = [name for name in ground.settings.application.secrets if names.secret(name) not in secrets]
+    if missing:
+        raise HermesError.of(secret_missing(ground, name) for name in missing)
+    versions = {name: secrets[names.secret(name)].version for name in ground.settings.application.secrets}
+    variables = dict(ground.settings.env)
+    tag = image.tags[0] if reference.startswith("sha256:") and image.tags else reference
+    content = json.dumps([image.pinned, variables, versions], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+    return Release(
+        id=f"{tag.replace(':', '-')[:80]}-{digest}",
+        image=image.pinned,
+        tag=tag,
+        variables=variables,
+        secrets=versions,
+        requested_at=doors.now().isoformat(timespec="seconds"),
+        requested_by=doors.account.identity().name,
+        commit=ground.commit,
+        compatible=compatible,
+    )
+
+
+def image_missing(ground: Ground, reference: str) -> Finding:
+    repository = ground.names.repository
+    images = ground.doors.ecr.images(repository) if ground.doors.ecr.uri(repository) else []
+    tags = ", ".join(tag for image in images[:8] for tag in image.tags) or "none"
+    return Finding(
+        "image-unknown",
+        f"{repository}:{reference}",
+        "no such image in the repository",
+        evidence=f"tags there: {tags}",
+        next=f"hermes-cfn image push {reference}",
+    )
+
+
+def secret_missing(ground: Ground, name: str) -> Finding:
+    return Finding(
+        "secret-missing",
+        ground.names.secret(name),
+        f"secret {name} is not set",
+        why="the application is started with it",
+        next=f"hermes-cfn secrets set {name}",
+    )

@@ -1,0 +1,192 @@
+"""The rollout: prepare, migrate, roll, verify, remember; and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hermes_cfn.config import Settings
+from hermes_cfn.deciders.actions import Done, Stop
+from hermes_cfn.deciders.observed import Instance
+from hermes_cfn.deciders.release import Aftermath, CanaryRules, aftermath
+from hermes_cfn.deciders.rollout import Strategy, Want, decide, decide_prepared
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.events import InstanceEvent, Noted, StageEnded, StageStarted
+from hermes_cfn.flows import diagnosis, migration, releases, verify
+from hermes_cfn.flows.drive import Story, drive
+from hermes_cfn.flows.fleet import Observer, Performer
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.lock import Held
+from hermes_cfn.flows.releases import Kept
+from hermes_cfn.instance.release import Release
+from hermes_cfn.plan import timing
+
+
+def strategy(settings: Settings) -> Strategy:
+    """The settings' strategy in the decider's words."""
+    chosen = settings.release
+    return Strategy(
+        kind=chosen.strategy,
+        batch=chosen.surge if chosen.strategy == "surge" else min(chosen.batch, settings.compute.count),
+        canary=chosen.canary if chosen.canary_s else 0,
+        rules=CanaryRules(period_s=max(1.0, chosen.canary_s / 3), tolerance=chosen.canary_error_rate),
+    )
+
+
+@dataclass
+class Rollout:
+    """One run of a rollout under one lease."""
+
+    ground: Ground
+    held: Held
+    pause_at: int | None = None
+
+    def __post_init__(self) -> None:
+        self.observer = Observer(self.ground, watch_alarms=self.ground.settings.watch.enabled)
+        self.performer = Performer(self.ground, self.observer)
+
+    def want(self, release: Release, goal_version: int, back: bool = False) -> Want:
+        settings = self.ground.settings
+        return Want(
+            release=release.id,
+            goal_version=goal_version,
+            token=self.held.token,
+            size=settings.compute.count,
+            template=self.observer.template,
+            strategy=strategy(settings),
+            back=back,
+            patience_s=settings.release.healthy_timeout_s + settings.release.return_after_s,
+            paused_at=None if back else self.pause_at,
+        )
+
+    def to(self, kept: Kept) -> Story[None]:
+        """The whole way to a release, or back.  Raises HermesError when it did not get there."""
+        ground, release = self.ground, kept.release
+        releases.keep(ground, kept := kept.then(ground.now, "requested", release.requested_by))
+        goal_version = releases.write_goal(ground, release)
+        fleet, news = self.observer.look()
+        yield from news
+        yield StageStarted(ground.now, "prepare", f"{release.id} on {len(fleet.instances)} instances")
+        result = yield from self._drive(self.want(release, goal_version), decide_prepared)
+        if isinstance(result, Done):
+            kept = yield from migration.once(ground, self.held, self.observer, kept, goal_version)
+            want = self.want(release, goal_version)
+            about = timing.rollout(timing.Pace.of(ground.settings), want.size, want.strategy.kind, want.strategy.batch)
+            yield StageStarted(ground.now, "rollout", f"{release.id}, {want.strategy.kind}", about.estimate_s)
+            result = yield from self._drive(want, decide)
+        if isinstance(result, Done):
+            refused = verify.through_load_balancer(ground)
+            result = Stop(refused) if refused else result
+        if isinstance(result, Stop):
+            yield from self._failed(kept, goal_version, result)
+            return
+        releases.write_stable(ground, release)
+        releases.keep(ground, kept.then(ground.now, "stable", result.what))
+        yield StageEnded(ground.now, "rollout", result.what)
+
+    def _drive(self, want: Want, decider: Any) -> Story[Done | Stop]:
+        """Towards ``want``, whose template version is always the group's newest."""
+        return drive(
+            self.observer.look,
+            lambda fleet: decider(fleet, replace(want, template=self.observer.template)),
+            self.performer.act,
+            self.held.guard,
+            self.ground.clock,
+            self.ground.doors.now,
+        )
+
+    def _failed(self, kept: Kept, goal_version: int, stop: Stop) -> Story[None]:
+        """Say why, keep it, and go back where that is safe."""
+        ground, release = self.ground, kept.release
+        yield Noted(ground.now, stop.finding)
+        fleet, _ = self.observer.look()
+        told = diagnosis.of(ground, self.held, stop.instances or self._sick(fleet.instances))
+        previous = releases.stable(ground)
+        kept = replace(kept.then(ground.now, "failed", stop.finding.what), diagnosis=told)
+        releases.keep(ground, kept)
+        finding = replace(
+            stop.finding,
+            evidence=diagnosis.shown(told) or stop.finding.evidence,
+            why=_difference(previous, release) or stop.finding.why,
+            next=f"hermes-cfn releases show {release.id}",
+        )
+        touched = any(i.release == release.id or not i.up for i in fleet.instances)
+        verdict = aftermath(
+            previous=previous.id if previous else None,
+            goal=release.id,
+            touched=touched,
+            migrated=bool(kept.migration.get("changed")),
+            compatible=release.compatible,
+        )
+        if verdict is not Aftermath.ROLL_BACK:
+            yield from self._release_hold()
+            raise HermesError(finding, _choices(release, previous, verdict))
+        assert previous is not None
+        yield from self.back(previous)
+        releases.keep(ground, kept.then(ground.now, "rolled back", previous.id))
+        raise HermesError(finding, _rolled_back(release, previous), exit_code=ExitCode.ROLLED_BACK)
+
+    def back(self, previous: Release) -> Story[None]:
+        """Every instance to ``previous``, in the same careful way."""
+        ground = self.ground
+        yield StageStarted(ground.now, "roll back", f"to {previous.id}")
+        want = self.want(previous, releases.write_goal(ground, previous), back=True)
+        result = yield from self._drive(want, decide)
+        if isinstance(result, Stop):
+            yield from self._release_hold()
+            raise HermesError(result.finding)
+        releases.write_stable(ground, previous)
+        yield StageEnded(ground.now, "roll back", result.what)
+
+    def _release_hold(self) -> Story[None]:
+        """Nothing stays suspended behind us."""
+        fleet, _ = self.observer.look()
+        if fleet.group.marked:
+            self.ground.doors.auto_scaling.resume(fleet.group.name, sorted(fleet.group.marked))
+            yield InstanceEvent(self.ground.now, "group", f"resumes {', '.join(sorted(fleet.group.marked))}")
+
+    @staticmethod
+    def _sick(instances: tuple[Instance, ...]) -> tuple[str, ...]:
+        return tuple(i.id for i in instances if i.member and not i.up)
+
+
+def _difference(previous: Release | None, release: Release) -> str:
+    """What differs from the release before, names only for secrets."""
+    if previous is None or previous.id == release.id:
+        return ""
+    parts = [f"image {previous.tag} -> {release.tag}"] if previous.image != release.image else []
+    parts += _changed("variable", previous.variables, release.variables)
+    parts += _changed("secret", previous.secrets, release.secrets)
+    return f"differs from {previous.id}: {', '.join(parts)}" if parts else ""
+
+
+def _changed(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    names = sorted(set(before) | set(after))
+    return [f"{kind} {name}" for name in names if before.get(name) != after.get(name)]
+
+
+def _rolled_back(release: Release, previous: Release) -> Finding:
+    return Finding(
+        "rolled-back",
+        release.id,
+        f"every instance runs {previous.id} again",
+        severity=Severity.WARNING,
+        next=f"hermes-cfn releases show {release.id}",
+    )
+
+
+def _choices(release: Release, previous: Release | None, verdict: Aftermath) -> Finding:
+    if verdict is Aftermath.NOTHING:
+        return Finding("release-not-started", release.id, "no instance was touched", severity=Severity.WARNING)
+    back = f"hermes-cfn rollback --to {previous.id}" if previous else "there is no earlier release"
+    return Finding(
+        "release-held",
+        release.id,
+        "the healthy instances go on serving; nothing was rolled back",
+        why="the database was migrated and the release is not marked compatible with the one before"
+        if previous and previous.id != release.id
+        else "there is no other release to go back to",
+        next=f"mend and release again, or: {back}",
+        severity=Severity.WARNING,
+    )

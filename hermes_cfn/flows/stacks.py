@@ -1,0 +1,322 @@
+"""Stacks through change sets, side by side where they are independent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT, CloudFormation, StackEvent
+from hermes_cfn.deciders import stack as decider
+from hermes_cfn.deciders.actions import (
+    ContinueRollback,
+    CreateChangeSet,
+    DeleteChangeSet,
+    DeleteStack,
+    Done,
+    ExecuteChangeSet,
+    Follow,
+    StackStep,
+    Stop,
+    Wait,
+)
+from hermes_cfn.deciders.cause import root_cause
+from hermes_cfn.deciders.observed import StackSeen
+from hermes_cfn.deployment import FromLookup, FromOutput, FromSetting, StackSpec
+from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.events import Event, Noted, ResourceEvent, StageEnded, StageStarted
+from hermes_cfn.flows.drive import Story, drive
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.names import output_id
+
+COMMIT = "hermes:commit"
+"""The stack tag that carries the commit it was deployed from."""
+
+Gate = Callable[[StackSpec], list[Finding]]
+"""What must be done before a stack may be deployed; nothing when it may."""
+
+Guard = Callable[[StackSpec, list[dict[str, Any]]], Finding | None]
+"""Looks at a change set's resource changes before it is executed."""
+
+
+@dataclass
+class Track:
+    """One stack on its way.  What is remembered is only what this run has done."""
+
+    spec: StackSpec
+    door: CloudFormation
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    change_set: str = ""
+    tried: decider.Tried = field(default_factory=decider.Tried)
+    before: tuple[str | None, str] = (None, "")
+    last_event: str = ""
+    events: list[StackEvent] = field(default_factory=list)
+    seen: StackSeen | None = None
+    outcome: str = ""
+    checked: bool = False
+
+    @property
+    def done(self) -> bool:
+        return bool(self.outcome)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of one stack, as the loop carries it."""
+
+    key: str
+    step: StackStep
+
+
+def parameters_of(
+    ground: Ground,
+    spec: StackSpec,
+    outputs: Mapping[str, Mapping[str, str]],
+    deployed: Mapping[str, str],
+    lookups: Mapping[str, str],
+) -> dict[str, str]:
+    """Every parameter's value: from the settings, from another stack's outputs, or looked up.
+
+    The machine image that is deployed stays; only ``machine-image update`` moves it (it passes
+    the new one in ``lookups``).  Raises HermesError ``output-missing``.
+    """
+    values: dict[str, str] = {}
+    for name, source in spec.parameters.items():
+        match source:
+            case FromSetting(value):
+                values[name] = value
+            case FromOutput(stack, output):
+                found = outputs.get(stack, {})
+                value = found.get(output, found.get(output_id(output), ""))
+                if not value:
+                    raise HermesError(
+                        Finding(
+                            "output-missing",
+                            spec.key,
+                            f"stack {stack} has no output {output}",
+                            next="hermes-cfn render --check",
+                        )
+                    )
+                values[name] = value
+            case FromLookup(lookup, argument):
+                values[name] = _looked_up(ground, lookup, argument, deployed.get(name, ""), lookups)
+    return values
+
+
+def _looked_up(ground: Ground, lookup: str, argument: str, deployed: str, lookups: Mapping[str, str]) -> str:
+    if lookup in lookups:
+        return lookups[lookup]
+    if lookup == "commit":
+        return ground.commit or deployed or "unknown"
+    if deployed:
+        return deployed
+    if lookup == "machine-image":
+        found = ground.doors.ssm.parameter(argument)
+        if found is not None:
+            return found.value
+    raise HermesError(Finding("lookup-failed", lookup, f"{argument or lookup} could not be resolved"))
+
+
+class Bringing:
+    """Brings stacks to what the deployment says."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        specs: Iterable[StackSpec],
+        outputs: Mapping[str, Mapping[str, str]] | None = None,
+        lookups: Mapping[str, str] | None = None,
+        gate: Gate | None = None,
+        guard: Guard | None = None,
+        role: str = "",
+    ) -> None:
+        self.ground = ground
+        self.tracks = {spec.key: Track(spec, ground.doors.cloudformation(spec.region)) for spec in specs}
+        self.outputs: dict[str, Mapping[str, str]] = dict(outputs or {})
+        self.lookups = lookups or {}
+        self.gate = gate or (lambda _: [])
+        self.change_guard = guard or (lambda _spec, _changes: None)
+        self.role = role
+        self.chores: dict[str, list[Finding]] = {}
+        self._told: set[Finding] = set()
+
+    def run(self, hold: Callable[[], None]) -> Story[dict[str, str]]:
+        """Until every stack rests; the value is key -> outcome.
+
+        Raises HermesError with the root cause of the first stack that failed, after the others
+        that were under way have come to rest.
+        """
+        result = yield from drive(self._look, self._decide, self._act, hold, self.ground.clock, self.ground.doors.now)
+        if isinstance(result, Stop):
+            raise HermesError(*self._causes(result))
+        return {key: track.outcome for key, track in self.tracks.items()}
+
+    def _ready(self) -> list[Track]:
+        done = {key for key, track in self.tracks.items() if track.done} | set(self.outputs)
+        absent = {before for track in self.tracks.values() for before in track.spec.precursors} - set(self.tracks)
+        return [t for t in self.tracks.values() if not t.done and t.spec.precursors <= done | absent]
+
+    def _look(self) -> tuple[dict[str, StackSeen], list[Event]]:
+        seen: dict[str, StackSeen] = {}
+        news: list[Event] = []
+        for track in self._ready():
+            if not track.checked:
+                chores = self.gate(track.spec)
+                self.chores[track.spec.key] = chores
+                news += [Noted(self.ground.now, chore) for chore in chores if chore not in self._told]
+                self._told |= set(chores)
+                if chores:
+                    continue
+                news += self._begin(track)
+            found = track.door.observe(track.spec.name, track.change_set)
+            begun = (found.status, found.updated) != track.before or not track.tried.executes
+            seen[track.spec.key] = track.seen = replace(found, begun=begun)
+            if track.tried != decider.Tried() or found.status in decider.BUSY:
+                news += self._events(track)
+        return seen, news
+
+    def _begin(self, track: Track) -> Iterator[Event]:
+        """Once, when a stack's turn comes: its parameters, its change set's name, and whether anything differs."""
+        spec, found = track.spec, track.door.observe(track.spec.name)
+        track.parameters = parameters_of(self.ground, spec, self.outputs, found.parameters, self.lookups)
+        track.change_set = f"hermes-{_digest(spec, track.parameters)}"
+        track.last_event = track.door.latest_event(spec.name) if found.status else ""
+        track.checked = True
+        if found.status in decider.STEADY and self._same(track, found):
+            self._finish(track, "unchanged", found)
+            yield StageEnded(self.ground.now, spec.key, "unchanged")
+            return
+        yield StageStarted(self.ground.now, spec.key, spec.name)
+
+    def _same(self, track: Track, found: StackSeen) -> bool:
+        """Nothing differs but the commit: no change set is needed to know."""
+        volatile = {n for n, s in track.spec.parameters.items() if isinstance(s, FromLookup) and s.lookup == "commit"}
+        hidden = {name for name, value in found.parameters.items() if set(value) == {"*"}}
+        wanted = {k: v for k, v in track.parameters.items() if k not in volatile | hidden}
+        there = {k: v for k, v in found.parameters.items() if k in wanted}
+        tags = {k: v for k, v in found.tags.items() if k != COMMIT}
+        if wanted != there or tags != dict(track.spec.tags):
+            return False
+        return bool(track.door.template(track.spec.name) == json.loads(json.dumps(dict(track.spec.template))))
+
+    def _events(self, track: Track) -> list[Event]:
+        fresh = track.door.events(track.spec.name, track.last_event)
+        if fresh:
+            track.last_event = fresh[-1].id
+            track.events += fresh
+        return [ResourceEvent(e.at, e.stack, e.logical_id, e.resource_type, e.status, e.reason) for e in fresh]
+
+    def _decide(self, seen: Mapping[str, StackSeen]) -> tuple[Any, ...]:
+        steps: list[Step] = []
+        stops: list[Stop] = []
+        busy: list[str] = []
+        for key, found in seen.items():
+            track = self.tracks[key]
+            if track.done:
+                continue
+            step = decider.decide(found, decider.Goal(True, track.spec.name), track.tried)
+            match step:
+                case Done(what):
+                    steps.append(Step(key, Done(what)))
+                case Stop():
+                    stops.append(step)
+                case Follow(why):
+                    busy.append(f"{key}: {found.status or 'not there yet'} ({why})")
+                case _:
+                    steps.append(Step(key, step))
+        if stops and not busy:
+            return (stops[0],)
+        if steps and not stops:
+            return tuple(steps)
+        if all(track.done for track in self.tracks.values()):
+            return (Done(f"{len(self.tracks)} stacks"),)
+        if busy:
+            return (Wait("; ".join(sorted(line.split(" (")[0] for line in busy))),)
+        open_chores = [chore for chores in self.chores.values() for chore in chores]
+        return (Wait(f"{len(open_chores)} things that only you can do" if open_chores else "the next stack"),)
+
+    def _act(self, step: Step) -> Iterable[Event]:
+        track = self.tracks[step.key]
+        door, name = track.door, track.spec.name
+        match step.step:
+            case Done(what):
+                found = door.observe(name)
+                self._finish(track, what, found)
+                if track.change_set and what == "unchanged":
+                    _quietly(lambda: door.delete_change_set(name, track.change_set))
+                yield StageEnded(self.ground.now, step.key, what)
+            case CreateChangeSet(kind):
+                self._create(track, kind)
+            case ExecuteChangeSet():
+                refused = self.change_guard(track.spec, door.changes(name, track.change_set))
+                if refused is not None:
+                    raise HermesError(refused)
+                found = door.observe(name)
+                track.before = (found.status, found.updated)
+                door.execute(name, track.change_set)
+                track.tried = replace(track.tried, executes=track.tried.executes + 1)
+            case DeleteChangeSet():
+                _quietly(lambda: door.delete_change_set(name, track.change_set))
+            case DeleteStack(why):
+                yield Noted(
+                    self.ground.now, Finding("stack-recreated", name, "the stack is deleted and created anew", why=why)
+                )
+                door.delete(name)
+                track.tried = replace(track.tried, deletes=track.tried.deletes + 1)
+            case ContinueRollback():
+                door.continue_rollback(name)
+                track.tried = replace(track.tried, continues=track.tried.continues + 1)
+
+    def _create(self, track: Track, kind: str) -> None:
+        tags = dict(track.spec.tags) | ({COMMIT: self.ground.commit} if self.ground.commit else {})
+        track.door.create_change_set(
+            track.spec.name, track.change_set, kind, self._template(track.spec), track.parameters, tags, self.role
+        )
+
+    def _template(self, spec: StackSpec) -> dict[str, str]:
+        """In the request where it fits, else through the artifacts bucket."""
+        body = json.dumps(dict(spec.template), separators=(",", ":"))
+        if len(body.encode()) <= TEMPLATE_LIMIT:
+            return {"TemplateBody": body}
+        bucket = self.ground.names.artifacts_bucket
+        key = f"templates/{spec.key}-{hashlib.sha256(body.encode()).hexdigest()[:16]}.json"
+        self.ground.doors.s3.put(bucket, key, body.encode(), ContentType="application/json")
+        return {"TemplateURL": self.ground.doors.s3.url(bucket, self.ground.region, key)}
+
+    def _finish(self, track: Track, what: str, found: StackSeen) -> None:
+        track.outcome, track.seen = what, found
+        self.outputs[track.spec.key] = found.outputs
+
+    def _causes(self, stop: Stop) -> list[Finding]:
+        for track in self.tracks.values():
+            if track.spec.name == stop.finding.where:
+                self._events(track)
+                cause = root_cause(track.events)
+                return [stop.finding, *([cause] if cause else [])]
+        return [stop.finding]
+
+
+def _digest(spec: StackSpec, parameters: Mapping[str, str]) -> str:
+    text = json.dumps([dict(spec.template), dict(parameters), dict(spec.tags)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _quietly(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except AwsError as error:
+        if error.code not in {"ChangeSetNotFound", "ValidationError", "InvalidChangeSetStatus"}:
+            raise
+
+
+def outputs_of(ground: Ground) -> dict[str, Mapping[str, str]]:
+    """Outputs of every stack of the deployment that is there."""
+    found: dict[str, Mapping[str, str]] = {}
+    for spec in ground.deployment:
+        seen = ground.doors.cloudformation(spec.region).observe(spec.name)
+        if seen.status is not None:
+            found[spec.key] = seen.outputs
+    return found

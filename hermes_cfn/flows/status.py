@@ -1,0 +1,183 @@
+"""One look at an environment: everything that ``status`` shows, observed and not judged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from hermes_cfn.aws.certificates import Certificates
+from hermes_cfn.aws.machines import Machines
+from hermes_cfn.deciders.observed import Target
+from hermes_cfn.errors import HermesError
+from hermes_cfn.flows.where import Where
+from hermes_cfn.instance.release import Release
+from hermes_cfn.names import output_id
+
+
+@dataclass(frozen=True, slots=True)
+class StackLine:
+    """A stack, its status (``not there`` when there is none) and whether AWS last saw it drifted."""
+
+    key: str
+    name: str
+    status: str
+    drift: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceLine:
+    """An instance of the group; ``age_s`` in seconds since it was launched."""
+
+    id: str
+    zone: str
+    lifecycle: str
+    health: str
+    reason: str
+    release: str
+    age_s: float
+    template: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What was seen at ``at``, service time.  ``*_usd`` a month; None where it is not known."""
+
+    at: datetime
+    environment: str
+    account: str
+    region: str
+    stacks: tuple[StackLine, ...]
+    goal: Release | None
+    stable: Release | None
+    instances: tuple[InstanceLine, ...]
+    desired: int
+    minimum: int
+    maximum: int
+    suspended: tuple[str, ...]
+    load_balancer: str
+    alarms: tuple[str, ...]
+    certificate: str
+    certificate_days: int | None
+    lock: str
+    rollouts: tuple[str, ...]
+    month_usd: Decimal | None = None
+
+    @property
+    def healthy(self) -> int:
+        return sum(line.health == Target.HEALTHY for line in self.instances)
+
+    @property
+    def asleep(self) -> bool:
+        return (
+            self.desired == 0 and not self.instances and any(line.status.endswith("COMPLETE") for line in self.stacks)
+        )
+
+
+def observe(where: Where, history: int = 5) -> Status:
+    """Looks once; reads only."""
+    doors, names = where.doors, where.names
+    outputs: dict[str, str] = {}
+    stacks: list[StackLine] = []
+    for spec in where.deployment:
+        described = doors.cloudformation(spec.region).describe(spec.name)
+        stacks.append(_stack(spec.key, spec.name, described))
+        outputs |= {item["OutputKey"]: item["OutputValue"] for item in (described or {}).get("Outputs", ())}
+    seen = doors.auto_scaling.observe(names.auto_scaling_group)
+    certificate, days = _certificate(where, outputs.get(output_id("certificate_arn")) or where.settings.certificate.arn)
+    return Status(
+        at=where.now,
+        environment=names.environment,
+        account=names.account,
+        region=names.region,
+        stacks=tuple(stacks),
+        goal=release(where, names.goal_parameter),
+        stable=release(where, names.stable_parameter),
+        instances=_instances(where),
+        desired=seen.group.desired if seen else 0,
+        minimum=seen.group.minimum if seen else 0,
+        maximum=seen.group.maximum if seen else 0,
+        suspended=tuple(sorted(seen.group.suspended)) if seen else (),
+        load_balancer=outputs.get(output_id("alb_dns_name"), ""),
+        alarms=doors.cloudwatch.firing(names.alarm("")),
+        certificate=certificate,
+        certificate_days=days,
+        lock=_lock(where),
+        rollouts=_rollouts(where, history),
+    )
+
+
+def release(where: Where, parameter: str) -> Release | None:
+    """The release that a parameter names, or None."""
+    found = where.doors.ssm.parameter(parameter)
+    return Release.from_json(found.value) if found else None
+
+
+def _stack(key: str, name: str, described: dict[str, object] | None) -> StackLine:
+    if described is None or described["StackStatus"] == "DELETE_COMPLETE":
+        return StackLine(key, name, "not there", "", "")
+    drift = described.get("DriftInformation", {})
+    tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", ())}  # type: ignore[attr-defined]
+    drifted = str(drift.get("StackDriftStatus", "NOT_CHECKED")) if isinstance(drift, dict) else "NOT_CHECKED"
+    return StackLine(key, name, str(described["StackStatus"]), drifted, tags.get("hermes:commit", ""))
+
+
+def _instances(where: Where) -> tuple[InstanceLine, ...]:
+    doors, names = where.doors, where.names
+    seen = doors.auto_scaling.observe(names.auto_scaling_group)
+    if seen is None or not seen.members:
+        return ()
+    reports = doors.ssm.under(names.instance_reports_path)
+    machines = Machines(doors.calls("ec2")).describe([member.id for member in seen.members])
+    health = doors.elb.health(seen.target_groups[0]) if seen.target_groups else {}
+    lines: list[InstanceLine] = []
+    for member in seen.members:
+        machine, target = machines.get(member.id), health.get(member.id)
+        report = reports.get(names.instance_report(member.id))
+        said = json.loads(report.value) if report else {}
+        age = (where.now - machine.launched).total_seconds() if machine else 0.0
+        lines.append(
+            InstanceLine(
+                member.id,
+                member.zone,
+                str(member.lifecycle),
+                str(target.health) if target else "absent",
+                target.description if target else "",
+                said.get("release") or "",
+                max(age, 0.0),
+                member.template,
+            )
+        )
+    return tuple(sorted(lines, key=lambda line: (line.zone, line.id)))
+
+
+def _certificate(where: Where, arn: str | None) -> tuple[str, int | None]:
+    if not arn:
+        return "none yet", None
+    found = Certificates(where.doors.calls("acm")).describe(arn)
+    if found is None:
+        return f"{arn} is not of {where.names.region}", None
+    days = (found.expires - where.now).days if found.expires else None
+    return f"{found.status} for {', '.join(found.names)}", days
+
+
+def _lock(where: Where) -> str:
+    try:
+        seen = where.doors.lock(where.names.lock_table, where.names.lock_key).look()
+    except HermesError:
+        return "no lock table"
+    if seen is None or seen.expires <= where.now:
+        return "free"
+    return f"{seen.owner}: {seen.purpose}, until {seen.expires.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _rollouts(where: Where, limit: int) -> tuple[str, ...]:
+    """The last versions of ``stable``, newest first: what was verified, when and by whom."""
+    lines: list[str] = []
+    for version in reversed(where.doors.ssm.history(where.names.stable_parameter)[-limit:]):
+        one = Release.from_json(version.value)
+        at = f"{version.modified.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if version.modified else ""
+        lines.append(f"{at}  {one.id}  {one.tag}  {one.requested_by}".rstrip())
+    return tuple(lines)
