@@ -9,19 +9,19 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from hermes_cfn.aws.billing import REGION, Billing
-from hermes_cfn.flows.where import Where
+from hermes_cfn.flows.ground import Ground
 
 KEEP = timedelta(hours=6)
 
 
-def to_date(where: Where, now: datetime, directory: Path | None = None) -> Decimal | None:
+def to_date(ground: Ground, now: datetime, directory: Path | None = None) -> Decimal | None:
     """USD since the first of the month, or None where billing may not be read."""
-    path = (directory or _home()) / f"month-{where.names.account}-{where.names.application}.json"
+    path = (directory or _home()) / f"month-{ground.names.account}-{ground.names.application}.json"
     kept = _read(path, now)
     if kept is not None:
         return kept[0]
-    tag = ("hermes:application", where.names.application)
-    found = Billing(where.doors.calls("ce", REGION)).month_to_date(now.date(), tag)
+    tag = ("hermes:application", ground.names.application)
+    found = Billing(ground.doors.calls("ce", REGION)).month_to_date(now.date(), tag)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"at": now.isoformat(), "usd": None if found is None else str(found)}))
     return found

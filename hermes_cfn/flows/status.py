@@ -11,7 +11,7 @@ from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.machines import Machines
 from hermes_cfn.deciders.observed import Target
 from hermes_cfn.errors import HermesError
-from hermes_cfn.flows.where import Where
+from hermes_cfn.flows.ground import Ground
 from hermes_cfn.instance.release import Release
 from hermes_cfn.names import output_id
 
@@ -76,26 +76,28 @@ class Status:
         )
 
 
-def observe(where: Where, history: int = 5) -> Status:
+def observe(ground: Ground, history: int = 5) -> Status:
     """Looks once; reads only."""
-    doors, names = where.doors, where.names
+    doors, names = ground.doors, ground.names
     outputs: dict[str, str] = {}
     stacks: list[StackLine] = []
-    for spec in where.deployment:
+    for spec in ground.deployment:
         described = doors.cloudformation(spec.region).describe(spec.name)
         stacks.append(_stack(spec.key, spec.name, described))
         outputs |= {item["OutputKey"]: item["OutputValue"] for item in (described or {}).get("Outputs", ())}
     seen = doors.auto_scaling.observe(names.auto_scaling_group)
-    certificate, days = _certificate(where, outputs.get(output_id("certificate_arn")) or where.settings.certificate.arn)
+    certificate, days = _certificate(
+        ground, outputs.get(output_id("certificate_arn")) or ground.settings.certificate.arn
+    )
     return Status(
-        at=where.now,
+        at=ground.now,
         environment=names.environment,
         account=names.account,
         region=names.region,
         stacks=tuple(stacks),
-        goal=release(where, names.goal_parameter),
-        stable=release(where, names.stable_parameter),
-        instances=_instances(where),
+        goal=release(ground, names.goal_parameter),
+        stable=release(ground, names.stable_parameter),
+        instances=_instances(ground),
         desired=seen.group.desired if seen else 0,
         minimum=seen.group.minimum if seen else 0,
         maximum=seen.group.maximum if seen else 0,
@@ -104,14 +106,14 @@ def observe(where: Where, history: int = 5) -> Status:
         alarms=doors.cloudwatch.firing(names.alarm("")),
         certificate=certificate,
         certificate_days=days,
-        lock=_lock(where),
-        rollouts=_rollouts(where, history),
+        lock=_lock(ground),
+        rollouts=_rollouts(ground, history),
     )
 
 
-def release(where: Where, parameter: str) -> Release | None:
+def release(ground: Ground, parameter: str) -> Release | None:
     """The release that a parameter names, or None."""
-    found = where.doors.ssm.parameter(parameter)
+    found = ground.doors.ssm.parameter(parameter)
     return Release.from_json(found.value) if found else None
 
 
@@ -124,8 +126,8 @@ def _stack(key: str, name: str, described: dict[str, object] | None) -> StackLin
     return StackLine(key, name, str(described["StackStatus"]), drifted, tags.get("hermes:commit", ""))
 
 
-def _instances(where: Where) -> tuple[InstanceLine, ...]:
-    doors, names = where.doors, where.names
+def _instances(ground: Ground) -> tuple[InstanceLine, ...]:
+    doors, names = ground.doors, ground.names
     seen = doors.auto_scaling.observe(names.auto_scaling_group)
     if seen is None or not seen.members:
         return ()
@@ -137,7 +139,7 @@ def _instances(where: Where) -> tuple[InstanceLine, ...]:
         machine, target = machines.get(member.id), health.get(member.id)
         report = reports.get(names.instance_report(member.id))
         said = json.loads(report.value) if report else {}
-        age = (where.now - machine.launched).total_seconds() if machine else 0.0
+        age = (ground.now - machine.launched).total_seconds() if machine else 0.0
         lines.append(
             InstanceLine(
                 member.id,
@@ -153,30 +155,30 @@ def _instances(where: Where) -> tuple[InstanceLine, ...]:
     return tuple(sorted(lines, key=lambda line: (line.zone, line.id)))
 
 
-def _certificate(where: Where, arn: str | None) -> tuple[str, int | None]:
+def _certificate(ground: Ground, arn: str | None) -> tuple[str, int | None]:
     if not arn:
         return "none yet", None
-    found = Certificates(where.doors.calls("acm")).describe(arn)
+    found = Certificates(ground.doors.calls("acm")).describe(arn)
     if found is None:
-        return f"{arn} is not of {where.names.region}", None
-    days = (found.expires - where.now).days if found.expires else None
+        return f"{arn} is not of {ground.names.region}", None
+    days = (found.expires - ground.now).days if found.expires else None
     return f"{found.status} for {', '.join(found.names)}", days
 
 
-def _lock(where: Where) -> str:
+def _lock(ground: Ground) -> str:
     try:
-        seen = where.doors.lock(where.names.lock_table, where.names.lock_key).look()
+        seen = ground.doors.lock(ground.names.lock_table, ground.names.lock_key).look()
     except HermesError:
         return "no lock table"
-    if seen is None or seen.expires <= where.now:
+    if seen is None or seen.expires <= ground.now:
         return "free"
     return f"{seen.owner}: {seen.purpose}, until {seen.expires.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _rollouts(where: Where, limit: int) -> tuple[str, ...]:
+def _rollouts(ground: Ground, limit: int) -> tuple[str, ...]:
     """The last versions of ``stable``, newest first: what was verified, when and by whom."""
     lines: list[str] = []
-    for version in reversed(where.doors.ssm.history(where.names.stable_parameter)[-limit:]):
+    for version in reversed(ground.doors.ssm.history(ground.names.stable_parameter)[-limit:]):
         one = Release.from_json(version.value)
         at = f"{version.modified.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if version.modified else ""
         lines.append(f"{at}  {one.id}  {one.tag}  {one.requested_by}".rstrip())

@@ -1,0 +1,35 @@
+"""``logs``: what the application says."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.errors import ExitCode
+
+
+@click.command()
+@click.option("--follow", "-f", is_flag=True, help="Go on as lines come, until interrupted.")
+@click.option("--instance", default="", help="Only this instance.")
+@click.option("--since", default="10m", show_default=True, help="10m, 2h, 3d, or a time with its zone.")
+@click.option(
+    "--filter", "pattern", default="", help="CloudWatch's filter pattern, like ERROR or '{ $.status = 500 }'."
+)
+@console.format_option("text", "json")
+@console.local_option
+def command(follow: bool, instance: str, since: str, pattern: str, form: str) -> int:
+    """Print the application's log lines of every instance, oldest first, times in UTC."""
+    import json
+
+    from hermes_cfn.flows import logs
+
+    ground = reach.ground(console.context())
+    for line in logs.lines(ground, logs.since(since, ground.now), instance, pattern, follow):
+        at = line.at.astimezone(UTC)
+        if form == "json":
+            click.echo(json.dumps({"at": at.isoformat(), "stream": line.stream, "text": line.text}))
+        else:
+            click.echo(f"{at:%Y-%m-%d %H:%M:%S}Z  {line.stream}  {line.text}")
+    return ExitCode.OK

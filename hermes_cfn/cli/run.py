@@ -1,0 +1,44 @@
+"""``run``: a command on an instance, through a document, with its output."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--instance", help="On this instance (default: the first).")
+@click.option("--all", "everywhere", is_flag=True, help="On every instance, one after the other.")
+@click.option("--host", is_flag=True, help="On the machine itself instead of in the application's container.")
+@console.local_option
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def command(instance: str | None, everywhere: bool, host: bool, words: tuple[str, ...]) -> int:
+    """Run COMMAND in the application's container and print what it prints (at most 16 kB, 10 minutes).
+
+    Several words are a command and its arguments; one word is a line for the shell.
+    """
+    from hermes_cfn.flows import command as story
+    from hermes_cfn.flows import members
+
+    ground = reach.ground(console.context())
+    line = words[0] if len(words) == 1 else shlex.join(words)
+    if not host:
+        line = f"docker exec {shlex.quote(ground.names.application)} sh -c {shlex.quote(line)}"
+    chosen = members.members(ground) if everywhere else (members.one(ground, instance),)
+    failed: list[Finding] = []
+    for each in chosen:
+        with console.progress(f"{each} runs it"):
+            well, text, why = story.run(ground, each, line)
+        if len(chosen) > 1:
+            click.echo(f"==> {each}")
+        if text:
+            click.echo(text)
+        if not well:
+            failed.append(Finding("command-failed", each, why, next=f"hermes-cfn shell {each}"))
+    if failed:
+        raise HermesError(*failed)
+    return ExitCode.OK

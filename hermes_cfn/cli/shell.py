@@ -1,0 +1,59 @@
+"""``shell``: Session Manager, instead of a key and an open port."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+PLUGIN = "session-manager-plugin"
+
+
+@click.command()
+@click.argument("instance", required=False)
+@click.option("--print", "shown", is_flag=True, help="Print the command instead of running it.")
+@console.local_option
+def command(instance: str | None, shown: bool) -> int:
+    """Open a shell on INSTANCE (default: the first); every session is recorded by CloudTrail.
+
+    Needs the AWS CLI and its Session Manager plugin on this machine.
+    """
+    from hermes_cfn.flows import members
+
+    context = console.context()
+    ground = reach.ground(context)
+    target = members.one(ground, instance)
+    words = ["aws", "ssm", "start-session", "--target", target, "--region", ground.region]
+    if context.profile:
+        words += ["--profile", context.profile]
+    if shown:
+        click.echo(" ".join(words))
+        return ExitCode.OK
+    if context.local:
+        raise HermesError(
+            Finding(
+                "shell-local",
+                target,
+                "an instance of the embedded cloud is a process of this machine: there is no session to open",
+                next=f"hermes-cfn run --local --host --instance {target} -- COMMAND",
+            ),
+            exit_code=ExitCode.REFUSED,
+        )
+    for tool in ("aws", PLUGIN):
+        if shutil.which(tool) is None:
+            raise HermesError(
+                Finding(
+                    "tool-missing",
+                    tool,
+                    "is not on this machine",
+                    next='AWS\'s guide "Install the Session Manager plugin"; or hermes-cfn run -- COMMAND',
+                )
+            )
+    sys.stdout.flush()
+    return subprocess.run(words, env=os.environ).returncode

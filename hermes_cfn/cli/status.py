@@ -1,0 +1,109 @@
+"""``status``: one screen."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.errors import ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from hermes_cfn.flows.ground import Ground
+    from hermes_cfn.flows.status import Status
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Look again until interrupted.")
+@click.option("--every", default=5.0, show_default=True, help="Seconds between two looks.")
+@click.option(
+    "--bill/--no-bill", default=True, show_default=True, help="Ask what this month has cost (a cent, cached)."
+)
+@console.format_option("table", "json")
+@console.local_option
+def command(watch: bool, every: float, bill: bool, form: str) -> int:
+    """Stacks, release, instances, load balancer, alarms, certificate, lock, drift, rollouts, cost."""
+    from hermes_cfn.flows import status
+
+    ground = reach.ground(console.context())
+    if form == "json":
+        seen = _seen(ground, bill)
+        console.put_json({**asdict(seen), "healthy": seen.healthy, "asleep": seen.asleep})
+        return ExitCode.OK
+    out = console.console()
+    seen = _seen(ground, bill)
+    if not watch:
+        out.print(screen(seen))
+        return ExitCode.OK
+    from rich.live import Live
+
+    with Live(screen(seen), console=out, auto_refresh=False, screen=out.is_terminal) as live:
+        while True:
+            time.sleep(every)
+            looked = status.observe(ground)
+            live.update(screen(looked, seen), refresh=True)
+
+
+def screen(seen: Status, billed: Status | None = None) -> Group:
+    """``seen`` as tables; the bill of ``billed`` where that was asked earlier."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from hermes_cfn.units import dollars, duration
+
+    month = (billed or seen).month_usd
+    stable = seen.stable
+    facts = [
+        ("release", f"{stable.id} ({stable.tag}, {stable.requested_by or 'somebody'})" if stable else "none yet"),
+        ("goal", "the same" if seen.goal == stable else seen.goal.id if seen.goal else "none yet"),
+        ("instances", _fleet(seen)),
+        ("load balancer", seen.load_balancer or "none yet"),
+        ("alarms", ", ".join(seen.alarms) or "none fires"),
+        ("certificate", seen.certificate + (f", {seen.certificate_days} days left" if seen.certificate_days else "")),
+        ("lock", seen.lock),
+        ("this month", dollars(month) if month is not None else "not asked, or billing may not be read"),
+    ]
+    where = f"{seen.environment} · account {seen.account} · {seen.region} · {seen.at:%Y-%m-%d %H:%M:%S} UTC"
+    parts: list[object] = [
+        Text(where, style="bold"),
+        console.table("", ("", ""), facts),
+        console.table(
+            "Stacks",
+            ("stack", "status", "drift", "commit"),
+            [(line.name, line.status, _drift(line.drift), line.commit[:12]) for line in seen.stacks],
+        ),
+    ]
+    if seen.instances:
+        rows = [(i.id, i.zone, i.lifecycle, i.health, i.release, duration(i.age_s), i.reason) for i in seen.instances]
+        parts.append(
+            console.table("Instances", ("instance", "zone", "lifecycle", "health", "release", "age", ""), rows)
+        )
+    if seen.rollouts:
+        parts.append(console.table("Verified releases", ("",), [(line,) for line in seen.rollouts]))
+    return Group(*parts)  # type: ignore[arg-type]
+
+
+def _fleet(seen: Status) -> str:
+    if seen.asleep:
+        return "asleep; next: hermes-cfn wake"
+    said = f"{seen.healthy} healthy of {seen.desired} wanted ({seen.minimum} to {seen.maximum})"
+    return said + (f"; suspended: {', '.join(seen.suspended)}" if seen.suspended else "")
+
+
+def _drift(status: str) -> str:
+    return {"NOT_CHECKED": "not checked", "IN_SYNC": "none", "DRIFTED": "drifted"}.get(status, status.lower())
+
+
+def _seen(ground: Ground, bill: bool) -> Status:
+    """One look, with what this month has cost: from the cache when it is younger than six hours."""
+    from dataclasses import replace
+
+    from hermes_cfn.flows import month, status
+
+    seen = status.observe(ground)
+    return replace(seen, month_usd=month.to_date(ground, seen.at)) if bill else seen

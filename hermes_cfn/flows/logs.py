@@ -1,0 +1,64 @@
+"""Application logs, as they are and as they come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from hermes_cfn.aws.logs import Line
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.flows.ground import Ground
+
+POLL_S = 2.0
+"""Between two looks when following."""
+
+LATE = timedelta(seconds=30)
+"""A line may be ingested after a younger one: each look goes back this far and drops what was shown."""
+
+_SPAN = re.compile(r"^(?P<count>[0-9]{1,6})(?P<unit>[smhdw])$")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def since(text: str, now: datetime) -> datetime:
+    """``10m``, ``2h``, ``3d`` before ``now``, or an ISO 8601 time with its zone.
+
+    Raises HermesError ``time-unknown``.
+    """
+    span = _SPAN.match(text)
+    if span:
+        return now - timedelta(**{_UNITS[span["unit"]]: int(span["count"])})
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise HermesError(
+            Finding(
+                "time-unknown",
+                text,
+                "is neither a span nor a time with a zone",
+                next="like 10m, 2h, 3d or 2026-11-23T22:00:00Z",
+            ),
+            exit_code=ExitCode.USAGE,
+        )
+    return at
+
+
+def lines(
+    ground: Ground, begin: datetime, instance: str = "", pattern: str = "", follow: bool = False
+) -> Iterator[Line]:
+    """Lines since ``begin``, oldest first; ``pattern`` is CloudWatch's filter syntax.  Following never ends."""
+    logs, group = ground.doors.logs, ground.names.log_group
+    shown: set[Line] = set()
+    newest = begin
+    while True:
+        for line in logs.lines(group, max(begin, newest - LATE), pattern, instance):
+            if line not in shown:
+                shown.add(line)
+                newest = max(newest, line.at)
+                yield line
+        if not follow:
+            return
+        shown = {line for line in shown if line.at >= newest - LATE}
+        ground.clock.sleep(POLL_S)
