@@ -155,6 +155,11 @@ class Names:
         """What resolves to every instance of the group, when ``service.cluster`` is on."""
         return f"app.{self.cluster_namespace}"
 
+    @property
+    def cluster_parameter(self) -> str:
+        """Holds the id of the Cloud Map service in which instances register."""
+        return f"{self._path}/cluster/service"
+
     def alarm(self, what: str) -> str:
         """``hermes-production-unhealthy-hosts``."""
         return f"{self._both}-{what}"

@@ -41,7 +41,7 @@ _PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "diagnose": ("OperationId",),
     "run": ("OperationId", "Token", "GoalVersion", "Command"),
 }
-_ON_DISK = ("library", "start", "return", "watch")
+_ON_DISK = ("library", "start", "return", "watch", "leave")
 
 
 def parameters(task: str) -> tuple[str, ...]:
@@ -63,7 +63,9 @@ def call(task: str, operation: str, token: int, goal_version: int, command: str 
 def document(task: str, settings: Settings) -> dict[str, Any]:
     """The SSM document of ``task``, schema version 2.2."""
     given = [f"{_VARIABLES[name]}='{{{{ {name} }}}}'" for name in parameters(task)]
-    parts = ["#!/bin/bash", variables(settings), f"TASK={task}", *given, script("library")]
+    parts = ["#!/bin/bash", variables(settings), f"export TASK={task}", *given, script("library")]
+    if task == "migrate":
+        parts.append(_migration(settings))
     if task != "diagnose":
         parts.append(script("guard"))
     parts.append(script(task))
@@ -129,14 +131,15 @@ def variables(settings: Settings) -> str:
         "HERMES_MEMORY_MIB": application.memory_mib,
         "HERMES_DISK_MIB": 1024,
         "HERMES_READ_ONLY": "yes" if application.read_only else "no",
-        "HERMES_CLUSTER": "yes" if settings.service.cluster else "no",
+        "HERMES_CLUSTER_PORT": settings.service.cluster_port if settings.service.cluster else 0,
         "HERMES_CLUSTER_NAME": names.cluster_name,
+        "HERMES_CLUSTER_SERVICE": names.cluster_parameter,
     }
-    lines = [f"{name}={shlex.quote(str(value))}" for name, value in values.items()]
-    lines.append(f"HERMES_MIGRATE=({' '.join(shlex.quote(word) for word in application.migrate)})")
-    if settings.service.cluster:
-        lines.append(f"HERMES_CLUSTER_PORTS=(4369 {settings.service.cluster_port})")
-    return "\n".join(lines)
+    return "\n".join(f"export {name}={shlex.quote(str(value))}" for name, value in values.items())
+
+
+def _migration(settings: Settings) -> str:
+    return f"MIGRATE=({' '.join(shlex.quote(word) for word in settings.application.migrate)})"
 
 
 @cache

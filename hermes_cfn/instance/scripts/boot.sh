@@ -16,6 +16,7 @@ mkdir -p "$HOME_DIR/bin"
 program start
 program return
 program watch
+program leave
 
 unit() { mkdir -p "$ROOT/etc/systemd/system"; cat >"$ROOT/etc/systemd/system/$1.service"; }
 unit hermes <<UNIT
@@ -27,6 +28,7 @@ Requires=docker.service
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=$HOME_DIR/bin/hermes-start
+ExecStop=$HOME_DIR/bin/hermes-leave
 [Install]
 WantedBy=multi-user.target
 UNIT

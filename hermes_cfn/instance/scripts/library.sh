@@ -112,16 +112,15 @@ run_release() {
   local image
   image=$(pick image <"$1") || return 1
   environment "$1" "$HOME_DIR/.env" || return 1
-  if [ "$HERMES_CLUSTER" = yes ]; then cluster_environment >>"$HOME_DIR/.env"; fi
   container_options
+  if [ "$HERMES_CLUSTER_PORT" -gt 0 ]; then cluster || return 1; fi
   stop_container
   docker run --detach --name "$HERMES_APP" --restart unless-stopped \
-    --publish "$BIND:$HERMES_PORT:$HERMES_PORT" "${PORTS[@]}" --env-file "$HOME_DIR/.env" \
+    --publish "$BIND:$HERMES_PORT:$HERMES_PORT" --env-file "$HOME_DIR/.env" \
     --label "hermes.release=$(pick id <"$1")" \
     --stop-signal "$HERMES_STOP_SIGNAL" --stop-timeout "$HERMES_STOP_TIMEOUT" "${OPTIONS[@]}" "$image" >/dev/null || return 1
   wait_healthy
 }
-PORTS=()
 
 wait_healthy() {
   local until code
@@ -161,10 +160,18 @@ switch() {
   return 1
 }
 
-cluster_environment() {
-  printf 'RELEASE_DISTRIBUTION=name\nRELEASE_NODE=%s@%s\nHERMES_CLUSTER_NAME=%s\n' \
-    "$HERMES_APP" "$(metadata local-ipv4)" "$HERMES_CLUSTER_NAME"
+# cluster: the Erlang distribution, and the name under which the others find this instance.
+cluster() {
+  local address
+  address=$(metadata local-ipv4) || return 1
+  printf '%s
+' RELEASE_DISTRIBUTION=name "RELEASE_NODE=$HERMES_APP@$address" "HERMES_CLUSTER_NAME=$HERMES_CLUSTER_NAME" \
+    "ERL_AFLAGS=-kernel inet_dist_listen_min $HERMES_CLUSTER_PORT inet_dist_listen_max $HERMES_CLUSTER_PORT" >>"$HOME_DIR/.env"
+  OPTIONS+=(--publish "$BIND:4369:4369" --publish "$BIND:$HERMES_CLUSTER_PORT:$HERMES_CLUSTER_PORT")
+  aws servicediscovery register-instance --service-id "$(cluster_service)" --instance-id "$(instance_id)" \
+    --attributes "AWS_INSTANCE_IPV4=$address" >/dev/null
 }
+cluster_service() { aws ssm get-parameter --name "$HERMES_CLUSTER_SERVICE" --output json | pick Parameter Value; }
 
 group_state() {
   aws autoscaling describe-auto-scaling-instances --instance-ids "$(instance_id)" --output json |

@@ -1,4 +1,4 @@
-if [ "${#HERMES_MIGRATE[@]}" -eq 0 ]; then finish ok note "no migrate command"; fi
+if [ "${#MIGRATE[@]}" -eq 0 ]; then finish ok note "no migrate command"; fi
 if ! prepare; then
   report running "failed: release $GOAL_VERSION could not be fetched"
   finish "failed: release $GOAL_VERSION could not be fetched"
@@ -6,7 +6,7 @@ fi
 container_options
 status=0
 docker run --rm --name "$HERMES_APP-migrate" --env-file "$STATE_DIR/prepared.env" "${OPTIONS[@]}" \
-  "$(pick image <"$GOAL")" "${HERMES_MIGRATE[@]}" >"$STATE_DIR/migrate.log" 2>&1 || status=$?
+  "$(pick image <"$GOAL")" "${MIGRATE[@]}" >"$STATE_DIR/migrate.log" 2>&1 || status=$?
 tail -n 50 "$STATE_DIR/migrate.log" >&2
 remember schema-before "$(sed -n 's/.*schema_version=\([0-9]*\).*/\1/p' "$STATE_DIR/migrate.log" | head -n 1)"
 remember schema-after "$(sed -n 's/.*schema_version=\([0-9]*\).*/\1/p' "$STATE_DIR/migrate.log" | tail -n 1)"

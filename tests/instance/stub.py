@@ -1,0 +1,101 @@
+"""Stands in for docker, aws, curl, systemctl and the others; its world is a JSON file, its calls a log."""
+
+import fcntl
+import json
+import os
+import pathlib
+import sys
+
+WORLD = pathlib.Path(os.environ["STUB_WORLD"])
+
+
+def main() -> int:
+    name, arguments = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
+    if "--password-stdin" in arguments:
+        sys.stdin.read()
+    alone = (WORLD.parent / "alone").open("w")
+    fcntl.flock(alone, fcntl.LOCK_EX)
+    with (WORLD.parent / "calls").open("a") as log:
+        log.write(" ".join([name, *arguments]).replace("\n", "\\n") + "\n")
+    world = json.loads(WORLD.read_text())
+    status = {"aws": aws, "docker": docker, "curl": curl, "systemctl": systemctl}.get(name, quiet)(arguments, world)
+    WORLD.write_text(json.dumps(world))
+    return status
+
+
+def option(arguments, name):
+    return arguments[arguments.index(name) + 1]
+
+
+def aws(arguments, world):
+    verb = " ".join(arguments[:2])
+    if verb == "ssm get-parameter":
+        name, _, version = option(arguments, "--name").partition(":")
+        versions = world["parameters"].get(name, [])
+        wanted = int(version or len(versions))
+        if not 0 < wanted <= len(versions):
+            print("ParameterNotFound", file=sys.stderr)
+            return 254
+        print(json.dumps({"Parameter": {"Name": name, "Value": versions[wanted - 1], "Version": wanted}}))
+    elif verb == "ssm put-parameter":
+        world["parameters"].setdefault(option(arguments, "--name"), []).append(option(arguments, "--value"))
+    elif verb == "ecr get-login-password":
+        print("a-registry-login")
+    elif verb == "autoscaling describe-auto-scaling-instances":
+        print(json.dumps({"AutoScalingInstances": [{"LifecycleState": world["lifecycle"]}]}))
+    elif verb == "autoscaling exit-standby":
+        world["lifecycle"] = "InService"
+    return 0
+
+
+def docker(arguments, world):
+    verb = arguments[0]
+    if verb == "pull":
+        if arguments[1] in world.get("missing", []):
+            return 1
+        world["images"].append(arguments[1])
+    elif verb == "image" and arguments[1] == "inspect":
+        return 0 if arguments[2] in world["images"] else 1
+    elif verb == "image" and arguments[1] == "ls":
+        print("REPOSITORY TAG DIGEST IMAGE-ID")
+        for image in world["images"]:
+            repository, _, digest = image.partition("@")
+            print(f"{repository} <none> {digest} 0123")
+    elif verb == "image" and arguments[1] == "rm":
+        world["images"].remove(arguments[2])
+    elif verb == "run":
+        image = next(word for word in arguments if "@sha256:" in word)
+        if "--rm" in arguments:
+            print("schema_version=41\nmigrating\nschema_version=42")
+            return world.get("migrate_status", 0)
+        world["container"] = {"image": image, "env": pathlib.Path(option(arguments, "--env-file")).read_text()}
+    elif verb in ("stop", "rm"):
+        world["container"] = None
+    elif verb == "inspect":
+        print(json.dumps([{"State": {"Status": "running", "ExitCode": 0}, "Config": {"Image": "x"}}]))
+    elif verb == "logs":
+        print(f"connected to {world.get('logged', '')}")
+    return 0
+
+
+def curl(arguments, world):
+    url = arguments[-1]
+    if "/latest/" in url:
+        print("i-0123456789abcdef0" if url.endswith("instance-id") else "10.0.128.9", end="")
+        return 0
+    container = world.get("container")
+    healthy = container and container["image"] not in world.get("ill", [])
+    print("200" if healthy else "503", end="")
+    return 0 if container else 7
+
+
+def systemctl(arguments, world):
+    world.setdefault("units", {})[arguments[-1]] = arguments[0]
+    return 0
+
+
+def quiet(arguments, world):
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,263 @@
+"""The scripts run for real, over stubs of the commands that they may use."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hermes_cfn.config import parse
+from hermes_cfn.instance import documents
+
+_spec = importlib.util.spec_from_file_location("machine", Path(__file__).with_name("machine.py"))
+machine_module = importlib.util.module_from_spec(_spec)
+sys.modules["machine"] = machine_module
+_spec.loader.exec_module(machine_module)
+Machine, release, CANARY = machine_module.Machine, machine_module.release, machine_module.CANARY
+
+
+@pytest.fixture
+def machine(tmp_path):
+    made = Machine(tmp_path)
+    done = made.boot()
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def test_boot_starts_stable_and_ends_the_launch(machine):
+    assert machine.running == release(1).image
+    report = machine.report
+    assert (report["release"], report["state"], report["outcome"], report["goal_version"]) == (
+        "r1",
+        "running",
+        "ok",
+        None,
+    )
+    assert any("complete-lifecycle-action" in call and call.endswith("CONTINUE") for call in machine.calls)
+    assert machine.world["units"] == {
+        "docker": "start",
+        "daemon-reload": "daemon-reload",
+        "hermes": "enable",
+        "hermes-watch": "start",
+    }
+
+
+def test_secrets_reach_the_container_and_nothing_else(machine):
+    machine.send("prepare", machine.goal(release(2)))
+    _, _, told = machine.send("deploy", 2)
+    assert f"SECRET_KEY_BASE={CANARY}" in machine.world["container"]["env"]
+    assert CANARY not in told
+    assert not [call for call in machine.calls if CANARY in call]
+    env = machine.root / "opt/hermes/.env"
+    assert env.stat().st_mode & 0o777 == 0o600
+    holders = {
+        path.name for path in machine.root.rglob("*") if path.is_file() and CANARY in path.read_text(errors="replace")
+    }
+    assert holders <= {".env", "prepared.env"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in machine.root.rglob("*env"))
+
+
+def test_boot_gives_the_instance_up_when_stable_does_not_answer(tmp_path):
+    made = Machine(tmp_path)
+    made.set(ill=[release(1).image])
+    assert made.boot().returncode != 0
+    assert any("complete-lifecycle-action" in call and call.endswith("ABANDON") for call in made.calls)
+    assert not any(call.endswith("CONTINUE") for call in made.calls)
+    assert made.report["state"] == "failed"
+
+
+def test_prepare_leaves_the_running_release_alone(machine):
+    status, line, _ = machine.send("prepare", machine.goal(release(2)))
+    assert (status, line["outcome"]) == (0, "ok")
+    assert machine.running == release(1).image
+    report = machine.report
+    assert (report["state"], report["prepared"], report["release"]) == ("prepared", 2, "r1")
+
+
+def test_deploy_then_confirm(machine):
+    version = machine.goal(release(2))
+    status, line, _ = machine.send("deploy", version)
+    assert (status, line["outcome"], line["release"]) == (0, "ok", "r2")
+    assert machine.running == release(2).image
+    assert (machine.report["release"], machine.report["goal_version"], machine.report["prepared"]) == ("r2", 2, None)
+    armed = next(index for index, call in enumerate(machine.calls) if call.startswith("systemd-run"))
+    stopped = max(index for index, call in enumerate(machine.calls) if call.startswith("docker stop"))
+    assert armed < stopped, "the timer must be armed before the container stops"
+    assert machine.send("confirm", version)[0] == 0
+    assert machine.world["units"]["hermes-return.timer"] == "stop"
+    assert machine.program("hermes-return").returncode == 0
+    assert machine.running == release(2).image, "a confirmed release stays"
+
+
+def test_a_release_that_does_not_answer_brings_the_previous_one_back(machine):
+    machine.set(ill=[release(2).image])
+    status, line, _ = machine.send("deploy", machine.goal(release(2)))
+    assert status == 1
+    assert line["outcome"].startswith("failed: release r2 did not answer")
+    assert machine.running == release(1).image
+    assert (machine.report["release"], machine.report["state"]) == ("r1", "running")
+    assert machine.report["outcome"].startswith("failed")
+
+
+def test_an_image_that_is_not_there_stops_nothing(machine):
+    machine.set(missing=[release(2).image])
+    status, line, _ = machine.send("deploy", machine.goal(release(2)))
+    assert (status, machine.running) == (1, release(1).image)
+    assert not any(call.startswith("systemd-run") for call in machine.calls)
+    assert "could not be fetched" in line["outcome"]
+
+
+def test_nobody_confirms(machine):
+    machine.set(lifecycle="Standby")
+    machine.send("deploy", machine.goal(release(2)))
+    assert machine.running == release(2).image
+    done = machine.program("hermes-return")
+    assert done.returncode == 0, done.stderr
+    assert machine.running == release(1).image
+    assert machine.world["lifecycle"] == "InService"
+    assert "nobody confirmed" in machine.report["outcome"]
+    assert machine.report["release"] == "r1"
+
+
+def test_a_repeated_operation_does_nothing_and_says_the_same(machine):
+    version = machine.goal(release(2))
+    first = machine.send("deploy", version, operation="the-same-one")
+    before = len(machine.calls)
+    again = machine.send("deploy", version, operation="the-same-one")
+    assert again[:2] == first[:2]
+    assert not [call for call in machine.calls[before:] if call.startswith("docker")]
+
+
+def test_an_older_token_is_refused(machine):
+    version = machine.goal(release(2))
+    machine.send("prepare", version, token=7)
+    status, line, _ = machine.send("deploy", version, token=6)
+    assert (status, line["outcome"]) == (documents.REFUSED, "refused: token 6 is older than 7")
+    assert machine.running == release(1).image
+    assert machine.report["token"] == 7
+
+
+def test_a_reboot_comes_back_on_stable(machine):
+    machine.send("deploy", machine.goal(release(2)))
+    machine.send("confirm", 2)
+    assert machine.reboot().returncode == 0
+    assert machine.running == release(1).image
+    assert (machine.report["release"], machine.report["goal_version"]) == ("r1", None)
+
+
+def test_a_reboot_in_standby_comes_back_into_service(machine):
+    machine.set(lifecycle="Standby")
+    machine.send("deploy", machine.goal(release(2)))
+    assert machine.reboot().returncode == 0
+    assert (machine.running, machine.world["lifecycle"]) == (release(1).image, "InService")
+
+
+def test_a_reboot_without_systems_manager_keeps_what_ran(machine):
+    parameters = machine.world["parameters"]
+    del parameters[machine.names.stable_parameter]
+    machine.set(parameters=parameters)
+    (machine.root / "opt/hermes/state/stable.json").unlink()
+    assert machine.reboot().returncode == 0
+    assert machine.running == release(1).image
+
+
+def test_rollback_arms_no_timer(machine):
+    version = machine.goal(release(2))
+    assert machine.send("rollback", version)[0] == 0
+    assert machine.running == release(2).image
+    assert not any(call.startswith("systemd-run") for call in machine.calls)
+
+
+def test_migrate_tells_the_schema_before_and_after(machine):
+    status, line, _ = machine.send("migrate", machine.goal(release(2)))
+    assert (status, line["schema_before"], line["schema_after"]) == (0, "41", "42")
+    assert (machine.report["schema_before"], machine.report["schema_after"]) == (41, 42)
+    assert machine.running == release(1).image
+    machine.set(migrate_status=3)
+    status, line, _ = machine.send("migrate", 2)
+    assert (status, line["outcome"]) == (1, "failed: the migration ended with status 3")
+
+
+def test_no_migrate_command_is_nothing_to_do(tmp_path):
+    made = Machine(tmp_path, parse("[application]\nmigrate = []\nsecrets = ['SECRET_KEY_BASE']\nname = 'shop'\n"))
+    assert made.send("migrate")[:2][0] == 0
+    assert not [call for call in made.calls if call.startswith("docker")] if (tmp_path / "calls").exists() else True
+
+
+def test_confirm_prunes_but_never_the_current_or_the_previous(machine):
+    for number in (2, 3):
+        version = machine.goal(release(number))
+        machine.send("deploy", version)
+    machine.send("confirm", version)
+    assert machine.world["images"] == [release(2).image, release(3).image]
+
+
+def test_the_operators_command_runs_as_it_is(machine):
+    status, _, told = machine.send("run", command="echo \"it's $((20 + 2)) o'clock\"")
+    assert status == 0
+    assert "it's 22 o'clock" in told
+    assert machine.send("run", command="exit 4")[0] == 1
+
+
+def test_diagnose_masks_secrets(machine):
+    machine.set(logged=f"postgres://me:{CANARY}@db and {CANARY}")
+    status, line, told = machine.send("diagnose")
+    assert status == 0
+    assert CANARY not in told
+    assert line["container"]["status"] == "running"
+    assert "********" in " ".join(line["log"])
+    assert {"health", "memory", "disk", "docker", "systemd", "clock", "database"} <= set(line)
+
+
+def test_a_secret_with_two_lines_is_refused_by_name(machine):
+    parameters = machine.world["parameters"]
+    parameters[machine.names.secret("SECRET_KEY_BASE")] = ["one\ntwo"]
+    machine.set(parameters=parameters)
+    status, _, told = machine.send("prepare", machine.goal(release(2)))
+    assert status == 1
+    assert "secret SECRET_KEY_BASE has more than one line" in told
+
+
+def composed(settings):
+    for task in documents.TASKS:
+        yield task, "\n".join(documents.document(task, settings)["mainSteps"][0]["inputs"]["runCommand"])
+    yield "user-data", documents.user_data(settings)
+    for name in ("start", "return", "watch", "leave"):
+        yield (
+            name,
+            "\n".join(
+                ["#!/bin/bash", documents.variables(settings), documents.script("library"), documents.script(name)]
+            ),
+        )
+
+
+def test_shellcheck_has_nothing_to_say(tmp_path):
+    files = []
+    for name, text in composed(parse("")):
+        files.append(tmp_path / f"{name}.sh")
+        files[-1].write_text(text + "\n")
+    # SC1091: files that boot writes itself; SC2329: the shared library has functions that a task does not call.
+    command = [str(Path(sys.executable).with_name("shellcheck")), "--exclude=SC1091,SC2329", *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == ""
+
+
+def test_no_document_has_braces_that_systems_manager_would_read():
+    for task in documents.TASKS:
+        document = documents.document(task, parse(""))
+        text = "\n".join(document["mainSteps"][0]["inputs"]["runCommand"])
+        for parameter in documents.parameters(task):
+            text = text.replace(f"{{{{ {parameter} }}}}", "")
+        assert "{{" not in text
+        patterns = [value["allowedPattern"] for value in document["parameters"].values()]
+        assert all(pattern.startswith("^") and pattern.endswith("$") for pattern in patterns)
+        assert len(json.dumps(document).encode()) < 64 * 1024
+
+
+def test_user_data_fits_with_every_option():
+    longest = parse(
+        "[application]\nname='abcdefghijklmnopqrst'\nhealth_path='/" + "h" * 100 + "'\n[service]\ncluster=true\n"
+    )
+    assert len(documents.user_data(longest).encode()) < documents.USER_DATA_LIMIT
