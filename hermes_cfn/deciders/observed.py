@@ -80,8 +80,8 @@ class Instance:
     """One instance of the group.
 
     ``release`` is what it runs and answers with locally, by its own report; ``prepared`` the
-    goal version whose image it has pulled; ``armed`` says that its return timer runs: nobody
-    has confirmed its last deployment yet.
+    goal version whose image it has pulled; ``armed`` the goal version of a deployment that nobody
+    has confirmed yet, so that its return timer runs, else 0.
     """
 
     id: str
@@ -90,7 +90,7 @@ class Instance:
     release: str | None = None
     template: str = ""
     prepared: int = 0
-    armed: bool = False
+    armed: int = 0
     zone: str = ""
     attempts: tuple[Attempt, ...] = ()
     detail: str = ""

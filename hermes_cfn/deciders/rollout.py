@@ -117,10 +117,14 @@ class _View:
         self.members = tuple(sorted((i for i in fleet.instances if i.member), key=lambda i: i.id))
 
     def attempt(self, instance: Instance, task: str) -> Attempt | None:
-        """The run of ``task`` towards this goal that counts: one that runs, or ours."""
+        """The run of ``task`` towards this goal that counts: one that runs, or ours.
+
+        A confirmation belongs to the deployment that it confirms, whatever the goal is now.
+        """
         ours = None
+        goal_version = instance.armed if task == "confirm" else self.want.goal_version
         for attempt in instance.attempts:
-            if attempt.task != task or attempt.goal_version != self.want.goal_version:
+            if attempt.task != task or attempt.goal_version != goal_version:
                 continue
             if attempt.progress is Progress.RUNNING:
                 return attempt
@@ -131,6 +135,11 @@ class _View:
     def running(self, instance: Instance, task: str) -> bool:
         attempt = self.attempt(instance, task)
         return attempt is not None and attempt.progress is Progress.RUNNING
+
+    @staticmethod
+    def switching(instance: Instance) -> bool:
+        """A document that replaces its container runs, for whatever goal: let it end first."""
+        return any(a.progress is Progress.RUNNING and a.task in {"deploy", "rollback"} for a in instance.attempts)
 
     def on_goal(self, instance: Instance) -> bool:
         return instance.release == self.want.release
@@ -162,7 +171,7 @@ class _View:
     @cached_property
     def worked(self) -> int:
         """Instances that are on the line now: away, coming, or back but not yet confirmed."""
-        return sum(not i.up or i.armed for i in self.members if not self.sick(i))
+        return sum(not i.up or bool(i.armed) for i in self.members if not self.sick(i))
 
     def sick(self, instance: Instance) -> bool:
         """In service on something stale and unhealthy: nothing is lost by taking it."""
@@ -201,15 +210,15 @@ class _View:
         return (
             len(self.members) == self.want.size
             and self.settled
-            and all(i.up and self.current(i) and not i.armed for i in self.members)
+            and all(i.up and self.current(i) and not i.armed and not self.switching(i) for i in self.members)
         )
 
-    def send(self, task: str, instances: Iterable[Instance]) -> tuple[Action, ...]:
+    def send(self, task: str, instances: Iterable[Instance], goal_version: int = 0) -> tuple[Action, ...]:
         names = tuple(i.id for i in instances)
         if not names:
             return ()
-        want = self.want
-        return (Send(task, names, operation(task, want.goal_version, want.token), want.goal_version, want.token),)
+        version, token = goal_version or self.want.goal_version, self.want.token
+        return (Send(task, names, operation(task, version, token), version, token),)
 
 
 def _stop(view: _View, code: str, instances: tuple[Instance, ...], what: str, evidence: str, why: str = "") -> Stop:
@@ -299,13 +308,13 @@ def _unprepared(view: _View, instance: Instance) -> bool:
 
 def _deploy(view: _View) -> tuple[Action, ...]:
     """Work on what is out: deploy what is not on the goal."""
-    return view.send("deploy", (i for i in view.out if not view.on_goal(i) and not view.running(i, "deploy")))
+    return view.send("deploy", (i for i in view.out if not view.on_goal(i) and not view.switching(i)))
 
 
 def _put_back(view: _View) -> tuple[Action, ...]:
     """Only what answers locally on the goal goes back, and only where there is room."""
     room = view.group.maximum - view.group.desired
-    fit = tuple(i.id for i in view.out if view.on_goal(i) and not view.running(i, "deploy"))
+    fit = tuple(i.id for i in view.out if view.on_goal(i) and not view.switching(i))
     if fit and room <= 0:
         return tuple(Terminate(name, decrement=False, why="the group is full") for name in fit)
     return (ExitStandby(fit[:room]),) if fit else ()
@@ -313,7 +322,12 @@ def _put_back(view: _View) -> tuple[Action, ...]:
 
 def _confirm(view: _View) -> tuple[Action, ...]:
     """Disarm the return timer of what the load balancer calls healthy."""
-    return view.send("confirm", (i for i in view.members if i.up and i.armed and not view.running(i, "confirm")))
+    waiting = [i for i in view.members if i.up and i.armed and not view.running(i, "confirm")]
+    return tuple(
+        action
+        for version in sorted({i.armed for i in waiting})
+        for action in view.send("confirm", (i for i in waiting if i.armed == version), version)
+    )
 
 
 def _launch(view: _View) -> tuple[Action, ...]:
@@ -329,14 +343,13 @@ def _retire(view: _View) -> tuple[Action, ...]:
     if view.unfinished or len(view.members) <= view.want.size or not view.settled:
         return ()
     surplus = len(view.members) - view.want.size
-    enough = sum(i.up and view.current(i) and not i.armed for i in view.members) >= view.want.size
-    stay = [i for i in view.members if view.current(i)]
-    leave = [i for i in view.serving if not view.current(i)] or (stay[view.want.size :] if enough else [])
-    return tuple(
-        Terminate(i.id, decrement=True, why="surplus")
-        for i in leave[:surplus]
-        if enough and i.lifecycle is Lifecycle.IN_SERVICE
-    )
+    ready = {i.id for i in view.members if i.up and view.current(i) and not i.armed}
+    leave: list[Action] = []
+    for instance in sorted(view.serving, key=lambda i: (view.current(i), i.up, i.id)):
+        if len(leave) < surplus and len(ready - {instance.id}) >= view.want.size and not view.switching(instance):
+            ready.discard(instance.id)
+            leave.append(Terminate(instance.id, decrement=True, why="surplus"))
+    return tuple(leave)
 
 
 def _take(view: _View) -> tuple[Action, ...]:
@@ -351,7 +364,7 @@ def _take(view: _View) -> tuple[Action, ...]:
     for instance in sorted(view.serving, key=lambda i: (i.up, i.id)):
         if allowance <= 0 or view.current(instance) or (instance.up and spare <= 0):
             continue
-        if _unprepared(view, instance) or (instance.up and instance.armed):
+        if _unprepared(view, instance) or (instance.up and instance.armed) or view.switching(instance):
             continue
         if view.outdated(instance):
             if replace or not view.settled:

@@ -143,22 +143,21 @@ def _attempts(report: Mapping[str, Any], runs: list[Invocation]) -> tuple[Attemp
     return tuple(found.values())
 
 
-def _armed(report: Mapping[str, Any], runs: list[Invocation]) -> bool:
-    """Whether the return timer runs: the last thing done was a deployment that nobody confirmed."""
+def _armed(report: Mapping[str, Any], runs: list[Invocation]) -> int:
+    """The goal version of a deployment that nobody has confirmed: its return timer runs."""
     if str(report.get("outcome") or "").startswith(GONE_BY_ITSELF):
-        return False
-    last = ""
+        return 0
+    own = parse_operation(str(report.get("operation") or ""))
+    confirmed = {own[1]} if own and own[0] == "confirm" and report.get("outcome") == "ok" else set()
+    last = own[1] if own and own[0] == "deploy" else 0
     for run in runs:
         key = parse_operation(run.operation)
-        if key and (key[0] == "deploy" or (key[0] in {"confirm", "rollback"} and run.progress is Progress.OK)):
-            last = key[0]
-    own = parse_operation(str(report.get("operation") or ""))
-    if own and own[0] == "confirm" and report.get("outcome") == "ok" and last == "deploy":
-        newest = [key for run in runs if (key := parse_operation(run.operation)) and key[0] == "deploy"][-1]
-        return newest[1:] > own[1:]
-    if not last and own:
-        return own[0] == "deploy"
-    return last == "deploy"
+        if key and key[0] == "deploy":
+            last = key[1]
+        if key and key[0] in {"confirm", "rollback"} and run.progress is Progress.OK:
+            confirmed.add(key[1])
+            last = 0 if key[0] == "rollback" else last
+    return 0 if last in confirmed else last
 
 
 @dataclass

@@ -47,6 +47,7 @@ class Rollout:
         self.performer = Performer(self.ground, self.observer)
 
     def want(self, release: Release, goal_version: int, back: bool = False) -> Want:
+        """``back`` also where the goal is what is stable already: what fails then is not the release's fault."""
         settings = self.ground.settings
         return Want(
             release=release.id,

@@ -1,0 +1,83 @@
+"""The machine image: what is recorded, what runs, what is newest, and moving from one to the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from hermes_cfn.aws.machines import Machines
+from hermes_cfn.deployment import FromLookup
+from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.flows import deploy
+from hermes_cfn.flows.drive import Story
+from hermes_cfn.flows.fleet import group
+from hermes_cfn.flows.ground import Ground
+
+LOOKUP = "machine-image"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A machine image and how old it is in days, where AWS says when it was made."""
+
+    id: str
+    days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """``recorded`` is what the stack launches, ``running`` what each instance runs, ``newest`` what AWS offers."""
+
+    recorded: Image | None
+    newest: Image
+    running: dict[str, Image]
+
+    @property
+    def stale(self) -> bool:
+        """Whether anything is not the newest."""
+        held = [*self.running.values(), *([self.recorded] if self.recorded else [])]
+        return any(image.id != self.newest.id for image in held)
+
+
+def observe(ground: Ground) -> Images:
+    """Looks.  Raises HermesError ``lookup-failed`` when AWS's public parameter is not there."""
+    spec = ground.deployment.stack("service")
+    parameter, argument = next(
+        (name, source.argument)
+        for name, source in spec.parameters.items()
+        if isinstance(source, FromLookup) and source.lookup == LOOKUP
+    )
+    newest = ground.doors.ssm.parameter(argument)
+    if newest is None:
+        raise HermesError(
+            Finding("lookup-failed", argument, "AWS's public parameter is not there", next="hermes-cfn doctor")
+        )
+    deployed = ground.doors.cloudformation(spec.region).observe(spec.name).parameters.get(parameter, "")
+    machines = Machines(ground.doors.calls("ec2"))
+    seen = group(ground)
+    running = machines.describe([member.id for member in seen.members]) if seen and seen.members else {}
+    known: dict[str, Image] = {}
+
+    def aged(image: str) -> Image:
+        if image not in known:
+            known[image] = Image(image, _days(machines.image_created(image), ground.now))
+        return known[image]
+
+    return Images(
+        aged(deployed) if deployed else None,
+        aged(newest.value),
+        {instance: aged(machine.image) for instance, machine in sorted(running.items())},
+    )
+
+
+def update(ground: Ground, image: str) -> Story[None]:
+    """Records ``image`` in the service stack and rolls every instance onto it, release unchanged."""
+    yield from deploy.run(ground, deploy.Wish(lookups={LOOKUP: image}))
+
+
+def _days(created: str, now: datetime) -> int | None:
+    try:
+        made = datetime.fromisoformat(created)
+    except ValueError:
+        return None
+    return max(0, (now - (made if made.tzinfo else made.replace(tzinfo=UTC))).days)
