@@ -13,6 +13,7 @@ from hermes_cfn.config.compute import Compute
 from hermes_cfn.config.github import GitHub
 from hermes_cfn.config.network import Network
 from hermes_cfn.config.place import Account, Environment
+from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.release import Release
 from hermes_cfn.config.section import Section, VariableName
 from hermes_cfn.config.service import Service
@@ -41,6 +42,7 @@ class Settings(Section):
     worldwide: Worldwide = Worldwide()
     budget: Budget = Budget()
     usage: Usage = Usage()
+    planning: Planning = Planning()
     siblings: tuple[Settings, ...] = Field(default=(), exclude=True, repr=False)
 
     @property

@@ -1,0 +1,113 @@
+"""What the answers assume, and who said so.
+
+The figures are the ``[planning]`` section of ``hermes.toml``
+(:class:`hermes_cfn.config.planning.Planning`); this module checks what only a reader of
+places can check, and lists every assumption with its source for the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from analysis.places import access, access_networks, fit, measured, place
+from hermes_cfn import config
+from hermes_cfn.config.planning import Planning
+from hermes_cfn.config.settings import Settings
+from hermes_cfn.errors import ConfigurationError, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """One figure, where it comes from (stated, default, assumption, measured, fitted, published) and how old it is."""
+
+    name: str
+    value: str
+    basis: str
+    source: str
+    as_of: str = ""
+
+
+def planning(given: Mapping[str, Any]) -> Planning:
+    """The section from a mapping.
+
+    Raises :class:`ConfigurationError` with one finding for each wrong key.
+    """
+    try:
+        return checked(Planning.model_validate(given))
+    except ValidationError as error:
+        raise ConfigurationError.of(
+            Finding(
+                "planning-invalid",
+                "[planning] " + ".".join(str(part) for part in detail["loc"]),
+                str(detail["msg"]).removeprefix("Value error, "),
+                evidence=repr(detail.get("input")),
+                next="mend the key, or leave it out for its default",
+            )
+            for detail in error.errors()
+        ) from error
+
+
+def checked(section: Planning) -> Planning:
+    """``section`` with its places and last miles known.  Raises :class:`HermesError` otherwise."""
+    for city in (*section.users, section.database):
+        place(city)
+    for kind in section.access:
+        access(kind)
+    return section
+
+
+def read(path: Path | None, environment: str | None = None) -> Settings:
+    """The settings of a ``hermes.toml``, or the defaults where there is no file.
+
+    Raises :class:`HermesError` when it cannot be read, is wrong, or names an unknown place.
+    """
+    settings = config.load(path, environment) if path is not None else Settings()
+    checked(settings.planning)
+    return settings
+
+
+def shares(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights made to sum to one."""
+    total = sum(weights.values())
+    return {key: weight / total for key, weight in weights.items()}
+
+
+def ledger(section: Planning) -> tuple[Assumption, ...]:
+    """Every assumption behind an answer: the section, the last miles, the measured pairs and their fit."""
+    defaults = Planning()
+    found = [
+        Assumption(
+            name,
+            str(dict(value) if isinstance(value, Mapping) else value),
+            "default" if value == getattr(defaults, name) else "stated",
+            "assumption of this project: replace it in [planning]"
+            if value == getattr(defaults, name)
+            else "[planning]",
+        )
+        for name, value in ((name, getattr(section, name)) for name in Planning.model_fields)
+    ]
+    found += [
+        Assumption(f"last mile: {known.name}", f"{known.rtt_ms:g} ms", known.basis, known.source)
+        for known in access_networks().values()
+        if known.key in section.access
+    ]
+    found += [
+        Assumption(f"round trip {pair.a}–{pair.b}", f"{pair.ms:g} ms", "measured", pair.source, pair.as_of)
+        for pair in measured()
+    ]
+    known_fit = fit()
+    found.append(
+        Assumption(
+            "stretch over the fibre floor",
+            f"{known_fit.stretch:.2f} ({known_fit.low:.2f} to {known_fit.high:.2f})",
+            "fitted",
+            f"least squares over {known_fit.pairs} measured pairs of {known_fit.shortest_km:.0f} to "
+            f"{known_fit.longest_km:.0f} km",
+        )
+    )
+    return tuple(found)

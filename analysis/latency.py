@@ -1,0 +1,287 @@
+"""How long a request takes as its user sees it, part by part.
+
+A *warm* message travels on an open WebSocket: one client round trip.  A *cold* page pays
+TCP (RFC 9293), TLS 1.3 (RFC 8446: one round trip) and HTTP: three, and a name lookup.  The
+first *live* load pays the cold page, then a new connection for the WebSocket and its join:
+four more, and mounts twice (Phoenix.LiveView: "mount is invoked twice"), so its queries
+double.  Behind an edge the set-up ends there and one round trip goes on to the region over
+a connection that is already open.
+
+Each query is one database round trip and its execution; a transaction adds two (BEGIN,
+COMMIT).  All times in milliseconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.assumptions import shares
+from analysis.places import RoundTrip, access, place, rtt
+from hermes_cfn.config.planning import Planning
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+Probed = Mapping[tuple[str, str], float] | None
+Floats = NDArray[np.float64]
+Sampler = Callable[[np.random.Generator, int], Floats]
+
+BACKBONE_SPREAD = 0.08
+"""Sigma of the logarithm of a round trip between data centres or along an operator's backbone: assumption."""
+
+EDGES: Mapping[str, tuple[str, ...]] = {
+    "": (),
+    "cloudfront": ("madrid", "barcelona", "lisbon", "paris", "frankfurt", "london", "milan", "dublin", "amsterdam"),
+    "fly": ("fly-cdg", "fly-fra", "fly-ams", "fly-lhr", "fly-arn"),
+}
+"""Where set-up ends.  CloudFront: assumption, cities of its points of presence among the known ones.
+Fly.io's proxy: the European regions of superfly/docs reference/regions.mdx, all gateways."""
+
+
+class Interaction(StrEnum):
+    """What the user does."""
+
+    WARM = "warm"
+    COLD = "cold"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Client round trips of an interaction: ``setup`` may end at an edge, ``exchange`` may not."""
+
+    setup: int
+    exchange: int
+    lookup: bool
+    mounts: int
+
+    @property
+    def client(self) -> int:
+        return self.setup + self.exchange
+
+
+SHAPES: Mapping[Interaction, Shape] = {
+    Interaction.WARM: Shape(setup=0, exchange=1, lookup=False, mounts=1),
+    Interaction.COLD: Shape(setup=2, exchange=1, lookup=True, mounts=1),
+    Interaction.LIVE: Shape(setup=4, exchange=3, lookup=True, mounts=2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the machines are and where connections end.  ``edge`` is a key of :data:`EDGES`."""
+
+    region: str
+    edge: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A request's parts in milliseconds, means; they add up to ``total``."""
+
+    lookup: float
+    setup: float
+    exchange: float
+    balancer: float
+    service: float
+    database: float
+
+    @property
+    def total(self) -> float:
+        return self.lookup + self.setup + self.exchange + self.balancer + self.service + self.database
+
+    def as_dict(self) -> dict[str, float]:
+        parts = {name: getattr(self, name) for name in self.__slots__}
+        return {**parts, "total": self.total}
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """What users see, milliseconds, over cities and last miles."""
+
+    p50: float
+    p99: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEven:
+    """``queries`` a page above which the far region, beside the database, is faster; None: never."""
+
+    queries: float | None
+    client_round_trips: int
+    near: str
+    far: str
+    database: str
+    gain_ms: float
+    loss_ms_a_query: float
+
+    def __str__(self) -> str:
+        if self.queries is None:
+            return f"{self.near} wins at any number of queries: the database is no farther from it"
+        return f"{self.near} wins up to {self.queries:.1f} database round trips, {self.far} beyond"
+
+
+def database_trips(planning: Planning, interaction: Interaction) -> float:
+    """Sequential database round trips of one interaction."""
+    mounts = SHAPES[interaction].mounts
+    if interaction is Interaction.WARM:
+        return planning.queries_per_message
+    return mounts * planning.queries_per_page + 2 * planning.transactions_per_page
+
+
+def nearest_edge(city: str, edge: str, probed: Probed = None) -> str:
+    """The place of ``edge`` with the shortest round trip.  Raises :class:`HermesError` for an unknown kind of edge."""
+    sites = EDGES.get(edge)
+    if not sites:
+        raise HermesError(
+            Finding("edge-unknown", edge, "is not a known edge", next=f"one of {', '.join(k for k in EDGES if k)}"),
+            exit_code=ExitCode.USAGE,
+        )
+    return min(sites, key=lambda site: rtt(city, site, probed).ms)
+
+
+def paths(city: str, home: Home, probed: Probed = None) -> tuple[float, float]:
+    """Backbone milliseconds of one set-up round trip and of one exchange, without the last mile."""
+    if not home.edge:
+        direct = rtt(city, home.region, probed).ms
+        return direct, direct
+    site = nearest_edge(city, home.edge, probed)
+    to_edge = rtt(city, site, probed).ms
+    return to_edge, to_edge + rtt(site, home.region, probed).ms
+
+
+def compose(
+    planning: Planning,
+    home: Home,
+    interaction: Interaction,
+    service_ms: float,
+    queries: float | None = None,
+    probed: Probed = None,
+) -> Composition:
+    """Mean parts over the mix of users.
+
+    ``service_ms`` is queueing and service on the instances; ``queries`` replaces the
+    section's database round trips.
+    """
+    shape = SHAPES[interaction]
+    setup = exchange = 0.0
+    for city, share in shares(planning.users).items():
+        one_setup, one_exchange = paths(city, home, probed)
+        setup += share * one_setup
+        exchange += share * one_exchange
+    last_mile = sum(share * _mean_access(kind) for kind, share in shares(planning.access).items())
+    trips = database_trips(planning, interaction) if queries is None else queries
+    to_database = rtt(home.region, planning.database, probed).ms
+    return Composition(
+        lookup=(last_mile + planning.dns_ms) if shape.lookup else 0.0,
+        setup=shape.setup * (setup + last_mile),
+        exchange=shape.exchange * (exchange + last_mile),
+        balancer=planning.balancer_ms * shape.exchange,
+        service=service_ms * shape.mounts,
+        database=trips * (to_database + planning.query_ms),
+    )
+
+
+def _mean_access(kind: str) -> float:
+    known = access(kind)
+    return known.rtt_ms * math.exp(known.spread**2 / 2)
+
+
+def users_see(
+    planning: Planning,
+    home: Home,
+    interaction: Interaction,
+    station: Sampler,
+    *,
+    samples: int = 20_000,
+    seed: int = 1,
+    probed: Probed = None,
+) -> Percentiles:
+    """p50 and p99 over users, last miles, jitter and the machines, by seeded sampling.
+
+    ``station`` draws queueing and service on the instances with the database's pool and
+    executions but not its distance, milliseconds (:meth:`analysis.sizing.Sized.sampler`).
+    The spread of round trips is an assumption: only means are known.
+    """
+    draw = np.random.default_rng(seed)
+    shape = SHAPES[interaction]
+    cities = shares(planning.users)
+    chosen = draw.choice(len(cities), size=samples, p=list(cities.values()))
+    by_city = np.array([paths(city, home, probed) for city in cities])
+    kinds = shares(planning.access)
+    which = draw.choice(len(kinds), size=samples, p=list(kinds.values()))
+    medians = np.array([access(kind).rtt_ms for kind in kinds])[which]
+    spreads = np.array([access(kind).spread for kind in kinds])[which]
+    last_mile = medians * np.exp(spreads * draw.standard_normal(samples))
+    backbone = np.exp(BACKBONE_SPREAD * draw.standard_normal(samples))
+    setup = shape.setup * (by_city[chosen, 0] * backbone + last_mile)
+    exchange = shape.exchange * (by_city[chosen, 1] * backbone + last_mile)
+    lookup = (last_mile + planning.dns_ms) if shape.lookup else np.zeros(samples)
+    to_database = rtt(home.region, planning.database, probed).ms
+    database = (
+        database_trips(planning, interaction) * to_database * np.exp(BACKBONE_SPREAD * draw.standard_normal(samples))
+    )
+    inside = np.sum([station(draw, samples) for _ in range(shape.mounts)], axis=0)
+    total = lookup + setup + exchange + planning.balancer_ms * shape.exchange + inside + database
+    return Percentiles(float(np.quantile(total, 0.5)), float(np.quantile(total, 0.99)), float(total.mean()))
+
+
+def mean_rtt(planning: Planning, region: str, probed: Probed = None) -> float:
+    """Round trip from the users to a region, mean over the mix of cities, without the last mile."""
+    return sum(share * rtt(city, region, probed).ms for city, share in shares(planning.users).items())
+
+
+def break_even(
+    client_round_trips: int,
+    near: str,
+    far: str,
+    database: str,
+    users: Mapping[str, float],
+    probed: Probed = None,
+) -> BreakEven:
+    """Database round trips at which ``near`` and ``far`` take equally long.
+
+    ``n = k x (RTT users-far - RTT users-near) / (RTT near-database - RTT far-database)``.
+    Raises :class:`HermesError` for fewer than one client round trip or an unknown place.
+    """
+    if client_round_trips < 1:
+        raise HermesError(
+            Finding("round-trips-impossible", str(client_round_trips), "is not a number of client round trips"),
+            exit_code=ExitCode.USAGE,
+        )
+    place(database)
+    by_share = shares(users)
+    gain = sum(share * (rtt(city, far, probed).ms - rtt(city, near, probed).ms) for city, share in by_share.items())
+    loss = rtt(near, database, probed).ms - rtt(far, database, probed).ms
+    queries = None if loss <= 0 else max(0.0, client_round_trips * gain / loss)
+    return BreakEven(queries, client_round_trips, near, far, database, gain, loss)
+
+
+DATABASES: tuple[tuple[str, str], ...] = (
+    ("madrid", "fly-cdg"),
+    ("paris", "fly-cdg"),
+    ("frankfurt", "fly-fra"),
+    ("dublin", "eu-west-1"),
+)
+"""Places of a database, with the far region that would stand beside it (Madrid has none: Paris)."""
+
+
+def break_evens(planning: Planning, near: str = "eu-south-2", probed: Probed = None) -> tuple[BreakEven, ...]:
+    """For each database of :data:`DATABASES` and each interaction."""
+    return tuple(
+        break_even(SHAPES[interaction].client, near, far, database, planning.users, probed)
+        for database, far in DATABASES
+        for interaction in Interaction
+    )
+
+
+def sources(planning: Planning, home: Home, probed: Probed = None) -> dict[str, RoundTrip]:
+    """Every pair that an answer for ``home`` rests on."""
+    pairs = {f"{city} – {home.region}": rtt(city, home.region, probed) for city in planning.users}
+    pairs[f"{home.region} – database in {planning.database}"] = rtt(home.region, planning.database, probed)
+    return pairs

@@ -1,0 +1,260 @@
+"""How big it must be: from load to instance type and count, with the margin and what breaks first.
+
+Two stations on every instance: the processors (service of the application) and the database
+pool (each query holds a connection for one round trip and its execution, so ten connections
+29 ms away saturate at about 345 queries a second).  A load balancer splits Poisson arrivals
+evenly.  Memory, network, the database's connection limit with a surge instance, and CPU
+credits over the day are checked beside them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.credits import Day, Machine, machine, machines, settled
+from analysis.places import rtt
+from analysis.queueing import Station, analytic_quantile, claimed, draws
+from analysis.simulation import responses
+from hermes_cfn.config.planning import Planning
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+Floats = NDArray[np.float64]
+Method = Literal["approximation", "simulation", "saturated"]
+SAMPLES = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A thing that can break: ``used`` of ``available`` in ``unit``; margin below zero is broken."""
+
+    what: str
+    used: float
+    available: float
+    unit: str
+    note: str = ""
+
+    @property
+    def margin(self) -> float:
+        """What is left, as a fraction; -inf when nothing is there."""
+        return 1 - self.used / self.available if self.available > 0 else -math.inf
+
+    @property
+    def holds(self) -> bool:
+        return self.margin >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """An answer for ``count`` instances of ``kind`` in ``region``.
+
+    Percentiles in ms: queueing, service and database of a page, without the way to the user.
+    ``one_out`` is with one instance fewer.
+    """
+
+    kind: Machine
+    count: int
+    region: str
+    processors: Station
+    pool: Station
+    page_p50_ms: float
+    page_p99_ms: float
+    one_out_p99_ms: float
+    method: Method
+    limits: tuple[Limit, ...]
+    new_day: Day
+    usual_day: Day
+
+    @property
+    def holds(self) -> bool:
+        return all(limit.holds for limit in self.limits)
+
+    @property
+    def first_to_break(self) -> Limit:
+        """The limit with the least margin."""
+        return min(self.limits, key=lambda limit: limit.margin)
+
+
+def hourly_utilisation(planning: Planning, kind: Machine, count: int) -> tuple[float, ...]:
+    """Fractions of one instance's processors in each hour, no more than 1."""
+    peak = max(planning.day)
+    per_instance = planning.peak_requests_per_s / count
+    return tuple(
+        min(1.0, planning.idle_cpu + per_instance * weight / peak * planning.service_ms / 1000 / kind.vcpu)
+        for weight in planning.day
+    )
+
+
+def stations(planning: Planning, kind: Machine, count: int, region: str) -> tuple[Station, Station]:
+    """Processors and database pool of one of ``count`` instances at the peak."""
+    arrivals = planning.peak_requests_per_s / count if count else math.inf
+    trips = planning.queries_per_page + 2 * planning.transactions_per_page
+    trip = rtt(region, planning.database).ms + planning.query_ms
+    busy = 1 - planning.idle_cpu
+    return (
+        Station(kind.vcpu, arrivals, planning.service_ms / busy, planning.service_scv),
+        Station(planning.pool_size, arrivals * trips, trip, 0.5),
+    )
+
+
+def station_draws(station: Station, count: int, seed: int) -> tuple[Floats, Method]:
+    """``count`` response times in ms, by the approximation where it is claimed, else by simulation."""
+    if station.utilisation >= 1:
+        return np.full(count, math.inf), "saturated"
+    if station.arrivals == 0 or claimed(station):
+        return draws(station, np.random.default_rng(seed), count), "approximation"
+    return responses(station, max(count, 100_000), seed)[-count:], "simulation"
+
+
+def page_times(processors: Station, pool: Station, trips: float, seed: int = 11) -> tuple[Floats, Method]:
+    """A page: one visit to the processors, ``trips`` to the database, one after the other; ms, sorted."""
+    cpu, how = station_draws(processors, SAMPLES, seed)
+    query, also = station_draws(pool, SAMPLES, seed + 1)
+    draw = np.random.default_rng(seed + 2)
+    whole, part = int(trips), trips - int(trips)
+    total = draw.permutation(cpu)
+    for _ in range(whole):
+        total = total + draw.permutation(query)
+    if part:
+        total = total + np.where(draw.random(SAMPLES) < part, draw.permutation(query), 0.0)
+    ranks: tuple[Method, ...] = ("approximation", "simulation", "saturated")
+    return np.sort(total), max(how, also, key=ranks.index)
+
+
+def _quantile(ordered: Floats, q: float) -> float:
+    return float(ordered[min(len(ordered) - 1, int(q * len(ordered)))])
+
+
+def p99(station: Station) -> tuple[float, Method]:
+    """The p99 of one station in ms, and how it was found."""
+    if station.utilisation >= 1:
+        return math.inf, "saturated"
+    if claimed(station):
+        return analytic_quantile(station), "approximation"
+    return float(np.quantile(responses(station), 0.99)), "simulation"
+
+
+def size(planning: Planning, type_name: str, count: int, region: str = "eu-south-2", surge: int = 1) -> Sized:
+    """Whether ``count`` instances of a type carry the planned load.
+
+    Raises :class:`HermesError` for an unknown type, place or a count below one.
+    """
+    if count < 1:
+        raise HermesError(
+            Finding("load-impossible", "sizing", f"{count} instances carry no load", next="give at least one"),
+            exit_code=ExitCode.USAGE,
+        )
+    kind = machine(type_name)
+    trips = planning.queries_per_page + 2 * planning.transactions_per_page
+    processors, pool = stations(planning, kind, count, region)
+    times, method = page_times(processors, pool, trips)
+    one_out = math.inf
+    if count > 1:
+        fewer, _ = page_times(*stations(planning, kind, count - 1, region), trips)
+        one_out = _quantile(fewer, 0.99)
+    hourly = hourly_utilisation(planning, kind, count)
+    new_day, usual_day = settled(kind, hourly, planning.credits)
+    return Sized(
+        kind,
+        count,
+        region,
+        processors,
+        pool,
+        _quantile(times, 0.5),
+        _quantile(times, 0.99),
+        one_out,
+        method,
+        _limits(planning, kind, count, region, surge, hourly, _quantile(times, 0.99)),
+        new_day,
+        usual_day,
+    )
+
+
+def _limits(
+    planning: Planning, kind: Machine, count: int, region: str, surge: int, hourly: tuple[float, ...], page_p99: float
+) -> tuple[Limit, ...]:
+    remaining = max(count - 1, 1)
+    processors, pool = stations(planning, kind, remaining, region)
+    memory = planning.system_mib + planning.application_mib + planning.sockets / remaining * planning.socket_kib / 1024
+    megabits = planning.peak_requests_per_s / remaining * planning.response_kib * 1024 * 8 / 1e6
+    connections = (count + surge) * planning.pool_size
+    out = "with one instance out" if count > 1 else "the only instance"
+    return (
+        Limit("processors", processors.utilisation, 1.0, "of 1", out),
+        Limit(
+            "database pool", pool.utilisation, 1.0, "of 1", f"{out}; {pool.capacity:.0f} queries a second saturate it"
+        ),
+        Limit("memory", memory, kind.memory_mib * 0.9, "MiB", f"{out}; a tenth is kept free"),
+        Limit("network baseline", megabits, kind.network_gbps * 1000, "Mbit/s", out),
+        Limit(
+            "database connections",
+            connections,
+            planning.database_connections - planning.database_reserved,
+            "connections",
+            f"{count} and {surge} surge instance(s) of {planning.pool_size}",
+        ),
+        Limit("CPU credits", sum(hourly) / 24, kind.baseline, "of each vCPU", "the day's mean against the baseline"),
+        Limit("p99 of a page", page_p99, planning.target_p99_ms, "ms", "the target"),
+    )
+
+
+def smallest(
+    planning: Planning, region: str = "eu-south-2", family: str = "t4g", most: int = 20, least: int = 2
+) -> Sized:
+    """The smallest type, then the fewest instances, for which every limit holds.
+
+    Raises :class:`HermesError` code ``target-unreachable`` that names the closest and what blocks it.
+    """
+    tried: list[Sized] = []
+    for kind in machines().values():
+        if not kind.type.startswith(family + "."):
+            continue
+        count = max(least, _enough(planning, kind, region))
+        for n in range(count, min(count + 3, most + 1)):
+            tried.append(size(planning, kind.type, n, region))
+            if tried[-1].holds:
+                return tried[-1]
+            if tried[-1].first_to_break.what in ("database connections", "memory"):
+                break
+    if not tried:
+        raise HermesError(
+            Finding(
+                "target-unreachable",
+                "sizing",
+                f"no {family} type carries {planning.peak_requests_per_s:g} requests a second with {most} instances",
+                why="the processors or the database pool saturate",
+                next="lower the load, raise pool_size, or move the database nearer",
+            )
+        )
+    closest = max(tried, key=lambda sized: sized.first_to_break.margin)
+    blocks = closest.first_to_break
+    raise HermesError(
+        Finding(
+            "target-unreachable",
+            "sizing",
+            f"nothing up to {most} instances holds; closest {closest.count} x {closest.kind.type}",
+            why=f"{blocks.what}: {blocks.used:.3g} of {blocks.available:.3g} {blocks.unit} ({blocks.note})",
+            next="change that figure in [planning], or the target",
+        )
+    )
+
+
+def _enough(planning: Planning, kind: Machine, region: str) -> int:
+    """The count at which neither station saturates with one instance out."""
+    processors, pool = stations(planning, kind, 1, region)
+    return math.ceil(max(processors.utilisation, pool.utilisation) + 1e-9) + 1
+
+
+def requests_month(planning: Planning) -> float:
+    """Requests in a month of 730 hours, from the peak and the day's profile."""
+    mean = planning.peak_requests_per_s * sum(planning.day) / 24 / max(planning.day)
+    return mean * 730 * 3600
+
+
+def transfer_gb_month(planning: Planning) -> float:
+    """GB (10**9 bytes) a month to users that the load implies."""
+    return requests_month(planning) * planning.response_kib * 1024 / 1e9

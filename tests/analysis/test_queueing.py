@@ -1,0 +1,77 @@
+import math
+
+import numpy as np
+import pytest
+
+from analysis import queueing, simulation
+from analysis.queueing import Station
+from hermes_cfn.errors import HermesError
+
+
+def test_erlang_c_is_the_textbook_value():
+    assert queueing.erlang_c(1, 0.7) == pytest.approx(0.7)
+    assert queueing.erlang_c(2, 1.0) == pytest.approx(1 / 3)
+    assert queueing.erlang_c(2, 2.0) == 1.0
+    assert queueing.erlang_c(5, 0.0) == 0.0
+
+
+def test_one_server_with_exponential_service_is_exact():
+    station = Station(1, 80, 10, 1.0)
+    assert queueing.analytic_quantile(station) == pytest.approx(math.log(100) * 10 / 0.2, rel=0.005)
+
+
+def test_service_has_the_mean_and_variation_that_were_asked_for():
+    for scv in (0.25, 1.0, 4.0):
+        times = queueing.service_quantiles(10, scv)
+        assert times.mean() == pytest.approx(10, rel=0.02)
+        assert times.var() / times.mean() ** 2 == pytest.approx(scv, rel=0.06)
+
+
+def test_the_recursion_is_simpy_customer_by_customer():
+    gaps, services = simulation.draws(Station(3, 250, 10, 2.0), 3000, seed=3)
+    assert np.allclose(simulation.by_events(3, gaps, services), simulation.by_recursion(3, gaps, services))
+
+
+@pytest.mark.parametrize(("servers", "utilisation", "scv"), [(2, 0.7, 1.0), (10, 0.8, 0.5), (2, 0.5, 0.5)])
+def test_the_carried_grid_is_what_simulation_says(servers, utilisation, scv):
+    carried = next(
+        cell for cell in queueing.grid() if (cell.servers, cell.utilisation, cell.scv) == (servers, utilisation, scv)
+    )
+    fresh = simulation.compare(servers, utilisation, scv, customers=400_000, seed=99)
+    assert fresh.approximation_ms == pytest.approx(carried.approximation_ms, rel=1e-3)
+    assert fresh.simulation_ms == pytest.approx(carried.simulation_ms, rel=0.06)
+
+
+def test_the_approximation_is_claimed_only_where_the_grid_allows():
+    assert queueing.claimed(Station(2, 140, 10, 1.0))
+    assert not queueing.claimed(Station(2, 140, 10, 9.0))
+    assert not queueing.claimed(Station(64, 140, 10, 1.0))
+    assert not queueing.claimed(Station(2, 198, 10, 1.0))
+    for cell in queueing.grid():
+        station = Station(cell.servers, cell.utilisation * cell.servers * 100, 10, cell.scv)
+        assert not queueing.claimed(station) or abs(cell.error) <= queueing.WITHIN + 1e-9
+
+
+def test_saturation_is_infinite_and_an_idle_station_only_serves():
+    assert queueing.analytic_quantile(Station(2, 300, 10, 1)) == math.inf
+    assert simulation.simulated_quantile(Station(2, 300, 10, 1)) == math.inf
+    assert queueing.analytic_quantile(Station(2, 0, 10, 0)) == 10
+    assert simulation.simulated_quantile(Station(2, 0, 10, 0)) == 10
+
+
+def test_draws_follow_the_approximation():
+    station = Station(2, 140, 10, 1.0)
+    times = queueing.draws(station, np.random.default_rng(1), 100_000)
+    assert np.quantile(times, 0.99) == pytest.approx(queueing.analytic_quantile(station), rel=0.03)
+
+
+@pytest.mark.parametrize("wrong", [(0, 1, 1, 1), (1, -1, 1, 1), (1, 1, float("nan"), 1), (1, 1, 1, -0.1)])
+def test_impossible_loads_are_refused(wrong):
+    with pytest.raises(HermesError, match="negative"):
+        Station(*wrong)
+
+
+def test_the_grid_is_written_as_it_is_read():
+    text = simulation.as_csv(queueing.grid()[:2])
+    assert text.splitlines()[0] == "servers,utilisation,scv,approximation_ms,simulation_ms,error"
+    assert len(text.splitlines()) == 3
