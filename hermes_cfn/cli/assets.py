@@ -1,0 +1,27 @@
+"""``assets``: static files of a release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.errors import ExitCode
+
+
+@click.group()
+def command() -> None:
+    """Static files, in the bucket that CloudFront serves."""
+
+
+@command.command("push")
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default="priv/static")
+@console.format_option("text", "json")
+@console.local_option
+def push(directory: Path, form: str) -> int:
+    """Upload DIRECTORY: digested files first and for a year, what names them last; nothing is deleted."""
+    from hermes_cfn.flows import assets
+
+    console.follow(assets.push(reach.ground(console.context()), directory), form)
+    return ExitCode.OK

@@ -1,0 +1,33 @@
+"""``whoami``: the account, the role, and what it may do here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.errors import ExitCode
+
+
+@click.command()
+@console.format_option("text", "json")
+@console.local_option
+def command(form: str) -> int:
+    """Ask AWS who the credentials are, and IAM's simulator which verbs they may use."""
+    from hermes_cfn.flows import whoami
+
+    who = whoami.ask(reach.ground(console.context()))
+    if form == "json":
+        console.put_json(asdict(who))
+        return ExitCode.OK
+    click.echo(f"account      {who.account}")
+    click.echo(f"identity     {who.arn}" + (f"  (the {who.role} role)" if who.role else ""))
+    click.echo(f"environment  {who.environment} in {who.region}")
+    if all(answer is None for answer in who.may.values()):
+        click.echo("may          not known: iam:SimulatePrincipalPolicy is not allowed")
+        return ExitCode.OK
+    for title, wanted in (("may", True), ("may not", False)):
+        verbs = [verb for verb, answer in who.may.items() if answer is wanted]
+        click.echo(f"{title:<12} {', '.join(verbs) or 'nothing'}")
+    return ExitCode.OK

@@ -1,0 +1,113 @@
+"""``assets push``: static files into their bucket, so that no page ever asks for one that is not there.
+
+Files whose name carries a digest go first and are cached for a year; what names them (HTML, manifests)
+goes last and is asked for anew each time.  Old files stay: pages that are open still ask for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hermes_cfn.aws.cdn import Cdn
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.events import Noted, StageEnded, StageStarted
+from hermes_cfn.flows.drive import Story
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.names import output_id
+
+FOREVER = "public, max-age=31536000, immutable"
+ANEW = "public, no-cache"
+_DIGESTED = re.compile(r"[-.][0-9a-f]{8,64}\.[A-Za-z0-9.]+$")
+_ENCODINGS = {".gz": "gzip", ".br": "br"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file and how it is stored."""
+
+    path: Path
+    key: str
+    digest: str
+    content_type: str
+    cache: str
+    encoding: str = ""
+
+    @property
+    def digested(self) -> bool:
+        return self.cache == FOREVER
+
+
+def find(directory: Path) -> list[Asset]:
+    """Every file under ``directory``, those with a digest in their name first.
+
+    Raises HermesError ``assets-missing`` for what is no directory or holds no file.
+    """
+    found = [_asset(path, directory) for path in sorted(directory.rglob("*")) if path.is_file()]
+    if not found:
+        raise HermesError(
+            Finding("assets-missing", str(directory), "holds no file", next="mix assets.deploy, then the same command"),
+            exit_code=ExitCode.USAGE,
+        )
+    return sorted(found, key=lambda asset: (not asset.digested, asset.key))
+
+
+def push(ground: Ground, directory: Path) -> Story[int]:
+    """Uploads what is not there yet; the value is how many files.
+
+    Raises HermesError ``assets-off`` when the configuration has no bucket for them.
+    """
+    if not ground.settings.edge.assets:
+        raise HermesError(
+            Finding(
+                "assets-off",
+                "edge.assets",
+                "there is no bucket for static files",
+                next="edge.assets = true, then hermes-cfn deploy",
+            ),
+            exit_code=ExitCode.REFUSED,
+        )
+    bucket, door = ground.names.assets_bucket, ground.doors.s3
+    assets = find(directory)
+    there = set(door.keys(bucket))
+    wanted = [asset for asset in assets if not (asset.digested and asset.key in there)]
+    yield StageStarted(ground.now, "assets", f"{len(wanted)} of {len(assets)} files to {bucket}")
+    for asset in wanted:
+        headers = {"ContentType": asset.content_type, "CacheControl": asset.cache}
+        if asset.encoding:
+            headers["ContentEncoding"] = asset.encoding
+        door.put(bucket, asset.key, asset.path.read_bytes(), **headers)
+    yield from _invalidated(ground, [asset for asset in wanted if not asset.digested])
+    yield StageEnded(ground.now, "assets", f"{len(wanted)} uploaded, {len(assets) - len(wanted)} there already")
+    return len(wanted)
+
+
+def _invalidated(ground: Ground, changed: list[Asset]) -> Iterator[Noted]:
+    """Asks CloudFront to forget what may have changed under its name."""
+    if not changed or not ground.settings.worldwide.cloudfront:
+        return
+    spec = ground.deployment.stack("worldwide")
+    outputs = ground.doors.cloudformation(spec.region).observe(spec.name).outputs
+    distribution = outputs.get(output_id("distribution_id"), "")
+    if not distribution:
+        yield Noted(
+            ground.now, Finding("distribution-missing", spec.name, "has no distribution yet; nothing was invalidated")
+        )
+        return
+    reference = hashlib.sha256("".join(asset.digest for asset in changed).encode()).hexdigest()[:32]
+    Cdn(ground.doors.calls("cloudfront", spec.region)).invalidate(
+        distribution, [f"/{a.key}" for a in changed], reference
+    )
+
+
+def _asset(path: Path, directory: Path) -> Asset:
+    key = path.relative_to(directory).as_posix()
+    encoding = _ENCODINGS.get(path.suffix, "")
+    plain = key.removesuffix(path.suffix) if encoding else key
+    kind = mimetypes.guess_type(plain)[0] or "application/octet-stream"
+    cache = FOREVER if _DIGESTED.search(key) else ANEW
+    return Asset(path, key, hashlib.sha256(path.read_bytes()).hexdigest(), kind, cache, encoding)
