@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -62,13 +62,13 @@ def bill_of(found: Charges, book: PriceBook, usage: Usage) -> Bill:
     trial = {TRIALS[name][0]: TRIALS[name][1] for name in usage.trials}
     priced = exact.lines(found.known, drivers.exact(usage), used, trial)
     lines = sorted((*priced, *found.settled), key=lambda line: (line.stack, line.logical_id, line.what))
-    bill = Bill(tuple(lines), book.name, book.as_of, notes=found.notes)
-    if usage.certain:
-        return replace(bill, low=bill.total, expected=bill.total, high=bill.total)
-    from hermes_cfn.bill import sampled
 
-    low, expected, high = sampled.range_of(found.known, usage)
-    return replace(bill, low=low, expected=expected, high=high)
+    def draw() -> tuple[Decimal, Decimal, Decimal]:
+        from hermes_cfn.bill import sampled
+
+        return sampled.range_of(found.known, usage)
+
+    return Bill(tuple(lines), book.name, book.as_of, found.notes, None if usage.certain else draw)
 
 
 def compute(deployment: Deployment, book: PriceBook, usage: Usage | None = None) -> Bill:

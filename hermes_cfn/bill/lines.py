@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from hermes_cfn.pricing.prices import Basis
 
@@ -51,21 +52,37 @@ class BillLine:
     spread: tuple[Decimal, Decimal] = (Decimal(1), Decimal(1))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bill:
     """A month's bill in USD.
 
     ``total`` is at the mean of every figure; ``low``, ``expected`` and ``high`` are P10,
-    mean and P90 of the draws, and equal ``total`` where usage is certain.
+    mean and P90 of the draws, made when first asked for, and equal ``total`` where usage is
+    certain.
     """
 
     lines: tuple[BillLine, ...]
     book: str
     as_of: str
-    low: Decimal = ZERO
-    expected: Decimal = ZERO
-    high: Decimal = ZERO
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    notes: tuple[str, ...] = ()
+    draw: Callable[[], tuple[Decimal, Decimal, Decimal]] | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def range(self) -> tuple[Decimal, Decimal, Decimal]:
+        """P10, mean and P90."""
+        return self.draw() if self.draw else (self.total, self.total, self.total)
+
+    @property
+    def low(self) -> Decimal:
+        return self.range[0]
+
+    @property
+    def expected(self) -> Decimal:
+        return self.range[1]
+
+    @property
+    def high(self) -> Decimal:
+        return self.range[2]
 
     @property
     def total(self) -> Decimal:

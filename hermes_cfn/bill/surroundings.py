@@ -6,14 +6,14 @@ that a rule can follow them from one stack to another; what nobody can know stay
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from hermes_cfn.cfn.intrinsics import Scope, condition, evaluate, outputs, resolve_parameters
 from hermes_cfn.cfn.template import Resource, Template
-from hermes_cfn.cfn.values import Unknown
+from hermes_cfn.cfn.values import NO_VALUE, Unknown
 from hermes_cfn.config.usage import Usage
 from hermes_cfn.deployment import Deployment, FromOutput, FromSetting
 from hermes_cfn.errors import HermesError
@@ -185,7 +185,7 @@ def _scope(template: Template, region: str, stack: str, chosen: Mapping[str, Any
 
 def _placed(template: Template, scope: Scope, stack: str) -> tuple[Placed, ...]:
     return tuple(
-        Placed(stack, scope.region, replace(resource, properties=_properties(resource, template, scope)))
+        Placed(stack, scope.region, replace(resource, properties=Evaluated(resource.properties, template, scope)))
         for resource in template.resources.values()
         if not resource.condition or _holds(resource.condition, template, scope)
     )
@@ -195,20 +195,29 @@ def _holds(name: str, template: Template, scope: Scope) -> bool:
     return condition(name, template, scope) is not False
 
 
-def _properties(resource: Resource, template: Template, scope: Scope) -> Mapping[str, Any]:
-    """Each property evaluated by itself: one that cannot be is Unknown and spoils no other."""
-    found: dict[str, Any] = {}
-    for name, value in resource.properties.items():
+class Evaluated(Mapping[str, Any]):
+    """Properties evaluated when they are asked for: one that cannot be is Unknown and spoils no other."""
+
+    def __init__(self, raw: Mapping[str, Any], template: Template, scope: Scope) -> None:
+        self._raw, self._template, self._scope = raw, template, scope
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._known:
+            self._known[name] = self._evaluate(self._raw[name])
+        value = self._known[name]
+        if value is NO_VALUE:
+            raise KeyError(name)
+        return value
+
+    def _evaluate(self, value: Any) -> Any:
         try:
-            inner = evaluate({"it": value}, template, scope)
+            return evaluate(value, self._template, self._scope)
         except HermesError as error:
-            found[name] = Unknown(str(error.findings[0].what))
-            continue
-        if "it" in inner:
-            found[name] = inner["it"]
-    return found
+            return Unknown(str(error.findings[0].what))
 
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._raw if name in self)
 
-def types_of(placed: Iterable[Placed]) -> frozenset[str]:
-    """The resource types there are."""
-    return frozenset(place.resource.type for place in placed)
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

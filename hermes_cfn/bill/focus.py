@@ -1,0 +1,199 @@
+"""The bill in FOCUS, the FinOps Open Cost and Usage Specification (focus.finops.org), 1.2 or 1.0.
+
+One row for each line that has a price and a quantity.  AWS's own columns follow with ``x_``,
+as in its FOCUS export.  The columns of 1.0 are those that focus-validator 1.0.0 asks for.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import StringIO
+
+from hermes_cfn.bill.lines import Bill, BillLine, State
+from hermes_cfn.bill.surroundings import ACCOUNT
+from hermes_cfn.clock import SystemClock
+
+VERSIONS = ("1.2", "1.0")
+
+MANDATORY_1_0 = (
+    "AvailabilityZone",
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "CommitmentDiscountCategory",
+    "CommitmentDiscountId",
+    "CommitmentDiscountName",
+    "CommitmentDiscountStatus",
+    "CommitmentDiscountType",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "InvoiceIssuerName",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingCategory",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "RegionId",
+    "RegionName",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
+    "ServiceCategory",
+    "ServiceName",
+    "SkuId",
+    "SkuPriceId",
+    "SubAccountId",
+    "SubAccountName",
+    "Tags",
+)
+ADDED_1_2 = (
+    "BillingAccountType",
+    "CapacityReservationId",
+    "CapacityReservationStatus",
+    "CommitmentDiscountQuantity",
+    "CommitmentDiscountUnit",
+    "InvoiceId",
+    "PricingCurrency",
+    "PricingCurrencyContractedUnitPrice",
+    "PricingCurrencyEffectiveCost",
+    "PricingCurrencyListUnitPrice",
+    "ServiceSubcategory",
+    "SkuMeter",
+    "SkuPriceDetails",
+    "SubAccountType",
+)
+OURS = ("x_ServiceCode", "x_UsageType", "x_Operation", "x_PriceBasis")
+COLUMNS = {"1.0": (*MANDATORY_1_0, *OURS), "1.2": (*sorted((*MANDATORY_1_0, *ADDED_1_2)), *OURS)}
+
+SERVICES: dict[str, tuple[str, str, str]] = {
+    "AmazonEC2": ("Amazon Elastic Compute Cloud", "Compute", "Virtual Machines"),
+    "AmazonVPC": ("Amazon Virtual Private Cloud", "Networking", "Network Infrastructure"),
+    "AWSDataTransfer": ("AWS Data Transfer", "Networking", "Network Infrastructure"),
+    "AWSELB": ("Elastic Load Balancing", "Networking", "Application Networking"),
+    "AmazonCloudFront": ("Amazon CloudFront", "Networking", "Content Delivery"),
+    "AmazonRoute53": ("Amazon Route 53", "Networking", "Application Networking"),
+    "AmazonS3": ("Amazon Simple Storage Service", "Storage", "Object Storage"),
+    "AmazonECR": ("Amazon EC2 Container Registry (ECR)", "Compute", "Containers"),
+    "AmazonECS": ("Amazon Elastic Container Service", "Compute", "Containers"),
+    "AWSLambda": ("AWS Lambda", "Compute", "Serverless Compute"),
+    "AmazonDynamoDB": ("Amazon DynamoDB", "Databases", "NoSQL Databases"),
+    "AmazonRDS": ("Amazon Relational Database Service", "Databases", "Relational Databases"),
+    "AmazonElastiCache": ("Amazon ElastiCache", "Databases", "Caching"),
+    "AmazonCloudWatch": ("AmazonCloudWatch", "Management and Governance", "Observability"),
+    "AWSCloudTrail": ("AWS CloudTrail", "Management and Governance", "Observability"),
+    "AWSSystemsManager": ("AWS Systems Manager", "Management and Governance", "Other (Management and Governance)"),
+    "AmazonSNS": ("Amazon Simple Notification Service", "Integration", "Messaging"),
+    "AWSQueueService": ("Amazon Simple Queue Service", "Integration", "Messaging"),
+    "awswaf": ("AWS WAF", "Security", "Application Security"),
+    "awskms": ("AWS Key Management Service", "Security", "Secret Management"),
+    "AWSSecretsManager": ("AWS Secrets Manager", "Security", "Secret Management"),
+}
+"""Service code -> (AWS's name on a bill, FOCUS service category, subcategory)."""
+
+
+def service(line: BillLine) -> tuple[str, str, str]:
+    """Name, category and subcategory of a line's service."""
+    if line.service_code == "AmazonEC2" and "EBS:" in line.usage_type:
+        return "Amazon Elastic Compute Cloud", "Storage", "Block Storage"
+    if line.service_code == "AmazonEC2" and "NatGateway" in line.usage_type:
+        return "Amazon Elastic Compute Cloud", "Networking", "Network Infrastructure"
+    return SERVICES.get(line.service_code, (line.service_code, "Other", "Other (Other)"))
+
+
+def month(at: datetime) -> tuple[str, str]:
+    """The month of ``at``, from its start to the start of the next, as ISO 8601 in UTC."""
+    start = datetime(at.year, at.month, 1, tzinfo=UTC)
+    end = datetime(at.year + at.month // 12, at.month % 12 + 1, 1, tzinfo=UTC)
+    return start.strftime("%Y-%m-%dT%H:%M:%SZ"), end.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rows(bill: Bill, version: str = "1.2", at: datetime | None = None) -> Iterator[dict[str, str]]:
+    """A row for each priced line, for the month of ``at`` (default: this one); empty text is null."""
+    start, end = month(at or SystemClock().now())
+    for line in bill.of(State.PRICED):
+        yield _row(line, version, start, end)
+
+
+def _row(line: BillLine, version: str, start: str, end: str) -> dict[str, str]:
+    name, category, subcategory = service(line)
+    quantity = line.quantity or line.allowed
+    charged = quantity - line.allowed
+    price = line.monthly / charged if charged else (line.unit_price or line.monthly)
+    cost = f"{line.monthly:f}"
+    unit_price = f"{price:f}"
+    filled = {
+        "BilledCost": cost,
+        "BillingAccountId": ACCOUNT,
+        "BillingAccountName": "estimate",
+        "BillingAccountType": "Account",
+        "BillingCurrency": "USD",
+        "BillingPeriodEnd": end,
+        "BillingPeriodStart": start,
+        "ChargeCategory": "Usage",
+        "ChargeDescription": line.what,
+        "ChargeFrequency": "Usage-Based",
+        "ChargePeriodEnd": end,
+        "ChargePeriodStart": start,
+        "ConsumedQuantity": f"{quantity:f}",
+        "ConsumedUnit": line.unit,
+        "ContractedCost": cost,
+        "ContractedUnitPrice": unit_price,
+        "EffectiveCost": cost,
+        "InvoiceIssuerName": "Amazon Web Services, Inc.",
+        "ListCost": cost,
+        "ListUnitPrice": unit_price,
+        "PricingCategory": "Standard",
+        "PricingCurrency": "USD",
+        "PricingCurrencyContractedUnitPrice": unit_price,
+        "PricingCurrencyEffectiveCost": cost,
+        "PricingCurrencyListUnitPrice": unit_price,
+        "PricingQuantity": f"{charged:f}",
+        "PricingUnit": line.unit,
+        "ProviderName": "AWS",
+        "PublisherName": "AWS",
+        "RegionId": line.region,
+        "RegionName": line.region,
+        "ResourceId": f"{line.stack}/{line.logical_id}",
+        "ResourceName": line.logical_id,
+        "ResourceType": line.resource_type,
+        "ServiceCategory": category,
+        "ServiceName": name,
+        "ServiceSubcategory": subcategory,
+        "SkuId": line.sku or f"{line.service_code}/{line.usage_type}",
+        "SkuMeter": line.usage_type,
+        "SkuPriceId": line.sku or f"{line.service_code}/{line.usage_type}",
+        "SubAccountId": ACCOUNT,
+        "SubAccountName": "estimate",
+        "SubAccountType": "Account",
+        "Tags": "{}",
+        "x_ServiceCode": line.service_code,
+        "x_UsageType": line.usage_type,
+        "x_Operation": line.operation,
+        "x_PriceBasis": str(line.basis or ""),
+    }
+    return {column: filled.get(column, "") for column in COLUMNS[version]}
+
+
+def as_csv(bill: Bill, version: str = "1.2", at: datetime | None = None) -> str:
+    """The rows as CSV with a heading."""
+    out = StringIO()
+    writer = csv.DictWriter(out, COLUMNS[version], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows(bill, version, at))
+    return out.getvalue()

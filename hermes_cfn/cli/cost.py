@@ -1,0 +1,170 @@
+"""``cost``: the monthly bill of the rendered stacks, or of anybody's template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hermes_cfn.cli import console
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+if TYPE_CHECKING:
+    from hermes_cfn.bill import Bill
+    from hermes_cfn.config.usage import Usage
+    from hermes_cfn.pricing.books import Source
+
+
+@click.group(invoke_without_command=True)
+@click.option("--template", type=click.Path(dir_okay=False, path_type=Path), help="Any CloudFormation template.")
+@click.option("--region", default=None, help="The region of --template (default: us-east-1).")
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of --template.")
+@click.option("--usage", "usage_file", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file of [usage].")
+@click.option("--book", type=click.Choice(("auto", "live", "snapshot", "guide")), default="auto", show_default=True)
+@click.option("--all", "everything", is_flag=True, help="Show what is free, too.")
+@click.option("--focus", type=click.Choice(("1.2", "1.0")), default=None, help="FOCUS rows as CSV, of that version.")
+@click.option("--limit", default=None, metavar="USD", help="End with 4 when the expected month is above it.")
+@console.format_option("table", "json", "csv", "markdown")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    template: Path | None,
+    region: str | None,
+    parameters: tuple[str, ...],
+    usage_file: Path | None,
+    book: str,
+    everything: bool,
+    focus: str | None,
+    limit: str | None,
+    form: str,
+) -> int:
+    """The bill, line by line: what is priced, free, without usage, and without a price."""
+    if ctx.invoked_subcommand is not None:
+        ctx.obj["book"] = book
+        return ExitCode.OK
+    usage = _usage(usage_file)
+    if template is not None:
+        bill = _of_template(template, region or "us-east-1", parameters, usage, book)
+    else:
+        bill = _of_stacks(usage, book)
+    _put(bill, form, focus, everything)
+    return _within(bill, limit)
+
+
+def _usage(path: Path | None) -> Usage | None:
+    if path is None:
+        return None
+    import tomllib
+
+    from pydantic import ValidationError
+
+    from hermes_cfn.config.usage import Usage
+
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Usage.model_validate(said.get("usage", said))
+    except OSError as error:
+        raise HermesError(Finding("file-unreadable", str(path), error.strerror or str(error))) from error
+    except tomllib.TOMLDecodeError as error:
+        raise HermesError(Finding("usage-invalid", str(path), str(error)), exit_code=ExitCode.USAGE) from error
+    except ValidationError as error:
+        findings = (
+            Finding("usage-invalid", f"{path}: {'.'.join(str(part) for part in item['loc'])}", item["msg"])
+            for item in error.errors()
+        )
+        raise HermesError(*findings, exit_code=ExitCode.USAGE) from error
+
+
+def _of_template(path: Path, region: str, parameters: tuple[str, ...], usage: Usage | None, book: str) -> Bill:
+    from hermes_cfn import bill
+    from hermes_cfn.cfn.template import Template
+    from hermes_cfn.pricing import books
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HermesError(Finding("file-unreadable", str(path), str(error))) from error
+    given = dict(pair.split("=", 1) for pair in parameters if "=" in pair)
+    prices = books.load(region, _source(book))
+    return bill.compute_template(Template.parse(text), region, prices, usage, given)
+
+
+def _of_stacks(usage: Usage | None, book: str) -> Bill:
+    from hermes_cfn import bill, templates
+    from hermes_cfn.pricing import books
+
+    context = console.context()
+    environment = context.environment or _environment(context.config)
+    deployment = templates.read(context.config.parent / "templates" / environment)
+    return bill.compute(deployment, books.load(deployment.region, _source(book)), usage)
+
+
+def _environment(path: Path) -> str:
+    """The environment that the configuration names, read without validating the rest."""
+    import tomllib
+
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8")).get("environment", "production")
+    except (OSError, tomllib.TOMLDecodeError):
+        return "production"
+    return str(said.get("name", "production") if isinstance(said, dict) else said)
+
+
+def _source(book: str) -> Source:
+    from hermes_cfn.pricing.books import SOURCES
+
+    return next(source for source in SOURCES if source == book)
+
+
+def _put(bill: Bill, form: str, focus: str | None, everything: bool) -> None:
+    from hermes_cfn.bill import show
+
+    if focus:
+        from hermes_cfn.bill.focus import as_csv
+
+        click.echo(as_csv(bill, focus), nl=False)
+    elif form == "json":
+        console.put_json(show.as_data(bill))
+    elif form == "csv":
+        click.echo(show.as_csv(bill), nl=False)
+    elif form == "markdown":
+        click.echo(show.as_markdown(bill, everything), nl=False)
+    else:
+        for said in show.summary(bill):
+            click.echo(said)
+        out = console.console()
+        out.print(console.table("", show.HEADINGS, show.rows(bill, everything), right=(3, 5, 6)))
+        for note in bill.notes:
+            click.echo(f"note: {note}")
+
+
+def _within(bill: Bill, limit: str | None) -> int:
+    if limit is None:
+        return ExitCode.OK
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        ceiling = Decimal(limit)
+    except InvalidOperation:
+        raise click.BadParameter(f"{limit!r} is no amount of dollars", param_hint="--limit") from None
+    return ExitCode.OVER_BUDGET if bill.expected > ceiling else ExitCode.OK
+
+
+@command.command("reconcile")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@console.format_option("table", "json")
+@click.pass_context
+def reconcile(ctx: click.Context, file: Path, form: str) -> int:
+    """Compare the bill with what AWS charged: a CUR 2.0, FOCUS or Cost Explorer export."""
+    from hermes_cfn.bill import reconcile as matching
+
+    found = matching.reconcile(_of_stacks(None, ctx.obj.get("book", "auto")), matching.read(file))
+    if form == "json":
+        console.put_json(matching.as_data(found))
+        return ExitCode.OK
+    out = console.console()
+    out.print(console.table("matched", matching.HEADINGS, matching.rows(found), right=(3, 4, 5)))
+    for said in matching.summary(found):
+        click.echo(said)
+    return ExitCode.OK
