@@ -1,0 +1,211 @@
+"""Change sets: what would change, without changing it.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes
+from hermes_cfn.cfn.intrinsics import Unknown, active_resources
+from hermes_cfn.cfn.schemas import schema
+from hermes_cfn.cfn.statuses import NO_CHANGES
+from hermes_cfn.cfn.template import Resource
+from hermes_cfn.errors import HermesError
+from hermes_cfn.local.cloudformation.engine import Engine
+from hermes_cfn.local.cloudformation.model import ChangeSet, Request, Stack
+from hermes_cfn.local.cloudformation.requests import validation
+from hermes_cfn.local.providers import HANDLERS
+from hermes_cfn.local.providers.base import Gone
+
+_KEEP = ("Retain", "RetainExceptOnCreate")
+LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
+
+
+def compute(engine: Engine, stack: Stack, change_set: ChangeSet) -> None:
+    """Fills in the changes, or the reason why there are none."""
+    change_set.status = "CREATE_IN_PROGRESS"
+    try:
+        found = difference(engine, stack, change_set)
+    except HermesError as error:
+        change_set.status, change_set.reason = "FAILED", error.findings[0].what
+        return
+    change_set.changes = found
+    if not found and not _outputs_differ(stack, change_set.request):
+        change_set.status, change_set.reason = "FAILED", NO_CHANGES[0]
+        return
+    change_set.status, change_set.execution = "CREATE_COMPLETE", "AVAILABLE"
+
+
+def difference(engine: Engine, stack: Stack, change_set: ChangeSet) -> tuple[ResourceChange, ...]:
+    """The changes between what is deployed and what is asked for."""
+    request = change_set.request
+    scope = engine.scope(stack, request)
+    after = active_resources(request.template, scope)
+    before = {name: live.resource for name, live in stack.live.items()}
+    if change_set.import_existing:
+        change_set.imports = {**change_set.imports, **_existing(engine, stack, before, after)}
+    if change_set.kind == "IMPORT":
+        _check_import(change_set, before, after)
+    found = changes(
+        before,
+        after,
+        stack.region,
+        request.template,
+        stack.request.tags if stack.request is not None else {},
+        request.tags,
+        frozenset(change_set.imports),
+    )
+    if change_set.kind == "IMPORT" and any(change.action != "Import" for change in found):
+        raise _refused(
+            "You have modified resources ["
+            + ", ".join(c.logical_id for c in found if c.action != "Import")
+            + "] in your "
+            "template that are not being imported. Update, create or delete operations cannot be executed during import "
+            "operations."
+        )
+    return tuple(change for change in found if change.action != "Modify" or change.details)
+
+
+def is_empty(engine: Engine, stack: Stack, request: Request) -> bool:
+    """Whether UpdateStack would have nothing to do."""
+    probe = ChangeSet("", "", "UPDATE", request, engine.clock.now())
+    return not difference(engine, stack, probe) and not _outputs_differ(stack, request)
+
+
+def _outputs_differ(stack: Stack, request: Request) -> bool:
+    if stack.request is None:
+        return True
+    return bool(stack.request.template.outputs != request.template.outputs)
+
+
+def _refused(words: str) -> HermesError:
+    from hermes_cfn.cfn.template import invalid
+
+    return invalid(words)
+
+
+def _check_import(change_set: ChangeSet, before: Mapping[str, Resource], after: Mapping[str, Resource]) -> None:
+    body = change_set.request.template.body["Resources"]
+    bare = [name for name in change_set.imports if "DeletionPolicy" not in body.get(name, {})]
+    if bare:
+        raise _refused(f"Resources [{', '.join(bare)}] to import must have a DeletionPolicy attribute in the template.")
+    lacking = [name for name in change_set.imports if name not in after or name in before]
+    if lacking:
+        raise _refused(f"Resources [{', '.join(lacking)}] to import must be new in the template.")
+
+
+def _existing(
+    engine: Engine, stack: Stack, before: Mapping[str, Resource], after: Mapping[str, Resource]
+) -> dict[str, str]:
+    """Physical IDs of resources that are already there under the custom name that the template gives."""
+    found: dict[str, str] = {}
+    for name, resource in after.items():
+        if name in before:
+            continue
+        there = HANDLERS[resource.type].prior(engine.context(stack, resource), resource.properties)
+        if there is None:
+            continue
+        if resource.deletion_policy not in _KEEP:
+            raise _refused(f"Resource {name} exists already; to be imported it needs the DeletionPolicy Retain.")
+        owner = next(
+            (
+                other.name
+                for other in engine.stacks.values()
+                if any(live.physical_id == there and live.type == resource.type for live in other.live.values())
+            ),
+            None,
+        )
+        if owner:
+            raise _refused(f"Resource {name} cannot be imported: {there} belongs to the stack {owner}.")
+        found[name] = there
+    return found
+
+
+def imports_of(params: Mapping[str, Any], engine: Engine, stack: Stack, request: Request) -> dict[str, str]:
+    """Physical IDs by logical ID from ResourcesToImport, each of which must exist.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources.html
+    """
+    found: dict[str, str] = {}
+    for item in params.get("ResourcesToImport") or []:
+        name, kind = item["LogicalResourceId"], item["ResourceType"]
+        resource = request.template.resources.get(name)
+        if resource is None or resource.type != kind:
+            raise validation(f"Resources [{name}] to import are not in the template with the type {kind}.")
+        known = schema(kind, stack.region)
+        wanted = [path.lstrip("/") for path in known.primary_identifier] if known else []
+        if sorted(item["ResourceIdentifier"]) != sorted(wanted):
+            raise validation(f"Identifier of {name} must have the keys [{', '.join(wanted)}].")
+        physical_id = "|".join(str(item["ResourceIdentifier"][key]) for key in wanted)
+        try:
+            HANDLERS[kind].describe(engine.context(stack, resource), physical_id, resource.properties)
+        except Gone:
+            raise validation(
+                f"Resource {physical_id} of type {kind} to import does not exist in the account and region."
+            ) from None
+        found[name] = physical_id
+    return found
+
+
+def shown(change_set: ChangeSet, stack: Stack) -> list[dict[str, Any]]:
+    """The changes as DescribeChangeSet gives them."""
+    return [
+        {"Type": "Resource", "ResourceChange": _shown_change(change, stack, change_set.property_values)}
+        for change in change_set.changes
+    ]
+
+
+def _shown_change(change: ResourceChange, stack: Stack, values: bool) -> dict[str, Any]:
+    live = stack.live.get(change.logical_id)
+    shape: dict[str, Any] = {
+        "Action": change.action,
+        "LogicalResourceId": change.logical_id,
+        "ResourceType": change.resource_type,
+        "Scope": list(change.scope),
+        "Details": [_shown_detail(detail, values) for detail in change.details],
+    }
+    if change.policy:
+        shape["PolicyAction"] = change.policy
+    if live is not None:
+        shape["PhysicalResourceId"] = live.physical_id
+    if change.replacement is not None:
+        shape["Replacement"] = change.replacement
+    return shape
+
+
+def _shown_detail(detail: PropertyChange, values: bool) -> dict[str, Any]:
+    target: dict[str, Any] = {"Attribute": detail.attribute, "RequiresRecreation": detail.requires_recreation}
+    if detail.name and detail.attribute == "Properties":
+        target["Name"] = detail.name
+    if values:
+        target["Path"] = detail.path
+        if not detail.dynamic:
+            target["BeforeValue"] = _text(detail.before)
+            target["AfterValue"] = _text(detail.after)
+        target["AttributeChangeType"] = (
+            "Add" if detail.before is None else "Remove" if detail.after is None else "Modify"
+        )
+    shape: dict[str, Any] = {
+        "Target": target,
+        "Evaluation": "Dynamic" if detail.dynamic else "Static",
+        "ChangeSource": "DirectModification",
+    }
+    if detail.dynamic:
+        shape["ChangeSource"] = "ResourceAttribute" if "." in detail.cause else "ResourceReference"
+        shape["CausingEntity"] = detail.cause
+    return shape
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Unknown):
+        return LATER
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, default=lambda unknown: LATER)

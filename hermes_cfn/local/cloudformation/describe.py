@@ -1,0 +1,185 @@
+"""Answers in the shapes of CloudFormation's API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hermes_cfn.local.cloudformation.model import ChangeSet, Live, Stack
+from hermes_cfn.local.cloudformation.requests import shown_parameters
+
+
+def _given(shape: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in shape.items() if value is not None and value != ""}
+
+
+def tags(pairs: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in pairs.items()]
+
+
+def stack(stack: Stack) -> dict[str, Any]:
+    """One of DescribeStacks."""
+    request = stack.request
+    drift = {"StackDriftStatus": stack.drift}
+    if stack.drift_at is not None:
+        drift["LastCheckTimestamp"] = stack.drift_at  # type: ignore[assignment]
+    return _given(
+        {
+            "StackId": stack.id,
+            "StackName": stack.name,
+            "ChangeSetId": next((c.id for c in stack.change_sets.values() if c.execution == "EXECUTE_COMPLETE"), None),
+            "Description": request.template.description if request else None,
+            "Parameters": shown_parameters(request) if request else [],
+            "CreationTime": stack.created,
+            "LastUpdatedTime": stack.updated,
+            "DeletionTime": stack.deleted,
+            "StackStatus": stack.status,
+            "StackStatusReason": stack.reason,
+            "DisableRollback": bool(request and request.on_failure == "DO_NOTHING"),
+            "RollbackConfiguration": {},
+            "NotificationARNs": list(request.notification_arns) if request else [],
+            "Capabilities": list(request.capabilities) if request else [],
+            "Outputs": [
+                _given(
+                    {
+                        "OutputKey": name,
+                        "OutputValue": output["Value"],
+                        "Description": output.get("Description"),
+                        "ExportName": output.get("Export"),
+                    }
+                )
+                for name, output in stack.outputs.items()
+            ],
+            "RoleARN": request.role_arn if request else None,
+            "Tags": tags(dict(request.tags)) if request else [],
+            "EnableTerminationProtection": stack.protected,
+            "DriftInformation": drift,
+        }
+    )
+
+
+def summary(stack: Stack) -> dict[str, Any]:
+    """One of ListStacks."""
+    return _given(
+        {
+            "StackId": stack.id,
+            "StackName": stack.name,
+            "TemplateDescription": stack.request.template.description if stack.request else None,
+            "CreationTime": stack.created,
+            "LastUpdatedTime": stack.updated,
+            "DeletionTime": stack.deleted,
+            "StackStatus": stack.status,
+            "StackStatusReason": stack.reason,
+            "DriftInformation": {"StackDriftStatus": stack.drift},
+        }
+    )
+
+
+def resources(stack: Stack) -> list[Live]:
+    """Those that are there, and, until the stack changes again, those that were deleted."""
+    here = dict(stack.live)
+    if stack.status in (
+        "DELETE_COMPLETE",
+        "ROLLBACK_COMPLETE",
+        "ROLLBACK_FAILED",
+        "DELETE_FAILED",
+        "DELETE_IN_PROGRESS",
+    ):
+        here = {**stack.deleted_live, **here}
+    return list(here.values())
+
+
+def resource(stack: Stack, live: Live) -> dict[str, Any]:
+    """One of DescribeStackResources."""
+    return _given(
+        {
+            "StackName": stack.name,
+            "StackId": stack.id,
+            "LogicalResourceId": live.logical_id,
+            "PhysicalResourceId": live.physical_id,
+            "ResourceType": live.type,
+            "Timestamp": live.at,
+            "ResourceStatus": live.status,
+            "ResourceStatusReason": live.reason,
+            "DriftInformation": {"StackResourceDriftStatus": live.drift},
+        }
+    )
+
+
+def resource_summary(live: Live) -> dict[str, Any]:
+    """One of ListStackResources."""
+    return _given(
+        {
+            "LogicalResourceId": live.logical_id,
+            "PhysicalResourceId": live.physical_id,
+            "ResourceType": live.type,
+            "LastUpdatedTimestamp": live.at,
+            "ResourceStatus": live.status,
+            "ResourceStatusReason": live.reason,
+            "DriftInformation": {"StackResourceDriftStatus": live.drift},
+        }
+    )
+
+
+def events(stack: Stack) -> list[dict[str, Any]]:
+    """DescribeStackEvents: the newest first."""
+    return [
+        _given(
+            {
+                "StackId": stack.id,
+                "EventId": event.id,
+                "StackName": stack.name,
+                "LogicalResourceId": event.logical_id,
+                "PhysicalResourceId": event.physical_id,
+                "ResourceType": event.type,
+                "Timestamp": event.at,
+                "ResourceStatus": event.status,
+                "ResourceStatusReason": event.reason,
+                "ClientRequestToken": event.token,
+            }
+        )
+        for event in reversed(list(stack.events))
+    ]
+
+
+def change_set(stack: Stack, found: ChangeSet) -> dict[str, Any]:
+    """What DescribeChangeSet says beside the changes."""
+    return _given(
+        {
+            "ChangeSetName": found.name,
+            "ChangeSetId": found.id,
+            "StackId": stack.id,
+            "StackName": stack.name,
+            "Description": found.description,
+            "Parameters": shown_parameters(found.request),
+            "CreationTime": found.at,
+            "ExecutionStatus": found.execution,
+            "Status": found.status,
+            "StatusReason": found.reason,
+            "NotificationARNs": list(found.request.notification_arns),
+            "RollbackConfiguration": {},
+            "Capabilities": list(found.request.capabilities),
+            "Tags": tags(dict(found.request.tags)),
+            "IncludeNestedStacks": False,
+            "ImportExistingResources": found.import_existing,
+            "OnStackFailure": found.request.on_failure,
+        }
+    )
+
+
+def change_set_summary(stack: Stack, found: ChangeSet) -> dict[str, Any]:
+    """One of ListChangeSets."""
+    keys = (
+        "ChangeSetName",
+        "ChangeSetId",
+        "StackId",
+        "StackName",
+        "Description",
+        "CreationTime",
+        "ExecutionStatus",
+        "Status",
+        "StatusReason",
+        "IncludeNestedStacks",
+        "ImportExistingResources",
+    )
+    shape = change_set(stack, found)
+    return {key: shape[key] for key in keys if key in shape}

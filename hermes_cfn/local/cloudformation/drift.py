@@ -1,0 +1,123 @@
+"""Drift: what the services say now against what the stack made.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from hermes_cfn.cfn.changes import _MISSING as MISSING
+from hermes_cfn.cfn.changes import differences
+from hermes_cfn.cfn.kinds import kind
+from hermes_cfn.local.cloudformation.engine import Engine
+from hermes_cfn.local.cloudformation.model import Live, Stack
+from hermes_cfn.local.cloudformation.properties import tagged
+from hermes_cfn.local.cloudformation.requests import validation
+from hermes_cfn.local.providers import HANDLERS
+
+_CHECKED = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "UPDATE_ROLLBACK_FAILED",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One run of drift detection."""
+
+    id: str
+    stack: Stack
+    at: datetime
+
+
+def detect(engine: Engine, stack: Stack, only: frozenset[str] = frozenset()) -> Detection:
+    """Looks at every resource (or ``only`` some) and writes down what drifted."""
+    if stack.status not in _CHECKED:
+        raise validation(f"Drift detection cannot be performed on stack [{stack.name}] in status [{stack.status}]")
+    now = engine.clock.now()
+    for live in stack.live.values():
+        if only and live.logical_id not in only:
+            continue
+        live.drift, live.drifts = _look(engine, stack, live)
+        live.drift_at = now
+    found = {live.drift for live in stack.live.values()}
+    stack.drift = "DRIFTED" if found & {"MODIFIED", "DELETED"} else "IN_SYNC" if "IN_SYNC" in found else "NOT_CHECKED"
+    stack.drift_at = now
+    detection = Detection(str(uuid.uuid4()), stack, now)
+    engine.detections[detection.id] = detection
+    return detection
+
+
+def _look(engine: Engine, stack: Stack, live: Live) -> tuple[str, tuple[dict[str, str], ...]]:
+    row = kind(live.type)
+    if row is None or not row.drift:
+        return "NOT_CHECKED", ()
+    expected = tagged(live.resource, live.tags, stack.region)
+    try:
+        actual = HANDLERS[live.type].read(engine.context(stack, live.resource), live.physical_id, expected)
+    except ClientError:
+        return "NOT_CHECKED", ()
+    if actual is None:
+        return "DELETED", ()
+    if not actual:
+        return "NOT_CHECKED", ()
+    found = tuple(compare(expected, actual))
+    return ("MODIFIED" if found else "IN_SYNC"), found
+
+
+def compare(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Differences in those properties that the template sets and the service shows."""
+    found = []
+    for name, value in actual.items():
+        if name not in expected:
+            continue
+        for path, old, new in differences(_sorted_tags(name, expected[name]), _sorted_tags(name, value), f"/{name}"):
+            found.append(
+                {
+                    "PropertyPath": path,
+                    "ExpectedValue": _text(old),
+                    "ActualValue": _text(new),
+                    "DifferenceType": "ADD" if old is MISSING else "REMOVE" if new is MISSING else "NOT_EQUAL",
+                }
+            )
+    return found
+
+
+def _sorted_tags(name: str, value: Any) -> Any:
+    if name == "Tags" and isinstance(value, list):
+        return {tag["Key"]: tag["Value"] for tag in value}
+    return value
+
+
+def _text(value: Any) -> str:
+    if value is MISSING:
+        return "null"
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def shown(stack: Stack, live: Live) -> dict[str, Any]:
+    """One of DescribeStackResourceDrifts."""
+    return {
+        "StackId": stack.id,
+        "LogicalResourceId": live.logical_id,
+        "PhysicalResourceId": live.physical_id,
+        "ResourceType": live.type,
+        "ExpectedProperties": json.dumps(live.resource.properties, default=str),
+        "StackResourceDriftStatus": live.drift,
+        "PropertyDifferences": list(live.drifts),
+        "Timestamp": live.drift_at,
+    }

@@ -1,0 +1,146 @@
+"""What every part of the engine shares: stacks, clients, time, and the scope of evaluation."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hermes_cfn.cfn.intrinsics import Scope, Unknown
+from hermes_cfn.cfn.template import Resource, invalid
+from hermes_cfn.local.cloudformation.model import Live, Request, Stack
+from hermes_cfn.local.cloudformation.requests import secrets_of
+from hermes_cfn.local.cloudformation.scheduler import Clock, Scheduler
+from hermes_cfn.local.providers.base import Context
+
+ACCOUNT = "123456789012"
+Fault = Callable[[str, str, str, str], str | None]
+
+
+class Engine:
+    """All stacks of an account, in every region.
+
+    ``clients(service, region)`` makes boto3 clients.  ``fault(stack, logical_id, type, action)``
+    may give a reason why a resource fails: what a rehearsal asks for.
+    """
+
+    def __init__(self, clients: Callable[[str, str], Any], clock: Clock, real_time: bool = False) -> None:
+        self.clients = clients
+        self.clock = clock
+        self.lock = threading.RLock()
+        self.scheduler = Scheduler(clock, self.lock, real_time)
+        self.stacks: dict[str, Stack] = {}
+        self.detections: dict[str, Any] = {}
+        self.fault: Fault = lambda stack, logical_id, kind, action: None
+        self._zones: dict[str, tuple[str, ...]] = {}
+
+    def find(self, name: str, region: str) -> Stack | None:
+        """By name the one that is not deleted, by ID also deleted ones."""
+        if name.startswith("arn:"):
+            return self.stacks.get(name)
+        for stack in reversed(list(self.stacks.values())):
+            if stack.name == name and stack.region == region and stack.status != "DELETE_COMPLETE":
+                return stack
+        return None
+
+    def exports(self, region: str) -> dict[str, tuple[Stack, str]]:
+        """Export names of a region, each with the stack and the value."""
+        return {
+            name: (stack, value)
+            for stack in list(self.stacks.values())
+            if stack.region == region and stack.status != "DELETE_COMPLETE"
+            for name, value in stack.exports.items()
+        }
+
+    def importers(self, name: str, region: str) -> list[str]:
+        """Names of the stacks that import the export ``name``."""
+        return [
+            stack.name
+            for stack in list(self.stacks.values())
+            if stack.region == region and stack.status != "DELETE_COMPLETE" and name in stack.imported
+        ]
+
+    def check_exports(self, stack: Stack) -> None:
+        """Raises HermesError when an export's name is taken by another stack."""
+        for other in list(self.stacks.values()):
+            if other is stack or other.region != stack.region or other.status == "DELETE_COMPLETE":
+                continue
+            for name in stack.exports:
+                if name in other.exports:
+                    raise invalid(f"Export with name {name} is already exported by stack {other.name}.")
+
+    def zones(self, region: str) -> tuple[str, ...]:
+        """Names of the region's availability zones."""
+        if region not in self._zones:
+            found = self.clients("ec2", region).describe_availability_zones()["AvailabilityZones"]
+            self._zones[region] = tuple(sorted(zone["ZoneName"] for zone in found if zone.get("State") == "available"))
+        return self._zones[region]
+
+    def scope(self, stack: Stack, request: Request) -> Scope:
+        """What ``request``'s template is evaluated in, with the resources that ``stack`` has now."""
+
+        def attributes(logical_id: str, attribute: str | None) -> Any:
+            return attribute_of(stack.live.get(logical_id), logical_id, attribute)
+
+        return Scope(
+            parameters=request.parameters,
+            region=stack.region,
+            account=stack.account,
+            stack_name=stack.name,
+            stack_id=stack.id,
+            attributes=attributes,
+            imports=_Imports(self, stack),
+            ssm=request.ssm,
+            zones=self.zones(stack.region) if "Fn::GetAZs" in request.text or "!GetAZs" in request.text else (),
+            notification_arns=request.notification_arns,
+        )
+
+    def context(self, stack: Stack, resource: Resource) -> Context:
+        """What a handler is given."""
+        return Context(
+            clients=self.clients,
+            region=stack.region,
+            account=stack.account,
+            stack_name=stack.name,
+            stack_id=stack.id,
+            logical_id=resource.logical_id,
+            now=self.clock.now,
+            update_policy=resource.update_policy,
+        )
+
+    def masked(self, stack: Stack, words: str) -> str:
+        """``words`` without the values of NoEcho parameters."""
+        for secret in secrets_of(stack.request) if stack.request is not None else ():
+            words = words.replace(secret, "****")
+        return words
+
+
+def attribute_of(live: Live | None, logical_id: str, attribute: str | None) -> Any:
+    """Ref (``attribute`` None) or Fn::GetAtt of a resource as it is now."""
+    if live is None or not live.physical_id:
+        return Unknown(f"{logical_id}.{attribute}" if attribute else logical_id)
+    if attribute is None:
+        return live.attributes.get("Ref", live.physical_id)
+    if attribute in live.attributes:
+        return live.attributes[attribute]
+    value: Any = live.resource.properties
+    for part in attribute.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if value is None:
+        raise invalid(
+            f"Template error: resource {logical_id} does not support attribute type {attribute} in Fn::GetAtt"
+        )
+    return value
+
+
+class _Imports(dict[str, Any]):
+    """Exports of the region by name, noting which of them a stack uses."""
+
+    def __init__(self, engine: Engine, stack: Stack) -> None:
+        super().__init__({name: value for name, (_, value) in engine.exports(stack.region).items()})
+        self._stack = stack
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name in self:
+            self._stack.imported.add(name)
+        return super().get(name, default)

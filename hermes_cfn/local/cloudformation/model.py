@@ -1,0 +1,141 @@
+"""What is kept: stacks, their resources and events, change sets."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from hermes_cfn.cfn.changes import ResourceChange
+from hermes_cfn.cfn.template import Resource, Template
+
+
+@dataclass
+class Event:
+    """One line of a stack's history."""
+
+    id: str
+    at: datetime
+    logical_id: str
+    physical_id: str
+    type: str
+    status: str
+    reason: str = ""
+    token: str = ""
+    properties: str = ""
+
+
+@dataclass
+class Live:
+    """One resource as it is now: ``resource`` has the evaluated properties that made it."""
+
+    resource: Resource
+    status: str
+    at: datetime
+    physical_id: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    drift: str = "NOT_CHECKED"
+    drift_at: datetime | None = None
+    drifts: tuple[dict[str, str], ...] = ()
+    turn: int = 0
+
+    @property
+    def logical_id(self) -> str:
+        return self.resource.logical_id
+
+    @property
+    def type(self) -> str:
+        return self.resource.type
+
+
+@dataclass
+class Request:
+    """What a caller wants a stack to be: checked, with typed parameters and the template's text."""
+
+    text: str
+    template: Template
+    given: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    tags: Mapping[str, str]
+    capabilities: tuple[str, ...] = ()
+    role_arn: str = ""
+    notification_arns: tuple[str, ...] = ()
+    ssm: Mapping[str, str] = field(default_factory=dict)
+    on_failure: str = "ROLLBACK"
+    token: str = ""
+    retain_except_on_create: bool = False
+
+
+@dataclass
+class ChangeSet:
+    """A change set; ``changes`` are known once ``status`` is CREATE_COMPLETE."""
+
+    id: str
+    name: str
+    kind: str
+    request: Request
+    at: datetime
+    description: str = ""
+    status: str = "CREATE_PENDING"
+    execution: str = "UNAVAILABLE"
+    reason: str = ""
+    changes: tuple[ResourceChange, ...] = ()
+    imports: Mapping[str, str] = field(default_factory=dict)
+    import_existing: bool = False
+    property_values: bool = False
+
+
+@dataclass
+class Stack:
+    """A stack.  ``request`` is what is deployed, None while it is only under review."""
+
+    name: str
+    id: str
+    region: str
+    account: str
+    created: datetime
+    status: str
+    request: Request | None = None
+    reason: str = ""
+    updated: datetime | None = None
+    deleted: datetime | None = None
+    live: dict[str, Live] = field(default_factory=dict)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    change_sets: dict[str, ChangeSet] = field(default_factory=dict)
+    protected: bool = False
+    policy: Mapping[str, Any] | None = None
+    policy_text: str = ""
+    role_arn: str = ""
+    token: str = ""
+    imported: set[str] = field(default_factory=set)
+    drift: str = "NOT_CHECKED"
+    drift_at: datetime | None = None
+    signals: dict[str, dict[str, str]] = field(default_factory=dict)
+    undo: Any = None
+    operation: Any = None
+    deleted_live: dict[str, Live] = field(default_factory=dict)
+
+    @property
+    def exports(self) -> dict[str, str]:
+        """Export names with their values."""
+        return {str(output["Export"]): output["Value"] for output in self.outputs.values() if output.get("Export")}
+
+    def record(self, at: datetime, logical_id: str, physical_id: str, kind: str, status: str, reason: str = "") -> None:
+        """Adds an event."""
+        name = f"{logical_id}-{status}-{uuid.uuid4().hex[:12]}"
+        self.events.append(Event(name, at, logical_id, physical_id, kind, status, reason, self.token))
+
+    def enter(self, at: datetime, status: str, reason: str = "") -> None:
+        """Takes a status, with its event."""
+        self.status, self.reason = status, reason
+        self.record(at, self.name, self.id, "AWS::CloudFormation::Stack", status, reason)
+
+    def mark(self, at: datetime, live: Live, status: str, reason: str = "") -> None:
+        """Gives a resource a status, with its event."""
+        live.status, live.reason, live.at = status, reason, at
+        self.record(at, live.logical_id, live.physical_id, live.type, status, reason)

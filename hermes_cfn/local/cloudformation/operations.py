@@ -1,0 +1,321 @@
+"""Doing it: create, update, roll back and delete, each resource after those it needs.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hermes_cfn.cfn.intrinsics import active_resources, outputs
+from hermes_cfn.cfn.template import dependencies
+from hermes_cfn.errors import HermesError
+from hermes_cfn.local.cloudformation.engine import Engine
+from hermes_cfn.local.cloudformation.graph import Graph
+from hermes_cfn.local.cloudformation.model import Live, Request, Stack
+from hermes_cfn.local.cloudformation.steps import Steps
+
+
+@dataclass
+class Undo:
+    """What an update did, so that it can be taken back.
+
+    ``before`` is what was asked for before.  ``changed`` are resources as they were, ``made``
+    are new ones, ``replaced`` old physical resources whose replacement stands.
+    """
+
+    before: Request
+    outputs: dict[str, dict[str, Any]]
+    changed: dict[str, Live] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+    replaced: dict[str, Live] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+
+
+class Operation:
+    """One thing that happens to one stack."""
+
+    def __init__(self, engine: Engine, stack: Stack) -> None:
+        self.engine = engine
+        self.stack = stack
+        self.steps = Steps(engine, stack)
+        stack.operation = self
+
+    def now(self) -> Any:
+        return self.engine.clock.now()
+
+    def waits(self, request: Request, names: Iterable[str]) -> dict[str, frozenset[str]]:
+        """For each of ``names`` those among them that it needs."""
+        chosen = set(names)
+        needs = dependencies(request.template)
+        return {name: needs.get(name, frozenset()) & chosen for name in names}
+
+    def reverse(self, request: Request, names: Iterable[str]) -> dict[str, frozenset[str]]:
+        """For each of ``names`` those among them that need it."""
+        forward = self.waits(request, names)
+        return {name: frozenset(other for other, needs in forward.items() if name in needs) for name in forward}
+
+    def begin(self, status: str, reason: str = "User Initiated") -> None:
+        self.engine.scheduler.begin()
+        self.stack.enter(self.now(), status, reason)
+
+    def launch(self, graph: Graph) -> None:
+        """Start a graph from the scheduler, never from the caller's request."""
+        self.engine.scheduler.after(0, graph.go)
+
+    def finish(self, status: str, reason: str = "") -> None:
+        self.stack.operation = None
+        self.stack.enter(self.now(), status, reason)
+
+    def make_outputs(self) -> None:
+        request = self.stack.request
+        if request is None:
+            return
+        scope = self.engine.scope(self.stack, request)
+        self.stack.outputs = outputs(request.template, scope)
+
+
+def _list(names: Iterable[str]) -> str:
+    return f"[{', '.join(sorted(names))}]"
+
+
+class Create(Operation):
+    """A new stack; ``imports`` are physical IDs that are taken over, by logical ID."""
+
+    def run(self, request: Request, imports: Mapping[str, str]) -> None:
+        self.stack.request = request
+        self.imports = imports
+        self.word = "IMPORT" if imports and set(imports) == set(request.template.resources) else "CREATE"
+        self.begin(f"{self.word}_IN_PROGRESS")
+        try:
+            resources = active_resources(request.template, self.engine.scope(self.stack, request))
+        except HermesError as error:
+            self.engine.scheduler.after(0, lambda why=error.findings[0].what: self.ended({"": why}))  # type: ignore[misc]
+            return
+        self.launch(Graph(self.waits(request, resources), self.step, self.ended, self.steps.cancel))
+
+    def step(self, name: str, done: Callable[[str | None], None]) -> None:
+        assert self.stack.request is not None
+        raw = self.stack.request.template.resources[name]
+        if name in self.imports:
+            self.steps.adopt(raw, self.imports[name], done)
+        else:
+            self.steps.create(raw, done)
+
+    def ended(self, failures: Mapping[str, str]) -> None:
+        stack, request = self.stack, self.stack.request
+        assert request is not None
+        if not failures:
+            try:
+                self.make_outputs()
+                self.engine.check_exports(stack)
+                return self.finish(f"{self.word}_COMPLETE")
+            except HermesError as error:
+                failures = {"": error.findings[0].what}
+        named = [name for name in failures if name]
+        why = f"The following resource(s) failed to create: {_list(named)}." if named else next(iter(failures.values()))
+        if request.on_failure == "DO_NOTHING":
+            return self.finish(f"{self.word}_FAILED", why)
+        if request.on_failure == "DELETE":
+            return Delete(self.engine, stack).run(why + " Delete requested by user.")
+        return Rollback(self.engine, stack).run(f"{why} Rollback requested by user.")
+
+
+class Rollback(Operation):
+    """After a failed creation: delete everything in reverse."""
+
+    def run(self, reason: str) -> None:
+        request = self.stack.request
+        assert request is not None
+        self.begin("ROLLBACK_IN_PROGRESS", reason)
+        self.launch(
+            Graph(self.reverse(request, self.stack.live), self.step, self.ended, self.steps.cancel, carry_on=True)
+        )
+
+    def step(self, name: str, done: Callable[[str | None], None]) -> None:
+        live = self.stack.live[name]
+        kept = live.resource.deletion_policy == "Retain" or live.status.startswith("IMPORT")
+        request = self.stack.request
+        if request is not None and request.retain_except_on_create and not live.status.startswith("IMPORT"):
+            kept = False
+        self.steps.delete(live, done, keep=kept)
+
+    def ended(self, failures: Mapping[str, str]) -> None:
+        if failures:
+            self.finish("ROLLBACK_FAILED", f"The following resource(s) failed to delete: {_list(failures)}.")
+        else:
+            self.finish("ROLLBACK_COMPLETE")
+
+
+class Delete(Operation):
+    """A stack goes, in reverse; ``retain`` are logical IDs to leave."""
+
+    def run(self, reason: str = "User Initiated", retain: frozenset[str] = frozenset(), force: bool = False) -> None:
+        self.retain, self.force = retain, force
+        self.begin("DELETE_IN_PROGRESS", reason)
+        request = self.stack.request
+        if request is None or not self.stack.live:
+            self.engine.scheduler.after(0, lambda: self.ended({}))
+            return
+        self.launch(
+            Graph(self.reverse(request, self.stack.live), self.step, self.ended, self.steps.cancel, carry_on=True)
+        )
+
+    def step(self, name: str, done: Callable[[str | None], None]) -> None:
+        live = self.stack.live[name]
+        keep = live.resource.deletion_policy in ("Retain", "RetainExceptOnCreate") or name in self.retain
+        self.steps.delete(live, done, keep=keep)
+
+    def ended(self, failures: Mapping[str, str]) -> None:
+        if failures and not self.force:
+            self.finish("DELETE_FAILED", f"The following resource(s) failed to delete: {_list(failures)}. ")
+            return
+        self.stack.deleted = self.now()
+        self.stack.outputs = {}
+        self.finish("DELETE_COMPLETE")
+
+
+class Update(Operation):
+    """From what is deployed to what is asked for."""
+
+    def run(self, request: Request, imports: Mapping[str, str]) -> None:
+        stack = self.stack
+        assert stack.request is not None
+        self.before, self.imports = stack.request, imports
+        self.word = (
+            "IMPORT" if imports and set(imports) >= set(request.template.resources) - set(stack.live) else "UPDATE"
+        )
+        self.undo = Undo(self.before, dict(stack.outputs))
+        self.cancelled = False
+        stack.undo, stack.request = self.undo, request
+        stack.updated = self.now()
+        self.begin(f"{self.word}_IN_PROGRESS")
+        try:
+            self.wanted = active_resources(request.template, self.engine.scope(stack, request))
+        except HermesError as error:
+            self.wanted = {}
+            self.engine.scheduler.after(0, lambda why=error.findings[0].what: self.ended({"": why}))  # type: ignore[misc]
+            return
+        self.graph = Graph(self.waits(request, self.wanted), self.step, self.ended, self.steps.cancel)
+        self.launch(self.graph)
+
+    def step(self, name: str, done: Callable[[str | None], None]) -> None:
+        stack = self.stack
+        assert stack.request is not None
+        raw = stack.request.template.resources[name]
+        if name in self.imports:
+            self.undo.made.append(name)
+            self.steps.adopt(raw, self.imports[name], done)
+        elif name not in stack.live:
+            self.undo.made.append(name)
+            self.steps.create(raw, done)
+        else:
+            self.steps.change(raw, self.undo, done)
+
+    def cancel(self) -> None:
+        """CancelUpdateStack: what runs is cancelled, and everything is taken back."""
+        self.graph.fail("", "Update cancelled by user")
+
+    def ended(self, failures: Mapping[str, str]) -> None:
+        stack, request = self.stack, self.stack.request
+        assert request is not None
+        if not failures:
+            try:
+                self.make_outputs()
+                self.engine.check_exports(stack)
+            except HermesError as error:
+                failures = {"": error.findings[0].what}
+        if failures:
+            named = [name for name in failures if name]
+            why = (
+                f"The following resource(s) failed to update: {_list(named)}."
+                if named
+                else next(iter(failures.values()))
+            )
+            if request.on_failure == "DO_NOTHING":
+                return self.finish("UPDATE_FAILED", why)
+            return UpdateRollback(self.engine, stack).run(why)
+        if self.word == "IMPORT":
+            return self.finish("IMPORT_COMPLETE")
+        return self.clean()
+
+    def clean(self) -> None:
+        stack = self.stack
+        removed = {name: live for name, live in stack.live.items() if name not in self.wanted}
+        stack.enter(self.now(), "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        self.left = {**removed, **self.undo.replaced}
+        self.launch(
+            Graph(self.reverse(self.before, self.left), self.clean_step, self.cleaned, self.steps.cancel, carry_on=True)
+        )
+
+    def clean_step(self, name: str, done: Callable[[str | None], None]) -> None:
+        live = self.left[name]
+        if name in self.undo.replaced:
+            kept = live.resource.update_replace_policy == "Retain"
+        else:
+            kept = live.resource.deletion_policy in ("Retain", "RetainExceptOnCreate")
+        self.steps.delete(live, done, keep=kept, replaced=name in self.undo.replaced)
+
+    def cleaned(self, failures: Mapping[str, str]) -> None:
+        self.stack.undo = None
+        for name in failures:
+            if name not in self.undo.replaced:
+                self.stack.live.pop(name, None)
+        more = "Update successful. One or more resources could not be deleted." if failures else ""
+        self.finish("UPDATE_COMPLETE", more)
+
+
+class UpdateRollback(Operation):
+    """Back to what was there before the update."""
+
+    def run(self, reason: str, skip: frozenset[str] = frozenset()) -> None:
+        stack = self.stack
+        self.undo: Undo = stack.undo
+        stack.request = self.undo.before
+        self.skip = skip
+        self.begin("UPDATE_ROLLBACK_IN_PROGRESS", reason)
+        names = [name for name in self.undo.changed if name in stack.live]
+        self.launch(Graph(self.waits(self.undo.before, names), self.step, self.ended, self.steps.cancel, carry_on=True))
+
+    def step(self, name: str, done: Callable[[str | None], None]) -> None:
+        live, old = self.stack.live[name], self.undo.changed[name]
+        if name in self.skip:
+            self.steps.skip(live, old, done)
+        elif name in self.undo.replaced:
+            self.steps.restore(live, old, self.undo, done)
+        else:
+            self.steps.change_back(live, old, done)
+
+    def ended(self, failures: Mapping[str, str]) -> None:
+        if failures:
+            self.undo.failed = set(failures)
+            for name in set(self.undo.changed) - set(failures) - set(self.undo.replaced):
+                del self.undo.changed[name]
+            why = f"The following resource(s) failed to update: {_list(failures)}."
+            return self.finish("UPDATE_ROLLBACK_FAILED", why)
+        stack = self.stack
+        stack.outputs = self.undo.outputs
+        stack.enter(self.now(), "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+        self.left = {name: stack.live[name] for name in self.undo.made if name in stack.live}
+        self.left.update(self.undo.replaced)
+        waits: dict[str, frozenset[str]] = {name: frozenset() for name in self.left}
+        return self.launch(Graph(self.ordered(waits), self.clean_step, self.cleaned, self.steps.cancel, carry_on=True))
+
+    def ordered(self, waits: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+        """Newest first: what was made last may need what was made before."""
+        names = [name for name in [*self.undo.made, *self.undo.replaced] if name in waits]
+        return {name: frozenset(names[index + 1 :]) for index, name in enumerate(names)}
+
+    def clean_step(self, name: str, done: Callable[[str | None], None]) -> None:
+        self.steps.delete(
+            self.left[name], done, keep=self.left[name].status.startswith("IMPORT"), replaced=name in self.undo.replaced
+        )
+
+    def cleaned(self, failures: Mapping[str, str]) -> None:
+        for name in self.undo.made:
+            self.stack.live.pop(name, None)
+        self.stack.undo = None
+        self.finish("UPDATE_ROLLBACK_COMPLETE")

@@ -1,0 +1,67 @@
+"""Properties between template and handler: checked by the schema, with tags and secrets."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hermes_cfn.cfn.schemas import schema
+from hermes_cfn.cfn.template import Resource
+from hermes_cfn.local.providers import HANDLERS
+from hermes_cfn.local.providers.base import Failure
+
+_SECRET = re.compile(r"\{\{resolve:(ssm-secure|secretsmanager):([^}]+)\}\}")
+
+
+def check(resource: Resource, region: str) -> None:
+    """Raises Failure for properties that the type does not have or that it needs, as AWS words it."""
+    known = schema(resource.type, region)
+    if known is None:
+        return
+    where = f"Properties validation failed for resource {resource.logical_id} with message:\n"
+    odd = sorted(key for key in resource.properties if key not in known.properties)
+    if odd:
+        raise Failure(where + "\n".join(f"#: extraneous key [{key}] is not permitted" for key in odd))
+    absent = [key for key in known.required if key not in resource.properties]
+    if absent:
+        raise Failure(where + "\n".join(f"#: required key [{key}] not found" for key in absent))
+
+
+def tagged(resource: Resource, tags: Mapping[str, str], region: str) -> Mapping[str, Any]:
+    """Properties with the stack's tags, where the type takes tags; the resource's own win."""
+    known = schema(resource.type, region)
+    name = known.tag_property if known else None
+    if not tags or name is None or name not in HANDLERS[resource.type].known:
+        return resource.properties
+    own = resource.properties.get(name)
+    if isinstance(own, Mapping) or (known is not None and known.body["properties"][name].get("type") == "object"):
+        return {**resource.properties, name: {**tags, **(own or {})}}
+    keys = {tag["Key"] for tag in own or []}
+    more: dict[str, Any] = {"PropagateAtLaunch": True} if resource.type == "AWS::AutoScaling::AutoScalingGroup" else {}
+    extra = [{"Key": key, "Value": value, **more} for key, value in tags.items() if key not in keys]
+    return {**resource.properties, name: [*(own or []), *extra]}
+
+
+def with_secrets(value: Any, clients: Callable[[str, str], Any], region: str) -> Any:
+    """``value`` with its dynamic references to secrets replaced; never kept anywhere.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+    """
+    if isinstance(value, Mapping):
+        return {key: with_secrets(inner, clients, region) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [with_secrets(inner, clients, region) for inner in value]
+    if isinstance(value, str) and "{{resolve:" in value:
+        return _SECRET.sub(lambda match: _secret(match.group(1), match.group(2), clients, region), value)
+    return value
+
+
+def _secret(kind: str, reference: str, clients: Callable[[str, str], Any], region: str) -> str:
+    if kind == "ssm-secure":
+        return str(clients("ssm", region).get_parameter(Name=reference, WithDecryption=True)["Parameter"]["Value"])
+    name, _, rest = reference.partition(":SecretString")
+    key = rest.lstrip(":").split(":")[0]
+    text = clients("secretsmanager", region).get_secret_value(SecretId=name)["SecretString"]
+    return str(json.loads(text)[key]) if key else str(text)

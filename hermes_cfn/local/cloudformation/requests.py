@@ -1,0 +1,266 @@
+"""Reading what a caller asks for: template, parameters, capabilities, each refused in AWS's words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from botocore.exceptions import ClientError
+
+from hermes_cfn.cfn.intrinsics import Unknown, resolve_parameters
+from hermes_cfn.cfn.parameters import SSM_TYPE
+from hermes_cfn.cfn.schemas import schema, supported
+from hermes_cfn.cfn.template import Template, dependencies, resource_references
+from hermes_cfn.errors import HermesError
+from hermes_cfn.local.cloudformation.model import Request, Stack
+from hermes_cfn.local.providers import HANDLERS
+from hermes_cfn.local.wire import ServiceError
+
+BODY_LIMIT = 51_200
+URL_LIMIT = 1_000_000
+_DYNAMIC = re.compile(r"\{\{resolve:ssm:([^:}]+(?::\d+)?)\}\}")
+_IAM = frozenset(
+    f"AWS::IAM::{name}"
+    for name in (
+        "AccessKey",
+        "Group",
+        "InstanceProfile",
+        "ManagedPolicy",
+        "Policy",
+        "Role",
+        "User",
+        "UserToGroupAddition",
+    )
+)
+_NAMES = {
+    "AWS::IAM::Group": "GroupName",
+    "AWS::IAM::InstanceProfile": "InstanceProfileName",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::IAM::User": "UserName",
+}
+Clients = Callable[..., Any]
+
+
+def validation(message: str) -> ServiceError:
+    """CloudFormation's error for nearly everything."""
+    return ServiceError("ValidationError", message)
+
+
+def text_of(params: Mapping[str, Any], clients: Clients, region: str) -> str:
+    """The template's text from TemplateBody or TemplateURL.
+
+    Limits: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+    """
+    body = params.get("TemplateBody")
+    if body:
+        if len(body.encode()) > BODY_LIMIT:
+            raise validation(
+                f"1 validation error detected: Value '{body[:60]}…' at 'templateBody' failed to satisfy constraint: "
+                f"Member must have length less than or equal to {BODY_LIMIT}"
+            )
+        return str(body)
+    if params.get("TemplateURL"):
+        return _fetched(str(params["TemplateURL"]), clients, region)
+    raise validation("Either Template URL or Template Body must be specified.")
+
+
+def _fetched(url: str, clients: Clients, region: str) -> str:
+    place = urlparse(url)
+    host = (place.hostname or "").split(".")
+    path = unquote(place.path.lstrip("/"))
+    virtual = "s3" in host[1:2] or any(part.startswith("s3-") for part in host[1:2])
+    bucket, key = (host[0], path) if virtual else (path.partition("/")[0], path.partition("/")[2])
+    if not bucket or not key:
+        raise validation("TemplateURL must be a supported URL.")
+    try:
+        raw = clients("s3", region).get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        raise validation(f"S3 error: {error.response['Error'].get('Message', 'Access Denied')}") from error
+    if len(raw) > URL_LIMIT:
+        raise validation(f"Template may not exceed {URL_LIMIT} bytes in size.")
+    return str(raw.decode())
+
+
+def parse(text: str, region: str) -> Template:
+    """A template that can be deployed here.
+
+    Refuses transforms, nested stacks, types that the region or the embedded cloud lacks, and
+    properties that AWS has but the embedded cloud does not act on; each by name.
+    """
+    try:
+        template = Template.parse(text)
+        dependencies(template)
+    except HermesError as error:
+        raise validation(error.findings[0].what) from error
+    if template.transforms:
+        raise refused(f"transforms [{', '.join(template.transforms)}]")
+    if "Rules" in template.body or "Hooks" in template.body:
+        raise refused("the template sections Rules and Hooks")
+    types = {resource.type for resource in template.resources.values()}
+    strange = sorted(kind for kind in types if not supported(kind, region))
+    if strange:
+        raise validation(f"Template format error: Unrecognized resource types: [{', '.join(strange)}]")
+    unknown = sorted(kind for kind in types if kind not in HANDLERS)
+    if unknown:
+        raise refused(f"resource types [{', '.join(unknown)}]")
+    _check_properties(template, region)
+    _check_attributes(template, region)
+    return template
+
+
+def refused(what: str) -> ServiceError:
+    """The refusal of something that AWS would do and the embedded cloud does not."""
+    return validation(f"The embedded cloud does not support {what}.")
+
+
+def _check_properties(template: Template, region: str) -> None:
+    odd = []
+    for name, resource in template.resources.items():
+        handler, known = HANDLERS[resource.type], schema(resource.type, region)
+        for key in resource.properties:
+            if known is not None and key in known.properties and key not in handler.known | handler.accepted:
+                odd.append(f"{name}.{key} ({resource.type})")
+    if odd:
+        raise refused(f"properties [{', '.join(odd)}]")
+
+
+def _check_attributes(template: Template, region: str) -> None:
+    places: list[Any] = [resource_references(resource) for resource in template.resources.values()]
+    for references in places:
+        for reference in references:
+            target = template.resources.get(reference.target)
+            known = schema(target.type, region) if target else None
+            if target is None or known is None or reference.attribute in (None, "*"):
+                continue
+            readable = {path.lstrip("/").replace("/", ".") for path in known.read_only} | known.properties
+            if str(reference.attribute).split(".")[0] not in {path.split(".")[0] for path in readable}:
+                raise validation(
+                    f"Template error: resource {reference.target} does not support attribute type "
+                    f"{reference.attribute} in Fn::GetAtt"
+                )
+
+
+def given_parameters(params: Mapping[str, Any], stack: Stack | None) -> dict[str, Any]:
+    """Parameter values by name, previous ones where asked for."""
+    before = stack.request.given if stack is not None and stack.request is not None else {}
+    given: dict[str, Any] = {}
+    for item in params.get("Parameters") or []:
+        name = item["ParameterKey"]
+        if item.get("UsePreviousValue"):
+            if name in before:
+                given[name] = before[name]
+            continue
+        given[name] = item.get("ParameterValue", "")
+    return given
+
+
+def ssm_values(
+    text: str, template: Template, given: Mapping[str, Any], clients: Clients, region: str
+) -> dict[str, str]:
+    """Stored values of every SSM parameter that the template names; read anew each time."""
+    wanted = set(_DYNAMIC.findall(text))
+    for name, spec in template.parameters.items():
+        if SSM_TYPE.fullmatch(str(spec["Type"])):
+            wanted.add(str(given.get(name, spec.get("Default", ""))))
+    found: dict[str, str] = {}
+    for name in sorted(wanted - {""}):
+        try:
+            found[name] = clients("ssm", region).get_parameter(Name=name)["Parameter"]["Value"]
+        except ClientError as error:
+            raise validation(f"Unable to fetch parameters [{name}] from parameter store for this account.") from error
+    return found
+
+
+def check_capabilities(template: Template, capabilities: tuple[str, ...]) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-template.html (acknowledging)"""
+    makes = [resource for resource in template.resources.values() if resource.type in _IAM]
+    named = any(_NAMES.get(resource.type, "") in resource.properties for resource in makes)
+    if named and "CAPABILITY_NAMED_IAM" not in capabilities:
+        raise ServiceError("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]")
+    if makes and not {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"} & set(capabilities):
+        raise ServiceError("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]")
+
+
+def read(params: Mapping[str, Any], clients: Clients, region: str, stack: Stack | None) -> Request:
+    """What is asked for, checked.  Raises ServiceError."""
+    if (params.get("RollbackConfiguration") or {}).get("RollbackTriggers"):
+        raise refused("RollbackConfiguration.RollbackTriggers")
+    before = stack.request if stack is not None else None
+    if params.get("UsePreviousTemplate"):
+        if before is None:
+            raise validation("UsePreviousTemplate needs a stack that is deployed.")
+        text = before.text
+    else:
+        text = text_of(params, clients, region)
+    template = parse(text, region)
+    given = given_parameters(params, stack)
+    ssm = ssm_values(text, template, given, clients, region)
+    try:
+        parameters = resolve_parameters(template, given, ssm)
+    except HermesError as error:
+        raise validation(error.findings[0].what) from error
+    capabilities = tuple(params.get("Capabilities") or ())
+    check_capabilities(template, capabilities)
+    tags = (
+        {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+        if "Tags" in params
+        else dict(before.tags if before else {})
+    )
+    arns = params.get("NotificationARNs")
+    return Request(
+        text=text,
+        template=template,
+        given=given,
+        parameters={name: value for name, value in parameters.items() if not isinstance(value, Unknown)},
+        tags=tags,
+        capabilities=capabilities,
+        role_arn=params.get("RoleARN") or (before.role_arn if before else ""),
+        notification_arns=tuple(arns if arns is not None else before.notification_arns if before else ()),
+        ssm=ssm,
+        on_failure=_on_failure(params),
+        token=params.get("ClientRequestToken") or params.get("ClientToken") or "",
+        retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
+    )
+
+
+def _on_failure(params: Mapping[str, Any]) -> str:
+    if params.get("DisableRollback"):
+        if params.get("OnFailure"):
+            raise validation("Either DisableRollback or OnFailure can be specified, not both.")
+        return "DO_NOTHING"
+    return str(params.get("OnFailure") or params.get("OnStackFailure") or "ROLLBACK")
+
+
+def shown_parameters(request: Request) -> list[dict[str, Any]]:
+    """Parameters as DescribeStacks shows them: NoEcho masked, SSM types with what they resolved to."""
+    shown = []
+    for name, spec in request.template.parameters.items():
+        given = request.given.get(name, spec.get("Default", ""))
+        value = ",".join(map(str, given)) if isinstance(given, list) else _plain(given)
+        item = {"ParameterKey": name, "ParameterValue": "****" if _no_echo(spec) else value}
+        if SSM_TYPE.fullmatch(str(spec["Type"])):
+            resolved = request.parameters.get(name, "")
+            item["ResolvedValue"] = ",".join(resolved) if isinstance(resolved, list) else str(resolved)
+        shown.append(item)
+    return shown
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _no_echo(spec: Mapping[str, Any]) -> bool:
+    return str(spec.get("NoEcho", "")).lower() == "true"
+
+
+def secrets_of(request: Request) -> tuple[str, ...]:
+    """Values of NoEcho parameters, which nothing may show."""
+    return tuple(
+        str(value)
+        for name, value in request.parameters.items()
+        if _no_echo(request.template.parameters[name]) and str(value)
+    )

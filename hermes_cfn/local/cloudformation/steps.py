@@ -1,0 +1,355 @@
+"""One resource at a time: its handler is called, its time passes, its events are written."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hermes_cfn.cfn.changes import PropertyChange, direct_changes
+from hermes_cfn.cfn.intrinsics import Unknown, evaluated, has_unknown
+from hermes_cfn.cfn.kinds import DEFAULT_CREATE_S, DEFAULT_UPDATE_S, DELETE_S, kind
+from hermes_cfn.cfn.schemas import schema
+from hermes_cfn.cfn.template import Resource
+from hermes_cfn.errors import HermesError
+from hermes_cfn.local.cloudformation.engine import Engine
+from hermes_cfn.local.cloudformation.graph import Done
+from hermes_cfn.local.cloudformation.model import Live, Stack
+from hermes_cfn.local.cloudformation.policy import denial
+from hermes_cfn.local.cloudformation.properties import check, tagged, with_secrets
+from hermes_cfn.local.providers import HANDLERS
+from hermes_cfn.local.providers.base import Context, Failure, Gone, Made, reason
+
+if TYPE_CHECKING:
+    from hermes_cfn.local.cloudformation.operations import Undo
+
+_PROBLEMS = (Failure, Gone, ClientError, BotoCoreError, HermesError, KeyError, ValueError, TypeError, IndexError)
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+
+
+class Steps:
+    """What can be done to a resource of ``stack``; each says when it is done, or why it failed."""
+
+    def __init__(self, engine: Engine, stack: Stack) -> None:
+        self.engine = engine
+        self.stack = stack
+
+    def create(self, raw: Resource, done: Done) -> None:
+        """A new resource."""
+        live = Live(raw, "CREATE_IN_PROGRESS", self.engine.clock.now())
+        self.stack.live[raw.logical_id] = live
+        self._mark(live, "CREATE_IN_PROGRESS")
+
+        def act() -> Made:
+            live.resource = self._evaluated(raw)
+            live.tags = self._stack_tags()
+            check(live.resource, self.stack.region)
+            return HANDLERS[live.type].create(self._context(live), self._applied(live.resource, live.tags))
+
+        made = self._try(live, "create", act, done)
+        if made is None:
+            return
+        self._took(live, made)
+        self._mark(live, "CREATE_IN_PROGRESS", "Resource creation Initiated")
+        self._later(live, "CREATE_COMPLETE", self._create_s(live.type), done)
+
+    def adopt(self, raw: Resource, physical_id: str, done: Done) -> None:
+        """An existing resource is taken over."""
+        live = Live(raw, "IMPORT_IN_PROGRESS", self.engine.clock.now(), physical_id)
+        self.stack.live[raw.logical_id] = live
+        self._mark(live, "IMPORT_IN_PROGRESS")
+
+        def act() -> Made:
+            live.resource = self._evaluated(raw)
+            return HANDLERS[live.type].describe(self._context(live), physical_id, live.resource.properties)
+
+        made = self._try(live, "import", act, done)
+        if made is None:
+            return
+        self._took(live, made)
+        self._later(live, "IMPORT_COMPLETE", DELETE_S, done)
+
+    def change(self, raw: Resource, undo: Undo, done: Done) -> None:
+        """An existing resource becomes what the template says now: in place, replaced or left."""
+        live = self.stack.live[raw.logical_id]
+        old = copy.copy(live)
+        try:
+            new = self._evaluated(raw)
+            check(new, self.stack.region)
+        except _PROBLEMS as problem:
+            undo.changed[raw.logical_id] = old
+            self._failed(live, "UPDATE_FAILED", problem, done)
+            return
+        known = schema(raw.type, self.stack.region)
+        details = list(direct_changes(live.resource, new, known))
+        tags = self._stack_tags()
+        retagged = tags != live.tags and "Tags" in HANDLERS[raw.type].known
+        touches = [detail for detail in details if detail.attribute in ("Properties", "Tags")]
+        if details or retagged:
+            undo.changed[raw.logical_id] = old
+        if not touches and not retagged:
+            live.resource = new
+            done(None)
+            return
+        replaces = any(detail.requires_recreation == "Always" for detail in touches)
+        denied = denial(self.stack.policy, raw.logical_id, raw.type, "Update:Replace" if replaces else "Update:Modify")
+        if denied:
+            self._failed(live, "UPDATE_FAILED", Failure(denied), done)
+        elif replaces:
+            self._replace(live, old, new, tags, touches, undo, done)
+        else:
+            self._update(live, new, tags, done)
+
+    def change_back(self, live: Live, old: Live, done: Done) -> None:
+        """A rollback makes an updated resource what it was."""
+        known = schema(live.type, self.stack.region)
+        same = not list(direct_changes(live.resource, old.resource, known)) and live.tags == old.tags
+        if same or not live.physical_id:
+            live.resource = old.resource
+            self._mark(live, "UPDATE_COMPLETE")
+            done(None)
+            return
+        self._update(live, old.resource, dict(old.tags), done)
+
+    def restore(self, live: Live, old: Live, undo: Undo, done: Done) -> None:
+        """A rollback takes the replaced resource back; its replacement will be removed."""
+        undo.replaced[live.logical_id] = copy.copy(live)
+        live.resource, live.physical_id, live.attributes, live.tags = (
+            old.resource,
+            old.physical_id,
+            old.attributes,
+            old.tags,
+        )
+        self._mark(live, "UPDATE_COMPLETE")
+        done(None)
+
+    def skip(self, live: Live, old: Live, done: Done) -> None:
+        """A rollback leaves a resource as it is, and counts it as done."""
+        live.resource = old.resource
+        self._mark(live, "UPDATE_COMPLETE", "Resource was skipped during rollback.")
+        done(None)
+
+    def delete(self, live: Live, done: Done, keep: bool = False, replaced: bool = False) -> None:
+        """A resource goes, or stays behind when it is to be kept."""
+        handler = HANDLERS[live.type]
+        if keep:
+            self._mark(live, "DELETE_SKIPPED")
+            self._forget(live, replaced)
+            done(None)
+            return
+        self._mark(live, "DELETE_IN_PROGRESS")
+        properties = self._applied(live.resource, live.tags, secret=False)
+        turn = live.turn
+        if live.physical_id:
+            try:
+                self._fault(live, "delete")
+                handler.delete(self._context(live), live.physical_id, properties)
+            except Gone:
+                pass
+            except _PROBLEMS as problem:
+                self._failed(live, "DELETE_FAILED", problem, done)
+                return
+
+        def over() -> bool:
+            if live.turn != turn:
+                return True
+            try:
+                if live.physical_id and not handler.gone(self._context(live), live.physical_id, properties):
+                    return False
+            except _PROBLEMS as problem:
+                self._failed(live, "DELETE_FAILED", problem, done)
+                return True
+            self._mark(live, "DELETE_COMPLETE")
+            self._forget(live, replaced)
+            done(None)
+            return True
+
+        self.engine.scheduler.after(DELETE_S, lambda: None if over() else self.engine.scheduler.poll(over))
+
+    def cancel(self, name: str) -> None:
+        """What was under way is given up."""
+        live = self.stack.live.get(name)
+        if live is None:
+            return
+        live.turn += 1
+        if live.status == "CREATE_IN_PROGRESS":
+            self._mark(live, "CREATE_FAILED", "Resource creation cancelled")
+        elif live.status == "UPDATE_IN_PROGRESS":
+            self._mark(live, "UPDATE_FAILED", "Resource update cancelled")
+
+    def _update(self, live: Live, new: Resource, tags: Mapping[str, str], done: Done) -> None:
+        self._mark(live, "UPDATE_IN_PROGRESS")
+        before = self._applied(live.resource, live.tags)
+        live.resource, live.tags = new, tags
+
+        def act() -> Made:
+            context = self._context(live)
+            return HANDLERS[live.type].update(context, live.physical_id, before, self._applied(new, tags))
+
+        made = self._try(live, "update", act, done, "UPDATE_FAILED")
+        if made is None:
+            return
+        self._took(live, made)
+        row = kind(live.type)
+        self._later(live, "UPDATE_COMPLETE", row.update_s if row else DEFAULT_UPDATE_S, done)
+
+    def _replace(
+        self,
+        live: Live,
+        old: Live,
+        new: Resource,
+        tags: Mapping[str, str],
+        touches: list[PropertyChange],
+        undo: Undo,
+        done: Done,
+    ) -> None:
+        if self._custom_name_stays(new, touches):
+            why = (
+                f"CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename "
+                f"{live.physical_id} and update the stack again."
+            )
+            self._failed(live, "UPDATE_FAILED", Failure(why), done)
+            return
+        self._mark(
+            live,
+            "UPDATE_IN_PROGRESS",
+            "Requested update requires the creation of a new physical resource; hence creating one.",
+        )
+
+        def act() -> Made:
+            return HANDLERS[live.type].create(self._context(live), self._applied(new, tags))
+
+        made = self._try(live, "create", act, done, "UPDATE_FAILED")
+        if made is None:
+            return
+        undo.replaced[live.logical_id] = old
+        live.resource, live.tags = new, tags
+        self._took(live, made)
+        self._mark(live, "UPDATE_IN_PROGRESS", "Resource creation Initiated")
+        self._later(live, "UPDATE_COMPLETE", self._create_s(live.type), done)
+
+    def _custom_name_stays(self, new: Resource, touches: list[PropertyChange]) -> bool:
+        known = schema(new.type, self.stack.region)
+        names = [path.lstrip("/") for path in known.primary_identifier] if known else []
+        return bool(names) and all(
+            name in new.properties and not any(detail.name == name for detail in touches) for name in names
+        )
+
+    def _try(self, live: Live, action: str, act: Callable[[], Made], done: Done, failed: str = "") -> Made | None:
+        try:
+            self._fault(live, action)
+            return act()
+        except _PROBLEMS as problem:
+            self._failed(live, failed or f"{action.upper()}_FAILED", problem, done)
+            return None
+
+    def _later(self, live: Live, status: str, seconds: float, done: Done) -> None:
+        """``status`` after ``seconds``, once the resource has stabilised and its signals are there."""
+        live.turn += 1
+        turn, handler = live.turn, HANDLERS[live.type]
+        failed = status.replace("COMPLETE", "FAILED")
+        properties = self._applied(live.resource, live.tags)
+        wanted, patience = _signals(live.resource) if status == "CREATE_COMPLETE" else (0, 0.0)
+        deadline = self.engine.clock.now() + timedelta(seconds=patience)
+
+        def over() -> bool:
+            if live.turn != turn:
+                return True
+            try:
+                if not handler.ready(self._context(live), live.physical_id, properties):
+                    return False
+                if not self._signalled(live.logical_id, wanted, self.engine.clock.now() > deadline):
+                    return False
+            except _PROBLEMS as problem:
+                self._failed(live, failed, problem, done)
+                return True
+            self._mark(live, status)
+            done(None)
+            return True
+
+        def look() -> None:
+            if not over():
+                self.engine.scheduler.poll(over, handler.patient)
+
+        self.engine.scheduler.after(seconds, look)
+
+    def _signalled(self, name: str, wanted: int, late: bool) -> bool:
+        """Whether enough signals came: aws-attribute-creationpolicy.html in the User Guide."""
+        signals = self.stack.signals.get(name, {})
+        if "FAILURE" in signals.values():
+            raise Failure(
+                "Received FAILURE signal with UniqueId " + next(k for k, v in signals.items() if v == "FAILURE")
+            )
+        here = len(signals)
+        if here >= wanted:
+            return True
+        if late:
+            raise Failure(f"Failed to receive {wanted - here} resource signal(s) within the specified duration")
+        return False
+
+    def _evaluated(self, raw: Resource) -> Resource:
+        request = self.stack.request
+        assert request is not None
+        resource = evaluated(raw, request.template, self.engine.scope(self.stack, request))
+        if has_unknown(resource.properties):
+            raise Failure(_unknown_reason(resource.properties))
+        return resource
+
+    def _applied(self, resource: Resource, tags: Mapping[str, str], secret: bool = True) -> Mapping[str, Any]:
+        properties = tagged(resource, tags, self.stack.region)
+        return with_secrets(properties, self.engine.clients, self.stack.region) if secret else properties
+
+    def _context(self, live: Live) -> Context:
+        return self.engine.context(self.stack, live.resource)
+
+    def _stack_tags(self) -> dict[str, str]:
+        return dict(self.stack.request.tags) if self.stack.request is not None else {}
+
+    def _fault(self, live: Live, action: str) -> None:
+        why = self.engine.fault(self.stack.name, live.logical_id, live.type, action)
+        if why:
+            raise Failure(why)
+
+    def _took(self, live: Live, made: Made) -> None:
+        live.physical_id, live.attributes = made.physical_id, made.attributes
+
+    def _forget(self, live: Live, replaced: bool) -> None:
+        if not replaced and self.stack.live.get(live.logical_id) is live:
+            del self.stack.live[live.logical_id]
+            self.stack.deleted_live[live.logical_id] = live
+
+    def _failed(self, live: Live, status: str, problem: Exception, done: Done) -> None:
+        why = problem.findings[0].what if isinstance(problem, HermesError) else reason(problem)
+        if isinstance(problem, KeyError | TypeError | IndexError):
+            why = f"Properties validation failed for resource {live.logical_id} with message: {problem!r}"
+        self._mark(live, status, why)
+        done(live.reason)
+
+    def _mark(self, live: Live, status: str, why: str = "") -> None:
+        self.stack.mark(self.engine.clock.now(), live, status, self.engine.masked(self.stack, why))
+
+    def _create_s(self, resource_type: str) -> float:
+        row = kind(resource_type)
+        return row.create_s if row else DEFAULT_CREATE_S
+
+
+def _unknown_reason(value: Any) -> str:
+    if isinstance(value, Unknown):
+        name = value.reason.removeprefix("export ")
+        return f"No export named {name} found" if value.reason.startswith("export ") else f"Unresolved: {value.reason}"
+    inner = value.values() if isinstance(value, Mapping) else value
+    return next(_unknown_reason(item) for item in inner if has_unknown(item))
+
+
+def _signals(resource: Resource) -> tuple[int, float]:
+    """How many signals a creation policy asks for, and within how many seconds."""
+    policy = resource.creation_policy.get("ResourceSignal")
+    if policy is None:
+        return 0, 0.0
+    match = _DURATION.fullmatch(str(policy.get("Timeout", "PT5M")))
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 5, 0)
+    return int(policy.get("Count", 1)), float(days * 86400 + hours * 3600 + minutes * 60 + seconds)

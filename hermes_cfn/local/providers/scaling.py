@@ -1,0 +1,374 @@
+"""Auto Scaling: the group, its hooks, its policies.
+
+A rolling UpdatePolicy replaces instances in batches:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from hermes_cfn.local.providers.base import (
+    Context,
+    Failure,
+    Gone,
+    Handler,
+    Made,
+    Properties,
+    boolean,
+    changed,
+    missing,
+    pick,
+    whole,
+)
+from hermes_cfn.local.providers.ec2_common import quietly
+
+_NUMBERS = (
+    "MinSize",
+    "MaxSize",
+    "DesiredCapacity",
+    "HealthCheckGracePeriod",
+    "MaxInstanceLifetime",
+    "DefaultInstanceWarmup",
+)
+
+
+class Group(Handler):
+    known = frozenset(
+        {
+            "AutoScalingGroupName",
+            "AvailabilityZones",
+            "VPCZoneIdentifier",
+            "LaunchTemplate",
+            "LaunchConfigurationName",
+            "MixedInstancesPolicy",
+            "TargetGroupARNs",
+            "HealthCheckType",
+            "LifecycleHookSpecificationList",
+            "MetricsCollection",
+            "NewInstancesProtectedFromScaleIn",
+            "TerminationPolicies",
+            "Cooldown",
+            "CapacityRebalance",
+            "NotificationConfigurations",
+            "Tags",
+            *_NUMBERS,
+        }
+    )
+
+    def _given(self, properties: Properties) -> dict[str, Any]:
+        given: dict[str, Any] = {key: whole(properties[key]) for key in _NUMBERS if key in properties}
+        given.update(
+            pick(
+                properties,
+                "AvailabilityZones",
+                "LaunchConfigurationName",
+                "MixedInstancesPolicy",
+                "HealthCheckType",
+                "TerminationPolicies",
+            )
+        )
+        if "Cooldown" in properties:
+            given["DefaultCooldown"] = whole(properties["Cooldown"])
+        if "LaunchTemplate" in properties:
+            template = properties["LaunchTemplate"]
+            given["LaunchTemplate"] = {key: str(value) for key, value in template.items()}
+        if "VPCZoneIdentifier" in properties:
+            zones = properties["VPCZoneIdentifier"]
+            given["VPCZoneIdentifier"] = ",".join(zones) if isinstance(zones, list) else zones
+        for key in ("NewInstancesProtectedFromScaleIn", "CapacityRebalance"):
+            if key in properties:
+                given[key] = boolean(properties[key])
+        return given
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        scaling = context.client("autoscaling")
+        name = properties.get("AutoScalingGroupName") or context.name(255)
+        hooks = properties.get("LifecycleHookSpecificationList") or []
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName=name,
+            **self._given(properties),
+            **pick(properties, "TargetGroupARNs"),
+            **({"LifecycleHookSpecificationList": [_hook(hook) for hook in hooks]} if hooks else {}),
+            Tags=_tags(name, self._with_system(context, properties)),
+        )
+        self._extras(scaling, name, {}, properties)
+        return self.describe(context, name, properties)
+
+    def _with_system(self, context: Context, properties: Properties) -> list[dict[str, Any]]:
+        own = list(properties.get("Tags") or [])
+        system = [tag for tag in context.tags({}, system=True) if tag["Key"].startswith("aws:")]
+        return [*own, *({**tag, "PropagateAtLaunch": True} for tag in system)]
+
+    def _extras(self, scaling: Any, name: str, before: Properties, after: Properties) -> None:
+        if changed(before, after, "MetricsCollection"):
+            if before.get("MetricsCollection"):
+                scaling.disable_metrics_collection(AutoScalingGroupName=name)
+            for each in after.get("MetricsCollection") or []:
+                scaling.enable_metrics_collection(AutoScalingGroupName=name, **pick(each, "Granularity", "Metrics"))
+        if changed(before, after, "NotificationConfigurations"):
+            for each in before.get("NotificationConfigurations") or []:
+                topic = _topic(each)
+                scaling.delete_notification_configuration(AutoScalingGroupName=name, TopicARN=topic)
+            for each in after.get("NotificationConfigurations") or []:
+                scaling.put_notification_configuration(
+                    AutoScalingGroupName=name, TopicARN=_topic(each), NotificationTypes=each["NotificationTypes"]
+                )
+
+    def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
+        scaling = context.client("autoscaling")
+        given = {key: value for key, value in self._given(after).items() if self._given(before).get(key) != value}
+        if "DesiredCapacity" not in given and {"MinSize", "MaxSize"} & set(given):
+            given.pop("DesiredCapacity", None)
+        if given:
+            scaling.update_auto_scaling_group(AutoScalingGroupName=physical_id, **given)
+        old, new = before.get("TargetGroupARNs") or [], after.get("TargetGroupARNs") or []
+        fresh, gone = [a for a in new if a not in old], [a for a in old if a not in new]
+        if fresh:
+            scaling.attach_load_balancer_target_groups(AutoScalingGroupName=physical_id, TargetGroupARNs=fresh)
+        if gone:
+            scaling.detach_load_balancer_target_groups(AutoScalingGroupName=physical_id, TargetGroupARNs=gone)
+        if changed(before, after, "LifecycleHookSpecificationList"):
+            self._hooks(scaling, physical_id, before, after)
+        self._extras(scaling, physical_id, before, after)
+        if changed(before, after, "Tags"):
+            keys = {tag["Key"] for tag in after.get("Tags") or []}
+            dropped = [tag for tag in before.get("Tags") or [] if tag["Key"] not in keys]
+            if dropped:
+                scaling.delete_tags(Tags=_tags(physical_id, dropped))
+            if after.get("Tags"):
+                scaling.create_or_update_tags(Tags=_tags(physical_id, after["Tags"]))
+        if self._rolls(context, before, after):
+            self._replace_old(context, physical_id, after)
+        return self.describe(context, physical_id, after)
+
+    def _hooks(self, scaling: Any, name: str, before: Properties, after: Properties) -> None:
+        keep = {hook["LifecycleHookName"] for hook in after.get("LifecycleHookSpecificationList") or []}
+        for hook in before.get("LifecycleHookSpecificationList") or []:
+            if hook["LifecycleHookName"] not in keep:
+                scaling.delete_lifecycle_hook(AutoScalingGroupName=name, LifecycleHookName=hook["LifecycleHookName"])
+        for hook in after.get("LifecycleHookSpecificationList") or []:
+            scaling.put_lifecycle_hook(AutoScalingGroupName=name, **_hook(hook))
+
+    def _rolls(self, context: Context, before: Properties, after: Properties) -> bool:
+        policy = context.update_policy
+        machine = changed(before, after, "LaunchTemplate", "LaunchConfigurationName", "VPCZoneIdentifier")
+        return machine and "AutoScalingRollingUpdate" in policy
+
+    def _replace_old(self, context: Context, name: str, after: Properties) -> None:
+        """Terminates what does not fit; the group launches what does, and ``ready`` waits for it."""
+        policy = context.update_policy["AutoScalingRollingUpdate"]
+        if whole(policy.get("MinInstancesInService", 0)) >= whole(after["MaxSize"]):
+            raise Failure("MinInstancesInService must be less than the autoscaling group's MaxSize")
+        self._terminate_batch(context, name, whole(policy.get("MaxBatchSize", 1)), after)
+
+    def _stale(self, context: Context, name: str, properties: Properties) -> list[str]:
+        found = self._find(context, name)
+        wanted = self._given(properties)
+        template, configuration = wanted.get("LaunchTemplate"), wanted.get("LaunchConfigurationName")
+
+        def fits(instance: Mapping[str, Any]) -> bool:
+            if template is not None:
+                has = instance.get("LaunchTemplate") or {}
+                return bool(str(has.get("Version")) == template.get("Version"))
+            return bool(instance.get("LaunchConfigurationName") == configuration)
+
+        return [each["InstanceId"] for each in (found or {}).get("Instances", []) if not fits(each)]
+
+    def _terminate_batch(self, context: Context, name: str, size: int, properties: Properties) -> None:
+        for instance in self._stale(context, name, properties)[:size]:
+            context.client("autoscaling").terminate_instance_in_auto_scaling_group(
+                InstanceId=instance, ShouldDecrementDesiredCapacity=False
+            )
+
+    def ready(self, context: Context, physical_id: str, properties: Properties) -> bool:
+        policy = context.update_policy.get("AutoScalingRollingUpdate")
+        if policy is None:
+            return True
+        found = self._find(context, physical_id)
+        if found is None:
+            raise Failure(f"Group {physical_id} does not exist.")
+        serving = [each for each in found["Instances"] if each["LifecycleState"] == "InService"]
+        if len(serving) < int(found["DesiredCapacity"]):
+            return False
+        if not self._stale(context, physical_id, properties):
+            return True
+        self._terminate_batch(context, physical_id, whole(policy.get("MaxBatchSize", 1)), properties)
+        return False
+
+    def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        quietly(
+            context.client("autoscaling").update_auto_scaling_group,
+            "ValidationError",
+            AutoScalingGroupName=physical_id,
+            MinSize=0,
+            MaxSize=0,
+            DesiredCapacity=0,
+        )
+
+    def gone(self, context: Context, physical_id: str, properties: Properties) -> bool:
+        found = self._find(context, physical_id)
+        if found is None:
+            return True
+        if not found["Instances"]:
+            context.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName=physical_id, ForceDelete=True)
+            return self._find(context, physical_id) is None
+        return False
+
+    def _find(self, context: Context, name: str) -> Any:
+        found = context.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+        groups = found["AutoScalingGroups"]
+        return groups[0] if groups else None
+
+    def describe(self, context: Context, physical_id: str, properties: Properties) -> Made:
+        found = self._find(context, physical_id)
+        if found is None:
+            raise Gone(physical_id)
+        return Made(physical_id, {"AutoScalingGroupARN": found["AutoScalingGroupARN"]})
+
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        found = self._find(context, physical_id)
+        if found is None:
+            return None
+        shown = {key: str(found[key]) for key in ("MinSize", "MaxSize", "DesiredCapacity") if key in found}
+        return {**shown, **pick(found, "HealthCheckType", "HealthCheckGracePeriod")}
+
+    def prior(self, context: Context, properties: Properties) -> str | None:
+        name = properties.get("AutoScalingGroupName")
+        return name if name and self._find(context, name) is not None else None
+
+
+def _topic(given: Mapping[str, Any]) -> str:
+    arns = given.get("TopicARN")
+    return str(arns[0] if isinstance(arns, list) else arns)
+
+
+def _hook(given: Mapping[str, Any]) -> dict[str, Any]:
+    made = dict(given)
+    if "HeartbeatTimeout" in made:
+        made["HeartbeatTimeout"] = whole(made["HeartbeatTimeout"])
+    return made
+
+
+def _tags(name: str, tags: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "ResourceId": name,
+            "ResourceType": "auto-scaling-group",
+            "Key": tag["Key"],
+            "Value": tag["Value"],
+            "PropagateAtLaunch": boolean(tag.get("PropagateAtLaunch", False)),
+        }
+        for tag in tags
+    ]
+
+
+class LifecycleHook(Handler):
+    known = frozenset(
+        {
+            "AutoScalingGroupName",
+            "LifecycleHookName",
+            "LifecycleTransition",
+            "DefaultResult",
+            "HeartbeatTimeout",
+            "NotificationMetadata",
+            "NotificationTargetARN",
+            "RoleARN",
+        }
+    )
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        name = properties.get("LifecycleHookName") or context.name(255)
+        context.client("autoscaling").put_lifecycle_hook(**{**_hook(properties), "LifecycleHookName": name})
+        return Made(name)
+
+    def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
+        context.client("autoscaling").put_lifecycle_hook(**{**_hook(after), "LifecycleHookName": physical_id})
+        return Made(physical_id)
+
+    def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        quietly(
+            context.client("autoscaling").delete_lifecycle_hook,
+            "ValidationError",
+            AutoScalingGroupName=properties["AutoScalingGroupName"],
+            LifecycleHookName=physical_id,
+        )
+
+
+class ScalingPolicy(Handler):
+    known = frozenset(
+        {
+            "AutoScalingGroupName",
+            "PolicyType",
+            "AdjustmentType",
+            "ScalingAdjustment",
+            "Cooldown",
+            "TargetTrackingConfiguration",
+            "EstimatedInstanceWarmup",
+        }
+    )
+
+    def _put(self, context: Context, name: str, properties: Properties) -> str:
+        given = pick(properties, "AutoScalingGroupName", "PolicyType", "AdjustmentType", "TargetTrackingConfiguration")
+        for key in ("ScalingAdjustment", "Cooldown", "EstimatedInstanceWarmup"):
+            if key in properties:
+                given[key] = whole(properties[key])
+        tracking = given.get("TargetTrackingConfiguration")
+        if tracking:
+            given["TargetTrackingConfiguration"] = {**tracking, "TargetValue": float(tracking["TargetValue"])}
+        made = context.client("autoscaling").put_scaling_policy(PolicyName=name, **given)
+        return str(made["PolicyARN"])
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        name = context.name(255)
+        arn = self._put(context, name, properties)
+        return Made(arn, {"Arn": arn, "PolicyName": name})
+
+    def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
+        name = physical_id.rpartition("policyName/")[2]
+        self._put(context, name, after)
+        return Made(physical_id, {"Arn": physical_id, "PolicyName": name})
+
+    def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        quietly(
+            context.client("autoscaling").delete_policy,
+            "ValidationError",
+            AutoScalingGroupName=properties["AutoScalingGroupName"],
+            PolicyName=physical_id,
+        )
+
+
+class LaunchConfiguration(Handler):
+    known = frozenset(
+        {
+            "LaunchConfigurationName",
+            "ImageId",
+            "InstanceType",
+            "KeyName",
+            "SecurityGroups",
+            "UserData",
+            "IamInstanceProfile",
+            "InstanceMonitoring",
+            "AssociatePublicIpAddress",
+            "BlockDeviceMappings",
+        }
+    )
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        name = properties.get("LaunchConfigurationName") or context.name(255)
+        given = dict(properties)
+        given.pop("LaunchConfigurationName", None)
+        if "InstanceMonitoring" in given:
+            given["InstanceMonitoring"] = {"Enabled": boolean(given["InstanceMonitoring"])}
+        context.client("autoscaling").create_launch_configuration(LaunchConfigurationName=name, **given)
+        return Made(name)
+
+    def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        try:
+            context.client("autoscaling").delete_launch_configuration(LaunchConfigurationName=physical_id)
+        except ClientError as error:
+            if not missing(error, "ValidationError"):
+                raise

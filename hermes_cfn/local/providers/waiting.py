@@ -1,0 +1,13 @@
+"""CloudFormation's own types that need no service."""
+
+from __future__ import annotations
+
+from hermes_cfn.local.providers.base import Context, Handler, Made, Properties
+
+
+class WaitConditionHandle(Handler):
+    def create(self, context: Context, properties: Properties) -> Made:
+        return Made(context.name(255))
+
+    def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
+        return Made(physical_id)
