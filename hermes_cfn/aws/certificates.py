@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from hermes_cfn.aws.calls import AwsError, Calls
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """``status`` is ACM's own word; ``records`` are the CNAMEs that validate it, name to value."""
-
-    arn: str
-    status: str
-    names: tuple[str, ...]
-    expires: datetime | None
-    records: tuple[tuple[str, str], ...] = ()
+from hermes_cfn.checks.observed import CertificateSeen
 
 
 class Certificates:
@@ -25,7 +12,7 @@ class Certificates:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def describe(self, arn: str) -> Certificate | None:
+    def describe(self, arn: str) -> CertificateSeen | None:
         """The certificate, or None when this region has none with that ARN."""
         try:
             found = self._calls.describe_certificate(CertificateArn=arn)["Certificate"]
@@ -37,7 +24,7 @@ class Certificates:
         records = {
             (o["ResourceRecord"]["Name"], o["ResourceRecord"]["Value"]) for o in options if "ResourceRecord" in o
         }
-        return Certificate(
+        return CertificateSeen(
             arn,
             str(found["Status"]),
             tuple(sorted({found["DomainName"], *found.get("SubjectAlternativeNames", ())})),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hermes_cfn.aws.calls import AwsError, Calls
+from hermes_cfn.checks.observed import Opening, SecurityGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +23,6 @@ class Machine:
     launched: datetime
     private_ip: str
     security_groups: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A rule of a security group: ports, and where from or to (a group id or a range)."""
-
-    first_port: int
-    last_port: int
-    peer: str
-
-    def admits(self, port: int, peer: str = "") -> bool:
-        """Whether ``port`` is open, to ``peer`` where one is given."""
-        ports = self.first_port == -1 or self.first_port <= port <= self.last_port
-        return ports and (not peer or self.peer in {peer, "0.0.0.0/0"})
-
-
-@dataclass(frozen=True, slots=True)
-class SecurityGroup:
-    """A security group with its rules."""
-
-    id: str
-    name: str
-    ingress: tuple[Opening, ...]
-    egress: tuple[Opening, ...]
 
 
 class Machines:

@@ -73,7 +73,7 @@ def push(ground: Ground, directory: Path) -> Story[int]:
         )
     bucket, door = ground.names.assets_bucket, ground.doors.s3
     assets = find(directory)
-    there = set(door.keys(bucket))
+    there = {key for key, _ in door.objects(bucket)}
     wanted = [asset for asset in assets if not (asset.digested and asset.key in there)]
     yield StageStarted(ground.now, "assets", f"{len(wanted)} of {len(assets)} files to {bucket}")
     for asset in wanted:

@@ -9,36 +9,15 @@ from decimal import Decimal
 
 from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.machines import Machines
+from hermes_cfn.checks.observed import InstanceLine, StackLine
 from hermes_cfn.deciders.observed import Target
 from hermes_cfn.errors import HermesError
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.instance.release import Release
 from hermes_cfn.names import output_id
 
-
-@dataclass(frozen=True, slots=True)
-class StackLine:
-    """A stack, its status (``not there`` when there is none) and whether AWS last saw it drifted."""
-
-    key: str
-    name: str
-    status: str
-    drift: str
-    commit: str
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceLine:
-    """An instance of the group; ``age_s`` in seconds since it was launched."""
-
-    id: str
-    zone: str
-    lifecycle: str
-    health: str
-    reason: str
-    release: str
-    age_s: float
-    template: str
+FREE = "free"
+NO_TABLE = "no lock table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +45,10 @@ class Status:
     month_usd: Decimal | None = None
 
     @property
+    def locked(self) -> bool:
+        return self.lock not in {FREE, NO_TABLE}
+
+    @property
     def healthy(self) -> int:
         return sum(line.health == Target.HEALTHY for line in self.instances)
 
@@ -80,11 +63,8 @@ def observe(ground: Ground, history: int = 5) -> Status:
     """Looks once; reads only."""
     doors, names = ground.doors, ground.names
     outputs: dict[str, str] = {}
-    stacks: list[StackLine] = []
     for spec in ground.deployment:
-        described = doors.cloudformation(spec.region).describe(spec.name)
-        stacks.append(_stack(spec.key, spec.name, described))
-        outputs |= {item["OutputKey"]: item["OutputValue"] for item in (described or {}).get("Outputs", ())}
+        outputs |= doors.cloudformation(spec.region).observe(spec.name).outputs
     seen = doors.auto_scaling.observe(names.auto_scaling_group)
     certificate, days = _certificate(
         ground, outputs.get(output_id("certificate_arn")) or ground.settings.certificate.arn
@@ -94,10 +74,10 @@ def observe(ground: Ground, history: int = 5) -> Status:
         environment=names.environment,
         account=names.account,
         region=names.region,
-        stacks=tuple(stacks),
+        stacks=stack_lines(ground),
         goal=release(ground, names.goal_parameter),
         stable=release(ground, names.stable_parameter),
-        instances=_instances(ground),
+        instances=instance_lines(ground),
         desired=seen.group.desired if seen else 0,
         minimum=seen.group.minimum if seen else 0,
         maximum=seen.group.maximum if seen else 0,
@@ -117,6 +97,14 @@ def release(ground: Ground, parameter: str) -> Release | None:
     return Release.from_json(found.value) if found else None
 
 
+def stack_lines(ground: Ground) -> tuple[StackLine, ...]:
+    """Every stack of the deployment, there or not."""
+    return tuple(
+        _stack(spec.key, spec.name, ground.doors.cloudformation(spec.region).describe(spec.name))
+        for spec in ground.deployment
+    )
+
+
 def _stack(key: str, name: str, described: dict[str, object] | None) -> StackLine:
     if described is None or described["StackStatus"] == "DELETE_COMPLETE":
         return StackLine(key, name, "not there", "", "")
@@ -126,7 +114,8 @@ def _stack(key: str, name: str, described: dict[str, object] | None) -> StackLin
     return StackLine(key, name, str(described["StackStatus"]), drifted, tags.get("hermes:commit", ""))
 
 
-def _instances(ground: Ground) -> tuple[InstanceLine, ...]:
+def instance_lines(ground: Ground) -> tuple[InstanceLine, ...]:
+    """The members of the group, by zone."""
     doors, names = ground.doors, ground.names
     seen = doors.auto_scaling.observe(names.auto_scaling_group)
     if seen is None or not seen.members:
@@ -169,9 +158,9 @@ def _lock(ground: Ground) -> str:
     try:
         seen = ground.doors.lock(ground.names.lock_table, ground.names.lock_key).look()
     except HermesError:
-        return "no lock table"
+        return NO_TABLE
     if seen is None or seen.expires <= ground.now:
-        return "free"
+        return FREE
     return f"{seen.owner}: {seen.purpose}, until {seen.expires.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -1,0 +1,47 @@
+"""CloudFormation: asking whether somebody changed a stack's resources by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hermes_cfn.aws.calls import Calls
+from hermes_cfn.clock import Clock, patience
+
+AT_MOST_S = 300.0
+
+
+class Drift:
+    """Drift detection of one region."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def detect(self, stack: str, clock: Clock) -> str:
+        """``IN_SYNC`` or ``DRIFTED``; ``UNKNOWN`` when AWS has no answer within :data:`AT_MOST_S` seconds."""
+        detection = self._calls.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
+        waited = 0.0
+        while waited < AT_MOST_S:
+            found = self._calls.describe_stack_drift_detection_status(StackDriftDetectionId=detection)
+            if found["DetectionStatus"] != "DETECTION_IN_PROGRESS":
+                return str(found.get("StackDriftStatus", "UNKNOWN"))
+            pause = patience(waited)
+            clock.sleep(pause)
+            waited += pause
+        return "UNKNOWN"
+
+    def resources(self, stack: str) -> Sequence[tuple[str, str]]:
+        """Logical ids that differ, and what differs."""
+        found = self._calls.describe_stack_resource_drifts(
+            StackName=stack, StackResourceDriftStatusFilters=["MODIFIED", "DELETED"]
+        )["StackResourceDrifts"]
+        return [
+            (
+                item["LogicalResourceId"],
+                "; ".join(
+                    f"{change['PropertyPath']}: {change.get('ExpectedValue')} → {change.get('ActualValue')}"
+                    for change in item.get("PropertyDifferences", ())
+                )
+                or item["StackResourceDriftStatus"],
+            )
+            for item in found
+        ]

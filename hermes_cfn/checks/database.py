@@ -1,0 +1,63 @@
+"""The external database as an instance reaches it: name, TCP, TLS and login apart.
+
+The guide's "Database Connection Issues".  The URL is never in a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from hermes_cfn.checks.observed import Diagnosis
+from hermes_cfn.errors import Finding
+
+
+def check(instance: str, said: Diagnosis, addresses: str = "") -> Iterator[Finding]:
+    """The first step that fails; ``addresses`` are those that the database must admit."""
+    told = said.get("database")
+    if not isinstance(told, Mapping):
+        return
+    name, error = str(told.get("name", "")), str(told.get("error", ""))
+    if name == "no DATABASE_URL":
+        yield Finding(
+            "database-not-set",
+            instance,
+            "DATABASE_URL is not in its environment",
+            next="hermes-cfn secrets set DATABASE_URL",
+        )
+    elif not name:
+        yield Finding(
+            "database-name",
+            instance,
+            "the database's name does not resolve",
+            evidence=error,
+            next="the host in DATABASE_URL: hermes-cfn secrets set DATABASE_URL",
+        )
+    elif told.get("tcp") != "ok":
+        yield Finding(
+            "database-unreachable",
+            instance,
+            "no connection to the database's port",
+            why="its allow-list, or the port in database.port that our security group opens",
+            evidence=error,
+            next=f"let the database admit {addresses}" if addresses else "hermes-cfn outputs nat_public_ips",
+        )
+    elif "offers none" in str(told.get("tls", "")):
+        yield Finding(
+            "database-no-tls",
+            instance,
+            "the database offers no TLS",
+            why="passwords and data would cross the internet in the clear",
+            next="switch TLS on at the provider",
+        )
+    elif not told.get("tls"):
+        yield Finding(
+            "database-tls", instance, "TLS with the database fails", evidence=error, next="the provider's certificate"
+        )
+    elif str(told.get("login", "")).startswith("refused"):
+        yield Finding(
+            "database-login",
+            instance,
+            "the database refuses the login",
+            evidence=str(told["login"]),
+            next="hermes-cfn secrets set DATABASE_URL",
+        )

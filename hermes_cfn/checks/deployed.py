@@ -1,0 +1,143 @@
+"""What stands in the account: stacks and drift, fleet and releases, secrets, lock, region, quotas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from hermes_cfn.checks.observed import InstanceLine, Lease, StackLine
+from hermes_cfn.errors import Finding, Severity
+
+STANDBY_S = 3600.0
+"""A rollout of one batch takes minutes; an hour in standby is somebody's forgotten work."""
+
+OLD_IMAGE_DAYS = 90
+
+
+def region(name: str, enabled: bool) -> Iterator[Finding]:
+    """eu-south-2 and other newer regions are off until the account switches them on."""
+    if not enabled:
+        yield Finding(
+            "region-off",
+            name,
+            "is not enabled in this account",
+            why="calls to it are refused as if the credentials were wrong",
+            next=f"aws account enable-region --region-name {name}; it takes minutes to hours",
+        )
+
+
+def stacks(lines: Sequence[StackLine]) -> Iterator[Finding]:
+    """Stacks that failed, that are missing beside others, or that AWS found drifted."""
+    there = [line for line in lines if line.status != "not there"]
+    if not there:
+        yield Finding(
+            "nothing-deployed",
+            lines[0].name if lines else "",
+            "nothing is deployed",
+            next="hermes-cfn deploy",
+            severity=Severity.INFO,
+        )
+        return
+    for line in lines:
+        if line.status == "not there":
+            yield Finding(
+                "stack-missing", line.name, "is not deployed", next="hermes-cfn deploy", severity=Severity.WARNING
+            )
+        elif "FAILED" in line.status or line.status in {"ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"}:
+            yield Finding("stack-failed", line.name, f"is {line.status}", next="hermes-cfn deploy goes on from there")
+        if line.drift == "DRIFTED":
+            yield Finding(
+                "stack-drifted",
+                line.name,
+                "somebody changed its resources by hand",
+                next="hermes-cfn deploy puts back what the template says",
+                severity=Severity.WARNING,
+            )
+
+
+def fleet(
+    lines: Sequence[InstanceLine], desired: int, suspended: Sequence[str], locked: bool, stable: str
+) -> Iterator[Finding]:
+    """What an unfinished rollout or a hand leaves behind; nothing is said while the lock is held."""
+    if locked:
+        return
+    if suspended:
+        yield Finding(
+            "processes-suspended",
+            "Auto Scaling group",
+            f"{', '.join(suspended)} stand suspended and no rollout runs",
+            next="hermes-cfn release --resume",
+        )
+    for line in lines:
+        if line.lifecycle == "standby":
+            yield Finding(
+                "standby-left", line.id, "is in standby and no rollout runs", next="hermes-cfn release --resume"
+            )
+    if len(lines) < desired:
+        yield Finding(
+            "fleet-short",
+            "Auto Scaling group",
+            f"{len(lines)} of {desired} instances are there",
+            next="hermes-cfn status --watch",
+        )
+    others = sorted({line.release for line in lines if line.release and stable and line.release != stable})
+    if others:
+        yield Finding(
+            "releases-mixed",
+            "fleet",
+            f"some instances run {', '.join(others)}, and {stable} is stable",
+            next="hermes-cfn release --resume, or hermes-cfn rollback",
+        )
+
+
+def lock(lease: Lease | None, now: datetime, longest: timedelta = timedelta(hours=2)) -> Iterator[Finding]:
+    """A lease that ran out without being given back: its run died."""
+    if lease is None or lease.expires.timestamp() == 0:
+        return
+    if lease.expires <= now:
+        yield Finding(
+            "lock-stale",
+            lease.owner,
+            f"did not give the lock back after: {lease.purpose}",
+            why="its run died; whoever comes next takes the lock and goes on",
+            evidence=f"expired {lease.expires:%Y-%m-%d %H:%M:%S} UTC",
+            next="hermes-cfn release --resume",
+            severity=Severity.WARNING,
+        )
+    elif lease.expires - now > longest:
+        yield Finding(
+            "lock-far",
+            lease.owner,
+            f"holds the lock until {lease.expires:%Y-%m-%d %H:%M} UTC for: {lease.purpose}",
+            next="hermes-cfn lock break, if that run is known to be dead",
+        )
+
+
+def secrets(missing: Sequence[str]) -> Iterator[Finding]:
+    """Secrets that the application needs and that are not set."""
+    for name in missing:
+        yield Finding("secret-missing", name, "is not set", next=f"hermes-cfn secrets set {name}")
+
+
+def quota(what: str, used: float, wanted: float, limit: float | None, code: str) -> Iterator[Finding]:
+    """A quota that what is wanted would cross; None is a quota that may not be asked."""
+    if limit is not None and used + wanted > limit:
+        yield Finding(
+            "quota-short",
+            what,
+            f"{used:.0f} used and {wanted:.0f} wanted, of {limit:.0f}",
+            next=f"aws service-quotas request-service-quota-increase --quota-code {code} …",
+        )
+
+
+def machine_image(days: int | None, image: str) -> Iterator[Finding]:
+    """How old the machine image is that instances run."""
+    if days is not None and days > OLD_IMAGE_DAYS:
+        yield Finding(
+            "machine-image-old",
+            image,
+            f"is {days} days old",
+            why="its packages lack three months of security updates",
+            next="hermes-cfn machine-image update",
+            severity=Severity.WARNING,
+        )

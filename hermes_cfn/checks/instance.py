@@ -1,0 +1,176 @@
+"""An instance by its own account: application, health, machine, clock.
+
+The guide's "Application Won't Start" and the local half of "Health Checks Failing".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from hermes_cfn.checks.observed import Diagnosis
+from hermes_cfn.errors import Finding, Severity
+
+LEAST_DISK_BYTES = 1024 * 1024 * 1024
+"""What pulling the next image may need; `prepare` refuses below it."""
+
+LEAST_MEMORY_KB = 64 * 1024
+CLOCK_S = 30.0
+"""Beyond five minutes AWS refuses signatures (AWS, "Signature Version 4"); this warns long before."""
+
+LOG_LINES = 8
+
+
+def silent(instance: str, age_s: float) -> Iterator[Finding]:
+    """An instance whose agent does not answer."""
+    yield Finding(
+        "agent-silent",
+        instance,
+        "its Systems Manager agent does not answer",
+        why="nothing can be deployed to it or asked of it",
+        evidence=f"launched {age_s:.0f} s ago",
+        next=f"look at its way out (NAT, endpoints); or let it be replaced: aws ec2 terminate-instances --instance-ids {instance}",
+    )
+
+
+def check(instance: str, said: Diagnosis, port: int, health_path: str, codes: tuple[int, ...]) -> Iterator[Finding]:
+    """Everything that an instance's diagnosis shows."""
+    yield from application(instance, said)
+    yield from health(instance, said, port, health_path, codes)
+    yield from machine(instance, said)
+
+
+def application(instance: str, said: Diagnosis) -> Iterator[Finding]:
+    """The container: whether it runs, and how it ended."""
+    container = said.get("container")
+    log = said.get("log") or []
+    lines = "\n".join(log[-LOG_LINES:]) if isinstance(log, list) else str(log)
+    if not isinstance(container, Mapping):
+        yield Finding(
+            "application-missing",
+            instance,
+            "there is no container",
+            evidence=str(container or ""),
+            next="hermes-cfn release --resume",
+        )
+        return
+    if container.get("oom_killed"):
+        yield Finding(
+            "application-out-of-memory",
+            instance,
+            "the container was killed because it used all of its memory",
+            evidence=lines,
+            next="hermes-cfn scale --type a larger one; or application.memory_mib",
+        )
+    elif container.get("status") != "running":
+        yield Finding(
+            "application-down",
+            instance,
+            f"the container is {container.get('status')}, exit code {container.get('exit_code')}",
+            evidence=lines,
+            next=f"hermes-cfn logs --instance {instance}; hermes-cfn rollback",
+        )
+    elif int(container.get("restarts") or 0) > 2:
+        yield Finding(
+            "application-restarts",
+            instance,
+            f"the container was restarted {container['restarts']} times",
+            evidence=lines,
+            next=f"hermes-cfn logs --instance {instance}",
+        )
+
+
+def health(instance: str, said: Diagnosis, port: int, health_path: str, codes: tuple[int, ...]) -> Iterator[Finding]:
+    """What the health path answers on the instance itself."""
+    container = said.get("container")
+    if not isinstance(container, Mapping) or container.get("status") != "running":
+        return
+    answer: Any = said.get("health")
+    status = answer.get("status") if isinstance(answer, Mapping) else None
+    if status in codes:
+        return
+    if status is None:
+        yield Finding(
+            "health-silent",
+            instance,
+            f"nothing answers on port {port}",
+            why="the application must listen on 0.0.0.0 and the port of the configuration",
+            evidence=str(answer),
+            next="application.port, or the application's own setting; docs/application.md",
+        )
+    elif 300 <= int(status) < 400:
+        yield Finding(
+            "health-redirects",
+            instance,
+            f"{health_path} answers {status}",
+            why="a load balancer does not follow redirects; force_ssl is the usual reason",
+            next=f"leave {health_path} out of force_ssl; docs/application.md",
+        )
+    else:
+        body = answer.get("body", "") if isinstance(answer, Mapping) else ""
+        yield Finding(
+            "health-fails",
+            instance,
+            f"{health_path} answers {status}",
+            evidence=str(body)[:300],
+            next=f"hermes-cfn logs --instance {instance} --since 10m",
+        )
+
+
+def machine(instance: str, said: Diagnosis) -> Iterator[Finding]:
+    """Disk, memory, docker and the systemd units."""
+    disk, memory = said.get("disk") or {}, said.get("memory") or {}
+    if isinstance(disk, Mapping) and int(disk.get("free_bytes", LEAST_DISK_BYTES)) < LEAST_DISK_BYTES:
+        yield Finding(
+            "disk-full",
+            instance,
+            f"{int(disk['free_bytes']) // 2**20} MiB of {int(disk['total_bytes']) // 2**20} MiB are free",
+            why="the next image cannot be pulled",
+            next="hermes-cfn run --host --instance "
+            + instance
+            + " -- docker image prune --all --force; or compute.volume_gib",
+        )
+    if isinstance(memory, Mapping) and int(memory.get("available_kb", LEAST_MEMORY_KB)) < LEAST_MEMORY_KB:
+        yield Finding(
+            "memory-short",
+            instance,
+            f"{int(memory['available_kb']) // 1024} MiB of {int(memory['total_kb']) // 1024} MiB are available",
+            next="hermes-cfn scale --type a larger one",
+        )
+    if said.get("docker") not in (None, "active"):
+        yield Finding(
+            "docker-down",
+            instance,
+            "docker is not active",
+            evidence=str(said["docker"]),
+            next=f"hermes-cfn run --host --instance {instance} -- systemctl restart docker",
+        )
+    units = said.get("systemd") or {}
+    for unit, state in units.items() if isinstance(units, Mapping) else ():
+        if state != "active":
+            yield Finding(
+                "unit-down",
+                instance,
+                f"systemd unit {unit} is not active",
+                evidence=str(state),
+                next=f"hermes-cfn run --host --instance {instance} -- systemctl restart {unit}",
+                severity=Severity.WARNING,
+            )
+
+
+def clock(instance: str, said: Diagnosis, now: datetime) -> Iterator[Finding]:
+    """How far the instance's clock is from the service's."""
+    try:
+        told = datetime.fromisoformat(str(said.get("clock")))
+    except ValueError:
+        return
+    off = (told - now).total_seconds()
+    if abs(off) > CLOCK_S:
+        yield Finding(
+            "clock-off",
+            instance,
+            f"its clock is {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}",
+            why="beyond five minutes AWS refuses its calls",
+            next=f"hermes-cfn run --host --instance {instance} -- systemctl restart chronyd",
+        )

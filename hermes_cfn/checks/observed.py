@@ -1,0 +1,80 @@
+"""What checks look at, and the doors fill: plain facts without judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Diagnosis = Mapping[str, Any]
+"""The JSON that the diagnose document prints on an instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackLine:
+    """A stack, its status (``not there`` when there is none) and what AWS last knew of its drift."""
+
+    key: str
+    name: str
+    status: str
+    drift: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceLine:
+    """An instance of the group; ``age_s`` in seconds since it was launched."""
+
+    id: str
+    zone: str
+    lifecycle: str
+    health: str
+    reason: str
+    release: str
+    age_s: float
+    template: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A rule of a security group: ports, and where from or to (a group id or a range)."""
+
+    first_port: int
+    last_port: int
+    peer: str
+
+    def admits(self, port: int, peer: str = "") -> bool:
+        """Whether ``port`` is open, to ``peer`` where one is given."""
+        ports = self.first_port == -1 or self.first_port <= port <= self.last_port
+        return ports and (not peer or self.peer in {peer, "0.0.0.0/0"})
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroup:
+    """A security group with its rules."""
+
+    id: str
+    name: str
+    ingress: tuple[Opening, ...]
+    egress: tuple[Opening, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSeen:
+    """``status`` is ACM's own word; ``records`` are the CNAMEs that validate it, name to value."""
+
+    arn: str
+    status: str
+    names: tuple[str, ...]
+    expires: datetime | None
+    records: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds the deploy lock and until when, service time."""
+
+    owner: str
+    purpose: str
+    expires: datetime

@@ -1,0 +1,95 @@
+"""``doctor``: what is wrong, the evidence, and the command that mends it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.errors import ExitCode, Finding, Severity
+
+if TYPE_CHECKING:
+    from hermes_cfn.flows.drive import Story
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Only what needs no AWS: the file, the templates, the tools.")
+@click.option("--drift", is_flag=True, help="Let CloudFormation look for changes by hand (takes a minute).")
+@console.format_option("text", "json")
+@console.local_option
+def command(offline: bool, drift: bool, form: str) -> int:
+    """Run every check and say what to type next; changes nothing.  Ends with 1 when it finds an error."""
+    context = console.context()
+    with console.progress("the file, the templates, the tools"):
+        found = list(_offline(context))
+    if not offline:
+        from hermes_cfn.flows.doctor import Doctor, resolve
+
+        ground = reach.ground(context)
+        found += _told(Doctor(ground, None if ground.connect_to else resolve, drift).visit())
+    if form == "json":
+        console.put_json([finding.as_dict() for finding in found])
+    else:
+        for finding in found:
+            _show(finding)
+        errors = sum(finding.severity is Severity.ERROR for finding in found)
+        click.echo(f"{len(found)} findings, {errors} of them errors" if found else "nothing is wrong")
+    return ExitCode.FAILED if any(finding.severity is Severity.ERROR for finding in found) else ExitCode.OK
+
+
+def _told(story: Story[list[Finding]]) -> list[Finding]:
+    """The story's value; its stages are progress for a terminal."""
+    from hermes_cfn.events import StageStarted
+
+    out = console.console(stderr=True)
+    while True:
+        try:
+            event = next(story)
+        except StopIteration as end:
+            return list(end.value)
+        if out.is_terminal and isinstance(event, StageStarted):
+            out.print(f"looks at {event.stage}", style="dim")
+
+
+def _show(finding: Finding) -> None:
+    colour = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}[finding.severity]
+    click.secho(f"{finding.severity}: {finding.code}", fg=colour, nl=False)
+    click.echo(f"  {finding.where}\n  {finding.what}")
+    if finding.why:
+        click.echo(f"  {finding.why}")
+    for line in finding.evidence.splitlines():
+        click.echo(f"    | {line}")
+    if finding.next:
+        click.secho(f"  next: {finding.next}", bold=True)
+
+
+def _offline(context: console.Context) -> Iterator[Finding]:
+    """The configuration (which raises by itself), placeholders, stale templates, cfn-lint, tools."""
+    from hermes_cfn import lint, templates
+
+    settings = context.settings()
+    for key, value, placeholder in (
+        ("certificate.domain", settings.certificate.domain, "yourdomain.com"),
+        ("github.repository", settings.github.repository, "YOUR_ORG"),
+    ):
+        if placeholder in value:
+            yield Finding(
+                "placeholder", key, f"is still {value!r}", next=f"edit {context.config}", severity=Severity.WARNING
+            )
+    deployment = context.deployment()
+    directory = context.config.parent / "templates" / deployment.environment
+    if directory.exists() and templates.compare(deployment, directory):
+        yield Finding(
+            "templates-stale",
+            str(directory),
+            "differs from the file",
+            next="hermes-cfn render",
+            severity=Severity.WARNING,
+        )
+    yield from lint.lint(deployment)
+    for tool, why in (("docker", "builds and pushes images"), ("aws", "opens shells through Session Manager")):
+        if shutil.which(tool) is None:
+            yield Finding("tool-missing", tool, "is not on this machine", why=why, severity=Severity.INFO)

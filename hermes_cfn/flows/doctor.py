@@ -1,0 +1,205 @@
+"""``doctor``: the guide's troubleshooting as checks that run; it reads, and mends nothing."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from hermes_cfn.aws.certificates import Certificates
+from hermes_cfn.aws.drift import Drift
+from hermes_cfn.aws.listeners import Listeners
+from hermes_cfn.aws.machines import Machines
+from hermes_cfn.checks import balancing, certificate, database, deployed, instance
+from hermes_cfn.checks.observed import Diagnosis, Lease, StackLine
+from hermes_cfn.errors import Finding, HermesError, Severity
+from hermes_cfn.events import Noted, StageEnded, StageStarted
+from hermes_cfn.flows import command, machine_image, releases, status
+from hermes_cfn.flows.drive import Story
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.names import output_id
+
+Resolve = Callable[[str], frozenset[str] | None]
+"""A name to its addresses, or None when it has none."""
+
+ADDRESSES_QUOTA = ("ec2", "L-0263D0A3")
+"""Elastic IP addresses of a region (Service Quotas, "EC2-VPC Elastic IPs")."""
+
+GROUP_PATIENCE_S = 900.0
+"""An instance younger than this may still be booting."""
+
+
+def resolve(name: str) -> frozenset[str] | None:
+    """By this machine's resolver."""
+    try:
+        return frozenset(str(found[4][0]) for found in socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM))
+    except OSError:
+        return None
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """One visit.  ``resolver`` None leaves DNS out; ``drift`` asks CloudFormation to look anew."""
+
+    ground: Ground
+    resolver: Resolve | None = resolve
+    drift: bool = False
+
+    def visit(self) -> Story[list[Finding]]:
+        """Runs every check; the value is all findings, the worst first."""
+        found: list[Finding] = []
+        for subject, check in (
+            ("account", self._account),
+            ("stacks", self._stacks),
+            ("fleet", self._fleet),
+            ("instances", self._instances),
+            ("certificate", self._certificate),
+        ):
+            yield StageStarted(self.ground.now, subject)
+            news = list(self._safely(subject, check))
+            yield from (Noted(self.ground.now, finding) for finding in news)
+            found += news
+            yield StageEnded(self.ground.now, subject, f"{len(news)} findings" if news else "well")
+        order = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+        return sorted(found, key=lambda finding: order.index(finding.severity))
+
+    @staticmethod
+    def _safely(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+        """What may not be asked is a finding too, and never hides the rest."""
+        try:
+            yield from check()
+        except HermesError as error:
+            for finding in error.findings:
+                yield replace(finding, why=f"{subject} could not be looked at")
+
+    def _account(self) -> Iterator[Finding]:
+        ground = self.ground
+        yield from deployed.region(
+            ground.region, Machines(ground.doors.calls("ec2", "us-east-1")).region_enabled(ground.region)
+        )
+        yield from deployed.secrets(releases.missing_secrets(ground))
+        wanted = 0 if _stands(ground, "network") else len(ground.settings.network.zones)
+        yield from deployed.quota(
+            "Elastic IP addresses",
+            ground.doors.ec2.addresses(),
+            wanted,
+            ground.doors.account.quota(*ADDRESSES_QUOTA),
+            ADDRESSES_QUOTA[1],
+        )
+
+    def _stacks(self) -> Iterator[Finding]:
+        lines = list(status.stack_lines(self.ground))
+        if self.drift:
+            lines = [self._drifted(line) if line.status.endswith("_COMPLETE") else line for line in lines]
+        yield from deployed.stacks(lines)
+        try:
+            seen = self.ground.doors.lock(self.ground.names.lock_table, self.ground.names.lock_key).look()
+        except HermesError:
+            return
+        lease = Lease(seen.owner, seen.purpose, seen.expires) if seen else None
+        yield from deployed.lock(lease, self.ground.now)
+
+    def _drifted(self, line: StackLine) -> StackLine:
+        spec = self.ground.deployment.stack(line.key)
+        found = Drift(self.ground.doors.calls("cloudformation", spec.region)).detect(line.name, self.ground.clock)
+        return replace(line, drift=found)
+
+    def _fleet(self) -> Iterator[Finding]:
+        if not _stands(self.ground, "service"):
+            return
+        seen = status.observe(self.ground, history=0)
+        if seen.asleep:
+            return
+        stable = seen.stable.id if seen.stable else ""
+        yield from deployed.fleet(seen.instances, seen.desired, seen.suspended, seen.locked, stable)
+        running = machine_image.observe(self.ground).running.values()
+        oldest = max(running, key=lambda image: image.days or 0, default=None)
+        if oldest is not None:
+            yield from deployed.machine_image(oldest.days, oldest.id)
+
+    def _instances(self) -> Iterator[Finding]:
+        if not _stands(self.ground, "service"):
+            return
+        ground, application = self.ground, self.ground.settings.application
+        lines = status.instance_lines(ground)
+        online = ground.doors.ssm.online()
+        well: set[str] = set()
+        for line in lines:
+            if line.id not in online:
+                if line.age_s > GROUP_PATIENCE_S:
+                    yield from instance.silent(line.id, line.age_s)
+                continue
+            said = command.diagnose(ground, line.id)
+            if not said:
+                yield from instance.silent(line.id, line.age_s)
+                continue
+            found = list(
+                instance.check(line.id, said, application.port, application.health_path, application.health_codes)
+            )
+            found += instance.clock(line.id, said, ground.now)
+            found += database.check(line.id, said, self._addresses())
+            if _answers(said, application.health_codes):
+                well.add(line.id)
+            yield from found
+        yield from balancing.targets(lines, frozenset(well))
+        yield from self._paths([line.id for line in lines])
+
+    def _paths(self, ids: list[str]) -> Iterator[Finding]:
+        ground = self.ground
+        balancer = ground.doors.elb.load_balancer(ground.names.load_balancer)
+        if balancer is None or not ids:
+            return
+        door = Machines(ground.doors.calls("ec2"))
+        machines = door.describe(ids)
+        own = sorted({group for machine in machines.values() for group in machine.security_groups})
+        yield from balancing.paths(
+            door.security_groups(own),
+            door.security_groups(balancer.get("SecurityGroups", [])),
+            ground.settings.application.port,
+        )
+
+    def _certificate(self) -> Iterator[Finding]:
+        ground = self.ground
+        outputs = _outputs(ground)
+        arn = outputs.get(output_id("certificate_arn"), "") or ground.settings.certificate.arn
+        own = arn.split(":")[3:4] == [ground.region]
+        seen = Certificates(ground.doors.calls("acm")).describe(arn) if arn and own else None
+        yield from certificate.check(
+            seen,
+            arn,
+            ground.settings.certificate.domain,
+            ground.region,
+            ground.now,
+            ground.settings.watch.certificate_days,
+        )
+        balancer = ground.doors.elb.load_balancer(ground.names.load_balancer)
+        if balancer is None:
+            return
+        name = str(balancer["DNSName"])
+        served = Listeners(ground.doors.calls("elbv2")).certificates(str(balancer["LoadBalancerArn"]))
+        yield from certificate.listener(served, arn, name)
+        if self.resolver is not None:
+            domain = ground.settings.certificate.domain
+            yield from certificate.points(domain, name, self.resolver(domain), self.resolver(name) or frozenset())
+
+    def _addresses(self) -> str:
+        return _outputs(self.ground).get(output_id("nat_public_ips"), "")
+
+
+def _stands(ground: Ground, key: str) -> bool:
+    if key not in ground.deployment.keys:
+        return False
+    spec = ground.deployment.stack(key)
+    return ground.doors.cloudformation(spec.region).observe(spec.name).status is not None
+
+
+def _outputs(ground: Ground) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for spec in ground.deployment:
+        found |= ground.doors.cloudformation(spec.region).observe(spec.name).outputs
+    return found
+
+
+def _answers(said: Diagnosis, codes: tuple[int, ...]) -> bool:
+    health = said.get("health")
+    return isinstance(health, dict) and health.get("status") in codes
