@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,22 @@ from typing import Any
 from hermes_cfn.local import wire
 from hermes_cfn.local.clients import Clients
 from hermes_cfn.local.clock import ServiceClock
+from hermes_cfn.local.controls import Controls
+from hermes_cfn.local.faults import Faults, throttled
+from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet
+from hermes_cfn.local.fleet.scheduler import Scheduler
 from hermes_cfn.local.moto_side import MotoSide
 from hermes_cfn.local.options import Options
+from hermes_cfn.local.services.autoscaling.engine import Engine
+from hermes_cfn.local.services.autoscaling.launching import Launching
+from hermes_cfn.local.services.autoscaling.service import AutoScaling
+from hermes_cfn.local.services.commands import Commands
+from hermes_cfn.local.services.elbv2.service import LoadBalancing
+from hermes_cfn.local.services.elbv2.traffic import Traffic
 from hermes_cfn.local.wire import Call, HttpRequest, HttpResponse, Service, ServiceError
 
 log = logging.getLogger("hermes.local")
+_EC2_CHANGES = ("RunInstances", "TerminateInstances", "StartInstances", "StopInstances")
 
 
 class Cloud:
@@ -26,24 +38,50 @@ class Cloud:
         self.directory = directory
         self.options = options
         self.endpoint = endpoint
+        self.end = end
+        self.lock = threading.RLock()
         self.clock = ServiceClock(options.speed, patience=options.patience)
+        self.faults = Faults()
         self.clients = Clients(endpoint)
         self.moto = MotoSide(endpoint.removeprefix("http://"))
-        self.services: dict[str, Service] = {}
-        self._end = end
-        self._mount()
+        self.scheduler = Scheduler(self.clock, self.lock)
+        self.fleet = Fleet(directory, options, self.clients, self.scheduler, self.faults.condition)
+        self.traffic = Traffic(directory, self.fleet, self.scheduler)
+        self.engine = Engine(Launching(self.clients), self.fleet, self.traffic, self.scheduler, self.faults.condition)
+        self.commands = Commands(self.clients, self.fleet, self.scheduler, self.faults.condition)
+        self.engine.on_leaving = self.commands.instance_gone
+        self.fleet.on_gone = self._instance_gone
+        self.services: dict[str, Service] = {
+            "autoscaling": AutoScaling(self.engine),
+            "elbv2": LoadBalancing(self.clients, self.traffic),
+            "ssm": self.commands,
+        }
+        self._partial = {"ssm": Commands.actions}
+        self.controls = Controls(self)
 
-    def _mount(self) -> None:
-        if importlib.util.find_spec("hermes_cfn.local.cloudformation") is not None:
+    def _service(self, name: str) -> Service | None:
+        """A service of our own; CloudFormation is loaded when it is first asked."""
+        if name == "cloudformation" and name not in self.services:
             from hermes_cfn.local.cloudformation.service import CloudFormation
 
-            self.services["cloudformation"] = CloudFormation(self.clients, self.clock, self.directory)
+            with self.lock:
+                if name not in self.services:
+                    self.services[name] = CloudFormation(
+                        self.clients, self.clock, self.directory, self.options.real_time
+                    )
+        return self.services.get(name)
 
     def start(self) -> None:
         """Starts what has to run from the beginning."""
 
     def stop(self) -> None:
         """Ends every process of the cloud."""
+        formation = self.services.get("cloudformation")
+        if formation is not None:
+            formation.stop()  # type: ignore[attr-defined]
+        self.scheduler.end()
+        self.traffic.stop()
+        self.fleet.stop()
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answers one request: the control side, a service of our own, or moto."""
@@ -51,10 +89,27 @@ class Cloud:
             return self._control(request)
         call = wire.caller(request)
         action = wire.operation_name(call.service, request) if call.service else ""
-        service = self.services.get(call.service)
-        if service is None:
-            return self.moto.handle(request)
-        return self._own(service, call, action, request)
+        kind = "" if call.access_key == FLEET_KEY else self.faults.call(call.service, action)
+        if kind in ("throttle", "error"):
+            error = (
+                throttled(call.service)
+                if kind == "throttle"
+                else ServiceError("InternalFailure", "An internal error occurred", 500)
+            )
+            return wire.serialise(call.service, action, error)
+        answer = self._answer(call, action, request)
+        answer.lost = kind in ("lost", "timeout")
+        return answer
+
+    def _answer(self, call: Call, action: str, request: HttpRequest) -> HttpResponse:
+        service = self._service(call.service)
+        if service is not None and action in self._partial.get(call.service, {action}):
+            return self._own(service, call, action, request)
+        answer = self.moto.handle(request)
+        if call.service == "ec2" and action in _EC2_CHANGES and call.access_key != FLEET_KEY:
+            with self.lock:
+                self.fleet.sync(call.region)
+        return answer
 
     def _own(self, service: Service, call: Call, action: str, request: HttpRequest) -> HttpResponse:
         token = wire.CALL.set(call)
@@ -69,36 +124,50 @@ class Cloud:
             wire.CALL.reset(token)
         return wire.serialise(call.service, action, result)
 
+    def _instance_gone(self, instance_id: str) -> None:
+        self.commands.instance_gone(instance_id)
+        self.engine.died(instance_id)
+
     def _control(self, request: HttpRequest) -> HttpResponse:
         what = request.path.removeprefix("/_hermes/")
-        body = json.loads(request.body) if request.body else {}
         try:
-            status, result = 200, self._controlled(what, body)
+            body = json.loads(request.body) if request.body else {}
+            status, result = 200, self.controls.handle(what, body)
         except ServiceError as error:
             status, result = error.status, {"code": error.code, "message": error.message}
+        except (KeyError, ValueError, TypeError) as problem:
+            status, result = 400, {"code": "BadControl", "message": f"{type(problem).__name__}: {problem}"}
         return HttpResponse(status, {"Content-Type": "application/json"}, json.dumps(result, default=str).encode())
-
-    def _controlled(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
-        if what == "status":
-            return self.status()
-        if what == "stop":
-            self._end()
-            return {}
-        if what == "clock":
-            return {"now": self.clock.advance(float(body.get("advance_s", 0))).isoformat()}
-        raise ServiceError("UnknownControl", f"The embedded cloud has no control {what!r}.", 404)
 
     def status(self) -> dict[str, Any]:
         """What :class:`hermes_cfn.local.control.Status` shows, without ``running``."""
-        import os
-
+        with self.lock:
+            balancers: dict[str, dict[str, str]] = {}
+            for listener in self.traffic.listeners.values():
+                balancer = self.traffic.load_balancers[listener.load_balancer]
+                where = balancers.setdefault(balancer.dns_name, {})
+                where.setdefault(listener.described["Protocol"].lower(), self.traffic.address(listener))
+                where[str(listener.described["Port"])] = self.traffic.address(listener)
+            instances = {}
+            for instance in self.fleet.instances.values():
+                if instance.host is not None and not instance.dead:
+                    instances[instance.instance_id] = self._application_of(instance.instance_id)
         return {
             "endpoint": self.endpoint,
             "pid": os.getpid(),
             "now": self.clock.now().isoformat(),
-            "addresses": str(self.options.addresses),
+            "addresses": "port" if self.fleet.addresses.own_ports else "address",
             "speed": self.clock.speed,
-            "load_balancers": {},
-            "instances": {},
+            "load_balancers": balancers,
+            "instances": instances,
             "database": "",
         }
+
+    def _application_of(self, instance_id: str) -> str:
+        """The address and port of an instance's first registered target, or its address alone."""
+        for group in self.traffic.groups.values():
+            for target in group.targets.values():
+                if target.id == instance_id:
+                    address, port = self.fleet.endpoint(instance_id, target.port)
+                    return f"{address}:{port}"
+        return self.fleet.instances[instance_id].address

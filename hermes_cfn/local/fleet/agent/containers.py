@@ -1,0 +1,253 @@
+"""Containers as processes: environment, restart policy, stop signal, logs, memory limit.
+
+There are no namespaces here.  A program learns where its container port is published from
+``LISTEN_<port>=address:port`` in its environment, and finds itself in its image's directory.
+States and exit codes as in Docker's reference of ``docker run`` and ``docker inspect``: 125 for
+an error of docker itself, 126/127 for a program that cannot run, 137 for SIGKILL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from hermes_cfn.local.fleet.agent.images import Image
+from hermes_cfn.local.fleet.agent.logs import Collector
+from hermes_cfn.local.fleet.agent.machine import Machine, Refused
+from hermes_cfn.local.fleet.agent.processes import kill_group
+
+FIRST_RESTART_S = 0.1
+LAST_RESTART_S = 60.0
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@dataclass
+class Wanted:
+    """What ``docker run`` was asked for; ``memory`` in bytes, ``stop_timeout`` in seconds."""
+
+    name: str
+    image: Image
+    reference: str
+    command: list[str]
+    environment: dict[str, str]
+    publish: list[tuple[int, int]] = field(default_factory=list)
+    restart: str = "no"
+    stop_signal: str = "SIGTERM"
+    stop_timeout: int = 10
+    memory: int = 0
+    labels: dict[str, str] = field(default_factory=dict)
+    remove: bool = False
+    log_options: dict[str, str] = field(default_factory=dict)
+    log_driver: str = "json-file"
+    user: str = ""
+
+
+class Container:
+    """One container: starts its process, follows it, restarts it as its policy says."""
+
+    def __init__(self, wanted: Wanted, machine: Machine, collector: Collector) -> None:
+        self.wanted = wanted
+        self.id = uuid.uuid4().hex + uuid.uuid4().hex
+        self.status = "created"
+        self.exit_code = 0
+        self.killed_for_memory = False
+        self.restarts = 0
+        self.started_at = self.finished_at = "0001-01-01T00:00:00Z"
+        self.stopped_by_hand = False
+        self.ended = asyncio.Event()
+        self._machine = machine
+        self._collector = collector
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.log_path = machine.path(f"/var/lib/docker/containers/{self.id}/{self.id}-json.log")
+
+    @property
+    def running(self) -> bool:
+        return self.status in ("running", "restarting")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process is not None and self.status == "running" else 0
+
+    async def start(self) -> None:
+        """Starts the process; Refused (125) when a port is taken."""
+        self.stopped_by_hand = False
+        self.ended.clear()
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self.status = "running"
+        self._task = asyncio.create_task(self._keep())
+        await asyncio.sleep(0)
+
+    async def stop(self, seconds: float | None = None) -> None:
+        """The stop signal, and SIGKILL ``seconds`` later."""
+        self.stopped_by_hand = True
+        if not self.running:
+            return
+        self.signal(self.wanted.stop_signal)
+        try:
+            await asyncio.wait_for(self.ended.wait(), self.wanted.stop_timeout if seconds is None else seconds)
+        except TimeoutError:
+            self.signal("SIGKILL")
+            await self.ended.wait()
+
+    def signal(self, name: str) -> None:
+        """Sends a signal to the container's processes."""
+        number = int(name) if name.isdigit() else int(getattr(signal, f"SIG{name.removeprefix('SIG')}"))
+        if self._process is not None and self.status == "running":
+            kill_group(self._process.pid, number)
+        elif self.status == "restarting" and self._task is not None:
+            self._task.cancel()
+            self._finished(self.exit_code)
+
+    def logs(self, tail: int | None) -> tuple[str, str]:
+        """What the container wrote to stdout and stderr, the last ``tail`` lines of both together."""
+        lines = [json.loads(line) for line in self.log_path.read_text().splitlines()] if self.log_path.exists() else []
+        chosen = lines if tail is None else lines[len(lines) - min(tail, len(lines)) :]
+        return (
+            "".join(line["log"] for line in chosen if line["stream"] == "stdout"),
+            "".join(line["log"] for line in chosen if line["stream"] == "stderr"),
+        )
+
+    async def _keep(self) -> None:
+        delay = FIRST_RESTART_S
+        while True:
+            began = asyncio.get_running_loop().time()
+            status = await self._run()
+            policy, _, limit = self.wanted.restart.partition(":")
+            again = policy in ("always", "unless-stopped") or (policy == "on-failure" and status != 0)
+            if self.stopped_by_hand or not again or (limit and self.restarts >= int(limit)):
+                self._finished(status)
+                return
+            self.status, self.exit_code, self.finished_at = "restarting", status, _now()
+            delay = (
+                FIRST_RESTART_S if asyncio.get_running_loop().time() - began > 10 else min(delay * 2, LAST_RESTART_S)
+            )
+            await asyncio.sleep(delay)
+            self.restarts += 1
+            self.status = "running"
+
+    def _finished(self, status: int) -> None:
+        self.status, self.exit_code, self.finished_at = "exited", status, _now()
+        self.ended.set()
+
+    async def _run(self) -> int:
+        with self.log_path.open("a", buffering=1) as log:
+            architecture = self.wanted.image.configuration.get("Architecture", self._machine.architecture)
+            if architecture != self._machine.architecture:
+                self._line(log, "stderr", f"exec {self.wanted.command[0]}: exec format error\n")
+                return 1
+            try:
+                self._process = await self._machine.processes.start(
+                    self.wanted.command,
+                    self._environment(),
+                    self.wanted.image.directory,
+                    asyncio.subprocess.PIPE,
+                    asyncio.subprocess.PIPE,
+                    self.wanted.memory,
+                )
+            except OSError as problem:
+                self._line(log, "stderr", f"exec {self.wanted.command[0]}: {problem.strerror}\n")
+                return 127 if isinstance(problem, FileNotFoundError) else 126
+            self.started_at = _now()
+            await asyncio.gather(
+                self._follow(log, "stdout", self._process.stdout), self._follow(log, "stderr", self._process.stderr)
+            )
+            status = await self._process.wait()
+        self._machine.processes.ended(self._process)
+        self.killed_for_memory = status == -signal.SIGKILL and bool(self.wanted.memory) and not self.stopped_by_hand
+        return 128 - status if status < 0 else status
+
+    async def _follow(self, log: IO[str], stream: str, source: asyncio.StreamReader | None) -> None:
+        while source is not None:
+            try:
+                line = await source.readline()
+            except ValueError:
+                continue
+            if not line:
+                return
+            self._line(log, stream, line.decode("utf-8", "replace"))
+
+    def _line(self, log: IO[str], stream: str, text: str) -> None:
+        log.write(json.dumps({"log": text, "stream": stream, "time": _now()}) + "\n")
+        if self.wanted.log_driver == "awslogs":
+            group = self.wanted.log_options.get("awslogs-group", "")
+            self._collector.send(group, self.wanted.log_options.get("awslogs-stream", self.id), text.rstrip("\n"))
+        else:
+            self._collector.line(f"/var/lib/docker/containers/{self.id}/{self.id}-json.log", text.rstrip("\n"))
+
+    def _environment(self) -> dict[str, str]:
+        inherited = self._machine.environment()
+        values = {"PATH": inherited["PATH"], "LANG": "C.UTF-8", "HOSTNAME": self.id[:12], "HOME": "/root"}
+        values["CONTAINER_FAULTS"] = str(self._machine.root / "run" / "faults.json")
+        values["CONTAINER_BOOT"] = str(self._machine.root / "run" / "db.json")
+        for host_port, port in self.wanted.publish:
+            address, real = self._machine.published(host_port)
+            values[f"LISTEN_{port}"] = f"{address}:{real}"
+        for item in self.wanted.image.configuration.get("Env") or []:
+            name, _, value = item.partition("=")
+            values[name] = value
+        values.update(self.wanted.environment)
+        return values
+
+    def inspected(self) -> dict[str, Any]:
+        """As ``docker inspect`` shows it."""
+        wanted = self.wanted
+        return {
+            "Id": self.id,
+            "Name": f"/{wanted.name}",
+            "Image": wanted.image.digest,
+            "RestartCount": self.restarts,
+            "LogPath": str(self.log_path),
+            "State": {
+                "Status": self.status,
+                "Running": self.running,
+                "Restarting": self.status == "restarting",
+                "OOMKilled": self.killed_for_memory,
+                "Pid": self.pid,
+                "ExitCode": self.exit_code,
+                "StartedAt": self.started_at,
+                "FinishedAt": self.finished_at,
+            },
+            "Config": {
+                "Image": wanted.reference,
+                "Labels": dict(wanted.labels),
+                "Env": [f"{name}={value}" for name, value in wanted.environment.items()],
+                "StopSignal": wanted.stop_signal,
+                "StopTimeout": wanted.stop_timeout,
+                "Cmd": wanted.command,
+            },
+            "HostConfig": {
+                "Memory": wanted.memory,
+                "RestartPolicy": {"Name": wanted.restart.partition(":")[0]},
+                "LogConfig": {"Type": wanted.log_driver, "Config": wanted.log_options},
+            },
+        }
+
+
+def memory_bytes(text: str) -> int:
+    """Docker's memory notation: ``512m``, ``1g``, bytes without a letter."""
+    factors = {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+    unit = text[-1:].lower()
+    try:
+        return int(text[:-1]) * factors[unit] if unit in factors else int(text)
+    except ValueError:
+        raise Refused(f'invalid argument "{text}" for "-m, --memory" flag: invalid size: {text!r}', 125) from None
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Docker's env-file: ``NAME=value`` a line, ``#`` comments, no quoting."""
+    values = {}
+    for line in path.read_text().splitlines():
+        if line and not line.startswith("#") and "=" in line:
+            name, _, value = line.partition("=")
+            values[name.strip()] = value
+    return values

@@ -1,0 +1,164 @@
+"""Target groups: which targets there are, how healthy they are, and whose turn it is."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hermes_cfn.local.fleet.proxy.connections import Upstream
+
+Report = Callable[[str, "Target"], None]
+HEALTH_PATIENCE_S = 2.0
+
+
+@dataclass
+class Target:
+    """``key`` names it in its group; ``address`` and ``port`` are where it really listens."""
+
+    key: str
+    address: str
+    port: int
+    health_port: int
+    state: str = "initial"
+    reason: str = "Elb.RegistrationInProgress"
+    outstanding: int = 0
+    passed: int = 0
+    failed: int = 0
+    healthy_since: float = 0.0
+    task: asyncio.Task[None] | None = None
+    idle: list[Upstream] = field(default_factory=list)
+    open: set[Upstream] = field(default_factory=set)
+
+
+class TargetGroup:
+    """One target group; durations in real seconds, already hurried by the cloud."""
+
+    def __init__(self, arn: str, settings: dict[str, Any], report: Report) -> None:
+        self.arn = arn
+        self.settings = settings
+        self.targets: dict[str, Target] = {}
+        self._report = report
+        self._next = 0
+
+    def register(self, key: str, address: str, port: int, health_port: int) -> None:
+        """Adds a target; its health is checked from now on."""
+        known = self.targets.get(key)
+        if known is not None and known.state != "draining" and (known.address, known.port) == (address, port):
+            return
+        if known is not None:
+            self.forget(known)
+        target = Target(key, address, port, health_port)
+        self.targets[key] = target
+        self._report(self.arn, target)
+        target.task = asyncio.get_running_loop().create_task(self._check(target))
+
+    def deregister(self, key: str, delay_s: float) -> None:
+        """No new requests from now on; what runs may end within ``delay_s``, idle or not."""
+        target = self.targets.get(key)
+        if target is None or target.state == "draining":
+            return
+        if target.task is not None:
+            target.task.cancel()
+        self._set(target, "draining", "Target.DeregistrationInProgress")
+        target.task = asyncio.get_running_loop().create_task(self._drain(target, delay_s))
+
+    async def _drain(self, target: Target, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        self.forget(target)
+        self._set(target, "gone", "")
+
+    def forget(self, target: Target) -> None:
+        """Closes every connection to a target and removes it."""
+        if self.targets.get(target.key) is target:
+            del self.targets[target.key]
+        if target.task is not None and target.task is not asyncio.current_task():
+            target.task.cancel()
+        for upstream in list(target.open):
+            upstream.close()
+
+    def choose(self) -> Target | None:
+        """The target of the next request; None if there is none.
+
+        Round robin or least outstanding requests among the healthy; all registered targets
+        when none is healthy ("fail open").
+        """
+        registered = [target for target in self.targets.values() if target.state != "draining"]
+        healthy = [target for target in registered if target.state == "healthy"]
+        choices = healthy or registered
+        if not choices:
+            return None
+        ready = [target for target in choices if self._warm(target)] or choices
+        if self.settings.get("algorithm") == "least_outstanding_requests":
+            return min(ready, key=lambda target: target.outstanding)
+        self._next += 1
+        return ready[self._next % len(ready)]
+
+    def _warm(self, target: Target) -> bool:
+        """Slow start: the share of a new target grows linearly to its full share."""
+        duration = float(self.settings.get("slow_start_s", 0))
+        if not duration or target.state != "healthy":
+            return True
+        return random.random() < max(0.05, (time.monotonic() - target.healthy_since) / duration)
+
+    async def _check(self, target: Target) -> None:
+        settings = self.settings
+        self._set(target, "initial", "Elb.InitialHealthChecking")
+        while True:
+            began = time.monotonic()
+            reason = await self._probe(target)
+            if reason:
+                target.passed, target.failed = 0, target.failed + 1
+                if target.failed >= settings["unhealthy_threshold"]:
+                    self._set(target, "unhealthy", reason)
+            else:
+                target.failed, target.passed = 0, target.passed + 1
+                if target.state == "initial" or target.passed >= settings["healthy_threshold"]:
+                    self._set(target, "healthy", "")
+            await asyncio.sleep(max(0.02, settings["interval_s"] - (time.monotonic() - began)))
+
+    async def _probe(self, target: Target) -> str:
+        """One health check: the reason code why it failed, empty when it passed."""
+        settings = self.settings
+        try:
+            return await asyncio.wait_for(self._ask(target), settings["timeout_s"])
+        except TimeoutError:
+            return "Target.Timeout"
+        except (OSError, asyncio.IncompleteReadError, ValueError, asyncio.LimitOverrunError):
+            return "Target.FailedHealthChecks"
+
+    async def _ask(self, target: Target) -> str:
+        settings = self.settings
+        reader, writer = await asyncio.open_connection(target.address, target.health_port)
+        try:
+            host = f"{target.address}:{target.health_port}"
+            writer.write(
+                f"GET {settings['path']} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+                "User-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\r\n".encode()
+            )
+            words = (await reader.readuntil(b"\r\n")).split(b" ", 2)
+            return (
+                "" if _matches(settings["matcher"], int(words[1])) else f"Target.ResponseCodeMismatch {int(words[1])}"
+            )
+        finally:
+            writer.close()
+
+    def _set(self, target: Target, state: str, reason: str) -> None:
+        if (target.state, target.reason) == (state, reason):
+            return
+        if state == "healthy" and target.state != "healthy":
+            target.healthy_since = time.monotonic()
+        target.state, target.reason = state, reason
+        self._report(self.arn, target)
+
+
+def _matches(matcher: str, status: int) -> bool:
+    for part in matcher.split(","):
+        first, _, last = part.partition("-")
+        if int(first) <= status <= int(last or first):
+            return True
+    return False

@@ -1,0 +1,76 @@
+"""Images that instances can pull: directories, known to ECR by digest.
+
+The manifest is what moto's ECR stores; its digest is computed from the content of the
+directory, so the same program has the same digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+STANDIN = Path(__file__).parent / "standin"
+LAYER_BYTES = 40_000_000
+
+
+def build(
+    images: Path, directory: Path | None, environment: Mapping[str, str], architecture: str
+) -> tuple[str, dict[str, Any]]:
+    """Makes an image under ``images``; its configuration digest and its manifest.
+
+    ``directory`` holds a program named ``run``, or an ``image.json`` with Docker's keys; None
+    takes the stand-in application.
+    """
+    source = directory or STANDIN
+    configuration = _configuration(source, directory is None, environment, architecture)
+    text = json.dumps(configuration, sort_keys=True)
+    sha = hashlib.sha256(text.encode())
+    for file in sorted(source.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            sha.update(str(file.relative_to(source)).encode() + file.read_bytes())
+    digest = f"sha256:{sha.hexdigest()}"
+    target = images / sha.hexdigest()
+    if not target.exists():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        (target / "image.json").write_text(text)
+    return digest, manifest(digest, len(text))
+
+
+def manifest(configuration_digest: str, size: int) -> dict[str, Any]:
+    """An image manifest, schema 2 (OCI image specification's predecessor, as docker pushes)."""
+    media = "application/vnd.docker"
+    return {
+        "schemaVersion": 2,
+        "mediaType": f"{media}.distribution.manifest.v2+json",
+        "config": {"mediaType": f"{media}.container.image.v1+json", "size": size, "digest": configuration_digest},
+        "layers": [
+            {
+                "mediaType": f"{media}.image.rootfs.diff.tar.gzip",
+                "size": LAYER_BYTES,
+                "digest": f"sha256:{hashlib.sha256(configuration_digest.encode()).hexdigest()}",
+            }
+        ],
+    }
+
+
+def directory_of(images: Path, image_manifest: Mapping[str, Any]) -> Path | None:
+    """The directory of an image by its manifest; None for a manifest that was not made here."""
+    found = images / str(image_manifest["config"]["digest"]).removeprefix("sha256:")
+    return found if found.exists() else None
+
+
+def _configuration(source: Path, standin: bool, environment: Mapping[str, str], architecture: str) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if (source / "image.json").exists():
+        given = json.loads((source / "image.json").read_text())
+    elif standin:
+        given = {"Entrypoint": ["python3", "-S", "-E", "app.py"], "Cmd": ["serve"]}
+    else:
+        given = {"Entrypoint": ["./run"]}
+    given["Env"] = [*(given.get("Env") or []), *(f"{name}={value}" for name, value in sorted(environment.items()))]
+    given.setdefault("Architecture", architecture)
+    return given

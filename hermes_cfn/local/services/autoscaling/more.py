@@ -1,0 +1,181 @@
+"""Attachments, tags, policies, metrics and launch configurations."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from hermes_cfn.local import wire
+from hermes_cfn.local.services.actions import Params, page
+from hermes_cfn.local.services.autoscaling.engine import Engine
+from hermes_cfn.local.services.autoscaling.model import Group
+from hermes_cfn.local.wire import ACCOUNT, ServiceError, unsupported
+
+METRICS = (
+    "GroupMinSize", "GroupMaxSize", "GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances",
+    "GroupStandbyInstances", "GroupTerminatingInstances", "GroupTotalInstances",
+)  # fmt: skip
+
+
+class MoreActions:
+    """Part of service ``autoscaling``."""
+
+    engine: Engine
+    configurations: dict[tuple[str, str], Params]
+
+    def attach_load_balancer_target_groups(self: Any, params: Params) -> Params:
+        self._attach(self._group(params["AutoScalingGroupName"]), params["TargetGroupARNs"])
+        return {}
+
+    def attach_traffic_sources(self: Any, params: Params) -> Params:
+        self._attach(self._group(params["AutoScalingGroupName"]), [s["Identifier"] for s in params["TrafficSources"]])
+        return {}
+
+    def detach_load_balancer_target_groups(self: Any, params: Params) -> Params:
+        self._detach(self._group(params["AutoScalingGroupName"]), params["TargetGroupARNs"])
+        return {}
+
+    def detach_traffic_sources(self: Any, params: Params) -> Params:
+        self._detach(self._group(params["AutoScalingGroupName"]), [s["Identifier"] for s in params["TrafficSources"]])
+        return {}
+
+    def describe_load_balancer_target_groups(self: Any, params: Params) -> Params:
+        group = self._group(params["AutoScalingGroupName"])
+        rows = [{"LoadBalancerTargetGroupARN": arn, "State": "InService"} for arn in group.target_groups]
+        return {"LoadBalancerTargetGroups": rows}
+
+    def describe_traffic_sources(self: Any, params: Params) -> Params:
+        group = self._group(params["AutoScalingGroupName"])
+        return {
+            "TrafficSources": [
+                {"Identifier": arn, "Type": "elbv2", "State": "InService"} for arn in group.target_groups
+            ]
+        }
+
+    def _attach(self: Any, group: Group, arns: list[str]) -> None:
+        for arn in arns:
+            self._known_target_group(arn)
+            if arn not in group.target_groups:
+                group.target_groups.append(arn)
+                for member in group.members.values():
+                    if member.state == "InService":
+                        self.engine._register(arn, member)
+
+    def _detach(self: Any, group: Group, arns: list[str]) -> None:
+        for arn in arns:
+            if arn not in group.target_groups:
+                raise ServiceError(
+                    "ValidationError", f"Trying to remove Target Groups that are not part of the group: {arn}"
+                )
+            group.target_groups.remove(arn)
+            target_group = self.engine.traffic.groups.get(arn)
+            for key, target in list(target_group.targets.items()) if target_group else []:
+                if target.id in group.members:
+                    self.engine.traffic.deregister(target_group, key)
+
+    def create_or_update_tags(self: Any, params: Params) -> Params:
+        for tag in params["Tags"]:
+            self._group(tag["ResourceId"]).tags[tag["Key"]] = self._tag(tag["ResourceId"], tag)
+        return {}
+
+    def delete_tags(self: Any, params: Params) -> Params:
+        for tag in params["Tags"]:
+            self._group(tag["ResourceId"]).tags.pop(tag["Key"], None)
+        return {}
+
+    def describe_tags(self: Any, params: Params) -> Params:
+        rows = [tag for group in self._groups() for tag in group.tags.values()]
+        names = {"auto-scaling-group": "ResourceId", "key": "Key", "value": "Value"}
+        for condition in params.get("Filters", []):
+            if condition["Name"] not in names:
+                raise ServiceError("ValidationError", f"Filter type {condition['Name']} is not correct.")
+            rows = [tag for tag in rows if tag[names[condition["Name"]]] in condition["Values"]]
+        return {"Tags": rows}
+
+    def put_scaling_policy(self: Any, params: Params) -> Params:
+        group = self._group(params["AutoScalingGroupName"])
+        name = params["PolicyName"]
+        known = group.policies.get(name, {})
+        mark = known.get("PolicyARN", "").rpartition(":autoScalingGroupName")[0].rpartition(":")[2] or str(uuid.uuid4())
+        arn = f"arn:aws:autoscaling:{group.region}:{ACCOUNT}:scalingPolicy:{mark}:autoScalingGroupName/{group.name}:policyName/{name}"
+        group.policies[name] = {
+            **params,
+            "PolicyARN": arn,
+            "PolicyType": params.get("PolicyType", "SimpleScaling"),
+            "Enabled": params.get("Enabled", True),
+        }
+        return {"PolicyARN": arn, "Alarms": []}
+
+    def describe_policies(self: Any, params: Params) -> Params:
+        groups = [self._group(params["AutoScalingGroupName"])] if "AutoScalingGroupName" in params else self._groups()
+        rows = [policy for group in groups for policy in group.policies.values()]
+        return {"ScalingPolicies": [p for p in rows if p["PolicyName"] in params.get("PolicyNames", [p["PolicyName"]])]}
+
+    def delete_policy(self: Any, params: Params) -> Params:
+        groups = [self._group(params["AutoScalingGroupName"])] if "AutoScalingGroupName" in params else self._groups()
+        for group in groups:
+            group.policies.pop(params["PolicyName"].rpartition("policyName/")[2], None)
+        return {}
+
+    def enable_metrics_collection(self: Any, params: Params) -> Params:
+        self._group(params["AutoScalingGroupName"]).metrics.update(params.get("Metrics") or METRICS)
+        return {}
+
+    def disable_metrics_collection(self: Any, params: Params) -> Params:
+        group = self._group(params["AutoScalingGroupName"])
+        group.metrics -= set(params.get("Metrics") or METRICS)
+        return {}
+
+    def describe_account_limits(self: Any, _params: Params) -> Params:
+        return {
+            "MaxNumberOfAutoScalingGroups": 500,
+            "MaxNumberOfLaunchConfigurations": 200,
+            "NumberOfAutoScalingGroups": len(self._groups()),
+            "NumberOfLaunchConfigurations": len(self.configurations),
+        }
+
+    def create_launch_configuration(self, params: Params) -> Params:
+        name, region = params["LaunchConfigurationName"], wire.CALL.get().region
+        if (region, name) in self.configurations:
+            raise ServiceError(
+                "AlreadyExists",
+                f"Launch Configuration by this name already exists - A launch configuration already exists with the name {name}",
+            )
+        arn = (
+            f"arn:aws:autoscaling:{region}:{ACCOUNT}:launchConfiguration:{uuid.uuid4()}:launchConfigurationName/{name}"
+        )
+        self.configurations[(region, name)] = {
+            **params,
+            "LaunchConfigurationARN": arn,
+            "CreatedTime": self.engine.scheduler.clock.now(),
+        }
+        return {}
+
+    def describe_launch_configurations(self, params: Params) -> Params:
+        names, region = params.get("LaunchConfigurationNames"), wire.CALL.get().region
+        rows = [
+            one for (where, name), one in self.configurations.items() if where == region and name in (names or [name])
+        ]
+        shown, token = page(rows, params, "MaxRecords", "NextToken", 50)
+        return {"LaunchConfigurations": shown, **({"NextToken": token} if token else {})}
+
+    def delete_launch_configuration(self, params: Params) -> Params:
+        self.configurations.pop((wire.CALL.get().region, params["LaunchConfigurationName"]), None)
+        return {}
+
+    def describe_instance_refreshes(self: Any, params: Params) -> Params:
+        self._group(params["AutoScalingGroupName"])
+        return {"InstanceRefreshes": []}
+
+    def start_instance_refresh(self, _params: Params) -> Params:
+        raise unsupported("autoscaling", "instance refresh")
+
+    def describe_scheduled_actions(self, _params: Params) -> Params:
+        return {"ScheduledUpdateGroupActions": []}
+
+    def describe_notification_configurations(self, _params: Params) -> Params:
+        return {"NotificationConfigurations": []}
+
+    def describe_warm_pool(self: Any, params: Params) -> Params:
+        self._group(params["AutoScalingGroupName"])
+        return {"Instances": []}
