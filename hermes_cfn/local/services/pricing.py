@@ -1,0 +1,136 @@
+"""The Pricing API of the embedded cloud: it serves the price book that it is given.
+
+Actions and shapes as in botocore's service model (``pricing``, 2017-10-15).  For tests it
+throttles, lets the token expire or breaks its JSON, as often as it is told to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from hermes_cfn.local.wire import ServiceError, unsupported
+from hermes_cfn.pricing.prices import Price, PriceBook
+
+Fault = Literal["throttle", "expired", "broken-json"]
+PAGE = 100
+"""``MaxResults`` at most and by default (API reference, GetProducts)."""
+
+
+class Pricing:
+    """``GetProducts``, ``DescribeServices`` and ``GetAttributeValues`` over a book."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self._prices = tuple(book)
+        self._version = f"embedded {book.name} {book.as_of}".strip()
+        self._faults: deque[Fault] = deque()
+
+    def fail(self, fault: Fault, times: int = 1) -> None:
+        """The next ``times`` calls fail in that way."""
+        self._faults.extend([fault] * times)
+
+    def handle(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to one call.  Raises :class:`ServiceError`."""
+        fault = self._faults.popleft() if self._faults else None
+        if fault == "throttle":
+            raise ServiceError("ThrottlingException", "Rate exceeded")
+        if fault == "expired":
+            raise ServiceError("ExpiredTokenException", "The security token included in the request is expired")
+        if action == "GetProducts":
+            return self._get_products(params, broken=fault == "broken-json")
+        if action == "DescribeServices":
+            return self._describe_services(params)
+        if action == "GetAttributeValues":
+            return self._attribute_values(params)
+        raise unsupported("pricing", action)
+
+    def _get_products(self, params: Mapping[str, Any], broken: bool) -> dict[str, Any]:
+        service = params.get("ServiceCode")
+        wanted = [(part["Field"], part["Value"], part.get("Type", "TERM_MATCH")) for part in params.get("Filters", ())]
+        for _, _, kind in wanted:
+            if kind != "TERM_MATCH":
+                raise ServiceError("InvalidParameterException", f"Filter type {kind} is not served here.")
+        found = [
+            item
+            for item in map(self._item, self._prices)
+            if item["serviceCode"] == service
+            and all(item["product"]["attributes"].get(field) == value for field, value, _ in wanted)
+        ]
+        page, token = _page(found, params)
+        texts = [json.dumps(item) for item in page]
+        if broken and texts:
+            texts[-1] = texts[-1][: len(texts[-1]) // 2]
+        return {"FormatVersion": "aws_v1", "PriceList": texts, **token}
+
+    def _item(self, price: Price) -> dict[str, Any]:
+        sku = price.sku or f"{price.service_code}.{price.usage_type}.{price.operation}"
+        term = f"{sku}.JRTCKXETXF"
+        attributes = {
+            "servicecode": price.service_code,
+            "usagetype": price.usage_type,
+            "operation": price.operation,
+        }
+        if price.service_code == "AmazonCloudFront":
+            attributes["fromLocation"] = "Europe" if price.region == "europe" else price.region
+        elif price.region != "global":
+            attributes["regionCode"] = price.region
+        dimensions = {
+            f"{term}.{index}": {
+                "rateCode": f"{term}.{index}",
+                "beginRange": f"{tier.start:f}",
+                "endRange": "Inf" if tier.end is None else f"{tier.end:f}",
+                "unit": price.unit,
+                "pricePerUnit": {"USD": f"{tier.price:.10f}"},
+                "description": price.source,
+                "appliesTo": [],
+            }
+            for index, tier in enumerate(price.tiers)
+        }
+        return {
+            "product": {"sku": sku, "attributes": attributes},
+            "serviceCode": price.service_code,
+            "terms": {"OnDemand": {term: _term(sku, price, dimensions)}},
+            "version": self._version,
+            "publicationDate": price.published,
+        }
+
+    def _describe_services(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        names = sorted({price.service_code for price in self._prices})
+        asked = params.get("ServiceCode")
+        services = [
+            {"ServiceCode": name, "AttributeNames": ["operation", "regionCode", "servicecode", "usagetype"]}
+            for name in names
+            if asked in (None, name)
+        ]
+        page, token = _page(services, params)
+        return {"Services": page, "FormatVersion": "aws_v1", **token}
+
+    def _attribute_values(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        name = params["AttributeName"]
+        values = {
+            item["product"]["attributes"].get(name)
+            for item in map(self._item, self._prices)
+            if item["serviceCode"] == params["ServiceCode"]
+        }
+        page, token = _page([{"Value": value} for value in sorted(filter(None, values))], params)
+        return {"AttributeValues": page, **token}
+
+
+def _term(sku: str, price: Price, dimensions: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "offerTermCode": "JRTCKXETXF",
+        "sku": sku,
+        "effectiveDate": price.effective or price.published,
+        "priceDimensions": dimensions,
+        "termAttributes": {},
+    }
+
+
+def _page(items: list[Any], params: Mapping[str, Any]) -> tuple[list[Any], dict[str, str]]:
+    start = params.get("NextToken", "0")
+    if not str(start).isdigit():
+        raise ServiceError("InvalidNextTokenException", "The pagination token is invalid. Try again without one.")
+    end = int(start) + min(PAGE, int(params.get("MaxResults", PAGE)))
+    return items[int(start) : end], {"NextToken": str(end)} if end < len(items) else {}
