@@ -47,7 +47,6 @@ class Rollout:
         self.performer = Performer(self.ground, self.observer)
 
     def want(self, release: Release, goal_version: int, back: bool = False) -> Want:
-        """``back`` also where the goal is what is stable already: what fails then is not the release's fault."""
         settings = self.ground.settings
         return Want(
             release=release.id,
@@ -62,17 +61,23 @@ class Rollout:
         )
 
     def to(self, kept: Kept) -> Story[None]:
-        """The whole way to a release, or back.  Raises HermesError when it did not get there."""
+        """The whole way to a release.  Raises HermesError when it did not get there.
+
+        Towards what is stable already, an instance that fails is replaced: it is not the
+        release's fault.
+        """
         ground, release = self.ground, kept.release
         releases.keep(ground, kept := kept.then(ground.now, "requested", release.requested_by))
         goal_version = releases.write_goal(ground, release)
+        verified = releases.stable(ground)
+        again = verified is not None and verified.id == release.id
         fleet, news = self.observer.look()
         yield from news
         yield StageStarted(ground.now, "prepare", f"{release.id} on {len(fleet.instances)} instances")
         result = yield from self._drive(self.want(release, goal_version), decide_prepared)
         if isinstance(result, Done):
             kept = yield from migration.once(ground, self.held, self.observer, kept, goal_version)
-            want = self.want(release, goal_version)
+            want = self.want(release, goal_version, back=again)
             about = timing.rollout(timing.Pace.of(ground.settings), want.size, want.strategy.kind, want.strategy.batch)
             yield StageStarted(ground.now, "rollout", f"{release.id}, {want.strategy.kind}", about.estimate_s)
             result = yield from self._drive(want, decide)

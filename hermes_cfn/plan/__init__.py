@@ -1,4 +1,10 @@
-"""The plan: what changes, costs, interrupts and fails, and how long it takes.  Pure.
+"""The plan: what changes, what it costs, whom it interrupts, how long it takes, what would fail.
 
-``timing`` is used by ``analysis`` too.
+Pure: ``make(deployment, deployed, …)`` compares what is wanted with what was observed and writes
+nothing.  ``timing`` is used by ``analysis`` too.
 """
+
+from hermes_cfn.plan.make import Circumstances, make
+from hermes_cfn.plan.model import Change, Deployed, Interruption, Plan, StackPlan
+
+__all__ = ["Change", "Circumstances", "Deployed", "Interruption", "Plan", "StackPlan", "make"]

@@ -1,0 +1,24 @@
+"""Stacks that stand in a state which a deployment has to leave first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hermes_cfn.checks.facts import Facts
+from hermes_cfn.config import Settings
+from hermes_cfn.errors import Finding, Severity
+
+
+def stacks(_settings: Settings, facts: Facts) -> Iterator[Finding]:
+    """``stack-busy``, ``stack-dead`` and ``stack-stuck``: what will be done about each."""
+    for key, status in facts.stacks.items():
+        if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+            yield Finding("stack-busy", key, f"{status}: deploy will follow it first", severity=Severity.WARNING)
+        elif status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}:
+            yield Finding(
+                "stack-dead", key, f"{status}: deploy will delete it and create it anew", severity=Severity.WARNING
+            )
+        elif status == "UPDATE_ROLLBACK_FAILED":
+            yield Finding(
+                "stack-stuck", key, f"{status}: deploy will continue the rollback first", severity=Severity.WARNING
+            )

@@ -1,0 +1,186 @@
+"""Making a plan from what is wanted and what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from hermes_cfn import bill
+from hermes_cfn.bill.lines import Difference
+from hermes_cfn.config.usage import Usage
+from hermes_cfn.deployment import Deployment, FromSetting, StackSpec
+from hermes_cfn.errors import Finding
+from hermes_cfn.plan.model import Change, Deployed, Interruption, Plan, StackPlan
+from hermes_cfn.plan.stacks import stack_plan
+from hermes_cfn.plan.timing import Pace, RolloutTime, critical_path, rollout
+from hermes_cfn.pricing.prices import PriceBook
+
+REPLACES_INSTANCES = frozenset({"AWS::EC2::LaunchTemplate"})
+"""A change of these makes instances stale; the rollout replaces them."""
+
+INTERRUPTS = frozenset(
+    {
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "AWS::ElasticLoadBalancingV2::Listener",
+        "AWS::ElasticLoadBalancingV2::TargetGroup",
+        "AWS::AutoScaling::AutoScalingGroup",
+        "AWS::EC2::Subnet",
+        "AWS::EC2::VPC",
+        "AWS::EC2::NatGateway",
+        "AWS::EC2::SecurityGroup",
+        "AWS::EC2::EIP",
+        "AWS::CloudFront::Distribution",
+    }
+)
+"""Types in the path of requests: replacing one is noticed."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a plan needs beside the templates.
+
+    ``replace``: logical IDs whose data may go.  ``ceiling``: USD a month, 0 for none.
+    """
+
+    account: str = ""
+    lookups: Mapping[str, str] = field(default_factory=dict)
+    release_now: str = ""
+    release_next: str = ""
+    strategy: str = "in-place"
+    batch: int = 1
+    instances: int = 0
+    pace: Pace | None = None
+    book: PriceBook | None = None
+    usage: Usage | None = None
+    replace: frozenset[str] = frozenset()
+    ceiling: Decimal = Decimal(0)
+    findings: tuple[Finding, ...] = ()
+    commit: str = ""
+
+
+def make(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circumstances) -> Plan:
+    """The plan.  ``deployed`` is by stack key; a key that is not there is a stack that is not there."""
+    stacks = tuple(stack_plan(spec, deployed, around.lookups, around.account) for spec in deployment)
+    changes = tuple(change for stack in stacks for change in stack.changes)
+    rolling = _rolls(stacks, changes, around)
+    difference = _bill(deployment, deployed, around) if around.book else None
+    findings = (*around.findings, *_data_findings(changes, around.replace), *_ceiling(difference, around))
+    release_next = around.release_next or around.release_now
+    return Plan(
+        environment=deployment.environment,
+        stacks=stacks,
+        interruption=_interruption(changes, rolling, around, stacks),
+        stacks_s=critical_path(
+            {stack.key: stack.seconds for stack in stacks}, {spec.key: spec.precursors for spec in deployment}
+        ),
+        rollout_s=rolling.estimate_s,
+        release_now=around.release_now,
+        release_next=release_next,
+        strategy=around.strategy,
+        bill=difference,
+        findings=findings,
+        commit=around.commit,
+    )
+
+
+def _rolls(stacks: tuple[StackPlan, ...], changes: tuple[Change, ...], around: Circumstances) -> RolloutTime:
+    """How long the rollout takes, if there is one to make."""
+    first = any(stack.key == "service" and stack.action in {"create", "recreate"} for stack in stacks)
+    stale = around.release_next not in {"", around.release_now} or _new_template(changes)
+    if around.pace is None or not (stale or first):
+        return RolloutTime(0.0, 0.0, 0.0, 0)
+    if first:
+        seconds = around.pace.boot_s + around.pace.health_s
+        return RolloutTime(seconds, seconds, 0.0, 1)
+    return rollout(around.pace, around.instances, around.strategy, around.batch)
+
+
+def _new_template(changes: tuple[Change, ...]) -> bool:
+    return any(c.resource_type in REPLACES_INSTANCES and c.action == "Modify" for c in changes)
+
+
+def _interruption(
+    changes: tuple[Change, ...], rolling: RolloutTime, around: Circumstances, stacks: tuple[StackPlan, ...]
+) -> Interruption:
+    lost = tuple(f"{c.stack}/{c.logical_id} ({c.resource_type})" for c in changes if c.loses_data)
+    if lost:
+        return Interruption("data", what=lost)
+    hit = tuple(
+        f"{c.stack}/{c.logical_id} is {'replaced' if c.replacement else 'removed'}"
+        for c in changes
+        if c.resource_type in INTERRUPTS and (c.replacement == "True" or c.action == "Remove")
+    )
+    if hit:
+        return Interruption("instances", rolling.interruption_s, hit)
+    if rolling.interruption_s:
+        return Interruption(
+            "instances",
+            rolling.interruption_s,
+            (f"all {around.instances} instances leave at once, {around.strategy}; surge would interrupt nobody",),
+        )
+    return Interruption("none")
+
+
+def _data_findings(changes: tuple[Change, ...], allowed: frozenset[str]) -> list[Finding]:
+    return [
+        Finding(
+            "data-at-risk",
+            f"{change.stack}/{change.logical_id}",
+            f"{change.resource_type} is {'replaced' if change.replacement else 'removed'}, and its data with it",
+            why=", ".join(shown.path for shown in change.details if shown.replaces)
+            or "it is no longer in the template",
+            next=f"--replace {change.logical_id}, if its data may go",
+        )
+        for change in changes
+        if change.loses_data and change.logical_id not in allowed
+    ]
+
+
+def _bill(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circumstances) -> Difference:
+    assert around.book is not None
+    before = bill.compute(as_deployed(deployment, deployed), around.book, around.usage)
+    after = bill.compute(deployment, around.book, around.usage)
+    return bill.difference(before, after)
+
+
+def as_deployed(deployment: Deployment, deployed: Mapping[str, Deployed]) -> Deployment:
+    """The deployment as it is: the same wiring around the templates that are there."""
+    return replace(
+        deployment, stacks=tuple(_as_it_is(spec, deployed[spec.key]) for spec in deployment if _is(deployed, spec.key))
+    )
+
+
+def _is(deployed: Mapping[str, Deployed], key: str) -> bool:
+    return key in deployed and deployed[key].there
+
+
+def _as_it_is(spec: StackSpec, mine: Deployed) -> StackSpec:
+    template = dict(mine.template or {})
+    declared = template.get("Parameters", {})
+    kept = {
+        name: FromSetting(mine.parameters[name])
+        if isinstance(spec.parameters.get(name), FromSetting | type(None)) and name in mine.parameters
+        else spec.parameters[name]
+        for name in declared
+        if name in mine.parameters or name in spec.parameters
+    }
+    return replace(spec, template=template, parameters=kept)
+
+
+def _ceiling(difference: Difference | None, around: Circumstances) -> list[Finding]:
+    if difference is None or not around.ceiling or difference.after <= around.ceiling:
+        return []
+    lines = "\n".join(
+        f"{line.stack} {line.logical_id} {line.what}: {line.before:.2f} -> {line.after:.2f}"
+        for line in difference.changes[:8]
+    )
+    return [
+        Finding(
+            "over-budget",
+            "hermes.toml [budget] ceiling_usd",
+            f"the bill would be ${difference.after:.2f} a month, the ceiling is ${around.ceiling:.2f}",
+            evidence=lines,
+            next="raise [budget] ceiling_usd, or take out what is dear: hermes-cfn cost",
+        )
+    ]

@@ -1,0 +1,102 @@
+"""A plan for people: text for the console, Markdown for a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hermes_cfn.plan.model import Plan, StackPlan
+from hermes_cfn.units import dollars, duration
+
+
+def lines(plan: Plan) -> Iterator[str]:
+    """The plan, line by line."""
+    for stack in plan.stacks:
+        yield from _stack(stack)
+    yield ""
+    yield from summary(plan)
+
+
+def _stack(stack: StackPlan) -> Iterator[str]:
+    about = f" (about {duration(stack.seconds)})" if stack.seconds else ""
+    yield f"{stack.name}: {stack.action}{about}"
+    for parameter in stack.parameters:
+        yield f"    {parameter.path}: {parameter.before or '(none)'} -> {parameter.after}"
+    for change in stack.changes:
+        fate = f"  [{change.policy}]" if change.policy and (change.replacement or change.action == "Remove") else ""
+        yield f"  {change.sign} {change.logical_id}  {change.resource_type}{fate}"
+        for shown in change.details:
+            note = "  (replaces)" if shown.replaces else ""
+            cause = f"  (by {shown.cause})" if shown.cause else ""
+            yield f"      {shown.path}: {shown.before or '(none)'} -> {shown.after or '(none)'}{note}{cause}"
+    for reason in stack.waits_for:
+        yield f"    … {reason}"
+
+
+def summary(plan: Plan) -> Iterator[str]:
+    """What it means: changes, bill, interruption, time, release, and what would fail."""
+    yield counts(plan)
+    if plan.bill is not None:
+        sign = "+" if plan.bill.monthly >= 0 else ""
+        yield (
+            f"bill: {dollars(plan.bill.before)} -> {dollars(plan.bill.after)} a month "
+            f"({sign}{dollars(plan.bill.monthly)})"
+        )
+        for line in plan.bill.changes:
+            yield f"    {line.stack} {line.logical_id}  {line.what}: {dollars(line.before)} -> {dollars(line.after)}"
+    yield f"interruption: {interruption(plan)}"
+    yield f"time: stacks about {duration(plan.stacks_s)}, rollout about {duration(plan.rollout_s)}"
+    if plan.release_next:
+        yield (
+            f"release: {plan.release_now or 'none yet'} -> {plan.release_next} ({plan.strategy})"
+            if plan.release_now != plan.release_next
+            else f"release: {plan.release_now} stays"
+        )
+    for finding in plan.findings:
+        yield f"{finding.severity}: {finding.code}  {finding}"
+        for evidence in finding.evidence.splitlines():
+            yield f"    | {evidence}"
+
+
+def counts(plan: Plan) -> str:
+    """One line: how many resources are added, changed, replaced and removed."""
+    if plan.empty:
+        return "nothing to do: what is deployed is what is wanted"
+    found = {"add": 0, "change": 0, "replace": 0, "remove": 0, "perhaps": 0}
+    for change in plan.changes:
+        if change.replaced:
+            found["replace" if change.replacement == "True" else "perhaps"] += 1
+        else:
+            found[{"Add": "add", "Import": "add", "Remove": "remove"}.get(change.action, "change")] += 1
+    perhaps = f", {found['perhaps']} that AWS may replace" if found["perhaps"] else ""
+    return (
+        f"resources: {found['add']} to add, {found['change']} to change, {found['replace']} to replace, "
+        f"{found['remove']} to remove{perhaps}"
+    )
+
+
+def interruption(plan: Plan) -> str:
+    """Who notices, in words."""
+    if plan.interruption.kind == "none":
+        return "none"
+    seconds = f" for about {duration(plan.interruption.seconds)}" if plan.interruption.seconds else ""
+    what = "; ".join(plan.interruption.what)
+    if plan.interruption.kind == "data":
+        return f"data at risk: {what}"
+    return f"yes{seconds}: {what}"
+
+
+def markdown(plan: Plan) -> str:
+    """The plan as a comment of a pull request."""
+    parts = [f"### Plan for {plan.environment}", "", *(f"* {line}" for line in _short(plan)), ""]
+    for stack in plan.stacks:
+        if stack.action == "unchanged":
+            continue
+        body = "\n".join(_stack(stack))
+        parts += [f"<details><summary>{stack.name}: {stack.action}</summary>", "", "```", body, "```", "", "</details>"]
+    return "\n".join(parts) + "\n"
+
+
+def _short(plan: Plan) -> Iterator[str]:
+    for line in summary(plan):
+        if not line.startswith("    "):
+            yield line

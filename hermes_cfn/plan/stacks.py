@@ -1,0 +1,197 @@
+"""One stack: its parameters and resources before and after, with what nobody can know yet."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes
+from hermes_cfn.cfn.intrinsics import Scope, active_resources, resolve_parameters
+from hermes_cfn.cfn.kinds import kind
+from hermes_cfn.cfn.template import Template, dependencies
+from hermes_cfn.cfn.values import Unknown
+from hermes_cfn.deployment import FromLookup, FromOutput, FromSetting, StackSpec
+from hermes_cfn.plan.model import MASKED, Change, Deployed, Shown, StackPlan
+from hermes_cfn.plan.timing import critical_path
+
+STEADY = frozenset(
+    {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "IMPORT_COMPLETE"}
+)
+ANEW = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+
+LONGEST = 160
+"""Characters of a value that a plan shows."""
+
+_SECRET = re.compile(r"secret|passw|token|api_?key|credential|private_?key", re.IGNORECASE)
+
+
+def parameters(
+    spec: StackSpec, deployed: Mapping[str, Deployed], lookups: Mapping[str, str], account: str
+) -> dict[str, Any]:
+    """Values as far as they are known: an output of a stack that is not there is *known after* it."""
+    values: dict[str, Any] = {}
+    mine = deployed.get(spec.key, Deployed())
+    for name, source in spec.parameters.items():
+        match source:
+            case FromSetting(value):
+                values[name] = value.replace("${AWS::AccountId}", account) if account else value
+            case FromOutput(stack, output):
+                known = deployed.get(stack, Deployed()).outputs
+                values[name] = known.get(output, Unknown(f"known after {stack}"))
+            case FromLookup(lookup, _):
+                found = lookups.get(lookup) or mine.parameters.get(name)
+                values[name] = found if found else Unknown(f"looked up: {lookup}")
+    return values
+
+
+def stack_plan(
+    spec: StackSpec, deployed: Mapping[str, Deployed], lookups: Mapping[str, str], account: str = ""
+) -> StackPlan:
+    """What happens to one stack.  Raises HermesError for a template that CloudFormation refuses."""
+    mine = deployed.get(spec.key, Deployed())
+    values = parameters(spec, deployed, lookups, account)
+    after = Template.parse(dict(spec.template))
+    wanted = _resources(after, values, spec, account)
+    there = mine.there and mine.status not in ANEW
+    before: Mapping[str, Any] = {}
+    if there:
+        old = Template.parse(dict(mine.template or {}))
+        before = _resources(old, _known(old, mine.parameters), spec, account)
+    found = changes(before, wanted, spec.region, template=after if there else None)
+    shown = tuple(_change(spec.key, change, after) for change in found)
+    parameter_changes = tuple(_parameters(mine.parameters, values, after)) if there else ()
+    action = _action(mine.status, there, bool(shown or parameter_changes) or _else_differs(spec, mine))
+    waits = tuple(sorted({v.reason for v in values.values() if isinstance(v, Unknown)}))
+    changed = shown if action != "unchanged" else ()
+    return StackPlan(
+        spec.key, spec.name, spec.region, action, changed, parameter_changes, _seconds(changed, after), waits
+    )
+
+
+def _known(template: Template, given: Mapping[str, str]) -> dict[str, Any]:
+    """Deployed values; what CloudFormation hides, or nobody recorded, is Unknown."""
+    found: dict[str, Any] = {}
+    for name, declared in template.parameters.items():
+        value = given.get(name)
+        if value is None and "Default" in declared:
+            continue
+        found[name] = Unknown("hidden") if value is None or (value and not value.strip("*")) else value
+    return found
+
+
+def _resources(template: Template, values: Mapping[str, Any], spec: StackSpec, account: str) -> Mapping[str, Any]:
+    scope = Scope(
+        parameters=resolve_parameters(template, {k: v for k, v in values.items() if k in template.parameters}),
+        region=spec.region,
+        account=account or "123456789012",
+        stack_name=spec.name,
+        zones=tuple(f"{spec.region}{letter}" for letter in "abc"),
+    )
+    return active_resources(template, scope)
+
+
+def _action(status: str | None, there: bool, differs: bool) -> str:
+    if status in ANEW:
+        return "recreate"
+    if not there:
+        return "create"
+    if status == "UPDATE_ROLLBACK_FAILED":
+        return "continue"
+    return "update" if differs else "unchanged"
+
+
+def _else_differs(spec: StackSpec, mine: Deployed) -> bool:
+    """Something that is no resource: an output, a description, a stack tag."""
+    tags = {key: value for key, value in mine.tags.items() if key != "hermes:commit"}
+    if tags != dict(spec.tags):
+        return True
+    wanted, there = (
+        json.dumps(dict(spec.template), sort_keys=True),
+        json.dumps(dict(mine.template or {}), sort_keys=True),
+    )
+    return wanted != there
+
+
+def _change(stack: str, change: ResourceChange, template: Template) -> Change:
+    known = kind(change.resource_type)
+    return Change(
+        change.action,
+        stack,
+        change.logical_id,
+        change.resource_type,
+        change.replacement if change.replacement and change.replacement != "False" else "",
+        tuple(_detail(detail) for detail in change.details),
+        change.policy,
+        bool(known and known.holds_data),
+    )
+
+
+def _detail(detail: PropertyChange) -> Shown:
+    hidden = bool(_SECRET.search(detail.path.rpartition("/")[2]))
+    after = f"known after {detail.cause}" if detail.dynamic else _text(detail.after, hidden)
+    return Shown(
+        detail.path.removeprefix("/Properties/"),
+        "" if detail.dynamic else _text(detail.before, hidden),
+        after,
+        detail.requires_recreation != "Never",
+        "" if detail.cause == "direct" else detail.cause,
+    )
+
+
+def _parameters(before: Mapping[str, str], after: Mapping[str, Any], template: Template) -> list[Shown]:
+    rows = []
+    for name, spec in template.parameters.items():
+        hidden = str(spec.get("NoEcho", "")).lower() == "true"
+        old, new = before.get(name, spec.get("Default", "")), after.get(name, spec.get("Default", ""))
+        if isinstance(new, Unknown) and old:
+            continue
+        if hidden or old == new:
+            continue
+        rows.append(Shown(f"parameter {name}", _text(old, hidden), _text(new, hidden), False))
+    return rows
+
+
+def _text(value: Any, hidden: bool = False) -> str:
+    if value is None:
+        return ""
+    if hidden:
+        return MASKED
+    if isinstance(value, Unknown):
+        return value.reason
+    shown = value if isinstance(value, str) else json.dumps(value, default=_unknown, sort_keys=True)
+    shown = re.sub(r"(\w+://[^:/\s]+:)[^@\s]+@", rf"\1{MASKED}@", shown)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}… ({len(shown)} characters)"
+
+
+def _unknown(value: Any) -> str:
+    return value.reason if isinstance(value, Unknown) else str(value)
+
+
+def _seconds(found: tuple[Change, ...], template: Template) -> float:
+    """The longest chain of published durations; what is removed has none and counts nothing."""
+    durations: dict[str, float] = {}
+    for change in found:
+        known = kind(change.resource_type)
+        if known is None or change.action == "Remove":
+            continue
+        made = change.action == "Add" or change.replacement == "True"
+        durations[change.logical_id] = known.create_s if made else known.update_s
+    return critical_path(durations, _through(dependencies(template), frozenset(durations)))
+
+
+def _through(graph: Mapping[str, frozenset[str]], kept: frozenset[str]) -> dict[str, frozenset[str]]:
+    """Dependencies among the changed resources, also through unchanged ones."""
+    memo: dict[str, frozenset[str]] = {}
+
+    def reach(name: str) -> frozenset[str]:
+        if name not in memo:
+            memo[name] = frozenset()
+            found: frozenset[str] = frozenset()
+            for before in graph.get(name, frozenset()):
+                found |= frozenset({before}) if before in kept else reach(before)
+            memo[name] = found
+        return memo[name]
+
+    return {name: reach(name) for name in kept}
