@@ -106,6 +106,7 @@ class Engine:
             logical_id=resource.logical_id,
             now=self.clock.now,
             update_policy=resource.update_policy,
+            siblings=lambda kind: [live.resource.properties for live in stack.live.values() if live.type == kind],
         )
 
     def masked(self, stack: Stack, words: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlparse
 
 from botocore.exceptions import ClientError
 
-from hermes_cfn.cfn.intrinsics import Unknown, resolve_parameters
+from hermes_cfn.cfn.intrinsics import Scope, Unknown, active_resources, outputs, resolve_parameters
 from hermes_cfn.cfn.parameters import SSM_TYPE
 from hermes_cfn.cfn.schemas import schema, supported
 from hermes_cfn.cfn.template import Template, dependencies, resource_references
@@ -211,11 +211,13 @@ def read(params: Mapping[str, Any], clients: Clients, region: str, stack: Stack 
         else dict(before.tags if before else {})
     )
     arns = params.get("NotificationARNs")
+    known = {name: value for name, value in parameters.items() if not isinstance(value, Unknown)}
+    _try_out(template, Scope(parameters=known, region=region, stack_name=params["StackName"], ssm=ssm))
     return Request(
         text=text,
         template=template,
         given=given,
-        parameters={name: value for name, value in parameters.items() if not isinstance(value, Unknown)},
+        parameters=known,
         tags=tags,
         capabilities=capabilities,
         role_arn=params.get("RoleARN") or (before.role_arn if before else ""),
@@ -225,6 +227,15 @@ def read(params: Mapping[str, Any], clients: Clients, region: str, stack: Stack 
         token=params.get("ClientRequestToken") or params.get("ClientToken") or "",
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
     )
+
+
+def _try_out(template: Template, scope: Scope) -> None:
+    """Raises ServiceError for what no resource's value could mend: a missing mapping, a wrong condition."""
+    try:
+        active_resources(template, scope)
+        outputs(template, scope)
+    except HermesError as error:
+        raise validation(error.findings[0].what) from error
 
 
 def _on_failure(params: Mapping[str, Any]) -> str:

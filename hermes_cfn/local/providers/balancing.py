@@ -47,6 +47,12 @@ class Elb(Handler):
             self.client(context).remove_tags(ResourceArns=[arn], TagKeys=gone)
 
 
+def tagged(context: Context, properties: Properties) -> dict[str, Any]:
+    """Tags as an argument; the API refuses an empty list."""
+    tags = context.tags(properties)
+    return {"Tags": tags} if tags else {}
+
+
 def pairs(given: Any) -> list[dict[str, str]]:
     """Attributes as Key and Value text."""
     return [{"Key": str(item["Key"]), "Value": _text(item["Value"])} for item in given or []]
@@ -80,7 +86,7 @@ class LoadBalancer(Elb):
     def create(self, context: Context, properties: Properties) -> Made:
         made = self.client(context).create_load_balancer(
             Name=properties.get("Name") or context.name(32),
-            Tags=context.tags(properties),
+            **tagged(context, properties),
             **pick(properties, "Type", "Scheme", "IpAddressType", "Subnets", "SubnetMappings", "SecurityGroups"),
         )
         arn = made["LoadBalancers"][0]["LoadBalancerArn"]
@@ -201,7 +207,7 @@ class TargetGroup(Elb):
             given["Port"] = whole(properties["Port"])
         made = self.client(context).create_target_group(
             Name=properties.get("Name") or context.name(32),
-            Tags=context.tags(properties),
+            **tagged(context, properties),
             **given,
             **self._health(properties),
         )

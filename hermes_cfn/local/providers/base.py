@@ -47,6 +47,8 @@ class Context:
     now: Callable[[], datetime]
     stack_tags: Mapping[str, str] = field(default_factory=dict)
     update_policy: Mapping[str, Any] = field(default_factory=dict)
+    siblings: Callable[[str], list[Properties]] = lambda kind: []
+    """Properties of the stack's resources of a type: what others attach to this one."""
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client of ``service``."""

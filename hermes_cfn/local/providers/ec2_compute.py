@@ -107,10 +107,18 @@ class SecurityGroup(Ec2):
             if key in properties:
                 egress = key.endswith("Egress")
                 live = {_facts(rule) for each in found[theirs] for rule in _split(each)}
+                live -= _attached(context, physical_id, egress)
                 kept = [r for r in properties[key] if _facts(next(_split(permission(r, egress)))) in live]
                 count = len(properties[key])
                 shown[key] = kept if len(kept) < count or len(live) <= count else [*kept, "a rule outside the template"]
         return {**shown, "Tags": self.tags_of(found)}
+
+
+def _attached(context: Context, group: str, egress: bool) -> set[tuple[Any, ...]]:
+    """Rules that resources of their own in the same stack add to ``group``; they are no drift."""
+    kind = f"AWS::EC2::SecurityGroup{'Egress' if egress else 'Ingress'}"
+    rules = [rule for rule in context.siblings(kind) if rule.get("GroupId") == group]
+    return {_facts(each) for rule in rules for each in _split(permission(rule, egress))}
 
 
 def _split(permission: Mapping[str, Any]) -> Any:
