@@ -1,0 +1,78 @@
+"""What Fly.io charges, by its published rates and markups of 2026.
+
+The bill engine bills CloudFormation; Fly.io is another house with another price list, so this
+is the one price that is not in its books.  USD for a month of 730 hours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+from analysis.places import rows
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.units import SECONDS_PER_MONTH
+
+SIZES_GB = tuple(Decimal(size) for size in ("0.25", "0.5", "1", "2", "4"))
+"""Memory of the machines on the price page."""
+
+REGIONS = ("ams", "arn", "cdg", "fra", "lhr")
+
+
+@cache
+def rates() -> dict[str, Decimal]:
+    """Published rates by key."""
+    return {row["key"]: Decimal(row["value"]) for row in rows("fly.csv")}
+
+
+@dataclass(frozen=True, slots=True)
+class FlyMachine:
+    """A shared-CPU machine; memory in GB."""
+
+    vcpu: int
+    memory_gb: Decimal
+
+    @property
+    def name(self) -> str:
+        return f"shared-cpu-{self.vcpu}x, {self.memory_gb} GB"
+
+
+def machine_month(kind: FlyMachine, region: str, seconds: Decimal = SECONDS_PER_MONTH) -> Decimal:
+    """One machine always on.  Raises :class:`HermesError` for a region that Fly.io does not have in Europe."""
+    if region not in REGIONS:
+        raise HermesError(
+            Finding("place-unknown", region, "is not a European region of Fly.io", next=f"one of {', '.join(REGIONS)}"),
+            exit_code=ExitCode.USAGE,
+        )
+    known = rates()
+    extra = max(Decimal(0), kind.memory_gb - known["included_ram"] * kind.vcpu)
+    return (kind.vcpu * known["rate_shared_vcpu"] + extra * known["rate_ram"]) * known[f"markup_{region}"] * seconds
+
+
+def most_memory_for(budget: Decimal, machines: int, vcpu: int, region: str) -> Decimal:
+    """GB of the largest machine with ``vcpu`` of which ``budget`` a month buys ``machines``; 0 if it buys none."""
+    affordable = [size for size in SIZES_GB if machines * machine_month(FlyMachine(vcpu, size), region) <= budget]
+    return max(affordable, default=Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class FlyLine:
+    """A line of the month; USD."""
+
+    what: str
+    monthly: Decimal
+
+
+def month(
+    kind: FlyMachine, count: int, region: str, egress_gb: Decimal, volume_gb: Decimal = Decimal(0)
+) -> tuple[FlyLine, ...]:
+    """Machines, egress, a dedicated IPv4, a stable egress address a machine, volumes and the certificate's price."""
+    known = rates()
+    return (
+        FlyLine(f"{count} x {kind.name} in {region}", count * machine_month(kind, region)),
+        FlyLine("egress to Europe", egress_gb * known["egress_europe"]),
+        FlyLine("dedicated IPv4", known["dedicated_ipv4"]),
+        FlyLine("static egress addresses", count * known["static_egress_ip"] * 730),
+        FlyLine("volumes", volume_gb * known["volume"]),
+    )
