@@ -1,0 +1,209 @@
+"""The command line as people and scripts meet it: loads little, ends as documented, says the next command."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hermes_cfn.cli import GROUPS, VERBS, hermes, main
+from hermes_cfn.errors import ExitCode
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("boto3", "botocore", "troposphere", "awacs", "cfnlint", "pandas", "numpy", "moto", "rich", "pydantic")
+
+
+def typed(*words: str, cwd: Path | None = None, given: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """What a shell would do, with what this repository holds."""
+    return subprocess.run(
+        [sys.executable, "-m", "hermes_cfn", *words],
+        capture_output=True,
+        text=True,
+        input=given,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+        timeout=60,
+    )
+
+
+def exit_code(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return int(ended.value.code or 0)
+
+
+def test_help_loads_nothing_heavy():
+    program = (
+        "import sys\nfrom hermes_cfn.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert "Usage: hermes-cfn" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("verb", hermes.list_commands(click.Context(hermes)))
+def test_every_verb_has_help_that_fits_its_line(verb):
+    command = importlib.import_module(f"hermes_cfn.cli.{verb.replace('-', '_')}").command
+    assert (command.help or "").strip()
+    assert VERBS[verb][0] in GROUPS
+    result = CliRunner().invoke(hermes, [verb, "--help"])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("verb", hermes.list_commands(click.Context(hermes)))
+def test_help_of_a_verb_needs_no_cloud(verb):
+    command = hermes.get_command(click.Context(hermes), verb)
+    assert isinstance(command, click.Command)
+    for name in getattr(command, "commands", {}):
+        assert CliRunner().invoke(hermes, [verb, name, "--help"]).exit_code == 0
+
+
+def test_exit_codes(tmp_path):
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("[compute]\ncuont = 2\n")
+    good = tmp_path / "hermes.toml"
+    good.write_text("")
+    assert exit_code("--help") == ExitCode.OK
+    assert exit_code("--nonsense") == ExitCode.USAGE
+    assert exit_code("nonsense") == ExitCode.USAGE
+    assert exit_code("-c", str(wrong), "render") == ExitCode.USAGE
+    assert exit_code("-c", str(tmp_path / "absent.toml"), "render") == ExitCode.USAGE
+    assert exit_code("-c", str(good), "scale") == ExitCode.USAGE
+    assert exit_code("-c", str(good), "render", "--check") == ExitCode.CHANGES
+    assert exit_code("-c", str(good), "render") == ExitCode.OK
+    assert exit_code("-c", str(good), "render", "--check") == ExitCode.OK
+
+
+def test_an_error_is_said_with_its_line_and_the_next_step(tmp_path, capsys):
+    wrong = tmp_path / "hermes.toml"
+    wrong.write_text("[compute]\ncuont = 2\n")
+    assert exit_code("-c", str(wrong), "render") == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert f"{wrong}:2" in said and "did you mean 'count'" in said and "Traceback" not in said
+
+
+def test_a_verb_that_needs_a_cloud_says_how_to_get_one(tmp_path, monkeypatch, capsys):
+    (tmp_path / "hermes.toml").write_text("")
+    monkeypatch.setenv("HERMES_STATE", str(tmp_path / "state"))
+    assert exit_code("-c", str(tmp_path / "hermes.toml"), "--local", "status") == ExitCode.REFUSED
+    assert "next: hermes-cfn local start" in capsys.readouterr().err
+
+
+def test_scale_edits_the_file_and_keeps_its_comments(tmp_path):
+    path = tmp_path / "hermes.toml"
+    path.write_text("[compute]\ncount = 2  # enough\n\n[environments.staging.compute]\ncount = 1\n")
+    assert exit_code("-c", str(path), "scale", "--instances", "3", "--no-plan") == ExitCode.OK
+    assert path.read_text().startswith("[compute]\ncount = 3  # enough\n")
+    assert exit_code("-c", str(path), "--env", "staging", "scale", "--instances", "4", "--no-plan") == ExitCode.OK
+    assert path.read_text().endswith("[environments.staging.compute]\ncount = 4\n")
+    before = path.read_text()
+    assert exit_code("-c", str(path), "scale", "--type", "t3.small", "--no-plan") == ExitCode.USAGE
+    assert path.read_text() == before
+
+
+def test_output_is_plain_when_it_is_no_terminal(tmp_path):
+    (tmp_path / "hermes.toml").write_text("")
+    assert typed("render", cwd=tmp_path).returncode == 0
+    for env in ({}, {"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        done = typed("cost", cwd=tmp_path, **env)
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_json_is_json(tmp_path):
+    (tmp_path / "hermes.toml").write_text("")
+    assert typed("render", cwd=tmp_path).returncode == 0
+    done = typed("cost", "--format", "json", cwd=tmp_path)
+    assert json.loads(done.stdout)
+
+
+def test_a_shell_can_complete_verbs():
+    done = typed(_HERMES_CFN_COMPLETE="bash_source")
+    assert "_hermes_cfn_completion" in done.stdout
+    done = typed(_HERMES_CFN_COMPLETE="bash_complete", COMP_WORDS="hermes-cfn rel", COMP_CWORD="1")
+    assert {line.partition(",")[2] for line in done.stdout.split()} >= {"release"}
+
+
+def test_a_closed_pipe_is_no_trace():
+    done = subprocess.run(
+        f"{sys.executable} -m hermes_cfn --help | head -c 1", shell=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert "Traceback" not in done.stderr
+
+
+WORDS = st.lists(
+    st.one_of(
+        st.sampled_from([*VERBS, "--env", "--format", "json", "--yes", "--instances", "-1", "0", "--", "--since", "x"]),
+        st.text(max_size=8).filter(lambda word: "\x00" not in word),
+    ),
+    max_size=5,
+)
+SAFE = {
+    "render",
+    "validate",
+    "cost",
+    "scale",
+    "outputs",
+    "whoami",
+    "doctor",
+    "logs",
+    "init",
+    "prices",
+    "status",
+    "lock",
+}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(verb=st.sampled_from(sorted(SAFE)), words=WORDS)
+def test_whatever_is_typed_ends_with_a_documented_code(tmp_path_factory, monkeypatch, verb, words):
+    directory = tmp_path_factory.mktemp("typed")
+    (directory / "hermes.toml").write_text("")
+    monkeypatch.chdir(directory)
+    monkeypatch.setenv("HERMES_STATE", str(directory / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(directory))
+    runner = CliRunner()
+    with runner.isolation() as (out, err, _):
+        with pytest.raises(SystemExit) as ended:
+            main(["--local", verb, *words])
+        said = (out.getvalue() + (err.getvalue() if err else b"")).decode(errors="replace")
+    assert ended.value.code in set(ExitCode)
+    assert "error: internal" not in said, said
+    assert "Traceback" not in said
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=st.one_of(
+        st.text(max_size=80),
+        st.builds(
+            lambda section, key, value: f"[{section}]\n{key} = {value}\n",
+            st.sampled_from(
+                ["application", "network", "compute", "service", "usage", "github", "environments.x.compute"]
+            ),
+            st.sampled_from(["name", "cidr", "count", "zones", "requests", "repository", "egress", "x"]),
+            st.sampled_from(
+                ['""', "-1", "true", "[]", "{}", '"a"', "1e400", "nan", '["eu-south-2a"]', "2026-01-01", "'é'"]
+            ),
+        ),
+    )
+)
+def test_whatever_the_file_says_the_errors_are_ours(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("file") / "hermes.toml"
+    path.write_text(text, encoding="utf-8", newline="\n")
+    runner = CliRunner()
+    with runner.isolation() as (out, err, _):
+        with pytest.raises(SystemExit) as ended:
+            main(["-c", str(path), "render", "--out", str(path.parent / "out")])
+        said = (out.getvalue() + (err.getvalue() if err else b"")).decode(errors="replace")
+    assert ended.value.code in {ExitCode.OK, ExitCode.USAGE}, said
+    assert "error: internal" not in said, said
