@@ -1,0 +1,70 @@
+"""Fetched prices on disk: whole or not at all, used when old and said to be old."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal as D
+
+import pytest
+
+from hermes_cfn.pricing import books, cache
+from hermes_cfn.pricing.prices import Basis, Price, Tier
+
+NOW = datetime(2026, 10, 10, 12, tzinfo=UTC)
+
+
+def nat(usd="0.0499"):
+    return Price(
+        "AmazonEC2",
+        "EUS2-NatGateway-Hours",
+        "NatGateway",
+        "eu-south-2",
+        "Hrs",
+        (Tier(D(0), None, D(usd)),),
+        Basis.PUBLISHED,
+        "AWS Pricing API",
+        published="2026-10-09",
+    )
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def test_what_was_fetched_goes_before_the_snapshot_and_the_rest_is_filled():
+    cache.write("eu-south-2", [nat()], NOW, "api")
+    book = books.load("eu-south-2", now=NOW)
+    assert book.find("AmazonEC2", "NatGateway-Hours", "eu-south-2").first == D("0.0499")
+    assert book.find("AmazonEC2", "BoxUsage:t4g.small", "eu-south-2").first == D("0.0184")
+    assert book.name == "api"
+
+
+def test_without_a_cache_it_is_the_snapshot():
+    assert books.load("eu-south-2").name == "snapshot"
+
+
+def test_an_old_cache_is_used_and_said_to_be_old():
+    cache.write("eu-south-2", [nat()], NOW, "api")
+    assert "days old" not in books.load("eu-south-2", now=NOW + timedelta(days=1)).note
+    late = books.load("eu-south-2", now=NOW + timedelta(days=40))
+    assert "40 days old: next: hermes-cfn prices refresh" in late.note
+    assert late.find("AmazonEC2", "NatGateway-Hours", "eu-south-2").first == D("0.0499")
+
+
+def test_a_refresh_that_fails_half_way_leaves_the_old_book_whole():
+    cache.write("eu-south-2", [nat("0.0411")], NOW, "api")
+
+    def halfway():
+        yield nat("0.0422")
+        raise OSError("the network went")
+
+    with pytest.raises(OSError):
+        cache.write("eu-south-2", halfway(), NOW, "api")
+    assert books.load("eu-south-2", now=NOW).find("AmazonEC2", "NatGateway-Hours", "eu-south-2").first == D("0.0411")
+    assert [path.name for path in cache.home().iterdir()] == ["eu-south-2.csv"]
+
+
+@pytest.mark.parametrize("text", ["", "# api\n", "nonsense", "# api 2026-10-10T12:00:00+00:00\nregion\n1\n"])
+def test_a_damaged_cache_counts_as_none(text):
+    cache.home().mkdir(parents=True)
+    (cache.home() / "eu-south-2.csv").write_text(text)
+    assert books.load("eu-south-2").name == "snapshot"
