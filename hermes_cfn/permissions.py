@@ -9,16 +9,19 @@ says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hermes_cfn.config import Settings
 from hermes_cfn.instance.documents import TASKS
 from hermes_cfn.names import Names
 
+OPERATOR_TASKS = ("run",)
+"""Documents that no pipeline may send."""
+
 Condition = Mapping[str, Mapping[str, object]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Permission:
     """``actions`` on the resources called ``on``; ``when`` says for which settings it is needed at all."""
 
@@ -43,30 +46,39 @@ def may(
     return Permission(tuple(actions.split()), tuple(on.split()), reason, condition or {}, when)
 
 
-def places(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """The ARNs of every resource that the tables name."""
+def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ...]]:
+    """The ARNs of every resource that the tables name; ``environment`` may be ``*`` for all of them."""
     names = Names.of(settings)
+    if environment:
+        names = replace(names, environment=environment)
     region, account, both = names.region, names.account, names.auto_scaling_group
 
     def here(service: str, rest: str) -> str:
         return f"arn:aws:{service}:{region}:{account}:{rest}"
 
-    stacks = [here("cloudformation", f"stack/{both}-*/*")]
+    def world(service: str, rest: str) -> str:
+        return f"arn:aws:{service}:us-east-1:{account}:{rest}"
+
+    def role(task: str) -> str:
+        return f"arn:aws:iam::{account}:role/{names.role(task)}"
+
     return {
         "*": ("*",),
         "goal": (here("ssm", f"parameter{names.goal_parameter}"),),
         "stable": (here("ssm", f"parameter{names.stable_parameter}"),),
         "secrets": (here("ssm", f"parameter{names.secrets_path}/*"),),
-        "reports": (
-            here("ssm", f"parameter{names.instance_reports_path}"),
-            here("ssm", f"parameter{names.instance_reports_path}/*"),
-        ),
+        "reports": (here("ssm", f"parameter{names.instance_reports_path}/*"),),
+        "reports-path": (here("ssm", f"parameter{names.instance_reports_path}"),),
+        "cluster-parameter": (here("ssm", f"parameter{names.cluster_parameter}"),),
         "machine-images": (f"arn:aws:ssm:{region}::parameter/aws/service/ami-amazon-linux-latest/*",),
         "ssm-key": (here("kms", "key/*"),),
-        "documents": tuple(here("ssm", f"document/{names.document(task)}") for task in TASKS if task != "run"),
-        "operator-document": (here("ssm", f"document/{names.document('run')}"),),
+        "documents": tuple(
+            here("ssm", f"document/{names.document(task)}") for task in TASKS if task not in OPERATOR_TASKS
+        ),
+        "operator-documents": tuple(here("ssm", f"document/{names.document(task)}") for task in OPERATOR_TASKS),
+        "session-document": (here("ssm", "document/SSM-SessionManagerRunShell"),),
+        "sessions": (here("ssm", "session/${!aws:userid}-*"),),
         "instances": (here("ec2", "instance/*"),),
-        "managed-instances": (here("ssm", "*"),),
         "group": (here("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{both}"),),
         "repository": (here("ecr", f"repository/{names.repository}"),),
         "lock": (here("dynamodb", f"table/{names.lock_table}"),),
@@ -74,13 +86,17 @@ def places(settings: Settings) -> dict[str, tuple[str, ...]]:
         "artifacts": (f"arn:aws:s3:::{names.artifacts_bucket}",),
         "artifact-objects": (f"arn:aws:s3:::{names.artifacts_bucket}/*",),
         "release-objects": (f"arn:aws:s3:::{names.artifacts_bucket}/releases/{names.environment}/*",),
-        "asset-objects": (f"arn:aws:s3:::{names.assets_bucket}/*",),
         "assets": (f"arn:aws:s3:::{names.assets_bucket}",),
-        "stacks": (*stacks, f"arn:aws:cloudformation:us-east-1:{account}:stack/{both}-*/*"),
+        "asset-objects": (f"arn:aws:s3:::{names.assets_bucket}/*",),
+        "stacks": (here("cloudformation", f"stack/{both}-*/*"), world("cloudformation", f"stack/{both}-*/*")),
         "foundation": (here("cloudformation", f"stack/{names.stack('foundation')}/*"),),
-        "service-role": (f"arn:aws:iam::{account}:role/{names.role('cloudformation')}",),
+        "service-role": (role("cloudformation"),),
         "cluster": (here("servicediscovery", "service/*"),),
     }
+
+
+def _clustered(settings: Settings) -> bool:
+    return settings.service.cluster
 
 
 INSTANCE: tuple[Permission, ...] = (
@@ -130,10 +146,158 @@ INSTANCE: tuple[Permission, ...] = (
         "*",
         "the CloudWatch agent reads the name of its group; the action has no resource",
     ),
+    may("ssm:GetParameter", "cluster-parameter", "learns where to register its address", when=_clustered),
     may(
         "servicediscovery:RegisterInstance servicediscovery:DeregisterInstance",
         "cluster",
-        "gives itself the name under which the others find it",
-        when=lambda settings: settings.service.cluster,
+        "gives itself the name under which the others find it; the service's id is not known beforehand",
+        when=_clustered,
     ),
 )
+
+_OURS: Condition = {
+    "StringEquals": {
+        "ssm:resourceTag/hermes:application": "{application}",
+        "ssm:resourceTag/hermes:environment": "{environment}",
+    }
+}
+
+OBSERVE: tuple[Permission, ...] = (
+    may(
+        "cloudformation:DescribeStacks cloudformation:DescribeStackEvents cloudformation:ListStackResources "
+        "cloudformation:GetTemplate",
+        "stacks foundation",
+        "sees what is deployed",
+    ),
+    may(
+        "autoscaling:DescribeAutoScalingGroups autoscaling:DescribeScalingActivities",
+        "*",
+        "sees the fleet; the actions have no resource",
+    ),
+    may(
+        "elasticloadbalancing:DescribeTargetHealth elasticloadbalancing:DescribeTargetGroups "
+        "elasticloadbalancing:DescribeTargetGroupAttributes elasticloadbalancing:DescribeLoadBalancers",
+        "*",
+        "sees which instance takes requests; the actions have no resource",
+    ),
+    may("ec2:DescribeInstances ec2:DescribeImages", "*", "sees machines and their image; the actions have no resource"),
+    may("ssm:GetParameter ssm:GetParameters ssm:GetParameterHistory", "goal stable", "sees which release is wanted"),
+    may("ssm:GetParametersByPath", "reports-path reports", "reads all instances' reports at once"),
+    may(
+        "ssm:ListCommandInvocations ssm:GetCommandInvocation ssm:DescribeInstanceInformation",
+        "*",
+        "sees what documents did; the actions have no resource",
+    ),
+    may("ssm:DescribeDocument", "documents", "calls documents at an explicit version"),
+    may("cloudwatch:DescribeAlarms", "*", "stops a rollout on an alarm; listing has no resource"),
+    may("ecr:DescribeImages ecr:DescribeRepositories", "repository", "knows tags and digests"),
+    may("dynamodb:GetItem", "lock", "sees who works"),
+    may("s3:GetObject", "release-objects", "reads releases that were made"),
+    may("s3:ListBucket", "artifacts", "lists releases that were made"),
+)
+
+NO_SECRETS: Condition = {"StringLike": {"kms:ViaService": "ssm.*.amazonaws.com"}}
+"""Denied to every role of people and pipelines: AWS's own key for parameters lets anybody in the account decrypt."""
+
+_LOCK = may("dynamodb:UpdateItem", "lock", "takes, renews and gives back the lock")
+
+PLAN: tuple[Permission, ...] = (
+    *OBSERVE,
+    may("cloudformation:DescribeChangeSet", "stacks foundation", "shows a change set that waits"),
+    may(
+        "ec2:DescribeAvailabilityZones ec2:DescribeKeyPairs ec2:DescribeAddresses ec2:DescribeNatGateways "
+        "ec2:DescribeInstanceTypeOfferings ec2:DescribeSecurityGroups",
+        "*",
+        "checks what needs the account to be known; the actions have no resource",
+    ),
+    may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
+    may("acm:DescribeCertificate", "*", "shows the records that a certificate waits for; its id is AWS's"),
+    may("servicequotas:GetServiceQuota", "*", "checks limits; the action has no resource"),
+    may("pricing:GetProducts", "*", "live prices; the action has no resource"),
+)
+
+RELEASE: tuple[Permission, ...] = (
+    *OBSERVE,
+    _LOCK,
+    may("ssm:SendCommand", "documents", "sends our documents; instances are a statement of their own"),
+    may(
+        "ssm:SendCommand",
+        "instances",
+        "only to instances of this application and environment; a tag condition over both would deny everything",
+        _OURS,
+    ),
+    may("ssm:PutParameter", "goal stable", "names the release"),
+    may(
+        "autoscaling:EnterStandby autoscaling:ExitStandby autoscaling:SuspendProcesses autoscaling:ResumeProcesses "
+        "autoscaling:SetDesiredCapacity autoscaling:TerminateInstanceInAutoScalingGroup "
+        "autoscaling:CreateOrUpdateTags autoscaling:DeleteTags",
+        "group",
+        "takes instances out of service and back, starts one more, and marks the group",
+    ),
+    may("ecr:GetAuthorizationToken", "*", "logs in to the registry; the action has no resource"),
+    may(
+        "ecr:BatchCheckLayerAvailability ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload "
+        "ecr:PutImage ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
+        "repository",
+        "pushes the image and tags it as released",
+    ),
+    may("ecr:BatchDeleteImage", "repository", "prunes releases; never stable, goal or the previous one"),
+    may("s3:PutObject", "release-objects", "keeps the release"),
+    may("s3:PutObject", "asset-objects", "publishes static assets", when=lambda settings: settings.edge.assets),
+    may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
+    may("logs:FilterLogEvents", "log-group", "shows why a release did not start"),
+)
+
+INFRASTRUCTURE: tuple[Permission, ...] = (
+    *PLAN,
+    _LOCK,
+    may(
+        "cloudformation:CreateChangeSet cloudformation:ExecuteChangeSet cloudformation:DeleteChangeSet "
+        "cloudformation:DeleteStack cloudformation:CancelUpdateStack cloudformation:ContinueUpdateRollback "
+        "cloudformation:UpdateTerminationProtection cloudformation:TagResource",
+        "stacks",
+        "changes stacks through change sets; never foundation",
+    ),
+    may(
+        "iam:PassRole",
+        "service-role",
+        "CloudFormation works with the service role",
+        {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}},
+    ),
+    may("s3:PutObject", "artifact-objects", "templates beyond 51,200 bytes go through the bucket"),
+    may("autoscaling:DeleteTags", "group", "removes the mark of a finished rollout"),
+)
+
+OPERATOR: tuple[Permission, ...] = (
+    *OBSERVE,
+    _LOCK,
+    may("ssm:SendCommand", "documents operator-documents", "sends any of our documents, a command of one's own too"),
+    may("ssm:SendCommand", "instances", "only to our instances", _OURS),
+    may("ssm:DescribeDocument", "operator-documents", "calls documents at an explicit version"),
+    may("ssm:StartSession", "instances", "a shell on an instance", _OURS),
+    may("ssm:StartSession", "session-document", "the shell's document"),
+    may("ssm:TerminateSession ssm:ResumeSession", "sessions", "its own sessions only"),
+    may(
+        "ssm:PutParameter ssm:DeleteParameter ssm:GetParameterHistory",
+        "secrets",
+        "sets and rotates secrets; never reads them",
+    ),
+    may("logs:FilterLogEvents", "log-group", "reads logs"),
+    may(
+        "iam:SimulatePrincipalPolicy", "*", "whoami tells what one may do; the caller's own ARN is not known beforehand"
+    ),
+)
+
+ROLES: Mapping[str, tuple[Permission, ...]] = {
+    "release": RELEASE,
+    "infrastructure": INFRASTRUCTURE,
+    "plan": PLAN,
+    "operator": OPERATOR,
+}
+"""The four roles of an environment; ``foundation`` makes them."""
+
+NAT: tuple[str, ...] = ("ec2:AssociateAddress", "ec2:CreateRoute", "ec2:ReplaceRoute", "ec2:ModifyInstanceAttribute")
+"""What a NAT instance does when it takes over."""
+
+FLOW_LOGS: tuple[str, ...] = ("logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams")
+"""What the delivery of flow logs and of the audit trail does."""

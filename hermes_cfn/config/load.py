@@ -38,7 +38,25 @@ def load(path: Path, environment: str | None = None) -> Settings:
 
 
 def parse(text: str, environment: str | None = None, name: str = "hermes.toml") -> Settings:
-    """The settings of a TOML text.  Raises :class:`ConfigurationError` with every finding."""
+    """The settings of a TOML text, knowing those of the other environments that it describes.
+
+    Raises :class:`ConfigurationError` with every finding.
+    """
+    settings = _one(text, environment, name)
+    others = [_one(text, other, name) for other in _environments(text)]
+    shared = (settings.application.name, settings.account.id, settings.region)
+    family = tuple(one for one in others if (one.application.name, one.account.id, one.region) == shared)
+    return settings.model_copy(update={"siblings": family})
+
+
+def _environments(text: str) -> list[str]:
+    """The base environment and every overlay, in the file's order."""
+    content = tomllib.loads(text)
+    base = str(content.get("environment", {}).get("name", "production"))
+    return list(dict.fromkeys([base, *content.get("environments", {})]))
+
+
+def _one(text: str, environment: str | None, name: str) -> Settings:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

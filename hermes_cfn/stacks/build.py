@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from troposphere import Template
 
@@ -11,7 +10,7 @@ from hermes_cfn.config import Settings
 from hermes_cfn.config.compute import MachineArchitecture
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
 from hermes_cfn.names import Names, output_id
-from hermes_cfn.stacks import certificate, foundation, network, service
+from hermes_cfn.stacks import certificate, edge, foundation, network, service, watch, worldwide
 from hermes_cfn.stacks.nat_instance import IMAGE_PARAMETER
 
 WORLD = "us-east-1"
@@ -19,7 +18,7 @@ WORLD = "us-east-1"
 
 def build(settings: Settings) -> Deployment:
     """Every stack of one environment."""
-    specs = [_network(settings), *_certificate(settings), _service(settings)]
+    specs = _environment(settings)
     return Deployment(
         application=settings.application.name,
         environment=settings.environment.name,
@@ -27,6 +26,23 @@ def build(settings: Settings) -> Deployment:
         stacks=(_foundation(settings), *specs),
         usage=settings.usage.model_dump(mode="json"),
     )
+
+
+def _environment(settings: Settings) -> list[StackSpec]:
+    """The stacks of one environment, without what the account has once."""
+    return [
+        _network(settings),
+        *_certificate(settings),
+        _service(settings),
+        *_worldwide(settings),
+        *_edge(settings),
+        *_watch(settings),
+    ]
+
+
+def types(specs: Iterable[StackSpec]) -> list[str]:
+    """The resource types in them, sorted."""
+    return sorted({resource["Type"] for spec in specs for resource in spec.template["Resources"].values()})
 
 
 def _spec(
@@ -67,7 +83,9 @@ def machine_image(architecture: MachineArchitecture) -> FromLookup:
 
 
 def _foundation(settings: Settings) -> StackSpec:
-    return _spec(settings, "foundation", foundation.template(settings))
+    """The same whichever environment of the file asks: it holds the roles of them all."""
+    needed = {one.environment.name: types(_environment(one)) for one in settings.family}
+    return _spec(settings, "foundation", foundation.template(settings, needed))
 
 
 def _network(settings: Settings) -> StackSpec:
@@ -84,11 +102,10 @@ def _certificate(settings: Settings) -> list[StackSpec]:
 
 
 def _service(settings: Settings) -> StackSpec:
-    arn = settings.certificate.arn
-    parameters: dict[str, Any] = {
+    parameters: dict[str, Source] = {
         "VpcId": output("network", "vpc_id"),
         "PublicSubnets": output("network", "public_subnets"),
-        "CertificateArn": FromSetting(arn) if arn else output("certificate", "certificate_arn"),
+        "CertificateArn": _certificate_arn(settings),
         "MachineImage": machine_image(settings.compute.architecture),
     }
     if settings.network.egress != "public-subnets":
@@ -97,3 +114,47 @@ def _service(settings: Settings) -> StackSpec:
     return _spec(
         settings, "service", template, parameters, follows=("foundation",), gates=("image", "secrets", "stable")
     )
+
+
+def _certificate_arn(settings: Settings) -> Source:
+    arn = settings.certificate.arn
+    return FromSetting(arn) if arn else output("certificate", "certificate_arn")
+
+
+def _worldwide(settings: Settings) -> list[StackSpec]:
+    if not worldwide.wanted(settings):
+        return []
+    parameters: dict[str, Source] = {}
+    if settings.budget.ceiling_usd > 0:
+        parameters["BudgetCeiling"] = FromLookup("budget-ceiling", str(settings.budget.ceiling_usd))
+        parameters["BudgetEstimate"] = FromLookup("budget-estimate")
+    template = worldwide.template(settings)
+    return [_spec(settings, "worldwide", template, parameters, region=WORLD, follows=("foundation",))]
+
+
+def _edge(settings: Settings) -> list[StackSpec]:
+    if not edge.wanted(settings):
+        return []
+    parameters: dict[str, Source] = {}
+    if settings.worldwide.cloudfront:
+        parameters["DistributionArn"] = output("worldwide", "distribution_arn")
+    if settings.edge.dns != "manual":
+        parameters["LoadBalancerDnsName"] = output("service", "alb_dns_name")
+        parameters["LoadBalancerZone"] = output("service", "alb_hosted_zone_id")
+    if settings.service.waf:
+        parameters["LoadBalancerArn"] = output("service", "alb_arn")
+    return [_spec(settings, "edge", edge.template(settings), parameters, follows=("foundation",))]
+
+
+def _watch(settings: Settings) -> list[StackSpec]:
+    if not settings.watch.enabled:
+        return []
+    parameters: dict[str, Source] = {
+        "LoadBalancerFullName": output("service", "alb_full_name"),
+        "TargetGroupFullName": output("service", "target_group_full_name"),
+        "CertificateArn": _certificate_arn(settings),
+    }
+    for suffix in watch.nat_gateways(settings):
+        name = f"nat_gateway_id_{suffix}" if suffix else "nat_gateway_id"
+        parameters[f"NatGatewayId{suffix.upper()}"] = output("network", name)
+    return [_spec(settings, "watch", watch.template(settings), parameters, follows=("foundation",))]

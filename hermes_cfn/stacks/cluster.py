@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from troposphere import GetAtt, Ref, Template, servicediscovery
+from troposphere import GetAtt, Ref, Template, servicediscovery, ssm
 
 from hermes_cfn.names import Names
 
@@ -12,7 +12,7 @@ def build(stack: Template, names: Names, vpc: Ref) -> servicediscovery.Service:
     namespace = stack.add_resource(
         servicediscovery.PrivateDnsNamespace("ClusterNamespace", Name=names.cluster_namespace, Vpc=vpc)
     )
-    return stack.add_resource(
+    service = stack.add_resource(
         servicediscovery.Service(
             "ClusterService",
             Name="app",
@@ -22,3 +22,7 @@ def build(stack: Template, names: Names, vpc: Ref) -> servicediscovery.Service:
             ),
         )
     )
+    stack.add_resource(
+        ssm.Parameter("ClusterParameter", Name=names.cluster_parameter, Type="String", Value=GetAtt(service, "Id"))
+    )
+    return service

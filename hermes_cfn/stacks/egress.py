@@ -11,7 +11,7 @@ from typing import Any
 from troposphere import GetAtt, Ref, ec2
 
 from hermes_cfn.stacks import nat_instance
-from hermes_cfn.stacks.common import named
+from hermes_cfn.stacks.common import named, put
 from hermes_cfn.stacks.ground import Ground
 
 
@@ -57,6 +57,7 @@ def _gateway(ground: Ground, subnet: ec2.Subnet, suffix: str = "") -> tuple[ec2.
 
 def _one_gateway(ground: Ground) -> list[Any]:
     gateway, kept = _gateway(ground, ground.public[0])
+    put(ground.stack, "nat_gateway_id", Ref(gateway), "The NAT gateway")
     table = ground.table("PrivateRoutes", "private", ground.private)
     ground.route("PrivateDefaultRoute", table, NatGatewayId=Ref(gateway))
     return [GetAtt(kept, "PublicIp")]
@@ -66,6 +67,7 @@ def _a_gateway_a_zone(ground: Ground) -> list[Any]:
     addresses = []
     for letter, public, private in zip(ground.zones, ground.public, ground.private, strict=True):
         gateway, kept = _gateway(ground, public, letter)
+        put(ground.stack, f"nat_gateway_id_{letter.lower()}", Ref(gateway), "A zone's NAT gateway")
         table = ground.table(f"PrivateRoutes{letter}", f"private-{letter.lower()}", [private])
         ground.route(f"PrivateDefaultRoute{letter}", table, NatGatewayId=Ref(gateway))
         addresses.append(GetAtt(kept, "PublicIp"))
@@ -89,6 +91,7 @@ def _regional_gateway(ground: Ground) -> list[Any]:
             Tags=named(f"{ground.prefix}-nat"),
         )
     )
+    put(ground.stack, "nat_gateway_id", Ref(gateway), "The NAT gateway")
     table = ground.table("PrivateRoutes", "private", ground.private)
     ground.route("PrivateDefaultRoute", table, NatGatewayId=Ref(gateway))
     return [GetAtt(one, "PublicIp") for _, one in kept]

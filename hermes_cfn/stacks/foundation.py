@@ -6,18 +6,19 @@ Only ``bootstrap`` with administrator's credentials touches it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 from troposphere import GetAtt, Ref, Template, dynamodb, ecr, iam
 
 from hermes_cfn.config import Settings
 from hermes_cfn.names import Names
+from hermes_cfn.stacks import access
 from hermes_cfn.stacks.buckets import private_bucket
 from hermes_cfn.stacks.common import fresh, put, waive
 
-GITHUB = "token.actions.githubusercontent.com"
 
-
-def template(settings: Settings) -> Template:
+def template(settings: Settings, types: Mapping[str, Sequence[str]]) -> Template:
+    """``types`` are the resource types of each environment's other stacks."""
     names = Names.of(settings)
     stack = fresh(f"{names.application}: artifacts, images, deploy lock and roles of the account")
     bucket = private_bucket(
@@ -30,7 +31,12 @@ def template(settings: Settings) -> Template:
     put(stack, "artifacts_bucket", Ref(bucket), "Releases and templates")
     _images(stack, names)
     _lock(stack, names)
-    _github(stack, settings)
+    provider = _github(stack, settings)
+    access.build_boundary(stack, settings)
+    access.build_shared(stack, settings)
+    access.build_service_policies(stack, settings, {kind for kinds in types.values() for kind in kinds})
+    for one in settings.family:
+        access.build_roles(stack, one, types[one.environment.name], provider)
     return stack
 
 
@@ -98,15 +104,19 @@ def _lock(stack: Template, names: Names) -> None:
     put(stack, "lock_table", Ref(table), "The deploy lock")
 
 
-def _github(stack: Template, settings: Settings) -> None:
-    """No thumbprint: AWS trusts GitHub's certificate authority by itself."""
+def _github(stack: Template, settings: Settings) -> str | None:
+    """The provider's ARN.  No thumbprint: AWS trusts GitHub's certificate authority by itself."""
+    if settings.account.github_provider == "none":
+        return None
     if settings.account.github_provider == "create":
         stack.add_resource(
             iam.OIDCProvider(
                 "GitHubProvider",
-                Url=f"https://{GITHUB}",
+                Url=f"https://{access.GITHUB}",
                 ClientIdList=["sts.amazonaws.com"],
                 DeletionPolicy="Retain",
                 UpdateReplacePolicy="Retain",
             )
         )
+        return "${GitHubProvider.Arn}"
+    return f"arn:aws:iam::${{AWS::AccountId}}:oidc-provider/{access.GITHUB}"
