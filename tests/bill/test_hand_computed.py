@@ -1,0 +1,228 @@
+"""Bills computed by hand, to the cent, tiers at their edges included.
+
+Each sum is written out as one would on paper; prices are those of the snapshot.
+"""
+
+import importlib.util
+from decimal import Decimal as D
+from pathlib import Path
+
+import pytest
+
+_spec = importlib.util.spec_from_file_location("bills", Path(__file__).with_name("bills.py"))
+bills = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(bills)
+of, line, resource, usage, cents = bills.of, bills.line, bills.resource, bills.usage, bills.cents
+
+SUBNETS = {
+    f"Subnet{zone}": resource(
+        "AWS::EC2::Subnet", VpcId="vpc", AvailabilityZone=f"us-east-1{zone}", CidrBlock="10.0.0.0/24"
+    )
+    for zone in "abc"
+}
+ALB = resource("AWS::ElasticLoadBalancingV2::LoadBalancer", Subnets=[{"Ref": name} for name in SUBNETS])
+NAT = resource("AWS::EC2::NatGateway", SubnetId={"Ref": "Subneta"}, AllocationId="eipalloc-1")
+
+
+def test_two_instances_with_disks_in_us_east_1():
+    disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 20, "VolumeType": "gp3"}}
+    made = of(
+        {
+            "Template": resource(
+                "AWS::EC2::LaunchTemplate",
+                LaunchTemplateData={"InstanceType": "t4g.small", "BlockDeviceMappings": [disk]},
+            ),
+            "Group": resource(
+                "AWS::AutoScaling::AutoScalingGroup",
+                MinSize="2",
+                MaxSize="3",
+                LaunchTemplate={"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"},
+            ),
+        },
+        given=usage(cpu_percent=10),
+    )
+    # 2 x 730 x 0.0168 = 24.528; 2 x 20 x 0.08 = 3.20; 10 % of CPU is under the baseline of 20 %
+    assert made.total == D("24.528") + D("3.20")
+    assert cents(made.total) == D("27.73")
+
+
+def test_surplus_credits_above_the_baseline_of_unlimited_mode():
+    made = of({"One": resource("AWS::EC2::Instance", InstanceType="t4g.small")}, given=usage(cpu_percent=35))
+    # (35 - 20) % x 2 vCPU x 730 h = 219 vCPU-hours x 0.04 = 8.76
+    assert line(made, "surplus").monthly == D("8.76")
+    standard = resource("AWS::EC2::Instance", InstanceType="t4g.small", CreditSpecification={"CPUCredits": "standard"})
+    assert not [one for one in of({"One": standard}).lines if one.what.startswith("surplus")]
+
+
+def test_gp3_beyond_what_is_included():
+    volume = resource("AWS::EC2::Volume", Size=100, VolumeType="gp3", Iops=4000, Throughput=250, AvailabilityZone="a")
+    # 100 x 0.08 + 1,000 x 0.005 + 125 MiB/s of 40.96 a GiB/s = 8 + 5 + 5
+    assert of({"Disk": volume}).total == D(18)
+
+
+def test_a_load_balancer_with_three_public_addresses():
+    made = of({**SUBNETS, "Balancer": ALB})
+    # 730 x 0.0225 + 3 x 730 x 0.005 = 16.425 + 10.95
+    assert made.total == D("27.375")
+    assert cents(made.total) == D("27.38")
+
+
+def test_an_internal_load_balancer_has_no_address_and_no_transfer():
+    inner = {**ALB, "Properties": {**ALB["Properties"], "Scheme": "internal"}}
+    made = of({**SUBNETS, "Balancer": inner}, given=usage(to_users_gb=500, from_users_gb=0))
+    assert not [one for one in made.lines if "address" in one.what or "transfer" in one.what]
+
+
+def test_between_the_load_balancer_and_its_targets_zones_cost_nothing():
+    between = line(of({**SUBNETS, "Balancer": ALB}), "between zones")
+    assert (between.state, between.monthly) == ("free", 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "hours"),
+    [
+        # 900,000 new connections / 90,000 = 10 LCU-hours
+        ({"new_connections": 900_000}, "10"),
+        # 300 active / 3,000 x 730 h = 73
+        ({"active_connections": 300}, "73"),
+        # 150 GB out and 50 GB in, 1 GB an hour = 200
+        ({"to_users_gb": 150, "from_users_gb": 50}, "200"),
+    ],
+)
+def test_each_dimension_of_an_lcu_and_the_largest_of_them(given, hours):
+    small = dict.fromkeys(("new_connections", "active_connections", "to_users_gb", "from_users_gb", "requests"), 1)
+    made = of({**SUBNETS, "Balancer": ALB}, given=usage(**{**small, **given}))
+    assert round(line(made, "capacity").quantity, 15) == D(hours)
+
+
+def test_rules_beyond_ten_count():
+    listener = resource("AWS::ElasticLoadBalancingV2::Listener", LoadBalancerArn={"Ref": "Balancer"}, Port=443)
+    rules = {
+        f"Rule{n}": resource("AWS::ElasticLoadBalancingV2::ListenerRule", ListenerArn={"Ref": "Listener"}, Priority=n)
+        for n in range(1, 15)
+    }
+    few = dict.fromkeys(("new_connections", "active_connections", "to_users_gb", "from_users_gb"), 0)
+    made = of({**SUBNETS, "Balancer": ALB, "Listener": listener, **rules}, given=usage(requests=36_000_000, **few))
+    # 14 rules and the default are 15, 5 beyond the free ten: 36 M x 5 / 3.6 M = 50 LCU-hours
+    assert line(made, "capacity").quantity == 50
+
+
+def test_one_nat_gateway_for_three_zones_and_an_external_database():
+    made = of(
+        {**SUBNETS, "Nat": NAT},
+        given=usage(
+            to_database_gb=10, from_database_gb=50, to_apis_gb=0, from_apis_gb=0, logs_gb=0, releases=0, image_gb=0
+        ),
+    )
+    # hours 32.85; 60 GB x 0.045 = 2.70; two zones of three cross, both sides: 60 x 2/3 x 2 x 0.01 = 0.80
+    assert line(made, "NAT gateway").monthly == D("32.85")
+    assert line(made, "NAT, the external database").monthly == D("2.70")
+    assert cents(line(made, "from other zones to the NAT gateway, the external database").monthly) == D("0.80")
+    assert cents(made.total) == D("36.35")
+
+
+def test_a_gateway_in_every_zone_has_no_traffic_between_zones():
+    gateways = {f"Nat{n}": NAT for n in range(3)}
+    made = of({**SUBNETS, **gateways}, given=usage(to_database_gb=30, from_database_gb=30))
+    assert not [one for one in made.lines if one.what.startswith("from other zones")]
+    assert cents(sum(one.monthly for one in made.lines if "database" in one.what)) == D("2.70")
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "usd"),
+    [
+        (100, "0"),
+        (101, "0.09"),
+        (10340, "921.60"),  # 100 free + 10,240 at 0.09
+        (10341, "921.685"),  # the next at 0.085
+        (51300, "4403.20"),  # + 40,960 at 0.085
+    ],
+)
+def test_transfer_to_users_at_the_edges_of_allowance_and_tiers(gigabytes, usd):
+    given = usage(to_users_gb=gigabytes, from_users_gb=0, new_connections=0, active_connections=0, requests=0)
+    assert line(of({**SUBNETS, "Balancer": ALB}, given=given), "transfer to users").monthly == D(usd)
+
+
+def test_an_allowance_counts_once_an_account_and_less_what_others_use():
+    balancers = {**SUBNETS, "One": ALB, "Two": ALB}
+    given = {"to_users_gb": 200, "from_users_gb": 0, "new_connections": 0, "active_connections": 0, "requests": 0}
+    made = of(balancers, given=usage(**given))
+    assert sum(one.monthly for one in made.lines if one.what == "transfer to users") == 9
+    made = of(balancers, given=usage(**given, allowances_used={"internet_out_gb": 60}))
+    assert sum(one.monthly for one in made.lines if one.what == "transfer to users") == D("14.4")
+
+
+def test_twelve_alarms_of_which_ten_are_free():
+    alarm = resource(
+        "AWS::CloudWatch::Alarm", Period=60, EvaluationPeriods=1, ComparisonOperator="GreaterThanThreshold"
+    )
+    made = of({f"Alarm{n}": alarm for n in range(12)})
+    assert made.total == D("0.20")
+
+
+def test_s3_in_madrid_at_the_edge_of_its_first_tier():
+    bucket = {"Bucket": resource("AWS::S3::Bucket")}
+    given = {"s3_puts": 1_000_000, "s3_gets": 10_000_000}
+    # 51,200 x 0.023 = 1,177.60; 1 M puts 5.30; 10 M gets 4.00
+    assert of(bucket, "eu-south-2", usage(s3_gb=51_200, **given)).total == D("1186.90")
+    # one more GB at 0.022
+    assert of(bucket, "eu-south-2", usage(s3_gb=51_201, **given)).total == D("1186.922")
+
+
+def test_logs_beyond_the_five_gigabytes_that_are_free():
+    group = {"Group": resource("AWS::Logs::LogGroup")}
+    # ingestion takes the allowance first: (8 - 5) x 0.50 + 2 x 0.03
+    assert of(group, given=usage(logs_gb=8, logs_kept_gb=2)).total == D("1.56")
+
+
+def test_flow_logs_have_a_price_of_their_own():
+    group = resource("AWS::Logs::LogGroup", LogGroupName="flows")
+    flow = resource("AWS::EC2::FlowLog", ResourceId="vpc", ResourceType="VPC", LogGroupName={"Ref": "Group"})
+    made = of({"Group": group, "Flow": flow}, given=usage(flow_logs_gb=25, logs_kept_gb=0))
+    assert line(made, "flow logs").usage_type == "USE1-VendedLog-Bytes"
+    assert line(made, "flow logs").monthly == 10
+    assert line(made, "ingestion").state == "free"
+
+
+def test_fargate_tasks():
+    made = of(
+        {
+            "Task": resource("AWS::ECS::TaskDefinition", Cpu="256", Memory="512"),
+            "Service": resource(
+                "AWS::ECS::Service", LaunchType="FARGATE", DesiredCount=2, TaskDefinition={"Ref": "Task"}
+            ),
+        }
+    )
+    # 2 x 730 x (0.25 x 0.04048 + 0.5 x 0.004445) = 14.7752 + 3.24485
+    assert made.total == D("18.02005")
+
+
+def test_a_function_with_its_allowances():
+    function = resource("AWS::Lambda::Function", MemorySize=512, Architectures=["arm64"], Role="r", Code={})
+    made = of({"Function": function}, given=usage(lambda_requests=3_000_000, lambda_ms=400))
+    # 3 M - 1 M at 0.20; 3 M x 0.4 s x 0.5 GB = 600,000 - 400,000 GB-s x 0.0000133334
+    assert made.total == D("0.4") + D("2.66668")
+
+
+def test_a_provisioned_table():
+    table = resource(
+        "AWS::DynamoDB::Table", ProvisionedThroughput={"ReadCapacityUnits": 30, "WriteCapacityUnits": 20}, KeySchema=[]
+    )
+    made = of({"Table": table}, given=usage(dynamodb_gb=30))
+    # 30 x 730 x 0.00013 = 2.847; 20 x 730 x 0.00065 = 9.49; (30 - 25) x 0.25 = 1.25
+    assert made.total == D("13.587")
+
+
+def test_a_trial_is_off_by_default_and_a_note_tells_of_it():
+    one = {"One": resource("AWS::EC2::Instance", InstanceType="t4g.small")}
+    made = of(one)
+    assert line(made, "1 × t4g.small").monthly == D("12.264")
+    assert any("2026-12-31" in note for note in made.notes)
+    assert line(of(one, given=usage(trials=["t4g.small"])), "1 × t4g.small").monthly == 0
+
+
+def test_cloudfront_inside_and_beyond_its_terabyte():
+    site = {"Site": resource("AWS::CloudFront::Distribution", DistributionConfig={})}
+    assert of(site, given=usage(assets_to_users_gb=1024, asset_requests=10_000_000)).total == 0
+    # 1 GB at 0.085 and 1 M requests at 1.20 the million
+    assert of(site, given=usage(assets_to_users_gb=1025, asset_requests=11_000_000)).total == D("1.285")
