@@ -95,7 +95,7 @@ class Steps:
             live.resource = new
             done(None)
             return
-        replaces = any(detail.requires_recreation == "Always" for detail in touches)
+        replaces = self._replaces(raw, new, live, touches)
         denied = denial(self.stack.policy, raw.logical_id, raw.type, "Update:Replace" if replaces else "Update:Modify")
         if denied:
             self._failed(live, "UPDATE_FAILED", Failure(denied), done)
@@ -113,7 +113,7 @@ class Steps:
             self._mark(live, "UPDATE_COMPLETE")
             done(None)
             return
-        self._update(live, old.resource, dict(old.tags), done)
+        self._update(live, old.resource, dict(old.tags), done, back=True)
 
     def restore(self, live: Live, old: Live, undo: Undo, done: Done) -> None:
         """A rollback takes the replaced resource back; its replacement will be removed."""
@@ -181,16 +181,29 @@ class Steps:
         elif live.status == "UPDATE_IN_PROGRESS":
             self._mark(live, "UPDATE_FAILED", "Resource update cancelled")
 
-    def _update(self, live: Live, new: Resource, tags: Mapping[str, str], done: Done) -> None:
+    def _replaces(self, raw: Resource, new: Resource, live: Live, touches: list[PropertyChange]) -> bool:
+        if any(detail.requires_recreation == "Always" for detail in touches):
+            return True
+        perhaps = {detail.name for detail in touches if detail.requires_recreation == "Conditionally"}
+        context = self.engine.context(self.stack, new)
+        return bool(perhaps) and HANDLERS[raw.type].replaces(context, perhaps, live.resource.properties, new.properties)
+
+    def _update(self, live: Live, new: Resource, tags: Mapping[str, str], done: Done, back: bool = False) -> None:
         self._mark(live, "UPDATE_IN_PROGRESS")
         before = self._applied(live.resource, live.tags)
+        was, tags_were = live.resource, live.tags
         live.resource, live.tags = new, tags
 
         def act() -> Made:
             context = self._context(live)
             return HANDLERS[live.type].update(context, live.physical_id, before, self._applied(new, tags))
 
-        made = self._try(live, "update", act, done, "UPDATE_FAILED")
+        def failed(why: str | None) -> None:
+            if back:
+                live.resource, live.tags = was, tags_were
+            done(why)
+
+        made = self._try(live, "update", act, failed, "UPDATE_FAILED")
         if made is None:
             return
         self._took(live, made)

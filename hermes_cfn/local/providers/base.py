@@ -99,6 +99,10 @@ class Handler:
         """Change it in place; the physical ID stays."""
         raise Failure("Resource type does not support updates.")
 
+    def replaces(self, context: Context, names: set[str], before: Properties, after: Properties) -> bool:
+        """Whether a change of these properties replaces it; asked for those of which AWS says *conditionally*."""
+        return True
+
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         """Remove it; one that is gone is a success."""
 

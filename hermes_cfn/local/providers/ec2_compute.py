@@ -335,11 +335,17 @@ class Instance(Ec2):
             ec2.stop_instances(InstanceIds=[physical_id])
             ec2.modify_instance_attribute(InstanceId=physical_id, InstanceType={"Value": after["InstanceType"]})
             ec2.start_instances(InstanceIds=[physical_id])
+        if changed(before, after, "Monitoring"):
+            call = ec2.monitor_instances if boolean(after.get("Monitoring")) else ec2.unmonitor_instances
+            call(InstanceIds=[physical_id])
         if changed(before, after, "SecurityGroupIds"):
             ec2.modify_instance_attribute(InstanceId=physical_id, Groups=after["SecurityGroupIds"])
         self._check(context, physical_id, after)
         self.retag(context, physical_id, before, after)
         return self.describe(context, physical_id, after)
+
+    def replaces(self, context: Context, names: set[str], before: Properties, after: Properties) -> bool:
+        return bool(names - {"InstanceType", "SecurityGroupIds"})
 
     def _find(self, context: Context, name: str) -> dict[str, Any] | None:
         found = self.one(context, "describe_instances", "Reservations", InstanceIds=[name])

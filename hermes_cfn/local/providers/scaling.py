@@ -145,6 +145,10 @@ class Group(Handler):
             self._replace_old(context, physical_id, after)
         return self.describe(context, physical_id, after)
 
+    def replaces(self, context: Context, names: set[str], before: Properties, after: Properties) -> bool:
+        policy = context.update_policy.get("AutoScalingReplacingUpdate") or {}
+        return boolean(policy.get("WillReplace", False))
+
     def _hooks(self, scaling: Any, name: str, before: Properties, after: Properties) -> None:
         keep = {hook["LifecycleHookName"] for hook in after.get("LifecycleHookSpecificationList") or []}
         for hook in before.get("LifecycleHookSpecificationList") or []:

@@ -108,6 +108,9 @@ class Document(Handler):
             ssm.update_document_default_version(Name=physical_id, DocumentVersion=version)
         return Made(physical_id)
 
+    def replaces(self, context: Context, names: set[str], before: Properties, after: Properties) -> bool:
+        return bool(after.get("UpdateMethod", "Replace") == "Replace")
+
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         quietly(context.client("ssm").delete_document, "InvalidDocument", Name=physical_id)
 

@@ -1,0 +1,493 @@
+"""The engine over moto's models, in process: create, update, replace, roll back, delete."""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from hermes_cfn.local.clock import ServiceClock
+from hermes_cfn.local.cloudformation.service import CloudFormation
+from hermes_cfn.local.wire import ServiceError
+
+REGION = "eu-south-2"
+
+
+class Cloud:
+    """CloudFormation with its calls as methods, and a wait."""
+
+    def __init__(self) -> None:
+        self.made: dict[tuple[str, str], object] = {}
+        self.clock = ServiceClock(20)
+        self.service = CloudFormation(self.client, self.clock)
+
+    def client(self, service: str, region: str = REGION):
+        if (service, region) not in self.made:
+            self.made[service, region] = boto3.client(
+                service, region_name=region, aws_access_key_id="a", aws_secret_access_key="b"
+            )
+        return self.made[service, region]
+
+    def __call__(self, action: str, **params):
+        return self.service.handle(action, params)
+
+    def settle(self) -> None:
+        assert self.service.engine.scheduler.settle(20)
+
+    def stack(self, name: str = "s"):
+        return self("DescribeStacks", StackName=name)["Stacks"][0]
+
+    def status(self, name: str = "s") -> str:
+        return self.stack(name)["StackStatus"]
+
+    def create(self, resources, name: str = "s", **more):
+        self("CreateStack", StackName=name, TemplateBody=body(resources, **more.pop("sections", {})), **more)
+        self.settle()
+        return self.status(name)
+
+    def update(self, resources, name: str = "s", **more):
+        self("UpdateStack", StackName=name, TemplateBody=body(resources, **more.pop("sections", {})), **more)
+        self.settle()
+        return self.status(name)
+
+    def delete(self, name: str = "s", **more) -> str:
+        arn = self.stack(name)["StackId"]
+        self("DeleteStack", StackName=name, **more)
+        self.settle()
+        return self.status(arn)
+
+    def change_set(self, resources, kind="UPDATE", name="c", stack="s", **more):
+        self(
+            "CreateChangeSet",
+            StackName=stack,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            TemplateBody=body(resources, **more.pop("sections", {})),
+            **more,
+        )
+        self.settle()
+        return self("DescribeChangeSet", StackName=stack, ChangeSetName=name)
+
+    def execute(self, name="c", stack="s", **more) -> str:
+        self("ExecuteChangeSet", StackName=stack, ChangeSetName=name, **more)
+        self.settle()
+        return self.status(stack)
+
+    def events(self, logical_id=None, name="s") -> list[str]:
+        found = self("DescribeStackEvents", StackName=name)["StackEvents"]
+        return [e["ResourceStatus"] for e in reversed(found) if logical_id in (None, e["LogicalResourceId"])]
+
+    def reasons(self, status, name="s") -> list[str]:
+        found = self("DescribeStackEvents", StackName=name)["StackEvents"]
+        return [e.get("ResourceStatusReason", "") for e in reversed(found) if e["ResourceStatus"] == status]
+
+    def physical(self, logical_id, name="s") -> str:
+        found = self("DescribeStackResources", StackName=name, LogicalResourceId=logical_id)["StackResources"]
+        return found[0]["PhysicalResourceId"]
+
+    def resources(self, name="s") -> set[str]:
+        found = self("ListStackResources", StackName=name)["StackResourceSummaries"]
+        return {each["LogicalResourceId"] for each in found}
+
+    def fail(self, logical_id: str, action: str, why: str = "no capacity") -> None:
+        def fault(_stack, name, _kind, what):
+            return why if (name, what) == (logical_id, action) else None
+
+        self.service.engine.fault = fault
+
+    def mend(self) -> None:
+        self.service.engine.fault = lambda *_: None
+
+
+def body(resources, **sections) -> str:
+    return json.dumps({"Resources": resources, **sections})
+
+
+def topic(**properties):
+    return {"Type": "AWS::SNS::Topic", "Properties": properties}
+
+
+def parameter(value, **more):
+    return {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value, **more}}
+
+
+def group(name, **more):
+    return {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name, **more}}
+
+
+@pytest.fixture
+def cloud():
+    with mock_aws():
+        made = Cloud()
+        yield made
+        made.service.stop()
+
+
+def refused(code, call, **params) -> str:
+    with pytest.raises(ServiceError) as caught:
+        call(**params)
+    assert caught.value.code == code
+    return caught.value.message
+
+
+def test_outputs_are_there_after_a_change_set_is_executed(cloud):
+    sections = {"Outputs": {"Arn": {"Value": {"Ref": "T"}, "Description": "the topic"}}}
+    found = cloud.change_set({"T": topic()}, "CREATE", sections=sections)
+    assert cloud.status() == "REVIEW_IN_PROGRESS"
+    assert (found["Status"], found["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
+    assert cloud.execute() == "CREATE_COMPLETE"
+    (output,) = cloud.stack()["Outputs"]
+    assert output["OutputKey"] == "Arn" and output["OutputValue"].startswith("arn:aws:sns:")
+
+
+def test_every_resource_has_its_events_in_the_order_of_dependencies(cloud):
+    cloud.create({"P": parameter({"Ref": "T"}), "T": topic()})
+    assert cloud.events("T") == ["CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
+    found = [
+        (e["LogicalResourceId"], e["ResourceStatus"])
+        for e in reversed(cloud("DescribeStackEvents", StackName="s")["StackEvents"])
+    ]
+    assert found.index(("T", "CREATE_COMPLETE")) < found.index(("P", "CREATE_IN_PROGRESS"))
+    assert found[-1] == ("s", "CREATE_COMPLETE")
+
+
+def test_time_passes_on_the_virtual_clock_and_in_parallel(cloud):
+    before = cloud.clock.now()
+    cloud.create({name: parameter("x") for name in "ABC"} | {"R": {"Type": "AWS::S3::Bucket"}})
+    took = (cloud.clock.now() - before).total_seconds()
+    assert 30 <= took < 60, "a bucket takes 30 s, and the parameters pass beside it"
+
+
+def test_in_place_keeps_the_physical_id(cloud):
+    cloud.create({"T": topic(DisplayName="a")})
+    before = cloud.physical("T")
+    assert cloud.update({"T": topic(DisplayName="b")}) == "UPDATE_COMPLETE"
+    assert cloud.physical("T") == before
+    assert cloud.client("sns").get_topic_attributes(TopicArn=before)["Attributes"]["DisplayName"] == "b"
+
+
+def test_replacement_makes_the_new_first_and_removes_the_old_in_cleanup(cloud):
+    cloud.create({"G": group("/a"), "P": parameter({"Ref": "G"})})
+    found = cloud.change_set({"G": group("/b"), "P": parameter({"Ref": "G"})})
+    changes = {each["ResourceChange"]["LogicalResourceId"]: each["ResourceChange"] for each in found["Changes"]}
+    assert (changes["G"]["Action"], changes["G"]["Replacement"]) == ("Modify", "True")
+    assert changes["G"]["Details"][0]["Target"]["RequiresRecreation"] == "Always"
+    assert changes["P"]["Details"][0]["Evaluation"] == "Dynamic"
+    assert changes["P"]["Details"][0]["ChangeSource"] == "ResourceReference"
+    assert cloud.execute() == "UPDATE_COMPLETE"
+    assert cloud.physical("G") == "/b"
+    names = [each["logGroupName"] for each in cloud.client("logs").describe_log_groups()["logGroups"]]
+    assert names == ["/b"]
+    assert cloud.client("ssm").get_parameter(Name=cloud.physical("P"))["Parameter"]["Value"] == "/b"
+    events = cloud.events()
+    assert events.index("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS") < events.index("DELETE_COMPLETE")
+
+
+def test_add_and_remove(cloud):
+    cloud.create({"A": topic(), "B": topic()})
+    found = cloud.change_set({"A": topic(), "C": topic()})
+    assert {(c["ResourceChange"]["Action"], c["ResourceChange"]["LogicalResourceId"]) for c in found["Changes"]} == {
+        ("Add", "C"),
+        ("Remove", "B"),
+    }
+    cloud.execute()
+    assert cloud.resources() == {"A", "C"}
+
+
+def test_an_empty_change_set_fails_with_the_documented_reason(cloud):
+    cloud.create({"A": topic()})
+    found = cloud.change_set({"A": topic()})
+    assert found["Status"] == "FAILED" and found["ExecutionStatus"] == "UNAVAILABLE"
+    assert found["StatusReason"].startswith("The submitted information didn't contain changes.")
+    words = refused("InvalidChangeSetStatus", cloud.execute)
+    assert "cannot be executed in its current status of [FAILED]" in words
+    assert refused("ValidationError", cloud.update, resources={"A": topic()}) == "No updates are to be performed."
+
+
+def test_a_stale_change_set_cannot_be_executed(cloud):
+    cloud.create({"A": topic()})
+    cloud.change_set({"A": topic(), "B": topic()}, name="old")
+    cloud.update({"A": topic(DisplayName="x")})
+    words = refused("InvalidChangeSetStatus", cloud.execute, name="old")
+    assert "current execution status of [OBSOLETE]" in words
+
+
+def test_a_failing_resource_rolls_back_in_reverse(cloud):
+    cloud.fail("P", "create")
+    assert cloud.create({"T": topic(), "P": parameter({"Ref": "T"})}) == "ROLLBACK_COMPLETE"
+    assert cloud.events("P") == ["CREATE_IN_PROGRESS", "CREATE_FAILED", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
+    assert "no capacity" in cloud.reasons("CREATE_FAILED")
+    (why,) = cloud.reasons("ROLLBACK_IN_PROGRESS")
+    assert why == "The following resource(s) failed to create: [P]. Rollback requested by user."
+    assert cloud.client("sns").list_topics()["Topics"] == []
+    words = refused("ValidationError", cloud.update, resources={"T": topic()})
+    assert "is in ROLLBACK_COMPLETE state and can not be updated" in words
+    assert cloud.delete() == "DELETE_COMPLETE"
+
+
+def test_what_runs_beside_a_failure_is_cancelled(cloud):
+    cloud.fail("Z", "create")
+    cloud.create({"A": topic(), "Z": parameter("x")})
+    assert "Resource creation cancelled" in cloud.reasons("CREATE_FAILED")
+
+
+@pytest.mark.parametrize(("given", "status"), [("DO_NOTHING", "CREATE_FAILED"), ("DELETE", "DELETE_COMPLETE")])
+def test_on_failure(cloud, given, status):
+    cloud.fail("P", "create")
+    made = cloud("CreateStack", StackName="s", TemplateBody=body({"P": parameter("x")}), OnFailure=given)
+    cloud.settle()
+    assert cloud.status(made["StackId"]) == status
+
+
+def test_rollback_of_what_was_left_failed(cloud):
+    cloud.fail("P", "create")
+    assert cloud.create({"T": topic(), "P": parameter("x")}, DisableRollback=True) == "CREATE_FAILED"
+    cloud("RollbackStack", StackName="s")
+    cloud.settle()
+    assert cloud.status() == "ROLLBACK_COMPLETE"
+
+
+def test_a_failed_update_restores_what_was_there(cloud):
+    cloud.create({"T": topic(DisplayName="a"), "G": group("/a")})
+    cloud.fail("Z", "create")
+    after = {"T": topic(DisplayName="b"), "G": group("/b"), "New": topic()}
+    after["Z"] = {**parameter("x"), "DependsOn": ["T", "G", "New"]}
+    assert cloud.update(after) == "UPDATE_ROLLBACK_COMPLETE"
+    assert cloud.resources() == {"T", "G"}
+    assert cloud.physical("G") == "/a"
+    assert [g["logGroupName"] for g in cloud.client("logs").describe_log_groups()["logGroups"]] == ["/a"]
+    topics = cloud.client("sns").list_topics()["Topics"]
+    assert [each["TopicArn"] for each in topics] == [cloud.physical("T")]
+    name = cloud.client("sns").get_topic_attributes(TopicArn=cloud.physical("T"))["Attributes"]["DisplayName"]
+    assert name == "a"
+    cloud.mend()
+    assert cloud.update(after) == "UPDATE_COMPLETE"
+
+
+def test_update_rollback_failed_and_continue(cloud):
+    cloud.create({"T": topic(DisplayName="a"), "P": parameter("a")})
+    after = {"T": topic(DisplayName="b"), "P": parameter("b"), "Z": {**parameter("x"), "DependsOn": ["T", "P"]}}
+
+    calls = []
+
+    def fault(_stack, name, _kind, action):
+        calls.append((name, action))
+        if (name, action) == ("Z", "create"):
+            return "broken"
+        return "gone" if (name, action) == ("P", "update") and calls.count(("P", "update")) > 1 else None
+
+    cloud.service.engine.fault = fault
+    assert cloud.update(after) == "UPDATE_ROLLBACK_FAILED"
+    assert refused("ValidationError", cloud.update, resources=after)
+    words = refused("ValidationError", cloud, action="ContinueUpdateRollback", StackName="s", ResourcesToSkip=["T"])
+    assert "cannot be skipped" in words
+    cloud("ContinueUpdateRollback", StackName="s")
+    cloud.settle()
+    assert cloud.status() == "UPDATE_ROLLBACK_FAILED"
+    cloud("ContinueUpdateRollback", StackName="s", ResourcesToSkip=["P"])
+    cloud.settle()
+    assert cloud.status() == "UPDATE_ROLLBACK_COMPLETE"
+    cloud.mend()
+    assert cloud.update(after) == "UPDATE_COMPLETE"
+
+
+def test_deletion_that_fails_can_leave_the_resource_behind(cloud):
+    cloud.create({"T": topic(), "P": parameter("x")})
+    cloud.fail("T", "delete")
+    assert cloud.delete() == "DELETE_FAILED"
+    assert cloud.resources() >= {"T"}
+    assert cloud.delete(RetainResources=["T"]) == "DELETE_COMPLETE"
+    assert len(cloud.client("sns").list_topics()["Topics"]) == 1
+
+
+def test_retained_and_protected(cloud):
+    kept = {**topic(), "DeletionPolicy": "Retain"}
+    cloud.create({"T": kept, "U": topic()}, EnableTerminationProtection=True)
+    words = refused("ValidationError", cloud, action="DeleteStack", StackName="s")
+    assert words == "Stack [s] cannot be deleted while TerminationProtection is enabled"
+    cloud("UpdateTerminationProtection", StackName="s", EnableTerminationProtection=False)
+    assert cloud.delete() == "DELETE_COMPLETE"
+    assert len(cloud.client("sns").list_topics()["Topics"]) == 1
+    words = refused("ValidationError", cloud.stack)
+    assert words == "Stack with id s does not exist"
+
+
+def test_retain_except_on_create(cloud):
+    cloud.fail("P", "create")
+    kept = {**topic(), "DeletionPolicy": "RetainExceptOnCreate"}
+    cloud.create({"T": kept, "P": {**parameter("x"), "DependsOn": "T"}})
+    assert cloud.client("sns").list_topics()["Topics"] == []
+
+
+def test_replaced_but_retained(cloud):
+    cloud.create({"G": group("/a")})
+    cloud.update({"G": {**group("/b"), "UpdateReplacePolicy": "Retain"}})
+    names = {each["logGroupName"] for each in cloud.client("logs").describe_log_groups()["logGroups"]}
+    assert names == {"/b"}, "the policy that held when the old one was made decides"
+
+
+def document(text, **more):
+    content = {"schemaVersion": "2.2", "description": text, "mainSteps": []}
+    return {
+        "Type": "AWS::SSM::Document",
+        "Properties": {"Name": "doc", "DocumentType": "Command", "Content": content, **more},
+    }
+
+
+def test_a_custom_named_resource_cannot_be_replaced_under_its_name(cloud):
+    cloud.create({"D": document("a")})
+    assert cloud.update({"D": document("b")}) == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("custom-named resource requires replacing" in why for why in cloud.reasons("UPDATE_FAILED"))
+
+
+def test_a_document_gets_a_new_default_version_where_it_says_so(cloud):
+    cloud.create({"D": document("a", UpdateMethod="NewVersion")})
+    assert cloud.update({"D": document("b", UpdateMethod="NewVersion")}) == "UPDATE_COMPLETE"
+    found = cloud.client("ssm").describe_document(Name="doc")["Document"]
+    assert (found["DefaultVersion"], found["LatestVersion"]) == ("2", "2")
+
+
+def test_what_may_be_replaced_is_replaced_where_it_cannot_be_changed(cloud):
+    def table(key):
+        return {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+            },
+        }
+
+    cloud.create({"T": table("A")})
+    before = cloud.physical("T")
+    found = cloud.change_set({"T": table("B")})
+    assert found["Changes"][0]["ResourceChange"]["Replacement"] == "Conditional"
+    cloud.execute()
+    assert cloud.physical("T") != before
+    assert cloud.client("dynamodb").list_tables()["TableNames"] == [cloud.physical("T")]
+
+
+def test_cancel_an_update(cloud):
+    cloud.create({"T": topic(DisplayName="a")})
+    cloud.service.engine.scheduler._real_time = True
+    cloud("UpdateStack", StackName="s", TemplateBody=body({"T": topic(DisplayName="b")}))
+    while cloud.events("T")[-1] != "UPDATE_IN_PROGRESS":
+        pass
+    cloud("CancelUpdateStack", StackName="s")
+    cloud.service.engine.scheduler._real_time = False
+    cloud.settle()
+    assert cloud.status() == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_exports_lock_stacks_together(cloud):
+    out = {"Outputs": {"O": {"Value": {"Ref": "T"}, "Export": {"Name": "shared"}}}}
+    cloud.create({"T": topic()}, "a", sections=out)
+    cloud.create({"P": parameter({"Fn::ImportValue": "shared"})}, "b")
+    assert (
+        cloud.client("ssm")
+        .get_parameter(Name=cloud.physical("P", "b"))["Parameter"]["Value"]
+        .endswith(cloud.physical("T", "a"))
+    )
+    assert cloud("ListImports", ExportName="shared") == {"Imports": ["b"]}
+    assert [e["Name"] for e in cloud("ListExports")["Exports"]] == ["shared"]
+    words = refused("ValidationError", cloud, action="DeleteStack", StackName="a")
+    assert words == "Export shared cannot be deleted as it is in use by b"
+    assert cloud.create({"T": topic()}, "c", sections=out) == "ROLLBACK_COMPLETE"
+    assert cloud.create({"P": parameter({"Fn::ImportValue": "none"})}, "d") == "ROLLBACK_COMPLETE"
+    assert "No export named none found" in cloud.reasons("CREATE_FAILED", "d")
+
+
+def test_stack_policy(cloud):
+    cloud.create({"T": topic(DisplayName="a")})
+    deny = {"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "LogicalResourceId/T"}
+    cloud("SetStackPolicy", StackName="s", StackPolicyBody=json.dumps({"Statement": [deny]}))
+    assert json.loads(cloud("GetStackPolicy", StackName="s")["StackPolicyBody"])["Statement"] == [deny]
+    assert cloud.update({"T": topic(DisplayName="b")}) == "UPDATE_ROLLBACK_COMPLETE"
+    assert any(why.startswith("Action denied by stack policy") for why in cloud.reasons("UPDATE_FAILED"))
+
+
+def test_signals_of_a_creation_policy(cloud):
+    waits = {**parameter("x"), "CreationPolicy": {"ResourceSignal": {"Count": 1, "Timeout": "PT1M"}}}
+    cloud("CreateStack", StackName="s", TemplateBody=body({"P": waits}))
+    cloud("SignalResource", StackName="s", LogicalResourceId="P", UniqueId="i-1", Status="SUCCESS")
+    cloud.settle()
+    assert cloud.status() == "CREATE_COMPLETE"
+    cloud.clock.speed = 1000
+    cloud("CreateStack", StackName="late", TemplateBody=body({"P": waits}))
+    cloud.settle()
+    assert cloud.status("late") == "ROLLBACK_COMPLETE"
+    assert "Failed to receive 1 resource signal(s) within the specified duration" in cloud.reasons(
+        "CREATE_FAILED", "late"
+    )
+
+
+def test_drift(cloud):
+    cloud.create({"T": topic(DisplayName="a"), "G": group("/a", RetentionInDays=7), "D": group("/d")})
+    found = cloud("DetectStackDrift", StackName="s")
+    assert cloud("DescribeStackDriftDetectionStatus", **found)["StackDriftStatus"] == "IN_SYNC"
+    cloud.client("logs").put_retention_policy(logGroupName="/a", retentionInDays=1)
+    cloud.client("logs").delete_log_group(logGroupName="/d")
+    found = cloud("DetectStackDrift", StackName="s")
+    assert cloud("DescribeStackDriftDetectionStatus", **found)["DriftedStackResourceCount"] == 2
+    drifts = {
+        each["LogicalResourceId"]: each
+        for each in cloud("DescribeStackResourceDrifts", StackName="s")["StackResourceDrifts"]
+    }
+    assert drifts["D"]["StackResourceDriftStatus"] == "DELETED"
+    assert drifts["T"]["StackResourceDriftStatus"] == "IN_SYNC"
+    (difference,) = drifts["G"]["PropertyDifferences"]
+    assert difference == {
+        "PropertyPath": "/RetentionInDays",
+        "ExpectedValue": "7",
+        "ActualValue": "1",
+        "DifferenceType": "NOT_EQUAL",
+    }
+
+
+def test_import(cloud):
+    cloud.client("logs").create_log_group(logGroupName="/old")
+    cloud.create({"T": topic()})
+    kept = {**group("/old"), "DeletionPolicy": "Retain"}
+    wanted = {
+        "LogicalResourceId": "G",
+        "ResourceType": "AWS::Logs::LogGroup",
+        "ResourceIdentifier": {"LogGroupName": "/old"},
+    }
+    found = cloud.change_set({"T": topic(), "G": kept}, "IMPORT", ResourcesToImport=[wanted])
+    assert [c["ResourceChange"]["Action"] for c in found["Changes"]] == ["Import"]
+    assert cloud.execute() == "IMPORT_COMPLETE"
+    assert cloud.events("G") == ["IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"]
+    found = cloud.change_set({"T": topic(), "G": group("/old"), "H": kept}, "IMPORT", "bad", ResourcesToImport=[])
+    assert found["Status"] == "FAILED"
+
+
+def test_import_needs_a_deletion_policy_and_an_existing_resource(cloud):
+    wanted = {
+        "LogicalResourceId": "G",
+        "ResourceType": "AWS::Logs::LogGroup",
+        "ResourceIdentifier": {"LogGroupName": "/old"},
+    }
+    given = {"kind": "IMPORT", "ResourcesToImport": [wanted]}
+    words = refused("ValidationError", cloud.change_set, resources={"G": group("/old")}, **given)
+    assert "does not exist in the account" in words
+    cloud.client("logs").create_log_group(logGroupName="/old")
+    found = cloud.change_set({"G": group("/old")}, "IMPORT", "again", ResourcesToImport=[wanted])
+    assert "DeletionPolicy" in found["StatusReason"]
+
+
+def test_import_existing_resources(cloud):
+    cloud.client("logs").create_log_group(logGroupName="/old")
+    kept = {"G": {**group("/old"), "DeletionPolicy": "Retain"}, "T": topic()}
+    found = cloud.change_set(kept, "CREATE", ImportExistingResources=True)
+    assert {c["ResourceChange"]["Action"] for c in found["Changes"]} == {"Import", "Add"}
+    assert cloud.execute() == "CREATE_COMPLETE"
+    assert cloud.physical("G") == "/old"
+
+
+def test_repeated_with_the_same_token_does_nothing_twice(cloud):
+    given = {"StackName": "s", "TemplateBody": body({"T": topic()}), "ClientRequestToken": "t"}
+    assert cloud("CreateStack", **given) == cloud("CreateStack", **given)
+    cloud.settle()
+    assert all(e.get("ClientRequestToken") == "t" for e in cloud("DescribeStackEvents", StackName="s")["StackEvents"])

@@ -1,0 +1,282 @@
+"""What is refused before anything is made, and what templates may ask for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from hermes_cfn.cfn.schemas import schema
+from hermes_cfn.local.clock import ServiceClock
+from hermes_cfn.local.cloudformation.service import ACTIONS, CloudFormation
+from hermes_cfn.local.providers import HANDLERS
+from hermes_cfn.local.wire import ServiceError
+
+REGION = "eu-south-2"
+HERE = Path(__file__).parents[2]
+FOREIGN = HERE.parent / "shared" / "foreign-templates"
+
+
+def make():
+    made = {}
+
+    def client(service, region=REGION):
+        if (service, region) not in made:
+            made[service, region] = boto3.client(
+                service, region_name=region, aws_access_key_id="a", aws_secret_access_key="b"
+            )
+        return made[service, region]
+
+    return CloudFormation(client, ServiceClock(20)), client
+
+
+@pytest.fixture
+def cloud():
+    with mock_aws():
+        service, client = make()
+        yield service, client
+        service.stop()
+
+
+def refused(service, action="CreateStack", **params) -> tuple[str, str]:
+    with pytest.raises(ServiceError) as caught:
+        service.handle(action, params)
+    return caught.value.code, caught.value.message
+
+
+def body(resources, **sections) -> str:
+    return json.dumps({"Resources": resources, **sections})
+
+
+TOPIC = {"Type": "AWS::SNS::Topic"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (body({"A": {"Type": "AWS::Nobody::Knows"}}), "Unrecognized resource types: [AWS::Nobody::Knows]"),
+        (body({"A": {"Type": "AWS::Budgets::Budget"}}), "Unrecognized resource types: [AWS::Budgets::Budget]"),
+        (body({"A": {"Type": "AWS::Lambda::Function"}}), "does not support resource types [AWS::Lambda::Function]"),
+        (body({"A": {"Type": "AWS::CloudFormation::Stack"}}), "AWS::CloudFormation::Stack"),
+        (
+            body({"A": {"Type": "AWS::S3::Bucket", "Properties": {"ObjectLockEnabled": True}}}),
+            "does not support properties [A.ObjectLockEnabled (AWS::S3::Bucket)]",
+        ),
+        (body({"A": TOPIC}, Transform="AWS::Serverless-2016-10-31"), "transforms [AWS::Serverless-2016-10-31]"),
+        (
+            body({"A": TOPIC, "B": {**TOPIC, "Properties": {"TopicName": {"Fn::GetAtt": ["A", "Nothing"]}}}}),
+            "Template error: resource A does not support attribute type Nothing in Fn::GetAtt",
+        ),
+        (
+            body({"A": {**TOPIC, "Properties": {"TopicName": {"Fn::FindInMap": ["M", "x", "y"]}}}}, Mappings={"M": {}}),
+            "Template error: Unable to get mapping for M::x::y",
+        ),
+        ("{", "Template format error: JSON not well-formed."),
+        (body({"A": TOPIC}, Parameters={"P": {"Type": "String"}}), "Parameters: [P] must have values"),
+        (
+            body({"A": TOPIC}, Parameters={"P": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/no"}}),
+            "Unable to fetch parameters [/no] from parameter store for this account.",
+        ),
+        ("x" * 51_201, "failed to satisfy constraint: Member must have length less than or equal to 51200"),
+    ],
+)
+def test_refused_by_name(cloud, text, words):
+    code, message = refused(cloud[0], StackName="s", TemplateBody=text)
+    assert code == "ValidationError" and words in message
+    assert cloud[0].handle("DescribeStacks", {}) == {"Stacks": []}
+
+
+def test_properties_that_no_schema_knows_fail_the_resource(cloud):
+    service, _ = cloud
+    service.handle("CreateStack", {"StackName": "s", "TemplateBody": body({"A": {**TOPIC, "Properties": {"Odd": 1}}})})
+    assert service.engine.scheduler.settle(20)
+    events = service.handle("DescribeStackEvents", {"StackName": "s"})["StackEvents"]
+    assert any("extraneous key [Odd] is not permitted" in e.get("ResourceStatusReason", "") for e in events)
+
+
+def test_capabilities(cloud):
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+    named = {**role, "Properties": {**role["Properties"], "RoleName": "r"}}
+    code, message = refused(cloud[0], StackName="s", TemplateBody=body({"A": role}))
+    assert (code, message) == ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]")
+    _, message = refused(cloud[0], StackName="s", TemplateBody=body({"A": named}), Capabilities=["CAPABILITY_IAM"])
+    assert message == "Requires capabilities : [CAPABILITY_NAMED_IAM]"
+
+
+def test_large_templates_come_from_a_bucket(cloud):
+    service, client = cloud
+    s3 = client("s3")
+    s3.create_bucket(Bucket="templates", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="templates", Key="k/t.json", Body=body({"A": TOPIC}, Description="x" * 60_000).encode())
+    for url in (
+        f"https://templates.s3.{REGION}.amazonaws.com/k/t.json",
+        f"https://s3.{REGION}.amazonaws.com/templates/k/t.json",
+    ):
+        assert "Description" in service.handle("GetTemplateSummary", {"TemplateURL": url})
+
+
+def test_no_echo_is_masked_everywhere(cloud):
+    service, _ = cloud
+    sections = {"Parameters": {"Secret": {"Type": "String", "NoEcho": True}}}
+    failing = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": {"Fn::Sub": "not a name: ${Secret}!"}}}
+    given = {
+        "StackName": "s",
+        "TemplateBody": body({"T": failing}, **sections),
+        "Parameters": [{"ParameterKey": "Secret", "ParameterValue": "canary-4711"}],
+    }
+    service.handle("CreateStack", given)
+    assert service.engine.scheduler.settle(20)
+    stack = service.handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]
+    assert stack["Parameters"] == [{"ParameterKey": "Secret", "ParameterValue": "****"}]
+    for action in ("DescribeStacks", "DescribeStackEvents", "DescribeStackResources", "GetTemplate"):
+        assert "canary" not in json.dumps(service.handle(action, {"StackName": "s"}), default=str)
+
+
+def test_previous_values_and_ssm_parameters_read_anew(cloud):
+    service, client = cloud
+    client("ssm").put_parameter(Name="/ami", Value="one", Type="String")
+    text = body(
+        {"P": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Ref": "Image"}}}},
+        Parameters={"Image": {"Type": "AWS::SSM::Parameter::Value<String>"}},
+    )
+    given = [{"ParameterKey": "Image", "ParameterValue": "/ami"}]
+    service.handle("CreateStack", {"StackName": "s", "TemplateBody": text, "Parameters": given})
+    assert service.engine.scheduler.settle(20)
+    shown = service.handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]["Parameters"]
+    assert shown == [{"ParameterKey": "Image", "ParameterValue": "/ami", "ResolvedValue": "one"}]
+    client("ssm").put_parameter(Name="/ami", Value="two", Type="String", Overwrite=True)
+    same = [{"ParameterKey": "Image", "UsePreviousValue": True}]
+    service.handle("UpdateStack", {"StackName": "s", "UsePreviousTemplate": True, "Parameters": same})
+    assert service.engine.scheduler.settle(20)
+    shown = service.handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]["Parameters"]
+    assert shown[0]["ResolvedValue"] == "two"
+
+
+def test_stack_tags_reach_the_resources(cloud):
+    service, client = cloud
+    tags = [{"Key": "hermes:environment", "Value": "production"}]
+    service.handle("CreateStack", {"StackName": "s", "TemplateBody": body({"V": vpc()}), "Tags": tags})
+    assert service.engine.scheduler.settle(20)
+    found = client("ec2").describe_vpcs(Filters=[{"Name": "tag:hermes:environment", "Values": ["production"]}])
+    keys = {tag["Key"] for tag in found["Vpcs"][0]["Tags"]}
+    assert "aws:cloudformation:stack-name" in keys
+
+
+def vpc():
+    return {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}}
+
+
+def test_validate_and_summary(cloud):
+    service, _ = cloud
+    text = body({"A": TOPIC}, Parameters={"P": {"Type": "String", "Default": "x", "NoEcho": True}}, Description="d")
+    found = service.handle("ValidateTemplate", {"TemplateBody": text})
+    assert found["Parameters"] == [{"ParameterKey": "P", "DefaultValue": "x", "NoEcho": True, "Description": ""}]
+    assert service.handle("GetTemplateSummary", {"TemplateBody": text})["ResourceTypes"] == ["AWS::SNS::Topic"]
+
+
+def test_every_action_has_a_method_and_an_unknown_one_is_refused(cloud):
+    service, _ = cloud
+    for action in ACTIONS:
+        with pytest.raises((ServiceError, KeyError)):
+            service.handle(action, {"StackName": "nobody"} if action != "DescribeStacks" else {"StackName": "x"})
+            raise KeyError
+    code, message = refused(service, "CreateStackSet")
+    assert code == "EmbeddedCloudUnsupported" and "CreateStackSet" in message
+
+
+def test_handlers_know_only_properties_that_aws_has():
+    odd = {}
+    for kind, handler in HANDLERS.items():
+        known = schema(kind, "us-east-1")
+        assert known is not None, kind
+        extra = (handler.known | handler.accepted) - known.properties
+        if extra:
+            odd[kind] = sorted(extra)
+    assert not odd
+
+
+def rendered() -> list[Path]:
+    return sorted((HERE / "templates").glob("*/*.template.json"))
+
+
+def test_every_type_and_property_of_our_stacks_has_a_handler():
+    lacking = {
+        f"{resource['Type']}.{name}"
+        for path in rendered()
+        for resource in json.loads(path.read_text())["Resources"].values()
+        for name in ["", *resource.get("Properties", {})]
+        if resource["Type"] not in HANDLERS
+        or (name and name not in HANDLERS[resource["Type"]].known | HANDLERS[resource["Type"]].accepted)
+    }
+    assert not lacking
+
+
+DEPLOYS = {
+    "DynamoDB-DynamoDB_Table.json": {"HashKeyElementName": "Id"},
+    "EC2-EIP_With_Association.yaml": {"KeyName": "k"},
+    "ElasticLoadBalancing-NetworkLoadBalancerWithEIPs.yaml": {},
+    "VPC-VPC_With_Managed_NAT_And_Private_Subnet.yaml": {},
+}
+REFUSED = {
+    "AutoScaling-AutoScalingMultiAZWithNotifications.json": "Unable to get mapping for Region2Examples::eu-south-2",
+    "AutoScaling-AutoScalingRollingUpdates.yaml": "AWS::ElasticLoadBalancing::LoadBalancer",
+    "ECS-FargateLaunchType-clusters-public-vpc.yaml": "AWS::ECS::Cluster",
+    "ECS-FargateLaunchType-services-public-service.yaml": "AWS::ECS::TaskDefinition",
+    "ElasticLoadBalancing-ELBStickinessSample.json": "AWS::ElasticLoadBalancing::LoadBalancer",
+    "Lambda-LambdaSample.yaml": "AWS::Lambda::Function",
+    "RDS-RDS_MySQL_With_Read_Replica.yaml": "AWS::RDS::DBInstance",
+    "S3-compliant-static-website.json": "ObjectLockEnabled (AWS::S3::Bucket)",
+}
+
+
+def test_templates_that_nobody_here_wrote_deploy_or_are_refused_by_name():
+    for path in sorted(FOREIGN.glob("*-*.*")):
+        with mock_aws():
+            service, client = make()
+            ec2 = client("ec2")
+            ec2.create_key_pair(KeyName="k")
+            given = values(path.read_text(), ec2)
+            call = {"StackName": "s", "TemplateBody": path.read_text(), "Parameters": given}
+            call["Capabilities"] = ["CAPABILITY_NAMED_IAM"]
+            if path.name in REFUSED:
+                _, message = refused(service, **call)
+                assert REFUSED[path.name] in message
+                assert service.handle("DescribeStacks", {}) == {"Stacks": []}
+            else:
+                assert path.name in DEPLOYS
+                service.handle("CreateStack", call)
+                assert service.engine.scheduler.settle(30)
+                assert service.handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]["StackStatus"] == (
+                    "CREATE_COMPLETE"
+                )
+            service.stop()
+
+
+def values(text: str, ec2) -> list[dict[str, str]]:
+    """A value for each parameter that has no default."""
+    from hermes_cfn.cfn.template import Template
+
+    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
+    vpc_id = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    found = []
+    for name, spec in Template.parse(text).parameters.items():
+        kind = spec["Type"]
+        value = (
+            vpc_id
+            if "VPC::Id" in kind
+            else ",".join(subnets)
+            if "List<AWS::EC2::Subnet" in kind
+            else subnets[0]
+            if "Subnet::Id" in kind
+            else "k"
+            if "Key" in name and "Pair" in kind
+            else "value@example.com"
+            if "mail" in name.lower()
+            else "value1"
+        )
+        if "Default" not in spec:
+            found.append({"ParameterKey": name, "ParameterValue": value})
+    return found
