@@ -49,7 +49,12 @@ def charges(around: Surroundings, book: PriceBook) -> Charges:
     return Charges(tuple(known), tuple(settled), (*((book.note,) if book.note else ()), *NOTES))
 
 
+MAKES_NOTHING = {"AWS::CDK::Metadata": "a note that CDK leaves, no resource"}
+
+
 def _without_rule(resource_type: str) -> Free | NotPriced:
+    if resource_type in MAKES_NOTHING:
+        return Free("resource", MAKES_NOTHING[resource_type])
     row = kind(resource_type)
     if row is not None and row.billing == "free":
         return Free("resource", "AWS does not charge for it")
