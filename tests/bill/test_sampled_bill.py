@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hermes_cfn.bill import computing, drivers, exact, sampled
+from hermes_cfn.bill import compute_template, drivers, exact, sampled
+from hermes_cfn.bill.compute import charges
 from hermes_cfn.bill.surroundings import of_template
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.config.usage import DRIVERS, TRAFFIC, Amount, Usage
@@ -35,18 +36,18 @@ RANGES = Usage.model_validate(
 
 def known(usage=RANGES):
     template = Template.parse({"Resources": properties.EVERYTHING})
-    return computing.charges(of_template(template, "eu-south-2", usage), books.snapshot()).known
+    return charges(of_template(template, "eu-south-2", usage), books.snapshot()).known
 
 
 def test_it_equals_the_exact_bill_to_the_cent_on_samples():
-    charges = known()
+    priced = known()
     values = sampled.draws(RANGES, 40)
-    totals = sampled.totals(charges, values, RANGES)
+    totals = sampled.totals(priced, values, RANGES)
     for index in range(40):
         at = {name: value if not isinstance(value, np.ndarray) else value[index] for name, value in values.items()}
         decimals = {name: None if value is None else D(repr(float(value))) for name, value in at.items()}
         lines = exact.lines(
-            charges,
+            priced,
             drivers.derive(decimals, lambda number: number),
             {"internet_out_gb": D(30)},
             {"BoxUsage:t4g.small": D(750)},
@@ -72,7 +73,7 @@ def test_draws_are_seeded_and_ten_thousand():
 def test_low_expected_and_high_are_p10_mean_and_p90():
     usage = Usage.model_validate({**dict.fromkeys(DRIVERS), "s3_gb": [0, 1000], "s3_puts": 0, "s3_gets": 0})
     template = Template.parse({"Resources": {"Bucket": properties.resource("AWS::S3::Bucket")}})
-    made = computing.compute_template(template, "eu-south-2", books.snapshot(), usage)
+    made = compute_template(template, "eu-south-2", books.snapshot(), usage)
     assert float(made.low) == pytest.approx(100 * 0.023, rel=1e-3)
     assert float(made.expected) == pytest.approx(500 * 0.023, rel=1e-6)
     assert float(made.high) == pytest.approx(900 * 0.023, rel=1e-3)
@@ -82,7 +83,7 @@ def test_low_expected_and_high_are_p10_mean_and_p90():
 def test_a_certain_usage_needs_no_draws():
     usage = Usage.model_validate({**dict.fromkeys(DRIVERS), "s3_gb": 100})
     template = Template.parse({"Resources": {"Bucket": properties.resource("AWS::S3::Bucket")}})
-    made = computing.compute_template(template, "eu-south-2", books.snapshot(), usage)
+    made = compute_template(template, "eu-south-2", books.snapshot(), usage)
     assert made.low == made.expected == made.high == made.total == D("2.3")
 
 
