@@ -50,6 +50,7 @@ def stacks(lines: Sequence[StackLine]) -> Iterator[Finding]:
                 "stack-drifted",
                 line.name,
                 "somebody changed its resources by hand",
+                evidence="\n".join(line.differences),
                 next="hermes-cfn deploy puts back what the template says",
                 severity=Severity.WARNING,
             )

@@ -20,6 +20,7 @@ class StackLine:
     status: str
     drift: str
     commit: str
+    differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,7 @@ def command(offline: bool, drift: bool, form: str) -> int:
     with console.progress("the file, the templates, the tools"):
         found = list(_offline(context))
     if not offline:
-        from hermes_cfn.flows.doctor import Doctor, resolve
-
-        ground = reach.ground(context)
-        found += _told(Doctor(ground, None if ground.connect_to else resolve, drift).visit())
+        found += _visited(context, drift)
     if form == "json":
         console.put_json([finding.as_dict() for finding in found])
     else:
@@ -38,6 +35,18 @@ def command(offline: bool, drift: bool, form: str) -> int:
         errors = sum(finding.severity is Severity.ERROR for finding in found)
         click.echo(f"{len(found)} findings, {errors} of them errors" if found else "nothing is wrong")
     return ExitCode.FAILED if any(finding.severity is Severity.ERROR for finding in found) else ExitCode.OK
+
+
+def _visited(context: console.Context, drift: bool) -> list[Finding]:
+    from hermes_cfn.aws.calls import AwsError
+    from hermes_cfn.flows.doctor import Doctor, resolve, unreached
+
+    opened = reach.doors(context, context.settings())
+    try:
+        ground = reach.ground(context)
+    except AwsError as error:
+        return unreached(opened, error)
+    return _told(Doctor(ground, None if ground.connect_to or context.local else resolve, drift).visit())
 
 
 def _told(story: Story[list[Finding]]) -> list[Finding]:

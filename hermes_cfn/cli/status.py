@@ -54,9 +54,8 @@ def screen(seen: Status, billed: Status | None = None) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    from hermes_cfn.units import dollars, duration
+    from hermes_cfn.units import duration
 
-    month = (billed or seen).month_usd
     stable = seen.stable
     facts = [
         ("release", f"{stable.id} ({stable.tag}, {stable.requested_by or 'somebody'})" if stable else "none yet"),
@@ -66,7 +65,7 @@ def screen(seen: Status, billed: Status | None = None) -> Group:
         ("alarms", ", ".join(seen.alarms) or "none fires"),
         ("certificate", seen.certificate + (f", {seen.certificate_days} days left" if seen.certificate_days else "")),
         ("lock", seen.lock),
-        ("this month", dollars(month) if month is not None else "not asked, or billing may not be read"),
+        ("this month", _month(billed or seen)),
     ]
     where = f"{seen.environment} · account {seen.account} · {seen.region} · {seen.at:%Y-%m-%d %H:%M:%S} UTC"
     parts: list[object] = [
@@ -95,6 +94,17 @@ def _fleet(seen: Status) -> str:
     return said + (f"; suspended: {', '.join(seen.suspended)}" if seen.suspended else "")
 
 
+def _month(seen: Status) -> str:
+    from hermes_cfn.units import dollars
+
+    so_far = (
+        dollars(seen.month_usd)
+        if seen.month_usd is not None
+        else "not known: billing may not be read, or no day is over"
+    )
+    return so_far + (f"; a whole month is expected to cost {dollars(seen.estimate_usd)}" if seen.estimate_usd else "")
+
+
 def _drift(status: str) -> str:
     return {"NOT_CHECKED": "not checked", "IN_SYNC": "none", "DRIFTED": "drifted"}.get(status, status.lower())
 
@@ -106,4 +116,6 @@ def _seen(ground: Ground, bill: bool) -> Status:
     from hermes_cfn.flows import month, status
 
     seen = status.observe(ground)
-    return replace(seen, month_usd=month.to_date(ground, seen.at)) if bill else seen
+    if not bill:
+        return seen
+    return replace(seen, month_usd=month.to_date(ground, seen.at), estimate_usd=month.estimate(ground))

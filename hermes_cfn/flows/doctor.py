@@ -10,6 +10,7 @@ from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.drift import Drift
 from hermes_cfn.aws.listeners import Listeners
 from hermes_cfn.aws.machines import Machines
+from hermes_cfn.aws.session import Doors
 from hermes_cfn.checks import balancing, certificate, database, deployed, instance
 from hermes_cfn.checks.observed import Diagnosis, Lease, StackLine
 from hermes_cfn.errors import Finding, HermesError, Severity
@@ -25,6 +26,9 @@ Resolve = Callable[[str], frozenset[str] | None]
 ADDRESSES_QUOTA = ("ec2", "L-0263D0A3")
 """Elastic IP addresses of a region (Service Quotas, "EC2-VPC Elastic IPs")."""
 
+ELSEWHERE = "us-east-1"
+"""A region that is on in every account."""
+
 GROUP_PATIENCE_S = 900.0
 """An instance younger than this may still be booting."""
 
@@ -35,6 +39,19 @@ def resolve(name: str) -> frozenset[str] | None:
         return frozenset(str(found[4][0]) for found in socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM))
     except OSError:
         return None
+
+
+def unreached(doors: Doors, error: HermesError) -> list[Finding]:
+    """Why the region refuses: it is off in the account, or what the error says.
+
+    A region that is off refuses every call as if the credentials were wrong; us-east-1 knows better.
+    """
+    try:
+        doors.calls("sts", ELSEWHERE).get_caller_identity()
+        enabled = Machines(doors.calls("ec2", ELSEWHERE)).region_enabled(doors.region)
+    except HermesError:
+        return list(error.findings)
+    return list(deployed.region(doors.region, enabled)) or list(error.findings)
 
 
 @dataclass(frozen=True)
@@ -74,9 +91,6 @@ class Doctor:
 
     def _account(self) -> Iterator[Finding]:
         ground = self.ground
-        yield from deployed.region(
-            ground.region, Machines(ground.doors.calls("ec2", "us-east-1")).region_enabled(ground.region)
-        )
         yield from deployed.secrets(releases.missing_secrets(ground))
         wanted = 0 if _stands(ground, "network") else len(ground.settings.network.zones)
         yield from deployed.quota(
@@ -101,8 +115,10 @@ class Doctor:
 
     def _drifted(self, line: StackLine) -> StackLine:
         spec = self.ground.deployment.stack(line.key)
-        found = Drift(self.ground.doors.calls("cloudformation", spec.region)).detect(line.name, self.ground.clock)
-        return replace(line, drift=found)
+        door = Drift(self.ground.doors.calls("cloudformation", spec.region))
+        found = door.detect(line.name, self.ground.clock)
+        differs = [f"{name}: {what}" for name, what in door.resources(line.name)] if found == "DRIFTED" else []
+        return replace(line, drift=found, differences=tuple(differs))
 
     def _fleet(self) -> Iterator[Finding]:
         if not _stands(self.ground, "service"):

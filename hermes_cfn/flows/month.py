@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from hermes_cfn import bill
 from hermes_cfn.aws.billing import REGION, Billing
+from hermes_cfn.errors import HermesError
 from hermes_cfn.flows.ground import Ground
+from hermes_cfn.pricing import books
 
 KEEP = timedelta(hours=6)
 
@@ -25,6 +28,14 @@ def to_date(ground: Ground, now: datetime, directory: Path | None = None) -> Dec
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"at": now.isoformat(), "usd": None if found is None else str(found)}))
     return found
+
+
+def estimate(ground: Ground) -> Decimal | None:
+    """USD that a whole month is expected to cost, or None where the region has no price book."""
+    try:
+        return bill.compute(ground.deployment, books.load(ground.region)).expected
+    except HermesError:
+        return None
 
 
 def _home() -> Path:

@@ -43,6 +43,7 @@ class Status:
     lock: str
     rollouts: tuple[str, ...]
     month_usd: Decimal | None = None
+    estimate_usd: Decimal | None = None
 
     @property
     def locked(self) -> bool:
@@ -54,9 +55,9 @@ class Status:
 
     @property
     def asleep(self) -> bool:
-        return (
-            self.desired == 0 and not self.instances and any(line.status.endswith("COMPLETE") for line in self.stacks)
-        )
+        """The service stands and wants no instance."""
+        stands = any(line.key == "service" and line.status.endswith("_COMPLETE") for line in self.stacks)
+        return stands and self.desired == 0 and not self.instances
 
 
 def observe(ground: Ground, history: int = 5) -> Status:
