@@ -15,6 +15,7 @@ from hermes_cfn.local.clients import Clients
 from hermes_cfn.local.clock import ServiceClock
 from hermes_cfn.local.controls import Controls
 from hermes_cfn.local.faults import Faults, throttled
+from hermes_cfn.local.fleet.external import Database
 from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet
 from hermes_cfn.local.fleet.scheduler import Scheduler
 from hermes_cfn.local.moto_side import MotoSide
@@ -57,6 +58,7 @@ class Cloud:
             "ssm": self.commands,
         }
         self._partial = {"ssm": Commands.actions}
+        self.database: Database | None = None
         self.controls = Controls(self)
 
     def _service(self, name: str) -> Service | None:
@@ -73,6 +75,26 @@ class Cloud:
 
     def start(self) -> None:
         """Starts what has to run from the beginning."""
+        if self.options.database:
+            self.start_database()
+
+    def start_database(self) -> Database:
+        """The external database, started if it does not run (seconds)."""
+        if self.database is None:
+            self.database = Database(self.directory, self.fleet.addresses, self._nat_addresses)
+        return self.database
+
+    def _nat_addresses(self) -> set[str]:
+        """The public addresses that instances reach the world from, in every region with instances."""
+        found: set[str] = set()
+        for region in {instance.region for instance in self.fleet.instances.values()}:
+            gateways = self.clients("ec2", region, FLEET_KEY).describe_nat_gateways()["NatGateways"]
+            for gateway in gateways:
+                if gateway["State"] == "available":
+                    found |= {
+                        item["PublicIp"] for item in gateway.get("NatGatewayAddresses", []) if item.get("PublicIp")
+                    }
+        return found
 
     def stop(self) -> None:
         """Ends every process of the cloud."""
@@ -80,6 +102,8 @@ class Cloud:
         if formation is not None:
             formation.stop()  # type: ignore[attr-defined]
         self.scheduler.end()
+        if self.database is not None:
+            self.database.stop()
         self.traffic.stop()
         self.fleet.stop()
 
@@ -89,7 +113,7 @@ class Cloud:
             return self._control(request)
         call = wire.caller(request)
         action = wire.operation_name(call.service, request) if call.service else ""
-        kind = "" if call.access_key == FLEET_KEY else self.faults.call(call.service, action)
+        kind = "" if call.access_key == FLEET_KEY else self.faults.call(call.service, action, call.access_key)
         if kind in ("throttle", "error"):
             error = (
                 throttled(call.service)
@@ -160,7 +184,7 @@ class Cloud:
             "speed": self.clock.speed,
             "load_balancers": balancers,
             "instances": instances,
-            "database": "",
+            "database": self.database.shown if self.database is not None else "",
         }
 
     def _application_of(self, instance_id: str) -> str:

@@ -112,6 +112,45 @@ def status(state: Path) -> Status:
     return _status(ask(endpoint, "status"))
 
 
+def push_image(
+    state: Path,
+    repository: str,
+    tag: str,
+    directory: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    architecture: str = "arm64",
+    region: str = "",
+) -> dict[str, str]:
+    """Builds an image and pushes it to ECR's ``repository``: its ``digest``, ``uri``, ``reference``.
+
+    ``directory`` holds a program named ``run`` (or an ``image.json`` with Docker's keys); without
+    one the stand-in application is taken, which answers ``env["RELEASE"]``, or else the tag.
+    """
+    body: dict[str, Any] = {"repository": repository, "tag": tag, "env": dict(env or {}), "architecture": architecture}
+    if directory is not None:
+        body["directory"] = str(directory.resolve())
+    if region:
+        body["region"] = region
+    return {key: str(value) for key, value in ask(_endpoint(state), "images", body).items()}
+
+
+def database(state: Path, **behaviour: Any) -> str:
+    """The URL, with password, of the external database, which is started if it does not run.
+
+    ``behaviour``: ``rtt_ms`` its distance in milliseconds, ``allow`` the public addresses that
+    may connect (None: all), ``gone``, ``full``, ``extra_ms`` (faults).
+    """
+    return str(ask(_endpoint(state), "database", behaviour)["url"])
+
+
+def fault(state: Path, kind: str, instance: str = "") -> None:
+    """Makes a fault happen, to ``instance`` where it concerns one; ``clear`` ends all that last.
+
+    Raises HermesError ``local-refused`` for a kind that does not exist.
+    """
+    ask(_endpoint(state), "faults", {"kind": kind, "instance": instance})
+
+
 def ask(endpoint: str, what: str, body: Mapping[str, Any] | None = None, timeout_s: float = 60.0) -> dict[str, Any]:
     """One request to the control side of ``endpoint``: GET, or POST with a JSON ``body``.
 
@@ -132,6 +171,13 @@ def ask(endpoint: str, what: str, body: Mapping[str, Any] | None = None, timeout
         raise HermesError(
             Finding("local-silent", endpoint, f"the embedded cloud does not answer: {problem}", next=_RESET)
         ) from None
+
+
+def _endpoint(state: Path) -> str:
+    found = status(state)
+    if not found.running:
+        raise HermesError(Finding("local-not-running", str(_directory(state)), "no embedded cloud runs here"))
+    return found.endpoint
 
 
 def _launch(state: Path, directory: Path, options: Options) -> Status:

@@ -6,10 +6,10 @@ architecture?, region?}``, ``faults {...}`` (see :meth:`Controls.faults`).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hermes_cfn.local import fault_kinds
 from hermes_cfn.local.wire import DEFAULT_REGION, ServiceError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Controls:
             "images": self.images,
             "faults": self.faults,
             "instances": self.instances,
+            "database": self.database,
         }
         if what not in actions:
             raise ServiceError("UnknownControl", f"The embedded cloud has no control {what!r}.", 404)
@@ -56,9 +57,21 @@ class Controls:
             body["repository"],
             [body["tag"]],
             directory=Path(body["directory"]) if body.get("directory") else None,
-            environment=body.get("env") or {},
+            environment={"RELEASE": body["tag"], **(body.get("env") or {})},
             architecture=body.get("architecture", "arm64"),
         )
+
+    def database(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Starts the external PostgreSQL if it does not run, and says how it behaves.
+
+        ``rtt_ms`` is its distance, ``allow`` a list of public addresses (null: everybody),
+        ``gone`` and ``full`` are faults.  Answers ``{url}``, with the password.
+        """
+        database = self._cloud.start_database()
+        given = {key: body[key] for key in ("rtt_ms", "allow", "gone", "full", "extra_ms") if key in body}
+        if given:
+            database.behave(**given)
+        return {"url": database.url}
 
     def instances(self, _body: dict[str, Any]) -> dict[str, Any]:
         """What runs on each instance, for people who look for a reason."""
@@ -79,11 +92,15 @@ class Controls:
         fail with the message), capacity (subject a zone: launches fail with it), ssm-silent
         (subject an instance: commands are not taken); ``{"instance": id, "do": "kill" |
         "reboot" | "disk-full" | "disk-free"}``; ``{"instance": id, "application": {"health":
-        503 | "hang" | null, "answer_s": seconds}}``; ``{"zone": name, "do": "gone" | "back"}``.
+        503 | "hang" | null, "answer_s": seconds}}``; ``{"zone": name, "do": "gone" | "back"}``;
+        ``{"kind": name, "instance": id}`` with a name of :data:`hermes_cfn.local.fault_kinds.KINDS`.
         """
         with self._cloud.lock:
+            if "kind" in body:
+                fault_kinds.strike(self._cloud, body["kind"], body.get("instance", ""))
+                return self._cloud.faults.described()
             if body.get("clear"):
-                self._cloud.faults.clear()
+                fault_kinds.strike(self._cloud, "clear", "")
             if "api" in body:
                 self._cloud.faults.add_api(body["api"])
             if "set" in body:
@@ -93,7 +110,7 @@ class Controls:
             if "instance" in body:
                 self._instance(body)
             if "zone" in body:
-                self._zone(body["zone"], body["do"])
+                fault_kinds.zone(self._cloud, body["zone"], body["do"] == "gone")
             return self._cloud.faults.described()
 
     def _instance(self, body: dict[str, Any]) -> None:
@@ -101,10 +118,8 @@ class Controls:
         instance = fleet.instances.get(instance_id)
         if instance is None:
             raise ServiceError("UnknownInstance", f"no instance {instance_id}", 404)
-        if "application" in body and instance.host is not None:
-            path = instance.host.directory / "root" / "run" / "faults.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(body["application"]))
+        if "application" in body:
+            fleet.application_faults(body["application"], instance_id)
         match body.get("do"):
             case "kill":
                 fleet.kill(instance_id)
@@ -117,18 +132,3 @@ class Controls:
                 return
             case _ if instance.host is not None:
                 raise ServiceError("UnknownFault", f"an instance cannot {body['do']!r}")
-
-    def _zone(self, zone: str, do: str) -> None:
-        """A zone is gone: its instances die, and nothing can be launched there until it is back."""
-        if do == "back":
-            self._cloud.faults.set("capacity", zone, None)
-            return
-        message = (
-            f"We currently do not have sufficient capacity in the Availability Zone you requested ({zone}). "
-            "Our system will be working on provisioning additional capacity."
-        )
-        self._cloud.faults.set("capacity", zone, message)
-        for instance in list(self._cloud.fleet.instances.values()):
-            if instance.zone == zone and not instance.dead:
-                self._cloud.fleet.kill(instance.instance_id)
-                self._cloud.engine.died(instance.instance_id)

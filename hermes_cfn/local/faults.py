@@ -19,7 +19,8 @@ class ApiFault:
 
     ``kind`` throttle answers the service's throttling error, error an InternalFailure, lost does
     the work and loses the answer, timeout waits ``seconds`` first.  ``skip`` calls pass before,
-    then it happens ``times`` times (0: until cleared), each with ``probability``.
+    then it happens ``times`` times (0: until cleared), each with ``probability``; ``people_only``
+    spares calls with the temporary credentials of roles.
     """
 
     service: str
@@ -29,6 +30,7 @@ class ApiFault:
     skip: int = 0
     probability: float = 1.0
     seconds: float = 5.0
+    people_only: bool = False
     happened: int = 0
 
 
@@ -57,6 +59,11 @@ class Faults:
             else:
                 subjects[subject] = value
 
+    def remove_api(self, service: str) -> None:
+        """Ends the faults of a service's calls."""
+        with self._lock:
+            self._api = [one for one in self._api if one.service != service]
+
     def clear(self) -> None:
         with self._lock:
             self._api.clear()
@@ -68,10 +75,10 @@ class Faults:
             subjects = self._conditions.get(name, {})
             return subjects.get(subject, subjects.get("*"))
 
-    def call(self, service: str, action: str) -> str:
+    def call(self, service: str, action: str, access_key: str) -> str:
         """What happens to this call: empty, or a kind; a timeout has been waited for."""
         with self._lock:
-            found = next((one for one in self._api if self._strikes(one, service, action)), None)
+            found = next((one for one in self._api if self._strikes(one, service, action, access_key)), None)
             if found is None:
                 return ""
             found.happened += 1
@@ -81,8 +88,10 @@ class Faults:
             time.sleep(found.seconds)
         return found.kind
 
-    def _strikes(self, one: ApiFault, service: str, action: str) -> bool:
+    def _strikes(self, one: ApiFault, service: str, action: str, access_key: str) -> bool:
         if one.service not in ("*", service) or one.action not in ("*", action):
+            return False
+        if one.people_only and not access_key.startswith("AKIA"):
             return False
         if one.skip > 0:
             one.skip -= 1

@@ -72,6 +72,7 @@ class Fleet:
         self.on_gone: Callable[[str], None] = lambda _instance: None
         self.on_command_ended: Callable[[str, Answer], None] = lambda _instance, _message: None
         self._fault = fault
+        self._faults: Answer = {}
         self._shims = directory / "shims"
         self._lock = threading.Lock()
         self._credentials: dict[str, tuple[str, str, str]] = {}
@@ -135,6 +136,7 @@ class Fleet:
         }
         directory = self.directory / "instances" / instance.instance_id
         instance.host = Host(instance.instance_id, directory, configuration, self._event)
+        self._write_faults(instance, self._faults)
 
     def _boot(self, instance: Instance) -> None:
         if instance.dead or self.instances.get(instance.instance_id) is not instance:
@@ -160,6 +162,22 @@ class Fleet:
         instance.dead = True
         if instance.host is not None:
             instance.host.kill()
+
+    def application_faults(self, faults: Answer, instance_id: str = "") -> None:
+        """What applications on ``instance_id`` (all, and all to come, if empty) find in their faults file."""
+        if not instance_id:
+            self._faults = faults
+        for instance in self.instances.values():
+            if instance_id in ("", instance.instance_id):
+                self._write_faults(instance, faults)
+
+    def _write_faults(self, instance: Instance, faults: Answer) -> None:
+        if instance.host is None:
+            return
+        path = instance.host.directory / "root" / "run" / "faults.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".new").write_text(json.dumps(faults))
+        path.with_suffix(".new").replace(path)
 
     def endpoint(self, instance_id: str, port: int) -> tuple[str, int]:
         """Where the published ``port`` of an instance is really listened on."""

@@ -188,7 +188,7 @@ class Container:
         inherited = self._machine.environment()
         values = {"PATH": inherited["PATH"], "LANG": "C.UTF-8", "HOSTNAME": self.id[:12], "HOME": "/root"}
         values["CONTAINER_FAULTS"] = str(self._machine.root / "run" / "faults.json")
-        values["CONTAINER_BOOT"] = str(self._machine.root / "run" / "db.json")
+
         for host_port, port in self.wanted.publish:
             address, real = self._machine.published(host_port)
             values[f"LISTEN_{port}"] = f"{address}:{real}"

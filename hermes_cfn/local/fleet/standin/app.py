@@ -45,6 +45,7 @@ class Application:
         self.pool = None
         self.faults_path = os.environ.get("CONTAINER_FAULTS", "")
         self.faults_seen = (0, {})
+        self.unhealthy_after = os.environ.get("UNHEALTHY_AFTER_S") or self.fault("unhealthy_after_s")
 
     def fault(self, name):
         """A fault that was asked for while the application runs, from a file beside the container."""
@@ -79,7 +80,7 @@ class Application:
 
     async def health(self):
         status = self.fault("health") or os.environ.get("HEALTH_STATUS")
-        after = os.environ.get("UNHEALTHY_AFTER_S")
+        after = self.unhealthy_after
         if after and time.monotonic() - self.started > float(after):
             status = 503
         if status == "hang":
@@ -252,18 +253,18 @@ class Connection(asyncio.Protocol):
 
 async def serve():
     """Listens until SIGTERM, then finishes what runs."""
-    await asyncio.sleep(float(os.environ.get("BOOT_S", "0")))
+    application = Application()
+    await asyncio.sleep(float(application.fault("boot_s") or os.environ.get("BOOT_S", "0")))
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         loop.add_signal_handler(number, stopped.set)
-    if os.environ.get("NEVER_BOOTS") == "yes":
+    if os.environ.get("NEVER_BOOTS") == "yes" or application.fault("never_boots"):
         print("waiting for something that never comes", flush=True)
         await stopped.wait()
         return
     port = os.environ.get("PORT", "4000")
     address, _, real = os.environ.get(f"LISTEN_{port}", f"127.0.0.1:{port}").rpartition(":")
-    application = Application()
     server = await loop.create_server(lambda: Connection(application), address, int(real), backlog=1024)
     print(f"release {RELEASE} listens on port {port}", flush=True)
     await stopped.wait()
@@ -292,7 +293,7 @@ async def migrate():
     rows = await connection.query("select coalesce(max(version), 0) from schema_migrations")
     before = int(rows[0][0])
     print(f"schema_version={before}", flush=True)
-    if os.environ.get("MIGRATION_FAILS") == "yes":
+    if os.environ.get("MIGRATION_FAILS") == "yes" or Application().fault("migration_fails"):
         print("the migration failed: division by zero", file=sys.stderr, flush=True)
         return 1
     for version in range(before + 1, wanted + 1):

@@ -1,0 +1,107 @@
+"""Faults by name, as rehearsals ask for them: each is one or more of what :mod:`.faults` can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hermes_cfn.local.wire import ServiceError
+
+if TYPE_CHECKING:
+    from hermes_cfn.local.cloud import Cloud
+
+WHILE_S = 40.0
+"""How long what passes by itself lasts, in seconds of service time."""
+
+KINDS = (
+    "instance-dies", "boots-slowly", "never-boots", "turns-unhealthy", "registry-throttles", "ssm-throttles",
+    "answer-lost", "zone-gone", "disk-full", "migration-fails", "database-gone", "database-slow", "database-full",
+    "clear",
+)  # fmt: skip
+
+
+def strike(cloud: Cloud, kind: str, instance_id: str) -> None:
+    """Makes ``kind`` happen; ``instance_id`` may be empty, then the first that serves is taken.
+
+    Raises ServiceError ``UnknownFault``.
+    """
+    clock, faults, fleet = cloud.clock, cloud.faults, cloud.fleet
+    match kind:
+        case "clear":
+            faults.clear()
+            fleet.application_faults({})
+            for instance in fleet.instances.values():
+                if instance.host is not None:
+                    instance.host.order("disk-full", on=False)
+            if cloud.database is not None:
+                cloud.database.behave()
+        case "instance-dies":
+            kill(cloud, _chosen(cloud, instance_id))
+        case "boots-slowly":
+            fleet.application_faults({"boot_s": clock.real(20)})
+        case "never-boots":
+            fleet.application_faults({"never_boots": True})
+        case "turns-unhealthy":
+            fleet.application_faults({"unhealthy_after_s": clock.real(15)})
+        case "migration-fails":
+            fleet.application_faults({"migration_fails": True})
+        case "registry-throttles":
+            faults.set("registry", "*", "toomanyrequests: Rate exceeded")
+            cloud.scheduler.after(WHILE_S, lambda: faults.set("registry", "*", None))
+        case "ssm-throttles":
+            faults.add_api({"service": "ssm", "action": "*", "kind": "throttle", "times": 0})
+            cloud.scheduler.after(WHILE_S, lambda: faults.remove_api("ssm"))
+        case "answer-lost":
+            faults.add_api({"service": "*", "action": "*", "kind": "lost", "people_only": True})
+        case "zone-gone":
+            zone(cloud, fleet.instances[_chosen(cloud, instance_id)].zone, gone=True)
+        case "disk-full":
+            for instance in fleet.instances.values():
+                if instance.host is not None and instance_id in ("", instance.instance_id):
+                    instance.host.order("disk-full", on=True)
+        case "database-gone" | "database-slow" | "database-full":
+            _database(cloud, kind)
+        case _:
+            raise ServiceError("UnknownFault", f"kinds are {', '.join(KINDS)}")
+
+
+def kill(cloud: Cloud, instance_id: str) -> None:
+    """An instance dies as of a power cut."""
+    cloud.fleet.kill(instance_id)
+    cloud.engine.died(instance_id)
+
+
+def zone(cloud: Cloud, name: str, gone: bool) -> None:
+    """A zone is gone: its instances die, and nothing can be launched there until it is back."""
+    if not gone:
+        cloud.faults.set("capacity", name, None)
+        return
+    cloud.faults.set(
+        "capacity",
+        name,
+        f"We currently do not have sufficient capacity in the Availability Zone you requested ({name}). "
+        "Our system will be working on provisioning additional capacity.",
+    )
+    for instance in list(cloud.fleet.instances.values()):
+        if instance.zone == name and not instance.dead:
+            kill(cloud, instance.instance_id)
+
+
+def _database(cloud: Cloud, kind: str) -> None:
+    if cloud.database is None:
+        raise ServiceError("NoDatabase", "No external database runs here; start one first (control database).")
+    match kind:
+        case "database-gone":
+            cloud.database.behave(gone=True)
+        case "database-slow":
+            cloud.database.behave(extra_ms=1000.0)
+        case _:
+            cloud.database.behave(full=True)
+
+
+def _chosen(cloud: Cloud, instance_id: str) -> str:
+    if instance_id in cloud.fleet.instances:
+        return instance_id
+    for instance in cloud.fleet.instances.values():
+        if not instance.dead:
+            return instance.instance_id
+    raise ServiceError("UnknownInstance", "no instance runs", 404)
