@@ -271,11 +271,7 @@ class CloudFormation:
         else:
             request = self._stack(params["StackName"]).request
             text = request.text if request is not None else ""
-        try:
-            body: Any = json.loads(text)
-        except ValueError:
-            body = text
-        return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
+        return {"TemplateBody": text, "StagesAvailable": ["Original", "Processed"]}
 
     def get_template_summary(self, params: Params) -> Result:
         if params.get("StackName"):
