@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import warnings
 from typing import Any
 from urllib.parse import unquote
 
+from hermes_cfn.local import bucket_policies
 from hermes_cfn.local.wire import HttpRequest, HttpResponse
 
 
@@ -18,9 +20,11 @@ class MotoSide:
         warnings.simplefilter("ignore")
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+        bucket_policies.install()
         self._host, _, self._port = endpoint_host.partition(":")
         self._application = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.RLock()
+        _stand_for_tls()
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """moto's answer; its models are not written for threads, so one request at a time."""
@@ -69,6 +73,27 @@ class MotoSide:
             if name not in ("content-type", "content-length", "transfer-encoding", "expect"):
                 environ["HTTP_" + name.upper().replace("-", "_")] = value
         return environ
+
+
+def _stand_for_tls() -> None:
+    """Our wire stands for TLS: statements that refuse plain HTTP do not apply to it.
+
+    moto takes a condition that it cannot evaluate for a denial (``iam/access_control.py``), so
+    a bucket policy that refuses plain HTTP would refuse everything.
+    """
+    from moto.s3.models import FakeBucket
+
+    def get_permission(bucket: Any, action: str, resource: str) -> Any:
+        from moto.iam.access_control import IAMPolicy, PermissionResult
+
+        if bucket.policy is None:
+            return PermissionResult.NEUTRAL
+        document = json.loads(bucket.policy)
+        statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+        document["Statement"] = [one for one in statements if "aws:SecureTransport" not in json.dumps(one)]
+        return IAMPolicy(json.dumps(document)).is_action_permitted(action, resource)
+
+    FakeBucket.get_permission = get_permission
 
 
 def backend(service: str, region: str, account: str) -> Any:
