@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 import warnings
 from typing import Any
 from urllib.parse import unquote
 
-from hermes_cfn.local import bucket_policies
 from hermes_cfn.local.wire import HttpRequest, HttpResponse
+
+CERTIFICATES_AT_ONCE = "-1"
+"""Seconds of real time that moto leaves a certificate unvalidated; its own default is 60."""
 
 
 class MotoSide:
@@ -18,9 +21,9 @@ class MotoSide:
 
     def __init__(self, endpoint_host: str) -> None:
         warnings.simplefilter("ignore")
+        os.environ.setdefault("MOTO_ACM_VALIDATION_WAIT", CERTIFICATES_AT_ONCE)
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        bucket_policies.install()
         self._host, _, self._port = endpoint_host.partition(":")
         self._application = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.RLock()
