@@ -34,7 +34,7 @@ def ground(context: Context, start: bool = False) -> Ground:
         doors(context, settings, status),
         settings,
         deployment,
-        connect_to=status.load_balancers,
+        connect_to=lambda: embedded(start=False).load_balancers,
         verify_certificate=False,
         commit=commit,
     )

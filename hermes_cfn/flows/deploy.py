@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT
+from hermes_cfn.cfn.template import Template, dependencies, references
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
@@ -13,7 +15,7 @@ from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.lock import Held, there
 from hermes_cfn.flows.releases import Kept
-from hermes_cfn.flows.stacks import Bringing, Guard
+from hermes_cfn.flows.stacks import Bringing, Guard, size
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,32 @@ def foundation(ground: Ground) -> Story[None]:
             Finding("foundation-missing", "foundation", "no account-wide stack", next="hermes-cfn render")
         )
     yield StageStarted(ground.now, "foundation", ", ".join(spec.name for spec in specs))
+    if ground.doors.s3.exists(ground.names.artifacts_bucket) == "free":
+        yield from Bringing(ground, [beginning(spec) for spec in specs]).run(lambda: None)
     yield from Bringing(ground, specs).run(lambda: None)
+
+
+def beginning(spec: StackSpec, limit: int = TEMPLATE_LIMIT) -> StackSpec:
+    """As much of a stack, in its own order, as a request can carry.
+
+    A template above the limit goes through the artifacts bucket, which is itself part of the
+    first stack: so that one is created in two steps.
+    """
+    if size(spec.template) <= limit:
+        return spec
+    resources = dict(spec.template["Resources"])
+    waits = dependencies(Template.parse(dict(spec.template)))
+    while True:
+        outputs = {
+            name: output
+            for name, output in spec.template.get("Outputs", {}).items()
+            if all(reference.target in resources for reference in references(output))
+        }
+        template = {**spec.template, "Resources": resources, "Outputs": outputs}
+        if size(template) <= limit:
+            return replace(spec, template=template)
+        last = [name for name in resources if not any(name in waits[other] for other in resources)][-1]
+        del resources[last]
 
 
 def stacks(ground: Ground, wish: Wish, held: Held) -> Story[dict[str, str]]:

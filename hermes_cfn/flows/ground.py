@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,14 +22,14 @@ Addresses = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Ground:
-    """``connect_to`` and ``verify_certificate`` say how the load balancer is reached."""
+    """``connect_to``, asked when it is needed, and ``verify_certificate`` say how the load balancer is reached."""
 
     doors: Doors
     names: Names
     settings: Settings
     deployment: Deployment
     clock: Clock = field(default_factory=SystemClock)
-    connect_to: Addresses = field(default_factory=dict)
+    connect_to: Callable[[], Addresses] = dict
     verify_certificate: bool = True
     commit: str = ""
 
@@ -59,7 +59,7 @@ def stand(
     settings: Settings,
     deployment: Deployment,
     clock: Clock | None = None,
-    connect_to: Addresses | None = None,
+    connect_to: Callable[[], Addresses] = dict,
     verify_certificate: bool = True,
     commit: str = "",
 ) -> Ground:
@@ -86,7 +86,7 @@ def stand(
         settings,
         deployment,
         clock or SystemClock(),
-        connect_to or {},
+        connect_to,
         verify_certificate,
         commit,
     )

@@ -278,8 +278,8 @@ class Bringing:
 
     def _template(self, spec: StackSpec) -> dict[str, str]:
         """In the request where it fits, else through the artifacts bucket."""
-        body = json.dumps(dict(spec.template), separators=(",", ":"))
-        if len(body.encode()) <= TEMPLATE_LIMIT:
+        body = compact(spec.template)
+        if size(spec.template) <= TEMPLATE_LIMIT:
             return {"TemplateBody": body}
         bucket = self.ground.names.artifacts_bucket
         key = f"templates/{spec.key}-{hashlib.sha256(body.encode()).hexdigest()[:16]}.json"
@@ -297,6 +297,16 @@ class Bringing:
                 cause = root_cause(track.events)
                 return [stop.finding, *([cause] if cause else [])]
         return [stop.finding]
+
+
+def compact(template: Mapping[str, Any]) -> str:
+    """A template as it is sent."""
+    return json.dumps(dict(template), separators=(",", ":"))
+
+
+def size(template: Mapping[str, Any]) -> int:
+    """Bytes of a template as it is sent."""
+    return len(compact(template).encode())
 
 
 def _digest(spec: StackSpec, parameters: Mapping[str, str]) -> str:

@@ -138,7 +138,8 @@ def facts(ground: Ground, question: Question, there: Mapping[str, Deployed]) -> 
     doors, names, settings = ground.doors, ground.names, ground.settings
     kind = settings.compute.instance_type
     image = None
-    if question.image and _allowed(lambda: doors.ecr.uri(names.repository)):
+    there_is = question.image and _allowed(lambda: doors.ecr.uri(names.repository) or "")
+    if there_is:
         found = doors.ecr.image(names.repository, question.image)
         if found is not None:
             known = _allowed(lambda: doors.ecr.architectures(names.repository, found.digest))

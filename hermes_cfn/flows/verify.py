@@ -55,7 +55,7 @@ def through_load_balancer(ground: Ground) -> Finding | None:
 
 
 def _address(ground: Ground, dns_name: str) -> tuple[str, int]:
-    mapped = ground.connect_to.get(dns_name, {}).get("https")
+    mapped = ground.connect_to().get(dns_name, {}).get("https")
     if not mapped:
         return dns_name, 443
     host, _, port = mapped.rpartition(":")
