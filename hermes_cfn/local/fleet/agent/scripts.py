@@ -62,6 +62,8 @@ class Scripts:
         except OSError as problem:
             return Ended(127, "", f"{problem}\n")
         self._running[name] = process
+        if name in self._cancelled:
+            kill_group(process.pid)
         texts: list[list[str]] = [[], []]
         followers = [
             asyncio.create_task(_follow(process.stdout, texts[0], line)),
@@ -83,14 +85,12 @@ class Scripts:
         self._cancelled.discard(name)
         return Ended(process.returncode or 0, out, err, timed_out, cancelled)
 
-    def cancel(self, name: str) -> bool:
-        """Kills a running script; False if it does not run."""
-        process = self._running.get(name)
-        if process is None:
-            return False
+    def cancel(self, name: str) -> None:
+        """Kills a script that runs, or that is about to."""
         self._cancelled.add(name)
-        kill_group(process.pid)
-        return True
+        process = self._running.get(name)
+        if process is not None:
+            kill_group(process.pid)
 
 
 async def _follow(source: asyncio.StreamReader | None, into: list[str], line: Callable[[str], None] | None) -> None:
