@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import threading
 import warnings
 from typing import Any
@@ -12,7 +11,7 @@ from urllib.parse import unquote
 
 from hermes_cfn.local.wire import HttpRequest, HttpResponse
 
-CERTIFICATES_AT_ONCE = "-1"
+CERTIFICATES_AT_ONCE = -1
 """Seconds of real time that moto leaves a certificate unvalidated; its own default is 60."""
 
 
@@ -21,9 +20,10 @@ class MotoSide:
 
     def __init__(self, endpoint_host: str) -> None:
         warnings.simplefilter("ignore")
-        os.environ.setdefault("MOTO_ACM_VALIDATION_WAIT", CERTIFICATES_AT_ONCE)
+        from moto import settings
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+        settings.ACM_VALIDATION_WAIT = CERTIFICATES_AT_ONCE
         self._host, _, self._port = endpoint_host.partition(":")
         self._application = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.RLock()
