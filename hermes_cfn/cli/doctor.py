@@ -46,7 +46,7 @@ def _visited(context: console.Context, drift: bool) -> list[Finding]:
         ground = reach.ground(context)
     except AwsError as error:
         return unreached(opened, error)
-    return _told(Doctor(ground, None if ground.connect_to or context.local else resolve, drift).visit())
+    return _told(Doctor(ground, None if context.local else resolve, drift).visit())
 
 
 def _told(story: Story[list[Finding]]) -> list[Finding]:
