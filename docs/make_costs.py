@@ -1,0 +1,184 @@
+"""``docs/costs.md`` and ``docs/prices.md``: the tables in them, made from the code.
+
+``python docs/make_costs.py`` writes both; ``--check`` fails when one is stale.  The prose
+around the tables stands here.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from hermes_cfn.bill import guide
+from hermes_cfn.bill.allowances import ALLOWANCES, NOTES
+from hermes_cfn.bill.rules import RULES
+from hermes_cfn.config.usage import DRIVERS, TRAFFIC, Usage
+from hermes_cfn.pricing import books, coverage
+
+ROOT = Path(__file__).resolve().parents[1]
+
+COSTS = """# What it costs
+
+`hermes-cfn cost` reads the rendered stacks and prints the month's bill, line by line. The bill is
+computed from the templates and never from the settings: a resource that is added shows up on it, or
+the bill says that it has no price for it.
+
+```console
+$ hermes-cfn cost                                        # the stacks in templates/<environment>
+$ hermes-cfn cost --format json                          # or csv, markdown
+$ hermes-cfn cost --template any.yaml --region us-east-1 # somebody else's template, CDK's too
+$ hermes-cfn cost --focus 1.2                            # FOCUS rows as CSV, or 1.0
+$ hermes-cfn cost reconcile cur.csv                      # beside what AWS charged
+```
+
+Each line is in one of four states: **priced**; **usage not given** (the unit price is shown, the line
+is not in the total); **free**; **not priced**. A resource without a rule is free only if AWS charges
+nothing for its type; otherwise it is *not priced*, and says so.
+
+## How a line comes about
+
+A rule turns a resource into *charges*: a price, named by service code, usage type and operation, and
+a quantity over figures of `[usage]`. Two evaluators share them: an exact one in decimals, and one
+over arrays for ranges. Money is summed before it is rounded, half up; a month is 730 hours.
+
+What no resource shows is on the bill too: one public IPv4 address in each zone of an internet-facing
+load balancer, the credits above the baseline that T instances are charged for (`unlimited` is T4g's
+default), traffic from other zones to a single NAT gateway (0.01 a GB on each side), what instances
+exchange with the external database and other APIs (through NAT in both directions, and as transfer
+out), the vended-log price of flow logs, image pulls. Between a load balancer and its targets zones
+cost nothing.
+
+## Use
+
+Figures are numbers, ranges `[low, high]` or a table with `distribution` (`uniform`, `triangular` with
+`mode`, `lognormal` with `low` and `high` as P10 and P90). With ranges the bill gives P10, mean and P90
+of 10,000 seeded draws, in which everything that traffic drives (†) shares one load factor. A daily
+profile of 24 weights makes the capacity units of the load balancer count hour by hour, which matters
+when open connections and requests peak at different hours.
+
+"""
+
+ALLOWED = """
+## What AWS gives for nothing
+
+Once for an account, over all its stacks. `[usage.allowances_used]` states what others already use.
+
+"""
+
+GUIDE = """
+## The guide, reproduced
+
+The cost section of the deployment guide, figure by figure, before its own rounding (it mostly
+truncates). *Ours, its assumptions* is computed with the book `guide`, which holds the guide's prices
+and nothing else; what has no inputs is inverted into the quantity that it means; *Madrid's prices*
+are the snapshot's.
+
+"""
+
+FOREIGN = """
+## Templates of others
+
+Twelve of AWS's public sample templates use 40 resource types: 15 have a rule, 25 are free, none is
+without an answer. What stays *not priced* in them in us-east-1: the root volume of instances whose
+size only the machine image knows, and `db.t3.medium` with MySQL, whose price no public copy gave.
+The bill knows {count} types by a rule.
+
+## Reconciliation
+
+`cost reconcile FILE` reads CUR 2.0 (CSV, gzipped or not), FOCUS and what `aws ce get-cost-and-usage`
+prints. Lines are matched on service, usage type, operation and region; the bill's month is scaled to
+the hours that the export covers; lines without a counterpart are listed for both sides; tax, credits
+and commitments stand apart.
+"""
+
+PRICES = """# Prices
+
+Every price carries its service code, usage type, operation, region, unit, tiers, date, SKU and basis:
+**published** (AWS's price list, or a generator that reads it), **billed** (somebody's bill, divided),
+**inferred** (a neighbour's), or the **guide**'s. `hermes-cfn prices show WORD` searches them with their source.
+
+Sources, in order of trust: what `hermes-cfn prices refresh` fetched from the AWS Pricing API
+(or with `--public` from the public offer files, or with `--offer FILE` from one of them on disk),
+kept under the user's cache directory and said to be old after seven days; then the dated snapshot in the
+package. `--book` chooses another; every bill says which it used.
+
+## What is inferred, and how far off that may be
+
+Where nothing better is known, a price of eu-south-2 is eu-west-1's, and one of eu-west-1 us-east-1's.
+The spread of each step is measured on the prices that the book knows in both regions:
+
+"""
+
+POLICY = """
+## The policy `prices`
+
+Reading prices needs none of the deployment's roles:
+
+```json
+{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": [
+        "pricing:GetProducts",
+        "savingsplans:DescribeSavingsPlansOfferingRates",
+        "ec2:DescribeSpotPriceHistory"
+      ],
+      "Resource": "*"
+    }
+  ]
+}
+```
+
+## Coverage
+
+Charges by region. *missing* is missing: no figure stands in for it.
+
+"""
+
+
+def costs() -> str:
+    """The page on the bill."""
+    return COSTS + _usage() + ALLOWED + _allowances() + GUIDE + guide.table() + FOREIGN.format(count=len(RULES))
+
+
+def _usage() -> str:
+    defaults = Usage().model_dump(mode="json")
+    rows = [
+        f"| `{name}`{' †' if name in TRAFFIC else ''} | {'not given' if defaults[name] is None else defaults[name]} |"
+        for name in DRIVERS
+    ]
+    return "\n".join(["| figure of a month | default |", "|---|---|", *rows]) + "\n"
+
+
+def _allowances() -> str:
+    rows = [f"| `{item.name}` | {item.quantity:,f} {item.unit} | {item.source} |" for item in ALLOWANCES.values()]
+    notes = [f"* {note}" for note in NOTES]
+    return "\n".join(["| name | a month | source |", "|---|---|---|", *rows, "", *notes]) + "\n"
+
+
+def prices() -> str:
+    """The page on the price book."""
+    book = books.snapshot()
+    steps = "".join(f"* {step}\n" for step in coverage.steps(book))
+    return PRICES + steps + POLICY + coverage.table(book)
+
+
+PAGES = {ROOT / "docs" / "costs.md": costs, ROOT / "docs" / "prices.md": prices}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with ``--check`` say which are stale."""
+    stale = [path for path, page in PAGES.items() if not path.exists() or path.read_text(encoding="utf-8") != page()]
+    if "--check" in arguments:
+        for path in stale:
+            sys.stderr.write(f"{path} is stale; next: python docs/make_costs.py\n")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(PAGES[path](), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,179 @@
+"""The bill in FOCUS, and beside what AWS charged."""
+
+import csv
+import gzip
+import importlib.util
+import json
+from datetime import UTC, datetime
+from decimal import Decimal as D
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from hermes_cfn.bill import focus, reconcile
+from hermes_cfn.errors import HermesError
+
+_spec = importlib.util.spec_from_file_location("bills", Path(__file__).with_name("bills.py"))
+bills = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(bills)
+resource, usage = bills.resource, bills.usage
+
+AT = datetime(2026, 12, 15, tzinfo=UTC)
+
+
+def made():
+    return bills.of(
+        {
+            "Nat": resource("AWS::EC2::NatGateway", SubnetId="s"),
+            "One": resource("AWS::EC2::Instance", InstanceType="t4g.small"),
+            "Bucket": resource("AWS::S3::Bucket"),
+            "Logs": resource("AWS::Logs::LogGroup"),
+        },
+        "eu-south-2",
+        usage(s3_gb=60_000, s3_puts=1000, s3_gets=1000, logs_gb=4, logs_kept_gb=3, cpu_percent=5),
+    )
+
+
+def read(text):
+    return list(csv.DictReader(StringIO(text)))
+
+
+NEVER_NULL = (
+    "BilledCost",
+    "BillingAccountId",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "ContractedCost",
+    "EffectiveCost",
+    "InvoiceIssuerName",
+    "ListCost",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "ServiceCategory",
+    "ServiceName",
+)
+CATEGORIES = {
+    "Compute",
+    "Databases",
+    "Integration",
+    "Management and Governance",
+    "Networking",
+    "Security",
+    "Storage",
+}
+
+
+@pytest.mark.parametrize("version", focus.VERSIONS)
+def test_every_mandatory_column_is_there_and_filled(version):
+    rows = read(focus.as_csv(made(), version, AT))
+    assert rows
+    for row in rows:
+        assert tuple(row) == focus.COLUMNS[version]
+        assert all(row[name] for name in NEVER_NULL)
+        assert row["ServiceCategory"] in CATEGORIES
+        assert (row["ChargeCategory"], row["BillingCurrency"], row["ChargeClass"]) == ("Usage", "USD", "")
+        assert (row["BillingPeriodStart"], row["BillingPeriodEnd"]) == ("2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z")
+
+
+def test_1_2_has_what_it_added():
+    assert set(focus.ADDED_1_2) <= set(focus.COLUMNS["1.2"])
+    assert not set(focus.ADDED_1_2) & set(focus.COLUMNS["1.0"])
+    assert {row["PricingCurrency"] for row in read(focus.as_csv(made(), "1.2", AT))} == {"USD"}
+
+
+def test_costs_sum_to_the_total_and_price_times_quantity_is_the_cost():
+    bill = made()
+    rows = read(focus.as_csv(bill, "1.2", AT))
+    assert sum(D(row["BilledCost"]) for row in rows) == bill.total
+    for row in rows:
+        assert abs(D(row["ListUnitPrice"]) * D(row["PricingQuantity"]) - D(row["ListCost"])) < D("1e-15")
+
+
+def cur(tmp_path, rows, name="cur.csv"):
+    columns = (
+        "line_item_product_code,product_servicecode,line_item_usage_type,line_item_operation,product_region_code,"
+        "line_item_usage_amount,line_item_unblended_cost,line_item_line_item_type,"
+        "line_item_usage_start_date,line_item_usage_end_date"
+    )
+    text = "\n".join([columns, *rows]) + "\n"
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    return path
+
+
+DAYS = "2026-10-01 00:00:00 UTC,2026-10-11 00:00:00 UTC"
+
+
+@pytest.mark.parametrize("name", ["cur.csv", "cur.csv.gz"])
+def test_a_cur_of_ten_days_is_scaled_and_matched(tmp_path, name):
+    path = cur(
+        tmp_path,
+        [
+            f"AmazonEC2,AmazonEC2,EUS2-NatGateway-Hours,NatGateway,eu-south-2,240,11.60,Usage,{DAYS}",
+            f"AmazonEC2,AmazonEC2,EUS2-BoxUsage:t4g.small,RunInstances,eu-south-2,240,4.416,Usage,{DAYS}",
+            f"AmazonEC2,AmazonEC2,EUS2-BoxUsage:t4g.large,RunInstances,eu-south-2,240,17.66,Usage,{DAYS}",
+            f"AmazonEC2,,EUS2-Tax,,eu-south-2,1,7.10,Tax,{DAYS}",
+            f"AmazonEC2,,EUS2-Credit,,eu-south-2,1,-5.00,Credit,{DAYS}",
+            f"AmazonEC2,,EUS2-HeavyUsage:t4g.small,,eu-south-2,240,2.00,RIFee,{DAYS}",
+        ],
+        name,
+    )
+    found = reconcile.reconcile(made(), reconcile.read(path))
+    assert (found.kind, found.hours) == ("CUR 2.0", 240)
+    by_type = {match.usage_type: match for match in found.matched}
+    nat = by_type["EUS2-NatGateway-Hours"]
+    assert nat.expected == D("35.040") * 240 / 730
+    assert bills.cents(nat.difference) == D("0.08")
+    assert bills.cents(by_type["EUS2-BoxUsage:t4g.small"].difference) == 0
+    assert [line.usage_type for line in found.only_charged] == ["EUS2-BoxUsage:t4g.large"]
+    assert "EUS2-TimedStorage-ByteHrs" in {line.usage_type for line in found.only_bill}
+    assert found.apart == {"tax": D("7.10"), "credits": D("-5.00"), "commitments": D("2.00")}
+    assert any("only charged: AmazonEC2 EUS2-BoxUsage:t4g.large" in said for said in reconcile.summary(found))
+
+
+def test_our_own_focus_rows_reconcile_with_the_bill_they_came_from(tmp_path):
+    path = tmp_path / "focus.csv"
+    path.write_text(focus.as_csv(made(), "1.0", AT))
+    found = reconcile.reconcile(made(), reconcile.read(path))
+    assert found.kind == "FOCUS"
+    assert (found.only_bill, found.only_charged) == ((), ())
+    assert found.charged == made().total
+    assert found.hours == 744
+
+
+def test_a_cost_explorer_answer(tmp_path):
+    group = {"Keys": ["EUS2-NatGateway-Hours"], "Metrics": {"UnblendedCost": {"Amount": "35.71", "Unit": "USD"}}}
+    tax = {"Keys": ["NoUsageType"], "Metrics": {"UnblendedCost": {"Amount": "1", "Unit": "USD"}}}
+    period = {"TimePeriod": {"Start": "2026-10-01", "End": "2026-11-01"}, "Groups": [group, tax]}
+    path = tmp_path / "ce.json"
+    path.write_text(
+        json.dumps({"GroupDefinitions": [{"Type": "DIMENSION", "Key": "USAGE_TYPE"}], "ResultsByTime": [period]})
+    )
+    found = reconcile.reconcile(made(), reconcile.read(path))
+    (nat,) = found.matched
+    assert bills.cents(nat.expected) == D("35.71")
+    assert reconcile.as_data(found)["kind"] == "Cost Explorer"
+
+
+def test_transfer_that_cur_books_under_ec2_matches(tmp_path):
+    balancer = resource("AWS::ElasticLoadBalancingV2::LoadBalancer", Subnets=["a", "b"])
+    bill = bills.of({"Balancer": balancer}, "eu-south-2", usage(to_users_gb=200, from_users_gb=1))
+    row = f"AmazonEC2,,EUS2-DataTransfer-Out-Bytes,LoadBalancing,eu-south-2,33,3,Usage,{DAYS}"
+    found = reconcile.reconcile(bill, reconcile.read(cur(tmp_path, [row])))
+    assert [match.usage_type for match in found.matched] == ["EUS2-DataTransfer-Out-Bytes"]
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "{", '{"ResultsByTime": []}', "BilledCost\nx\n"])
+def test_what_is_no_export_says_so(tmp_path, text):
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    with pytest.raises(HermesError) as caught:
+        reconcile.read(path)
+    assert caught.value.findings[0].code == "export-unreadable"

@@ -1,0 +1,64 @@
+"""The guide's cost section, to the cent before its own rounding."""
+
+import importlib.util
+from decimal import Decimal as D
+from pathlib import Path
+
+import pytest
+
+from hermes_cfn.bill import guide
+from hermes_cfn.bill.guide import Verdict
+from hermes_cfn.pricing import books
+from hermes_cfn.units import rounded
+
+FIGURES = {figure.name: figure for figure in guide.figures()}
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("EC2, 2 × t4g.small", "24.53", "24.53"),
+        ("NAT gateway", "32.85", "32.85"),
+        ("Application Load Balancer, fixed", "16.43", "16.43"),
+        ("Application Load Balancer", "23.43", "23.43"),
+        ("Total", "87.81", "96.81"),
+        ("Blue-green", "24.53", "24.53"),
+        ("One instance", "75.54", "84.54"),
+        ("2 × t4g.micro", "75.54", "84.54"),
+        ("Reserved instances, 1 year", "79.23", "88.23"),
+        ("Compute savings plan", "81.68", "90.68"),
+    ],
+)
+def test_what_has_inputs_comes_out_to_the_cent(name, low, high):
+    assert tuple(map(rounded, FIGURES[name].ours)) == (D(low), D(high))
+
+
+def test_what_has_no_inputs_is_inverted():
+    assert rounded(guide.lcu(D(7)), D("0.1")) == D("1.2")
+    assert [rounded(guide.transfer_gb(D(usd)), D(1)) for usd in (5, 10)] == [156, 211]
+    assert FIGURES["CloudWatch Logs"].implies == "4 to 10 GB a month"
+    assert FIGURES["Fly.io Frankfurt"].ours == (D("12.12"), D("19.06"))
+
+
+def test_madrid_is_dearer_than_the_guide_says():
+    assert FIGURES["Total"].madrid[0] > FIGURES["Total"].ours[0]
+    assert rounded(FIGURES["EC2, 2 × t4g.small"].madrid[0]) == D("26.86")
+
+
+def test_what_it_left_out_is_priced():
+    left_out = [figure for figure in FIGURES.values() if figure.verdict is Verdict.LEFT_OUT]
+    assert {rounded(figure.madrid[0]) for figure in left_out} == {D("14.60"), D("3.52"), D("2.40")}
+
+
+def test_the_book_knows_nothing_but_the_guide():
+    assert {price.basis for price in books.guide()} == {"guide"}
+    assert {price.region for price in books.guide()} == {"eu-south-2"}
+
+
+def test_the_pages_on_costs_and_prices_are_fresh():
+    spec = importlib.util.spec_from_file_location("make_costs", ROOT / "docs/make_costs.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for path, page in module.PAGES.items():
+        assert path.read_text(encoding="utf-8") == page(), "next: python docs/make_costs.py"
