@@ -19,7 +19,6 @@ ADDITIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("ec2:DescribeLaunchTemplateVersions", "GetAtt LatestVersionNumber (Service Authorization Reference, EC2)"),
     ),
     "AWS::AutoScaling::AutoScalingGroup": (
-        ("iam:PassRole", "the instance profile's role (EC2 Auto Scaling user guide, launch template permissions)"),
         ("ec2:CreateTags", "the group tags what it launches (same page)"),
     ),
     "AWS::CloudFront::Distribution": (

@@ -1,0 +1,210 @@
+"""Least privilege: the tables against AWS's handlers, the templates against the tables."""
+
+import json
+import re
+
+import pytest
+
+from hermes_cfn import service_role, stacks
+from hermes_cfn.cfn.schemas import schema
+from hermes_cfn.config import parse
+from hermes_cfn.config.network import Egress
+from hermes_cfn.permissions import INSTANCE, OBSERVE, PLAN, ROLES
+
+EVERYTHING = """
+network.egress = "{egress}"
+database.allow_list = false
+database.addresses = ["ipv6"]
+[service]
+access_logs = true
+waf = true
+cluster = true
+[watch]
+enabled = true
+audit_trail = true
+emails = ["ops@example.com"]
+[edge]
+assets = true
+dns = "alias"
+hosted_zone_id = "Z0123456789ABC"
+[worldwide]
+cloudfront = true
+waf = true
+assets_domain = "static.example.com"
+hosted_zone_id = "Z0123456789ABC"
+[budget]
+ceiling_usd = 10
+"""
+
+
+def rendered_types():
+    found = set()
+    for egress in Egress.__args__:
+        for spec in stacks.build(parse(EVERYTHING.format(egress=egress))):
+            if spec.key != "foundation":
+                found |= {resource["Type"] for resource in spec.template["Resources"].values()}
+    return found
+
+
+def handler_actions(kind):
+    found = schema(kind, "us-east-1")
+    actions = {action for verb in ("create", "read", "update", "delete") for action in found.handler_permissions(verb)}
+    return {action.replace("CloudTrail:", "cloudtrail:") for action in actions}
+
+
+def test_the_service_role_knows_every_type_that_can_be_rendered():
+    assert rendered_types() <= service_role.known_types()
+
+
+@pytest.mark.parametrize("kind", sorted(service_role.known_types()))
+def test_the_service_role_is_what_the_handlers_name_or_says_why_not(kind):
+    rows = [row for row in service_role.rows() if row.type == kind]
+    assert {row.action for row in rows} == handler_actions(kind)
+    assert all(bool(row.reason) != row.granted for row in rows), "granted, or a reason why not"
+
+
+def test_additions_are_not_in_the_handlers_and_have_a_source():
+    for kind, additions in service_role.ADDITIONS.items():
+        for action, source in additions:
+            assert action not in handler_actions(kind)
+            assert "(" in source or "page" in source
+
+
+def foundation(text=""):
+    return stacks.build(parse(text)).stack("foundation").template["Resources"]
+
+
+def statements(template, title):
+    properties = template[title]["Properties"]
+    documents = [
+        properties.get("PolicyDocument"),
+        *(policy["PolicyDocument"] for policy in properties.get("Policies", [])),
+    ]
+    return [row for document in documents if document for row in document["Statement"]]
+
+
+def granted(template, title):
+    found = set()
+    for row in statements(template, title):
+        if row["Effect"] == "Allow":
+            found |= set(row["Action"])
+    for reference in template[title]["Properties"].get("ManagedPolicyArns", []):
+        found |= granted(template, reference["Ref"])
+    return found
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_rendered_role_has_exactly_the_rows_of_its_table(role):
+    template = foundation("edge.assets = true\n")
+    wanted = {action for row in ROLES[role] for action in row.actions}
+    assert granted(template, f"Production{role.capitalize()}") == wanted
+
+
+def test_plan_only_reads():
+    verbs = re.compile(r":(Describe|Get|List)")
+    assert all(verbs.search(action) for row in PLAN for action in row.actions)
+
+
+def test_a_star_has_its_reason():
+    for row in {*OBSERVE, *INSTANCE, *(row for rows in ROLES.values() for row in rows)}:
+        assert row.reason
+        if row.on == ("*",):
+            assert re.search(r"no (narrower )?resource|AWS's|not known beforehand", row.reason), row
+
+
+def test_no_role_of_people_or_pipelines_reads_a_secret():
+    (deny,) = [row for row in statements(foundation(), "Observe") if row["Effect"] == "Deny"]
+    assert deny["Action"] == ["kms:Decrypt"]
+    for role, rows in ROLES.items():
+        for row in rows:
+            if "secrets" in row.on:
+                assert role == "operator"
+                assert not {"ssm:GetParameter", "ssm:GetParameters"} & set(row.actions)
+
+
+def test_the_operators_document_is_the_operators_alone():
+    for role, rows in ROLES.items():
+        holds = any("operator-documents" in row.on or "ssm:StartSession" in row.actions for row in rows)
+        assert holds is (role == "operator")
+
+
+def test_ci_is_trusted_by_one_exact_subject():
+    template = foundation("github.repository = 'me/hermes'\n")
+    expected = {"Release": "environment:production", "Infrastructure": "environment:production", "Plan": "pull_request"}
+    for title, tail in expected.items():
+        github = template[f"Production{title}"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
+        assert github["Condition"] == {
+            "StringEquals": {
+                "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+                "token.actions.githubusercontent.com:sub": f"repo:me/hermes:{tail}",
+            }
+        }
+    operator = template["ProductionOperator"]["Properties"]["AssumeRolePolicyDocument"]
+    assert "token.actions" not in json.dumps(operator)
+
+
+def test_sending_documents_is_two_statements():
+    sends = [row for row in statements(foundation(), "ProductionRelease") if "ssm:SendCommand" in row["Action"]]
+    documents, instances = sends
+    assert "document/" in json.dumps(documents["Resource"])
+    assert "Condition" not in documents
+    assert "instance/*" in json.dumps(instances["Resource"])
+    assert "ssm:resourceTag/hermes:environment" in json.dumps(instances["Condition"])
+    assert "hermes-production-run" not in json.dumps(documents)
+
+
+def test_cloudformation_makes_roles_only_under_the_boundary_and_never_touches_ours():
+    rows = {row["Sid"]: row for row in statements(foundation(), "ProductionCloudformationIdentity")}
+    guarded = rows["UnderTheBoundary"]
+    assert {"iam:CreateRole", "iam:PutRolePolicy"} <= set(guarded["Action"])
+    assert "hermes-boundary" in json.dumps(guarded["Condition"])
+    protected = json.dumps(rows["NeverTheseRoles"])
+    for role in ("infrastructure", "release", "plan", "operator", "cloudformation"):
+        assert f"role/hermes-production-{role}" in protected
+    assert rows["NeverTheseRoles"]["Effect"] == rows["NeverTheBoundary"]["Effect"] == "Deny"
+    assert "iam:DeleteRolePermissionsBoundary" in rows["NeverTheBoundary"]["Action"]
+    everything = granted(foundation(), "ProductionCloudformationIdentity")
+    assert not {"iam:CreatePolicyVersion", "iam:AttachRolePolicy", "iam:DeleteRolePermissionsBoundary"} & everything
+
+
+def test_every_role_outside_the_foundation_is_under_the_boundary():
+    for egress in Egress.__args__:
+        for spec in stacks.build(parse(EVERYTHING.format(egress=egress))):
+            for resource in spec.template["Resources"].values():
+                if resource["Type"] == "AWS::IAM::Role" and spec.key != "foundation":
+                    assert "hermes-boundary" in json.dumps(resource["Properties"]["PermissionsBoundary"])
+                    boundary = granted(foundation("service.cluster = true\n"), "Boundary")
+                    inner = {
+                        action
+                        for policy in resource["Properties"]["Policies"]
+                        for row in policy["PolicyDocument"]["Statement"]
+                        for action in row["Action"]
+                    }
+                    assert inner <= boundary, spec.key
+
+
+def test_policies_fit():
+    for title, resource in foundation("watch.enabled = true\n").items():
+        properties = resource["Properties"]
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            assert size(properties["PolicyDocument"]) <= 6144, title
+        if resource["Type"] == "AWS::IAM::Role":
+            assert sum(size(policy["PolicyDocument"]) for policy in properties.get("Policies", [])) <= 10240, title
+            assert size(properties["AssumeRolePolicyDocument"]) <= 2048, title
+
+
+def size(document):
+    """Characters without white space, Fn::Sub resolved, as IAM counts them."""
+    text = json.dumps(document, separators=(",", ":")).replace("${AWS::AccountId}", "1" * 12)
+    return len(re.sub(r'\{"Fn::Sub":("[^"]*")\}', r"\1", text))
+
+
+@pytest.mark.parametrize("egress", Egress.__args__)
+def test_policies_fit_with_everything_on(egress):
+    template = foundation(EVERYTHING.format(egress=egress))
+    sizes = {
+        title: size(body["Properties"]["PolicyDocument"])
+        for title, body in template.items()
+        if body["Type"] == "AWS::IAM::ManagedPolicy"
+    }
+    assert max(sizes.values()) <= 6144, sizes
