@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +12,8 @@ from hermes_cfn.cfn.template import Resource, invalid
 from hermes_cfn.local.cloudformation.model import Live, Request, Stack
 from hermes_cfn.local.cloudformation.requests import secrets_of
 from hermes_cfn.local.cloudformation.scheduler import Clock, Scheduler
-from hermes_cfn.local.providers.base import Context
+from hermes_cfn.local.providers import HANDLERS
+from hermes_cfn.local.providers.base import Context, Gone
 
 ACCOUNT = "123456789012"
 Fault = Callable[[str, str, str, str], str | None]
@@ -80,7 +82,10 @@ class Engine:
         """What ``request``'s template is evaluated in, with the resources that ``stack`` has now."""
 
         def attributes(logical_id: str, attribute: str | None) -> Any:
-            return attribute_of(stack.live.get(logical_id), logical_id, attribute)
+            live = stack.live.get(logical_id)
+            if live is not None and live.physical_id and attribute and HANDLERS[live.type].lively:
+                self._look_again(stack, live)
+            return attribute_of(live, logical_id, attribute)
 
         return Scope(
             parameters=request.parameters,
@@ -95,6 +100,13 @@ class Engine:
             notification_arns=request.notification_arns,
         )
 
+    def _look_again(self, stack: Stack, live: Live) -> None:
+        context = self.context(stack, live.resource)
+        with contextlib.suppress(Gone):
+            live.attributes = (
+                HANDLERS[live.type].describe(context, live.physical_id, live.resource.properties).attributes
+            )
+
     def context(self, stack: Stack, resource: Resource) -> Context:
         """What a handler is given."""
         return Context(
@@ -106,7 +118,9 @@ class Engine:
             logical_id=resource.logical_id,
             now=self.clock.now,
             update_policy=resource.update_policy,
-            siblings=lambda kind: [live.resource.properties for live in stack.live.values() if live.type == kind],
+            siblings=lambda kind: [
+                (live.physical_id, live.resource.properties) for live in stack.live.values() if live.type == kind
+            ],
         )
 
     def masked(self, stack: Stack, words: str) -> str:

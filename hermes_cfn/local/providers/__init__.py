@@ -31,6 +31,7 @@ HANDLERS: dict[str, Handler] = {
     "AWS::CloudFormation::WaitConditionHandle": waiting.WaitConditionHandle(),
     "AWS::CloudFront::Distribution": edge.Distribution(),
     "AWS::CloudFront::OriginAccessControl": edge.OriginAccessControl(),
+    "AWS::CloudFront::ResponseHeadersPolicy": edge.HeadersPolicy(),
     "AWS::CloudTrail::Trail": watch.Trail(),
     "AWS::CloudWatch::Alarm": watch.Alarm(),
     "AWS::CloudWatch::CompositeAlarm": watch.CompositeAlarm(),

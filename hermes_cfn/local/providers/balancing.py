@@ -173,6 +173,7 @@ _HEALTH_NUMBERS = (
 
 
 class TargetGroup(Elb):
+    lively = True
     known = frozenset(
         {
             "Name",

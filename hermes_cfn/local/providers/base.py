@@ -47,8 +47,8 @@ class Context:
     now: Callable[[], datetime]
     stack_tags: Mapping[str, str] = field(default_factory=dict)
     update_policy: Mapping[str, Any] = field(default_factory=dict)
-    siblings: Callable[[str], list[Properties]] = lambda kind: []
-    """Properties of the stack's resources of a type: what others attach to this one."""
+    siblings: Callable[[str], list[tuple[str, Properties]]] = lambda kind: []
+    """Physical ID and properties of the stack's resources of a type: what others attach to this one."""
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client of ``service``."""
@@ -123,6 +123,9 @@ class Handler:
     def gone(self, context: Context, physical_id: str, properties: Properties) -> bool:
         """Whether deletion is over."""
         return True
+
+    lively: bool = False
+    """Whether other resources change its attributes, so that Fn::GetAtt must look again."""
 
     patient: bool = False
     """Whether stabilising waits for people or programs outside, so that the clock may run on."""

@@ -21,8 +21,6 @@ from hermes_cfn.local.providers.base import (
 )
 from hermes_cfn.local.providers.ec2_common import Ec2, quietly
 
-_EVERYWHERE = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-
 
 def permission(rule: Mapping[str, Any], egress: bool) -> dict[str, Any]:
     """A rule of a template as EC2's IpPermission."""
@@ -61,12 +59,20 @@ class SecurityGroup(Ec2):
         name = made["GroupId"]
         try:
             if properties.get("SecurityGroupEgress"):
-                ec2.revoke_security_group_egress(GroupId=name, IpPermissions=[_EVERYWHERE])
+                self._close(ec2, name)
             self._rules(context, name, {}, properties)
         except ClientError:
             ec2.delete_security_group(GroupId=name)
             raise
         return self.describe(context, name, properties)
+
+    def _close(self, ec2: Any, name: str) -> None:
+        """Egress rules of a template take the place of the open ones that a new group has."""
+        given = ec2.describe_security_groups(GroupIds=[name])["SecurityGroups"][0]["IpPermissionsEgress"]
+        for each in given:
+            ec2.revoke_security_group_egress(
+                GroupId=name, IpPermissions=[{key: value for key, value in each.items() if value != []}]
+            )
 
     def _rules(self, context: Context, name: str, before: Properties, after: Properties) -> None:
         ec2 = context.client("ec2")
@@ -117,7 +123,7 @@ class SecurityGroup(Ec2):
 def _attached(context: Context, group: str, egress: bool) -> set[tuple[Any, ...]]:
     """Rules that resources of their own in the same stack add to ``group``; they are no drift."""
     kind = f"AWS::EC2::SecurityGroup{'Egress' if egress else 'Ingress'}"
-    rules = [rule for rule in context.siblings(kind) if rule.get("GroupId") == group]
+    rules = [rule for _, rule in context.siblings(kind) if rule.get("GroupId") == group]
     return {_facts(each) for rule in rules for each in _split(permission(rule, egress))}
 
 

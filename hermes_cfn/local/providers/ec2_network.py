@@ -10,6 +10,7 @@ from hermes_cfn.local.providers.ec2_common import Ec2, quietly
 
 class Vpc(Ec2):
     kind = "vpc"
+    lively = True
     known = frozenset({"CidrBlock", "EnableDnsHostnames", "EnableDnsSupport", "InstanceTenancy", "Tags"})
 
     def create(self, context: Context, properties: Properties) -> Made:
@@ -440,16 +441,9 @@ class NatGateway(Ec2):
     }
 
     def create(self, context: Context, properties: Properties) -> Made:
-        given = pick(
-            properties,
-            "AllocationId",
-            "SubnetId",
-            "ConnectivityType",
-            "PrivateIpAddress",
-            "VpcId",
-            "AvailabilityMode",
-            "AvailabilityZoneAddresses",
-        )
+        given = pick(properties, "AllocationId", "SubnetId", "ConnectivityType", "PrivateIpAddress")
+        if properties.get("AvailabilityMode") == "regional":
+            given.update(self._regional(context, properties))
         made = context.client("ec2").create_nat_gateway(**given, **self.specification(context, properties))
         name = made["NatGateway"]["NatGatewayId"]
         return Made(name, {"NatGatewayId": name})
@@ -457,6 +451,18 @@ class NatGateway(Ec2):
     def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
         self.retag(context, physical_id, before, after)
         return Made(physical_id, {"NatGatewayId": physical_id})
+
+    def _regional(self, context: Context, properties: Properties) -> dict[str, Any]:
+        """A regional gateway is kept as one of a zone: the services underneath know no other."""
+        mine = [{"Name": "vpc-id", "Values": [properties["VpcId"]]}]
+        subnets = context.client("ec2").describe_subnets(Filters=mine)["Subnets"]
+        if not subnets:
+            raise Failure(f"The VPC {properties['VpcId']} has no subnet.")
+        places = properties.get("AvailabilityZoneAddresses") or []
+        addresses = [name for place in places for name in place.get("AllocationIds") or []]
+        if not addresses:
+            raise Failure("The embedded cloud needs AvailabilityZoneAddresses for a regional NAT gateway.")
+        return {"SubnetId": subnets[0]["SubnetId"], "AllocationId": addresses[0]}
 
     def _state(self, context: Context, name: str) -> str:
         found = self.one(context, "describe_nat_gateways", "NatGateways", NatGatewayIds=[name])
@@ -478,4 +484,4 @@ class NatGateway(Ec2):
         found = self.one(context, "describe_nat_gateways", "NatGateways", NatGatewayIds=[physical_id])
         if found is None or found["State"] == "deleted":
             return None
-        return {**pick(found, "SubnetId"), "Tags": self.tags_of(found)}
+        return {**(pick(found, "SubnetId") if "SubnetId" in properties else {}), "Tags": self.tags_of(found)}

@@ -132,6 +132,8 @@ class Role(Handler):
             raise
         arns = {p["PolicyArn"] for p in iam.list_attached_role_policies(RoleName=physical_id)["AttachedPolicies"]}
         wanted = properties.get("ManagedPolicyArns") or []
+        attached = context.siblings("AWS::IAM::ManagedPolicy")
+        arns -= {arn for arn, policy in attached if physical_id in (policy.get("Roles") or [])} - set(wanted)
         names = iam.list_role_policies(RoleName=physical_id)["PolicyNames"]
         inline = {
             name: parsed(iam.get_role_policy(RoleName=physical_id, PolicyName=name)["PolicyDocument"]) for name in names
