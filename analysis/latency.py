@@ -196,7 +196,7 @@ def users_see(
     planning: Planning,
     home: Home,
     interaction: Interaction,
-    station: Sampler,
+    inside: Sampler,
     *,
     samples: int = 20_000,
     seed: int = 1,
@@ -204,9 +204,9 @@ def users_see(
 ) -> Percentiles:
     """p50 and p99 over users, last miles, jitter and the machines, by seeded sampling.
 
-    ``station`` draws queueing and service on the instances with the database's pool and
-    executions but not its distance, milliseconds (:meth:`analysis.sizing.Sized.sampler`).
-    The spread of round trips is an assumption: only means are known.
+    ``inside`` draws what happens behind the load balancer, milliseconds: queueing, service and
+    database (:func:`analysis.sizing.inside`).  The spread of round trips is an assumption:
+    only means are known.
     """
     draw = np.random.default_rng(seed)
     shape = SHAPES[interaction]
@@ -222,12 +222,7 @@ def users_see(
     setup = shape.setup * (by_city[chosen, 0] * backbone + last_mile)
     exchange = shape.exchange * (by_city[chosen, 1] * backbone + last_mile)
     lookup = (last_mile + planning.dns_ms) if shape.lookup else np.zeros(samples)
-    to_database = rtt(home.region, planning.database, probed).ms
-    database = (
-        database_trips(planning, interaction) * to_database * np.exp(BACKBONE_SPREAD * draw.standard_normal(samples))
-    )
-    inside = np.sum([station(draw, samples) for _ in range(shape.mounts)], axis=0)
-    total = lookup + setup + exchange + planning.balancer_ms * shape.exchange + inside + database
+    total = lookup + setup + exchange + planning.balancer_ms * shape.exchange + inside(draw, samples)
     return Percentiles(float(np.quantile(total, 0.5)), float(np.quantile(total, 0.99)), float(total.mean()))
 
 

@@ -89,12 +89,20 @@ def _once(url: str, timeout_s: float, context: ssl.SSLContext | None) -> tuple[f
             if not wire.recv(1):
                 raise OSError("the connection was closed without an answer")
             answered = time.perf_counter()
+            _drain(wire)
     return (
         (looked_up - begun) * 1000,
         (connected - looked_up) * 1000,
         (secured - connected) * 1000 if secured is not None else None,
         (answered - asked) * 1000,
     )
+
+
+def _drain(wire: socket.socket) -> None:
+    """Read on, so that the other side is not cut off; no more than 64 KiB."""
+    left = 65_536
+    while left > 0 and (part := wire.recv(min(left, 8192))):
+        left -= len(part)
 
 
 def probe(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.credits import Day, Machine, machine, machines, settled
+from analysis.latency import SHAPES, Interaction, Probed, Sampler, database_trips
 from analysis.places import rtt
 from analysis.queueing import Station, analytic_quantile, claimed, draws
 from analysis.simulation import responses
@@ -89,11 +90,13 @@ def hourly_utilisation(planning: Planning, kind: Machine, count: int) -> tuple[f
     )
 
 
-def stations(planning: Planning, kind: Machine, count: int, region: str) -> tuple[Station, Station]:
+def stations(
+    planning: Planning, kind: Machine, count: int, region: str, probed: Probed = None
+) -> tuple[Station, Station]:
     """Processors and database pool of one of ``count`` instances at the peak."""
     arrivals = planning.peak_requests_per_s / count if count else math.inf
     trips = planning.queries_per_page + 2 * planning.transactions_per_page
-    trip = rtt(region, planning.database).ms + planning.query_ms
+    trip = rtt(region, planning.database, probed).ms + planning.query_ms
     busy = 1 - planning.idle_cpu
     return (
         Station(kind.vcpu, arrivals, planning.service_ms / busy, planning.service_scv),
@@ -110,13 +113,15 @@ def station_draws(station: Station, count: int, seed: int) -> tuple[Floats, Meth
     return responses(station, max(count, 100_000), seed)[-count:], "simulation"
 
 
-def page_times(processors: Station, pool: Station, trips: float, seed: int = 11) -> tuple[Floats, Method]:
-    """A page: one visit to the processors, ``trips`` to the database, one after the other; ms, sorted."""
+def page_times(
+    processors: Station, pool: Station, trips: float, mounts: int = 1, seed: int = 11
+) -> tuple[Floats, Method]:
+    """``mounts`` visits to the processors and ``trips`` to the database, one after the other; ms, sorted."""
     cpu, how = station_draws(processors, SAMPLES, seed)
     query, also = station_draws(pool, SAMPLES, seed + 1)
     draw = np.random.default_rng(seed + 2)
     whole, part = int(trips), trips - int(trips)
-    total = draw.permutation(cpu)
+    total = np.sum([draw.permutation(cpu) for _ in range(mounts)], axis=0)
     for _ in range(whole):
         total = total + draw.permutation(query)
     if part:
@@ -127,6 +132,15 @@ def page_times(processors: Station, pool: Station, trips: float, seed: int = 11)
 
 def _quantile(ordered: Floats, q: float) -> float:
     return float(ordered[min(len(ordered) - 1, int(q * len(ordered)))])
+
+
+def inside(
+    planning: Planning, kind: Machine, count: int, region: str, interaction: Interaction, probed: Probed = None
+) -> tuple[Sampler, Method]:
+    """What one interaction takes behind the load balancer, as draws for :func:`analysis.latency.users_see`."""
+    processors, pool = stations(planning, kind, count, region, probed)
+    times, method = page_times(processors, pool, database_trips(planning, interaction), SHAPES[interaction].mounts)
+    return (lambda draw, number: times[draw.integers(0, len(times), number)]), method
 
 
 def p99(station: Station) -> tuple[float, Method]:

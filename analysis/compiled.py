@@ -1,0 +1,191 @@
+"""The bill of a structural variant as arrays: rendered by the stacks, priced by the bill engine's evaluator.
+
+A variant is rendered at three sizes.  As every quantity is linear in the number of instances
+and in their number times the disk's size, the differences are its factors; a fourth rendering
+checks them, and a quantity that is not linear is refused.  The evaluator is
+:func:`hermes_cfn.bill.sampled.totals`, which takes arrays of drivers: there is no second
+cost formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.variants import Change, changed
+from hermes_cfn import stacks
+from hermes_cfn.bill import drivers, sampled
+from hermes_cfn.bill.compute import charges
+from hermes_cfn.bill.exact import Known
+from hermes_cfn.bill.quantity import Largest, Quantity, Sum, Total
+from hermes_cfn.bill.surroundings import of_deployment
+from hermes_cfn.config.settings import Settings
+from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.pricing.prices import Basis, Price, PriceBook, Tier
+
+Floats = NDArray[np.float64]
+COUNT, DISK = "instances", "instances x GiB"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Charges over usage drivers, the number of instances and their disks' GiB.
+
+    ``fleet`` are the positions of what a commitment or spot makes cheaper: the instances' hours.
+    """
+
+    change: Change
+    known: tuple[Known, ...]
+    fleet: tuple[int, ...]
+    settings: Settings
+
+    def totals(
+        self, count: Floats, disk_gib: Floats, usage: Mapping[str, Any] | None = None, fleet_factor: float = 1.0
+    ) -> Floats:
+        """USD a month; arrays of one length.  ``usage`` replaces drivers (floats or arrays)."""
+        values: dict[str, Any] = {
+            name: None if value is None else float(value) for name, value in drivers.exact(self.settings.usage).items()
+        }
+        values |= dict(usage or {})
+        values = drivers.derive(values, float)
+        values |= {COUNT: count, DISK: count * disk_gib}
+        values |= {f"{name} x {COUNT}": value * count for name, value in values.items() if value is not None}
+        known = self.known
+        if fleet_factor != 1.0:
+            known = tuple(
+                (charge, _scaled(price, fleet_factor)) if n in self.fleet else (charge, price)
+                for n, (charge, price) in enumerate(known)
+            )
+        return np.asarray(sampled.totals(known, values, self.settings.usage), dtype=float) + 0.0 * count
+
+    def with_inferred(self, factor: float) -> Compiled:
+        """The same with every inferred price ``factor`` times as high."""
+        made = tuple(
+            (charge, _scaled(price, factor)) if price.basis is Basis.INFERRED else (charge, price)
+            for charge, price in self.known
+        )
+        return replace(self, known=made)
+
+
+def _scaled(price: Price, factor: float) -> Price:
+    by = Decimal(repr(factor))
+    return replace(price, tiers=tuple(Tier(tier.start, tier.end, tier.price * by) for tier in price.tiers))
+
+
+def priced(settings: Settings, book: PriceBook) -> tuple[Known, ...]:
+    """The charges of ``settings`` with their prices, rendered anew."""
+    return charges(of_deployment(stacks.build(settings), settings.usage), book).known
+
+
+def compile_variant(settings: Settings, change: Change, book: PriceBook) -> Compiled:
+    """A variant's arrays.
+
+    Raises :class:`HermesError` code ``choice-impossible`` for a change the configuration refuses and
+    ``not-linear`` for a bill that three renderings do not explain.
+    """
+
+    def at(count: int, gib: int) -> tuple[Known, ...]:
+        size = (("compute.count", count), ("compute.volume_gib", gib))
+        return priced(changed(settings, (*change, *size)), book)
+
+    base, more, larger, check = at(1, 8), at(2, 8), at(1, 9), at(5, 40)
+    if not len(base) == len(more) == len(larger) == len(check):
+        raise _not_linear(change, "the number of charges changes with the number of instances")
+    made: list[Known] = []
+    for one, two, big, proof in zip(base, more, larger, check, strict=True):
+        quantity = _combined(one[0].quantity, two[0].quantity, big[0].quantity)
+        if not _agrees(quantity, proof[0].quantity, 5, 40):
+            raise _not_linear(change, f"{one[0].stack}.{one[0].logical_id}: {one[0].what}")
+        made.append((replace(one[0], quantity=quantity), one[1]))
+    fleet = tuple(
+        n
+        for n, (charge, _) in enumerate(made)
+        if charge.resource_type == "AWS::AutoScaling::AutoScalingGroup"
+        and charge.usage_type.startswith("BoxUsage")
+        and _grows(charge.quantity)
+    )
+    return Compiled(change, tuple(made), fleet, changed(settings, change))
+
+
+def _not_linear(change: Change, what: str) -> HermesError:
+    return HermesError(
+        Finding("not-linear", str(dict(change)), f"cannot be made an array: {what}", next="price it by itself")
+    )
+
+
+def _grows(quantity: Quantity) -> bool:
+    return any(name in (COUNT, DISK) or name.endswith(f" x {COUNT}") for name in quantity.drivers())
+
+
+def _combined(base: Quantity, more: Quantity, larger: Quantity) -> Quantity:
+    if isinstance(base, Sum) and isinstance(more, Sum) and isinstance(larger, Sum):
+        return _linear(base, more, larger)
+    if isinstance(base, Largest) and isinstance(more, Largest) and isinstance(larger, Largest):
+        return Largest(tuple(_linear(*parts) for parts in zip(base.parts, more.parts, larger.parts, strict=True)))
+    if isinstance(base, Total) and isinstance(more, Total) and isinstance(larger, Total):
+        parts = []
+        for (weight, one), (_, two), (_, big) in zip(base.parts, more.parts, larger.parts, strict=True):
+            inner = _combined(one, two, big)
+            if isinstance(inner, Total):
+                raise TypeError("a total of totals")
+            parts.append((weight, inner))
+        return Total(tuple(parts))
+    raise TypeError("a quantity changes its kind with the number of instances")
+
+
+def _linear(base: Sum, more: Sum, larger: Sum) -> Sum:
+    """``a + b n + d n g`` from the values at (1, 8), (2, 8) and (1, 9)."""
+    by_disk = larger.constant - base.constant
+    by_count = more.constant - base.constant - 8 * by_disk
+    terms: list[tuple[str, Decimal]] = [(COUNT, by_count), (DISK, by_disk)]
+    two = dict(more.terms)
+    for name, one in base.terms:
+        step = two.get(name, Decimal(0)) - one
+        terms += [(name, one - step), (f"{name} x {COUNT}", step)]
+    constant = base.constant - by_count - 8 * by_disk
+    return Sum(constant, tuple((name, by) for name, by in terms if by))
+
+
+def _at(part: Sum, count: int, gib: int) -> Sum:
+    constant = part.constant
+    terms: dict[str, Decimal] = {}
+    for name, by in part.terms:
+        if name == COUNT:
+            constant += by * count
+        elif name == DISK:
+            constant += by * count * gib
+        elif name.endswith(f" x {COUNT}"):
+            plain = name.removesuffix(f" x {COUNT}")
+            terms[plain] = terms.get(plain, Decimal(0)) + by * count
+        else:
+            terms[name] = terms.get(name, Decimal(0)) + by
+    return Sum(constant, tuple(terms.items()))
+
+
+def _agrees(quantity: Quantity, proof: Quantity, count: int, gib: int) -> bool:
+    pairs = list(zip(_sums(quantity), _sums(proof), strict=True))
+    return all(_close(_at(made, count, gib), there) for made, there in pairs)
+
+
+def _sums(quantity: Quantity) -> list[Sum]:
+    if isinstance(quantity, Sum):
+        return [quantity]
+    if isinstance(quantity, Largest):
+        return list(quantity.parts)
+    return [part for _, inner in quantity.parts for part in _sums(inner)]
+
+
+def _near(one: Decimal, other: Decimal) -> bool:
+    return abs(one - other) <= Decimal("1e-9") * max(Decimal(1), abs(one), abs(other))
+
+
+def _close(one: Sum, other: Sum) -> bool:
+    left, right = dict(one.terms), dict(other.terms)
+    return _near(one.constant, other.constant) and all(
+        _near(left.get(name, Decimal(0)), right.get(name, Decimal(0))) for name in left.keys() | right.keys()
+    )
