@@ -136,6 +136,18 @@ def variables_are_not_secrets(settings: Settings) -> Iterator[Complaint]:
             yield ("env", name), "is named in application.secrets too", "keep it in one place"
 
 
+def names_fit_a_bucket(settings: Settings) -> Iterator[Complaint]:
+    """A bucket's name has 63 characters at most (S3 user guide, "Bucket naming rules")."""
+    room = 63 - len("-") - len("-assets-") - len("123456789012-") - len(settings.region)
+    name, environment = settings.application.name, settings.environment.name
+    if len(name) + len(environment) > room:
+        yield (
+            ("application", "name"),
+            f"{name!r} and {environment!r} together have {len(name) + len(environment)} letters; bucket names would be too long",
+            f"at most {room} together",
+        )
+
+
 RULES: tuple[Rule, ...] = (
     zones_are_of_the_region,
     image_fits_the_machine,
@@ -146,4 +158,5 @@ RULES: tuple[Rule, ...] = (
     health_check_times,
     github_subject_has_ids,
     variables_are_not_secrets,
+    names_fit_a_bucket,
 )

@@ -258,6 +258,6 @@ def test_no_document_has_braces_that_systems_manager_would_read():
 
 def test_user_data_fits_with_every_option():
     longest = parse(
-        "[application]\nname='abcdefghijklmnopqrst'\nhealth_path='/" + "h" * 100 + "'\n[service]\ncluster=true\n"
+        "[application]\nname='abcdefghijklmnop'\nhealth_path='/" + "h" * 100 + "'\n[service]\ncluster=true\n"
     )
     assert len(documents.user_data(longest).encode()) < documents.USER_DATA_LIMIT

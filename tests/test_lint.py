@@ -1,0 +1,41 @@
+"""cfn-lint by its region, as findings."""
+
+import pytest
+
+from hermes_cfn import lint
+from hermes_cfn.errors import HermesError, Severity
+
+BUDGET = {
+    "Resources": {
+        "Budget": {
+            "Type": "AWS::Budgets::Budget",
+            "Properties": {"Budget": {"BudgetType": "COST", "TimeUnit": "MONTHLY"}},
+        }
+    }
+}
+
+
+def test_a_type_that_the_region_lacks():
+    (finding,) = lint.lint_template(BUDGET, "eu-south-2")
+    assert (finding.code, finding.severity) == ("E3006", Severity.ERROR)
+    assert "Resources.Budget" in finding.where
+    assert lint.lint_template(BUDGET, "us-east-1") == []
+
+
+def test_a_file(tmp_path):
+    path = tmp_path / "it.yaml"
+    path.write_text("Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties: {BucketNam: x}\n")
+    (finding,) = lint.lint_template(path, "eu-south-2")
+    assert finding.code == "E3002"
+    assert str(path) in finding.where
+
+
+def test_text_that_is_no_template(tmp_path):
+    path = tmp_path / "it.json"
+    path.write_text("{")
+    assert lint.lint_template(path, "eu-south-2")[0].code == "E0000"
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(HermesError, match="cannot be read"):
+        lint.lint_template(tmp_path / "none.json", "eu-south-2")
