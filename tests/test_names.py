@@ -43,10 +43,10 @@ def test_output_names_there_and_back(name, identifier):
 
 def test_the_longest_names_fit():
     longest = Names.of(
-        parse("[application]\nname = 'abcdefghijklmnop'\n[environment]\nname = 'abcdefghijklm'\n"), "1" * 12
+        parse("[application]\nname = 'abcdefghijklmnop'\n[environment]\nname = 'abcdefghijklmno'\n"), "1" * 12
     )
     assert max(len(longest.target_group), len(longest.load_balancer)) <= 32
     assert max(len(bucket) for bucket in (longest.artifacts_bucket, longest.assets_bucket, longest.logs_bucket)) <= 63
     assert len(longest.role("infrastructure")) <= 64
-    with pytest.raises(ConfigurationError, match="at most 29 together"):
-        parse("[application]\nname = 'abcdefghijklmnop'\n[environment]\nname = 'abcdefghijklmn'\n")
+    with pytest.raises(ConfigurationError, match="at most 31 together"):
+        parse("[application]\nname = 'abcdefghijklmnop'\n[environment]\nname = 'abcdefghijklmnop'\n")
