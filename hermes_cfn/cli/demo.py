@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from decimal import Decimal
 
 import click
 
 from hermes_cfn.cli import console
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.units import dollars
 
 BEFORE_S = 1.5
 """Seconds of load before and after the rolling update."""
@@ -26,7 +28,7 @@ def command(rate: float) -> int:
     given = console.context()
     settings = given.settings()
     begun = time.monotonic()
-    sandbox = Sandbox(given.config, control.default_state(), Options(), given.environment)
+    sandbox = Sandbox(given.config, control.default_state(), Options(database=True), given.environment)
     out = console.console()
 
     def say(*words: str, local: bool = False) -> None:
@@ -41,10 +43,14 @@ def command(rate: float) -> int:
     control.reset(sandbox.state)
     say("local", "start")
     control.start(sandbox.state, sandbox.options)
+    say("deploy", local=True)
+    _stream(sandbox.begin("deploy", "--yes"), ("deploy",), expected=ExitCode.REFUSED)
+    out.print("\n[dim]What is left to a person: an image, and secrets (of no worth here).[/dim]")
     for tag in ("v1", "v2"):
         show("local", "image", tag)
-    out.print("\n[dim]secrets of no worth are set for the rehearsal[/dim]")
-    sandbox.prepare(settings.application.secrets, ())
+    for name in settings.application.secrets:
+        say("secrets", "set", name, local=True)
+    sandbox.set_secrets(settings.application.secrets)
     show("deploy", "--image", "v1", "--yes", local=True)
 
     say("release", "--image", "v2", "--yes", local=True)
@@ -76,15 +82,15 @@ def command(rate: float) -> int:
 
 
 def _total(bill: dict[str, object]) -> str:
-    return f"${bill['total']}"
+    return dollars(Decimal(str(bill["total"])))
 
 
-def _stream(process: subprocess.Popen[str], words: tuple[str, ...]) -> None:
+def _stream(process: subprocess.Popen[str], words: tuple[str, ...], expected: ExitCode = ExitCode.OK) -> None:
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:
             click.echo(f"  {line}", nl=False)
-    if process.wait():
+    if process.wait() not in (ExitCode.OK, expected):
         raise HermesError(
             Finding(
                 "demo-step",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from hermes_cfn.cli import console
+from hermes_cfn.cli import console, reach
 from hermes_cfn.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -42,10 +43,18 @@ def command() -> None:
 @click.option("--real-time", is_flag=True, help="CloudFormation takes the time that people have measured.")
 @click.option("--enforce", is_flag=True, help="Check IAM permissions: a caller that may not, cannot.")
 @click.option("--own-ports", is_flag=True, help="Give instances a port on 127.0.0.1 instead of an address (macOS).")
+@click.option("--database/--no-database", default=True, help="An external PostgreSQL beside it.")
 @click.option("--reset", is_flag=True, help="Start afresh; what it held is lost.")
 @console.format_option("text", "json")
 def start(
-    port: int, speed: float | None, real_time: bool, enforce: bool, own_ports: bool, reset: bool, form: str
+    port: int,
+    speed: float | None,
+    real_time: bool,
+    enforce: bool,
+    own_ports: bool,
+    database: bool,
+    reset: bool,
+    form: str,
 ) -> None:
     """Start it, unless it runs."""
     from hermes_cfn.local import control
@@ -54,6 +63,7 @@ def start(
 
     options = Options(
         port=port,
+        database=database,
         real_time=real_time,
         enforce=enforce,
         speed=DEFAULT_SPEED if speed is None else speed,
@@ -90,3 +100,31 @@ def status(form: str) -> int:
     found = control.status(control.default_state())
     show(found, form)
     return ExitCode.OK if found.running else ExitCode.FAILED
+
+
+@command.command()
+@click.argument("tag")
+@click.option(
+    "--directory", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A program of your own."
+)
+@click.option("--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A variable of the image.")
+@click.option("--architecture", default=None, help="The image's architecture (default: what the instances have).")
+def image(tag: str, directory: Path | None, variables: tuple[str, ...], architecture: str | None) -> None:
+    """Push the stand-in application, or a directory with a program named `run`, under TAG."""
+    from hermes_cfn.local import control
+
+    settings = console.context().settings()
+    found = reach.embedded(start=False)
+    pushed = control.ask(
+        found.endpoint,
+        "images",
+        {
+            "region": settings.region,
+            "repository": settings.application.name,
+            "tag": tag,
+            "directory": str(directory.resolve()) if directory else None,
+            "env": {"RELEASE": tag, **dict(pair.split("=", 1) for pair in variables)},
+            "architecture": architecture or settings.application.architecture,
+        },
+    )
+    click.echo(f"{tag}  {pushed['reference']}")

@@ -54,9 +54,10 @@ def doors(context: Context, settings: Settings, status: Status | None = None) ->
 def embedded(start: bool) -> Status:
     """The embedded cloud's status.  Raises HermesError ``local-not-running``."""
     from hermes_cfn.local import control
+    from hermes_cfn.local.options import Options
 
     state = control.default_state()
-    status = control.start(state) if start else control.status(state)
+    status = control.start(state, Options(database=True)) if start else control.status(state)
     if not status.running:
         raise HermesError(
             Finding("local-not-running", str(state), "no embedded cloud runs here", next="hermes-cfn local start"),

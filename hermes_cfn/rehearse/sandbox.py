@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.aws.session import Doors, connect
+from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 from hermes_cfn.rehearse.tally import LoadProcess
+
+CREDENTIALS = ("AKIALOCALADMIN000000", "local")
+"""What the embedded cloud takes for an administrator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Sandbox:
 
     config: Path
     state: Path
-    options: Options = field(default_factory=lambda: Options(follow_parent=True))
+    options: Options = field(default_factory=lambda: Options(follow_parent=True, database=True))
     environment: str | None = None
 
     def __enter__(self) -> Sandbox:
@@ -62,18 +66,29 @@ class Sandbox:
         process = self.begin(*words, stdin=subprocess.DEVNULL if given is None else subprocess.PIPE)
         written, _ = process.communicate(given)
         if process.returncode:
-            tail = "\n".join(written.splitlines()[-25:])
-            raise HermesError(
-                Finding("rehearsal-verb", " ".join(words), f"ended with exit code {process.returncode}", evidence=tail)
-            )
+            raise _failed(words, process.returncode, written)
         return written
 
-    def prepare(self, secrets: Sequence[str], tags: Sequence[str]) -> None:
-        """Push the stand-in application under each tag, and give each secret a value of no worth."""
-        for tag in tags:
-            self.run("local", "image", tag)
-        for name in secrets:
-            self.run("secrets", "set", name, given=f"rehearsal-{name.lower()}-{'x' * 64}\n")
+    def push(self, tag: str, *variables: str) -> None:
+        """Push the stand-in application under a tag, with variables ``NAME=VALUE`` of its image."""
+        self.run("local", "image", tag, *(word for variable in variables for word in ("--variable", variable)))
+
+    def set_secrets(self, names: Sequence[str]) -> None:
+        """Give each secret a value of no worth; ``DATABASE_URL`` the embedded cloud's own database."""
+        database = control.database(self.state)
+        for name in names:
+            value = database if name == "DATABASE_URL" else f"rehearsal-{name.lower()}-{'x' * 64}"
+            self.run("secrets", "set", name, given=f"{value}\n")
+
+    def first_deployment(self, secrets: Sequence[str], tag: str = "v1") -> None:
+        """Ground, image, secrets, and then the service with its first release."""
+        ground = self.begin("deploy", "--yes")
+        written, _ = ground.communicate()
+        if ground.returncode not in (ExitCode.OK, ExitCode.REFUSED):
+            raise _failed(("deploy", "--yes"), ground.returncode, written)
+        self.push(tag)
+        self.set_secrets(secrets)
+        self.run("deploy", "--image", tag, "--yes")
 
     def address(self, scheme: str = "https") -> str:
         """``address:port`` of the load balancer.  Raises HermesError when there is none."""
@@ -82,8 +97,21 @@ class Sandbox:
                 return addresses[scheme]
         raise HermesError(Finding("rehearsal-no-balancer", str(self.state), f"no load balancer listens for {scheme}"))
 
+    def doors(self, region: str) -> Doors:
+        """Doors to this cloud."""
+        return connect(None, region, control.status(self.state).endpoint, CREDENTIALS)
+
+    def fault(self, kind: str, instance: str = "") -> None:
+        """Make a fault happen in this cloud."""
+        control.fault(self.state, kind, instance)
+
     def load(self, server_name: str, rate: float, sockets: int = 0, seed: int = 1) -> LoadProcess:
         """Start the load through the load balancer."""
         return LoadProcess(
             self.address(), server_name=server_name, tls=True, rate=rate, sockets=sockets, seed=seed, at_most_s=900
         )
+
+
+def _failed(words: Sequence[str], exit_code: int, written: str) -> HermesError:
+    tail = "\n".join(written.splitlines()[-25:])
+    return HermesError(Finding("rehearsal-verb", " ".join(words), f"ended with exit code {exit_code}", evidence=tail))

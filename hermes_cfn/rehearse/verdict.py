@@ -1,0 +1,93 @@
+"""What a rehearsal has shown, as data and as a screen of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from hermes_cfn.rehearse.tally import Tally, Window
+from hermes_cfn.units import duration
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One rehearsal.  Times are real seconds, counted from the beginning of the load.
+
+    ``lower_bound_s`` is what the update takes physically: drain, stop, start and health checks of
+    each batch.  ``converged`` says that every answer at the end comes from one release.
+    """
+
+    seed: int
+    faults: tuple[str, ...]
+    sent: int
+    failed: int
+    failed_by_reason: Mapping[str, int]
+    reconnected: int
+    interruption_s: float
+    duration_s: float
+    lower_bound_s: float
+    converged: bool
+    release: str
+    exit_code: int
+    runs: int
+    steps: int
+    before: Window
+    during: Window
+    after: Window
+    capacity: Sequence[tuple[float, int]] = ()
+    time_line: Mapping[str, Sequence[tuple[float, str]]] = field(default_factory=dict)
+    told: Sequence[str] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def final_release(tally: Tally, since: float) -> tuple[bool, str]:
+    """Whether all good answers since an epoch second come from one release, and which (the most frequent)."""
+    answers: dict[str, int] = {}
+    for at, _, _, outcome, release in tally.samples:
+        if at >= since and outcome == "ok":
+            answers[release] = answers.get(release, 0) + 1
+    if not answers:
+        return False, ""
+    return len(answers) == 1, max(answers, key=lambda name: answers[name])
+
+
+def picture(capacity: Sequence[tuple[float, int]], until: float, width: int = 60) -> str:
+    """Serving instances over time as a row of blocks."""
+    if not capacity:
+        return ""
+    begin, most = capacity[0][0], max(1, max(count for _, count in capacity))
+    cells = []
+    for column in range(width):
+        at = begin + (until - begin) * column / width
+        count = next((rows for when, rows in reversed(capacity) if when <= at), capacity[0][1])
+        cells.append(BLOCKS[round(count / most * (len(BLOCKS) - 1))])
+    return "".join(cells)
+
+
+def screen(verdict: Verdict) -> Iterator[str]:
+    """The verdict as lines of text."""
+    yield f"requests       {verdict.sent} sent, {verdict.failed} failed, {verdict.reconnected} WebSockets reconnected"
+    for reason, count in verdict.failed_by_reason.items():
+        yield f"               {count} x {reason}"
+    yield f"interruption   {duration(verdict.interruption_s)}"
+    for name, window in (("before", verdict.before), ("during", verdict.during), ("after", verdict.after)):
+        yield (
+            f"{name:<14} p50 {window.p50_s * 1000:.1f} ms, p99 {window.p99_s * 1000:.1f} ms, "
+            f"max {window.max_s * 1000:.1f} ms ({window.sent} requests)"
+        )
+    bound = f", lower bound {duration(verdict.lower_bound_s)}" if verdict.lower_bound_s else ""
+    yield f"update took    {duration(verdict.duration_s)}{bound}"
+    if verdict.capacity:
+        yield f"capacity       {picture(verdict.capacity, verdict.capacity[-1][0] + 1)}"
+    for instance, line in verdict.time_line.items():
+        yield f"{instance}"
+        for at, stands in line:
+            yield f"  {at:6.1f} s  {stands}"
+    ending = "converged" if verdict.converged else "NOT converged"
+    again = f" after {verdict.runs} runs" if verdict.runs > 1 else ""
+    yield f"{ending} on {verdict.release or 'nothing'}{again}, exit code {verdict.exit_code}, seed {verdict.seed}"
