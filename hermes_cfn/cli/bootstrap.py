@@ -1,0 +1,53 @@
+"""``bootstrap``: the foundation of an account, and what to put where afterwards."""
+
+from __future__ import annotations
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.deploy import agree
+from hermes_cfn.errors import ExitCode
+
+VARIABLES = {
+    "AWS_ROLE_ARN": "release",
+    "AWS_INFRASTRUCTURE_ROLE_ARN": "infrastructure",
+    "AWS_PLAN_ROLE_ARN": "plan",
+}
+"""GitHub variable -> role whose ARN it holds."""
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@console.format_option("text", "json")
+@console.local_option
+def command(yes: bool, form: str) -> int:
+    """Artifacts bucket, registry, lock, GitHub's OIDC provider, roles and their boundary.
+
+    Needs administrator's credentials, once for an account, and changes nothing when run again.
+    """
+    from hermes_cfn.flows import deploy
+
+    context = console.context()
+    agree(yes or context.local, "bootstrap")
+    ground = reach.ground(context, start=True)
+    console.follow(deploy.foundation(ground), form)
+    arns = {
+        name: f"arn:aws:iam::{ground.names.account}:role/{ground.names.role(role)}" for name, role in VARIABLES.items()
+    }
+    secrets = ground.settings.application.secrets
+    if form == "json":
+        console.put_json({"github_variables": arns, "github_secrets": [], "secrets": list(secrets)})
+        return ExitCode.OK
+    environment, repository = ground.names.environment, ground.settings.github.repository
+    click.echo(f"\nIn GitHub, {repository}, Settings → Secrets and variables → Actions → Variables:")
+    for name, arn in arns.items():
+        click.echo(f"  {name}={arn}")
+    click.echo("  no secret: the pipeline signs in with OIDC and holds no key")
+    click.echo("Settings → Environments:")
+    click.echo(f"  {environment}  restricted to branch {ground.settings.github.branch}")
+    click.echo(f"  {environment}-infrastructure  the same, with required reviewers")
+    click.echo("In Systems Manager, from standard input:")
+    for name in secrets:
+        click.echo(f"  hermes-cfn secrets set {name}")
+    click.echo("next: hermes-cfn image push TAG, then hermes-cfn deploy --image TAG", err=True)
+    return ExitCode.OK

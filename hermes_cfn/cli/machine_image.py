@@ -1,0 +1,65 @@
+"""``machine-image``: what the instances are made from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.deploy import agree
+from hermes_cfn.errors import ExitCode
+
+if TYPE_CHECKING:
+    from hermes_cfn.flows.machine_image import Image
+
+
+@click.group()
+def command() -> None:
+    """Amazon Linux 2023 as the instances run it: nothing else moves it."""
+
+
+@command.command("show")
+@console.format_option("text", "json")
+@console.local_option
+def show(form: str) -> int:
+    """What the stack records, what runs, what is newest, and how old each is."""
+    from hermes_cfn.flows import machine_image
+
+    images = machine_image.observe(reach.ground(console.context()))
+    if form == "json":
+        console.put_json({**asdict(images), "stale": images.stale})
+        return ExitCode.OK
+    click.echo(f"recorded  {_said(images.recorded) if images.recorded else 'nothing is deployed'}")
+    click.echo(f"newest    {_said(images.newest)}")
+    for instance, image in images.running.items():
+        click.echo(f"runs      {_said(image)}  {instance}")
+    if images.stale:
+        click.echo("next: hermes-cfn machine-image update")
+    return ExitCode.OK
+
+
+@command.command("update")
+@click.option("--to", "image", help="This image instead of the newest.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@console.format_option("text", "json")
+@console.local_option
+def update(image: str | None, yes: bool, form: str) -> int:
+    """Renew every instance by the same careful rollout that a release takes."""
+    from hermes_cfn.flows import machine_image
+
+    context = console.context()
+    ground = reach.ground(context)
+    images = machine_image.observe(ground)
+    chosen = image or images.newest.id
+    if image is None and not images.stale:
+        click.echo(f"everything runs the newest, {_said(images.newest)}")
+        return ExitCode.OK
+    agree(yes or context.local, "machine-image update")
+    console.follow(machine_image.update(ground, chosen), form)
+    return ExitCode.OK
+
+
+def _said(image: Image) -> str:
+    return image.id + (f", {image.days} days old" if image.days is not None else "")

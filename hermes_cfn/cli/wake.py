@@ -1,0 +1,24 @@
+"""``wake``: the way back from `sleep`."""
+
+from __future__ import annotations
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.deploy import agree
+from hermes_cfn.errors import ExitCode
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@console.format_option("text", "json")
+@console.local_option
+def command(yes: bool, form: str) -> int:
+    """Bring the instances back on the stable release, and wait until they are healthy."""
+    from hermes_cfn.flows import rest
+
+    context = console.context()
+    agree(yes or context.local, "wake")
+    ground = reach.ground(context)
+    console.follow(rest.wake(ground), form)
+    return ExitCode.OK
