@@ -25,6 +25,9 @@ from dataclasses import dataclass, field
 TIMEOUT_S = 15.0
 SLOW_S = 0.4
 UPLOAD_BYTES = 65536
+KEPT_S = 1.0
+"""How long a connection is kept idle: below any idle timeout of the load balancer, so that it never
+closes one that is about to be used again (RFC 9112, 9.3.1)."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,12 @@ class Connection:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    idle_since: float = 0.0
+
+    @property
+    def usable(self) -> bool:
+        """Idle for a moment only, and the other side has not closed it."""
+        return time.monotonic() - self.idle_since < KEPT_S and not self.reader.at_eof()
 
     async def request(self, method: str, path: str, host: str, body: bytes = b"") -> tuple[int, str, bool]:
         """Status, release header, and whether the connection may be used again."""
@@ -115,13 +124,20 @@ class Load:
         )
         return Connection(reader, writer)
 
+    def _kept(self) -> Connection | None:
+        """The connection that was used last, if it can be used again; those that cannot are closed."""
+        for connection in [connection for connection in self.idle if not connection.usable]:
+            self.idle.remove(connection)
+            connection.close()
+        return self.idle.pop() if self.idle else None
+
     async def one(self, kind: str, at: float, context: ssl.SSLContext | None) -> None:
         """Send one request of ``kind`` and note what became of it."""
         outcome, release = "ok", ""
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                fresh = kind == "new" or not self.idle
-                connection = await self.connect(context) if fresh else self.idle.pop()
+                kept = None if kind == "new" else self._kept()
+                connection = kept or await self.connect(context)
                 try:
                     match kind:
                         case "slow":
@@ -137,6 +153,7 @@ class Load:
                 if kind == "new" or not keep:
                     connection.close()
                 else:
+                    connection.idle_since = time.monotonic()
                     self.idle.append(connection)
                 if status >= 400:
                     outcome = f"status {status}"
