@@ -26,6 +26,7 @@ from hermes_cfn.local.services.autoscaling.service import AutoScaling
 from hermes_cfn.local.services.commands import Commands
 from hermes_cfn.local.services.elbv2.service import LoadBalancing
 from hermes_cfn.local.services.elbv2.traffic import Traffic
+from hermes_cfn.local.services.monitoring import Monitoring
 from hermes_cfn.local.wire import Call, HttpRequest, HttpResponse, Service, ServiceError
 
 log = logging.getLogger("hermes.local")
@@ -50,6 +51,7 @@ class Cloud:
         self.traffic = Traffic(directory, self.fleet, self.scheduler)
         self.engine = Engine(Launching(self.clients), self.fleet, self.traffic, self.scheduler, self.faults.condition)
         self.commands = Commands(self.clients, self.fleet, self.scheduler, self.faults.condition)
+        self.monitoring = Monitoring(self.scheduler, self.moto, self.traffic, self.engine)
         self.engine.on_leaving = self.commands.instance_gone
         self.fleet.on_gone = self._instance_gone
         self.services: dict[str, Service] = {
@@ -71,6 +73,11 @@ class Cloud:
                     self.services[name] = CloudFormation(
                         self.clients, self.clock, self.directory, self.options.real_time
                     )
+        if name == "pricing" and name not in self.services:
+            from hermes_cfn.local.services.pricing import Pricing
+            from hermes_cfn.pricing.books import load
+
+            self.services[name] = Pricing(load(None, "snapshot", self.clock.now()))
         return self.services.get(name)
 
     def start(self) -> None:

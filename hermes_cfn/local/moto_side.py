@@ -29,6 +29,10 @@ class MotoSide:
         self._lock = threading.RLock()
         _stand_for_tls()
 
+    def exclusive(self) -> threading.RLock:
+        """Held by whoever works on moto's models directly."""
+        return self._lock
+
     def handle(self, request: HttpRequest) -> HttpResponse:
         """moto's answer; its models are not written for threads, so one request at a time."""
         with self._lock:

@@ -12,13 +12,22 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jmespath  # type: ignore[import-untyped]
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 ClientFactory = Callable[[str, str], Any]
+
+
+class Input(NamedTuple):
+    """Where a command line's ``file://`` values come from: standard input, and a directory."""
+
+    text: str
+    directory: Path
+
+
 _GLOBAL_VALUES = (
     "--region",
     "--query",
@@ -35,7 +44,7 @@ class Usage(Exception):
     """A command line that cannot be understood; the CLI ends with 252 then."""
 
 
-def run(arguments: list[str], given: str, client: ClientFactory, region: str) -> tuple[str, str, int]:
+def run(arguments: list[str], given: Input, client: ClientFactory, region: str) -> tuple[str, str, int]:
     """Runs one command line; output, errors, exit status (252 usage, 254 the service said no).
 
     Return codes: "Command line return codes", AWS CLI user guide.
@@ -89,7 +98,7 @@ def _operation(client: Any, name: str) -> str:
     raise Usage(f"aws: error: argument operation: Invalid choice: {name!r}")
 
 
-def _parameters(client: Any, operation: str, words: list[str], given: str) -> dict[str, Any]:
+def _parameters(client: Any, operation: str, words: list[str], given: Input) -> dict[str, Any]:
     shape = client.meta.service_model.operation_model(operation).input_shape
     members = {
         f"--{xform_name(name, '-')}": (name, member) for name, member in (shape.members if shape else {}).items()
@@ -113,13 +122,13 @@ def _parameters(client: Any, operation: str, words: list[str], given: str) -> di
     return found
 
 
-def _text(value: str, given: str) -> str:
+def _text(value: str, given: Input) -> str:
     if value in ("file:///dev/stdin", "file://-"):
-        return given
-    return Path(value.removeprefix("file://")).read_text() if value.startswith("file://") else value
+        return given.text
+    return (given.directory / value.removeprefix("file://")).read_text() if value.startswith("file://") else value
 
 
-def _value(shape: Any, values: list[str], given: str) -> Any:
+def _value(shape: Any, values: list[str], given: Input) -> Any:
     if shape.type_name == "boolean":
         return not values or values[0].lower() == "true"
     texts = [_text(value, given) for value in values]

@@ -240,7 +240,7 @@ class Fleet:
         key, secret, token = self._credentials_of(instance)
         output, errors, status = awscli.run(
             message["arguments"],
-            message["given"],
+            awscli.Input(message["given"], Path(message["directory"])),
             lambda service, region: self.clients(service, region, key, secret, token),
             instance.region,
         )

@@ -130,12 +130,12 @@ class Agent:
         await self.docker.boot()
         await self.systemd.boot()
 
-    async def shim(self, command: str, arguments: list[str], given: str) -> tuple[str, str, int]:
+    async def shim(self, command: str, arguments: list[str], given: str, directory: Path) -> tuple[str, str, int]:
         """Answers one command of a script: output, errors, exit status."""
         try:
             match command:
                 case "docker":
-                    return await self.docker.run_command(arguments, given)
+                    return await self.docker.run_command(arguments, given, directory)
                 case "systemctl":
                     return await self.systemd.systemctl(arguments), "", 0
                 case "systemd-run":
@@ -143,7 +143,7 @@ class Agent:
                 case "amazon-cloudwatch-agent-ctl":
                     return self.collector.control(arguments), "", 0
                 case "aws":
-                    answer = await self.machine.ask("aws", arguments=arguments, given=given)
+                    answer = await self.machine.ask("aws", arguments=arguments, given=given, directory=str(directory))
                     return answer["output"], answer["errors"], answer["status"]
             raise unknown(command, "this command")
         except Refused as refusal:

@@ -51,8 +51,8 @@ class Docker:
         self._logged_in: dict[str, str] = {}
         self._pulls: dict[str, asyncio.Lock] = {}
 
-    async def run_command(self, arguments: list[str], given: str) -> Output:
-        """Runs one ``docker`` command; ``given`` is its standard input."""
+    async def run_command(self, arguments: list[str], given: str, directory: Path) -> Output:
+        """Runs one ``docker`` command in ``directory``; ``given`` is its standard input."""
         if not arguments:
             raise unknown("docker", "an empty command")
         verb, rest = arguments[0], arguments[1:]
@@ -68,6 +68,8 @@ class Docker:
         }  # fmt: skip
         if verb not in actions:
             raise unknown("docker", verb)
+        if verb == "run":
+            rest = _located(rest, directory)
         return await actions[verb](rest, given)
 
     async def boot(self) -> None:
@@ -353,6 +355,17 @@ def options(
         else:
             raise Refused(f"unknown flag: {shlex.quote(word)} (the embedded cloud's docker does not know it)", 125)
     return chosen, found, words
+
+
+def _located(arguments: list[str], directory: Path) -> list[str]:
+    """The command line with the path of every ``--env-file`` made absolute."""
+    found = list(arguments)
+    for index, word in enumerate(arguments):
+        if word == "--env-file" and index + 1 < len(found):
+            found[index + 1] = str(directory / found[index + 1])
+        elif word.startswith("--env-file="):
+            found[index] = f"--env-file={directory / word.partition('=')[2]}"
+    return found
 
 
 def _published(text: str) -> tuple[int, int]:

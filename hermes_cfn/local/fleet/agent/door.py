@@ -1,6 +1,7 @@
 """The one port of an instance's agent: instance metadata, the shims, and a way to shared ports.
 
-A shim sends ``SHIM <command> <bytes of arguments> <bytes of input>`` and is answered with
+A shim sends ``SHIM <command> <bytes of arguments> <bytes of input>``, the first argument being the
+working directory, and is answered with
 ``<status> <bytes of output> <bytes of errors>``.  Everything else is HTTP: instance metadata,
 and, where instances share an address, requests for a port that is published under another one.
 """
@@ -9,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from hermes_cfn.local.fleet.agent.machine import Machine
 from hermes_cfn.local.fleet.agent.metadata import Metadata
 
-Shim = Callable[[str, list[str], str], Awaitable[tuple[str, str, int]]]
+Shim = Callable[[str, list[str], str, Path], Awaitable[tuple[str, str, int]]]
 LIMIT = 4 * 1024 * 1024
 
 
@@ -47,8 +49,8 @@ class Door:
         _, command, argument_bytes, input_bytes = first.split(" ")
         raw = await reader.readexactly(int(argument_bytes))
         given = await reader.readexactly(int(input_bytes))
-        arguments = raw.decode("utf-8", "replace").split("\0")[:-1]
-        out, err, status = await self._shim(command, arguments, given.decode("utf-8", "replace"))
+        directory, *arguments = raw.decode("utf-8", "replace").split("\0")[:-1]
+        out, err, status = await self._shim(command, arguments, given.decode("utf-8", "replace"), Path(directory))
         parts = [out.encode(), err.encode()]
         writer.write(f"{status} {len(parts[0])} {len(parts[1])}\n".encode() + parts[0] + parts[1])
 

@@ -6,7 +6,7 @@ import socket
 import sys
 
 name = sys.argv[0].rsplit("/", 1)[-1]
-arguments = b"".join(os.fsencode(word) + b"\0" for word in sys.argv[1:])
+arguments = b"".join(os.fsencode(word) + b"\0" for word in [os.getcwd(), *sys.argv[1:]])  # noqa: PTH109
 reads = "--password-stdin" in sys.argv or any(word.endswith(("file:///dev/stdin", "file://-")) for word in sys.argv)
 given = sys.stdin.buffer.read() if reads else b""
 host, _, port = os.environ["HERMES_AGENT"].partition(":")

@@ -55,7 +55,7 @@ class AutoScaling(HookActions, MoreActions, Actions):
                 "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.",
             )
         minimum, maximum = params["MinSize"], params["MaxSize"]
-        desired: int = params.get("DesiredCapacity", minimum)
+        desired = int(params.get("DesiredCapacity", minimum) or 0)
         _check_sizes(minimum, maximum, desired)
         zones = self.engine.launching.zones(region, settings)
         if not zones:

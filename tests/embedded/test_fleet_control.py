@@ -1,0 +1,282 @@
+"""Start, stop, reset; what a crash leaves; port mode; faults of the interface; the database; 200 instances."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pg8000.native
+import pytest
+from botocore.exceptions import ClientError
+
+from hermes_cfn.errors import HermesError
+from hermes_cfn.local import control
+from hermes_cfn.local.options import Addresses, Options
+from tests.embedded.conftest import World
+
+
+def processes(mark: str) -> list[int]:
+    """Every process whose command line or environment names ``mark``."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            working = str((entry / "cwd").readlink())
+        except OSError:
+            continue
+        if (mark.encode() in text or mark in working) and int(entry.name) != os.getpid():
+            found.append(int(entry.name))
+    return found
+
+
+def until(done, seconds=10.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not done():
+        time.sleep(0.05)
+    return done()
+
+
+def test_start_again_answers_the_one_that_runs_and_stop_leaves_nothing(tmp_path):
+    first = control.start(tmp_path, Options(follow_parent=True))
+    assert control.start(tmp_path).pid == first.pid
+    assert control.stop(tmp_path) is True
+    assert list(tmp_path.iterdir()) == []
+    assert control.stop(tmp_path) is False
+    assert control.status(tmp_path).running is False
+    with pytest.raises(HermesError):
+        control.ask(first.endpoint, "status")
+
+
+def test_a_cloud_that_died_and_a_half_written_directory_are_told_and_reset(tmp_path):
+    started = control.start(tmp_path, Options(follow_parent=True))
+    os.kill(started.pid, signal.SIGKILL)
+    until(lambda: not control._exists(started.pid))
+    with pytest.raises(HermesError) as caught:
+        control.status(tmp_path)
+    assert caught.value.findings[0].code == "local-died"
+    assert "--reset" in caught.value.findings[0].next
+    control.reset(tmp_path)
+    (tmp_path / "cloud").mkdir()
+    (tmp_path / "cloud" / "cloud.json").write_text('{"pid": 1')
+    with pytest.raises(HermesError) as caught:
+        control.start(tmp_path)
+    assert caught.value.findings[0].code == "local-state-damaged"
+    control.reset(tmp_path)
+    assert control.status(tmp_path).running is False
+
+
+def test_a_port_that_is_taken_is_said(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(HermesError) as caught:
+        control.start(tmp_path, Options(port=taken.getsockname()[1], follow_parent=True))
+    assert caught.value.findings[0].code == "local-port-taken"
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from hermes_cfn.local import control
+from hermes_cfn.local.options import Addresses, Options
+from tests.embedded.conftest import World
+state = Path(sys.argv[1])
+world = World(state, control.start(state, Options(follow_parent=True, addresses=Addresses.OWN_PORT)).endpoint)
+world.network()
+built = world.fleet("ports", 2)
+print(control.status(state).addresses, *sorted(control.status(state).instances.values()), world.get(built["dns"]), flush=True)
+time.sleep(60)
+"""
+
+
+def test_port_mode_serves_and_nothing_is_left_after_kill_9_of_the_parent(tmp_path):
+    root = Path(__file__).parents[2]
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=root)
+    line = child.stdout.readline()
+    mode, first, second, *answer = line.split()
+    assert mode == "port"
+    assert first.startswith("127.0.0.1:") and second.startswith("127.0.0.1:") and first != second
+    assert " ".join(answer) == "(200, 'v1\\n')"
+    running = control.status(tmp_path)
+    assert len(processes(str(tmp_path))) >= 5
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    assert until(lambda: not processes(str(tmp_path))), processes(str(tmp_path))
+    assert until(lambda: list(tmp_path.iterdir()) == [])
+    for address in (first, running.endpoint.removeprefix("http://")):
+        host, _, port = address.partition(":")
+        with pytest.raises(OSError):
+            socket.create_connection((host, int(port)), timeout=1)
+
+
+def test_instances_die_with_a_server_that_is_killed(tmp_path):
+    world = World(tmp_path, control.start(tmp_path, Options(follow_parent=True)).endpoint)
+    world.network()
+    world.fleet("killed", 1)
+    os.kill(control.status(tmp_path).pid, signal.SIGKILL)
+    assert until(lambda: not processes(str(tmp_path))), processes(str(tmp_path))
+    control.reset(tmp_path)
+
+
+def test_two_hundred_instances_exist_in_the_books(tmp_path):
+    status = control.start(tmp_path, Options(follow_parent=True, processes=False, speed=200))
+    world = World(tmp_path, status.endpoint)
+    world.network()
+    began = time.monotonic()
+    built = world.fleet("many", 200, hook=False, MaxSize=200)
+    assert time.monotonic() - began < 25
+    states = world.states("many")
+    assert len(states) == 200
+    one = sorted(states)[0]
+    world.client("autoscaling").enter_standby(
+        AutoScalingGroupName="many", InstanceIds=[one], ShouldDecrementDesiredCapacity=True
+    )
+    world.until(lambda: world.states("many")[one] == "Standby")
+    assert len(world.health(built["target_group"])) == 199
+    control.stop(tmp_path)
+
+
+def test_faults_of_the_interface(world):
+    ssm = world.client("ssm")
+    world.control("faults", api={"service": "ssm", "action": "GetParameter", "kind": "throttle"})
+    with pytest.raises(ClientError) as caught:
+        ssm.get_parameter(Name="/fleet/image")
+    assert caught.value.response["Error"]["Code"] == "ThrottlingException"
+    world.control("faults", api={"service": "ssm", "action": "PutParameter", "kind": "lost"})
+    with pytest.raises(Exception) as lost:
+        ssm.put_parameter(Name="/lost", Value="x", Type="String")
+    assert not isinstance(lost.value, ClientError)
+    assert ssm.get_parameter(Name="/lost")["Parameter"]["Value"] == "x"
+    with pytest.raises(HermesError):
+        control.fault(world.state, "earthquake")
+
+
+def test_parameters_keep_their_versions(world):
+    ssm = world.client("ssm")
+    for value in ("one", "two"):
+        ssm.put_parameter(Name="/versions", Value=value, Type="SecureString", Overwrite=True)
+    found = ssm.get_parameter(Name="/versions:1", WithDecryption=True)["Parameter"]
+    assert (found["Value"], found["Version"]) == ("one", 1)
+    assert ssm.get_parameter(Name="/versions", WithDecryption=True)["Parameter"]["Version"] == 2
+
+
+def test_every_answer_carries_the_service_s_date(world):
+    answer = world.client("sts").get_caller_identity()
+    before = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+    world.control("clock", advance_s=86400)
+    after = world.client("sts").get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]["date"]
+    assert before[:16] != after[:16]
+
+
+def test_alarms_change_state_by_what_the_load_balancer_counts(world, fleet):
+    cloudwatch = world.client("cloudwatch")
+    dimension = fleet["balancer"].partition(":loadbalancer/")[2]
+    cloudwatch.put_metric_alarm(
+        AlarmName="requests", Namespace="AWS/ApplicationELB", MetricName="RequestCount", Statistic="Sum", Period=60,
+        EvaluationPeriods=1, Threshold=5, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching",
+        Dimensions=[{"Name": "LoadBalancer", "Value": dimension}],
+    )  # fmt: skip
+
+    def state():
+        world.get(fleet["dns"])
+        return cloudwatch.describe_alarms(AlarmNames=["requests"])["MetricAlarms"][0]["StateValue"] == "ALARM"
+
+    world.until(state)
+    listed = cloudwatch.list_metrics(Namespace="AWS/ApplicationELB", MetricName="RequestCount")["Metrics"]
+    assert {tuple(sorted(d["Name"] for d in one["Dimensions"])) for one in listed} == {
+        ("LoadBalancer",),
+        ("LoadBalancer", "TargetGroup"),
+    }
+
+
+def connect(url: str) -> pg8000.native.Connection:
+    parts = urlsplit(url)
+    context = ssl._create_unverified_context()
+    return pg8000.native.Connection(
+        parts.username,
+        host=parts.hostname,
+        port=parts.port,
+        database="hermes",
+        password=parts.password,
+        ssl_context=context,
+        timeout=5,
+    )
+
+
+def test_the_database_is_far_full_gone_and_behind_an_allow_list(world, fleet):
+    url = control.database(world.state)
+    password = urlsplit(url).password
+    assert password not in control.status(world.state).database
+    connection = connect(url)
+    assert connection.run("select version()")[0][0].startswith("PostgreSQL")
+    control.database(world.state, rtt_ms=29)
+    time.sleep(0.1)
+    began = time.monotonic()
+    for _ in range(10):
+        connection.run("select 1")
+    assert 0.28 <= time.monotonic() - began <= 0.36
+    control.database(world.state, rtt_ms=0, full=True)
+    time.sleep(0.1)
+    with pytest.raises(pg8000.native.DatabaseError, match="too many clients"):
+        connect(url)
+    control.database(world.state, gone=True)
+    time.sleep(0.1)
+    with pytest.raises(pg8000.native.InterfaceError):
+        connect(url)
+    control.database(world.state, allow=["203.0.113.9"])
+    time.sleep(0.1)
+    with pytest.raises(pg8000.native.DatabaseError, match="pg_hba"):
+        connect(url)
+    control.database(world.state, allow=None)
+    time.sleep(0.1)
+    connect(url).close()
+
+
+def test_pages_wait_for_the_database_and_migrations_change_it(world, fleet):
+    url = control.database(world.state, rtt_ms=0)
+    one = sorted(world.states("shared"))[0]
+    image = world.names["images"]["v1"]
+    env = f"printf 'DATABASE_URL=%s\\nSCHEMA_VERSION=2\\n' \"$(echo {base64.b64encode(url.encode()).decode()} | base64 -d)\" >env"
+    ended = world.command(
+        one, [env, f"docker run --rm --env-file env {image} migrate", f"docker run --rm --env-file env {image} migrate"]
+    )
+    assert ended["StandardOutputContent"].split() == [
+        "schema_version=0",
+        "schema_version=2",
+        "schema_version=2",
+        "schema_version=2",
+    ]
+    lines = [
+        "docker rm -f app >/dev/null",
+        f"docker run -d --name app --restart unless-stopped --env-file env -p $HERMES_BIND:4000:4000 {image}",
+    ]
+    assert world.command(one, lines)["Status"] == "Success"
+    target = control.status(world.state).instances[one]
+
+    def page(n):
+        return subprocess.run(["curl", "-s", f"http://{target}/page?n={n}"], capture_output=True, text=True).stdout
+
+    until(lambda: page(1).startswith("1 queries"))
+    near = float(page(10).split()[3])
+    control.database(world.state, rtt_ms=29)
+    time.sleep(0.1)
+    far = float(page(10).split()[3])
+    control.database(world.state, rtt_ms=0)
+    assert 0.27 <= far - near <= 0.40
+
+
+def test_prices_are_served(world):
+    pricing = world.client("pricing")
+    assert pricing.describe_services()["Services"]
+
+
+def test_own_addresses_are_refused_nowhere_here(tmp_path):
+    status = control.start(tmp_path, Options(follow_parent=True, addresses=Addresses.OWN_ADDRESS))
+    assert status.addresses == "address"
+    control.stop(tmp_path)
