@@ -116,7 +116,7 @@ class Lattice:
     ) -> None:
         self.settings, self.book, self.probed = settings, book, probed
         self.types, self.counts, self.samples = tuple(types), tuple(counts), samples
-        self.refused: dict[Change, str] = {}
+        self._refused: dict[Change, str] = {}
         self._seen: dict[tuple[str, str, int], float] = {}
 
     @cached_property
@@ -126,16 +126,21 @@ class Lattice:
         for change in structural(self.settings):
             lacking = self._lacking(change)
             if lacking:
-                self.refused[change] = lacking
+                self._refused[change] = lacking
                 continue
             for kind in self.types:
                 found.append(compile_variant(self.settings, (*change, ("compute.instance_type", kind)), self.book))
         return tuple(found)
 
+    @property
+    def refused(self) -> Mapping[Change, str]:
+        """Variants that are left out, and why: a rule of the configuration, or prices that the book lacks."""
+        return self._refused if self.compiled else {}
+
     def compiled_from(self, other: Lattice) -> None:
         """Take the variants that ``other`` has compiled, under this one's planning: bills do not depend on it."""
         self.__dict__["compiled"] = other.compiled
-        self.refused = dict(other.refused)
+        self._refused = dict(other.refused)
 
     def with_inferred(self, factor: float) -> Lattice:
         """The same with every inferred price ``factor`` times as high."""

@@ -31,7 +31,10 @@ SAMPLES = 40_000
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A thing that can break: ``used`` of ``available`` in ``unit``; margin below zero is broken."""
+    """A thing that can break: ``used`` of ``available`` in ``unit``; margin below zero is broken.
+
+    CPU credits are one in standard mode; in unlimited mode they cost money instead.
+    """
 
     what: str
     used: float
@@ -196,6 +199,9 @@ def _limits(
     memory = planning.system_mib + planning.application_mib + planning.sockets / remaining * planning.socket_kib / 1024
     megabits = planning.peak_requests_per_s / remaining * planning.response_kib * 1024 * 8 / 1e6
     connections = (count + surge) * planning.pool_size
+    credit = Limit(
+        "CPU credits", sum(hourly) / 24, kind.baseline, "of each vCPU", "the day's mean against the baseline"
+    )
     out = "with one instance out" if count > 1 else "the only instance"
     return (
         Limit("processors", processors.utilisation, 1.0, "of 1", out),
@@ -211,8 +217,8 @@ def _limits(
             "connections",
             f"{count} and {surge} surge instance(s) of {planning.pool_size}",
         ),
-        Limit("CPU credits", sum(hourly) / 24, kind.baseline, "of each vCPU", "the day's mean against the baseline"),
         Limit("p99 of a page", page_p99, planning.target_p99_ms, "ms", "the target"),
+        *([credit] if planning.credits == "standard" else []),
     )
 
 

@@ -1,0 +1,188 @@
+"""The three questions that a planner asks first, each answered in one sentence and a few figures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+from analysis import variants
+from analysis.credits import machine
+from analysis.latency import (
+    SHAPES,
+    BreakEven,
+    Home,
+    Interaction,
+    Percentiles,
+    Probed,
+    break_even,
+    database_trips,
+    users_see,
+)
+from analysis.options import Options, nearest_fly
+from analysis.sizing import Limit, Sized, inside, size
+from hermes_cfn import bill, stacks
+from hermes_cfn.bill import Bill, State
+from hermes_cfn.config.planning import Planning
+from hermes_cfn.config.settings import Settings
+from hermes_cfn.errors import HermesError
+from hermes_cfn.pricing.prices import Basis, PriceBook
+from hermes_cfn.units import dollars
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What will I pay: the bill, its groups dearest first, and how sure its prices are (USD a month)."""
+
+    sentence: str
+    bill: Bill
+    groups: tuple[tuple[str, Decimal], ...]
+    shares: dict[str, Decimal]
+    if_inferred: tuple[Decimal, Decimal]
+    settled_by: str
+
+
+def payment(settings: Settings, book: PriceBook) -> Payment:
+    """The month's bill of ``settings``."""
+    found = bill.compute(stacks.build(settings), book, settings.usage)
+    groups = sorted(
+        ((name, sum((line.monthly for line in lines), Decimal(0))) for name, lines in variants.grouped(found).items()),
+        key=lambda pair: -pair[1],
+    )
+    shares = {
+        basis.value: sum((line.monthly for line in found.lines if line.basis is basis), Decimal(0)) for basis in Basis
+    }
+    tenth = found.inferred / 10
+    lacking = len(found.of(State.NOT_PRICED))
+    sentence = (
+        f"You will pay {dollars(found.expected)} a month ({dollars(found.low)} to {dollars(found.high)}), "
+        f"most of it for {groups[0][0]} ({dollars(groups[0][1])}) and {groups[1][0]} ({dollars(groups[1][1])})"
+    )
+    if lacking:
+        sentence += f"; {lacking} lines have no price and are not in it"
+    sure = (
+        "hermes-cfn prices refresh, with pricing:GetProducts alone, replaces every inferred price by AWS's own"
+        if found.inferred
+        else "every price is published or billed"
+    )
+    return Payment(
+        sentence + ".", found, tuple(groups), {key: value for key, value in shares.items() if value},
+        (found.expected - tenth, found.expected + tenth), sure,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """Is it worth it: here against the best Fly.io region, for these users and this database."""
+
+    sentence: str
+    here: dict[Interaction, Percentiles]
+    there: dict[Interaction, Percentiles]
+    other: str
+    monthly_more: Decimal
+    break_evens: tuple[BreakEven, ...]
+
+    def per_millisecond(self, interaction: Interaction) -> tuple[Decimal | None, Decimal | None]:
+        """USD a month for a millisecond less at p50 and at p99; None where there is nothing gained."""
+        here, there = self.here[interaction], self.there[interaction]
+        gained = (there.p50 - here.p50, there.p99 - here.p99)
+        p50, p99 = (self.monthly_more / Decimal(repr(gain)) if gain > 0.5 else None for gain in gained)
+        return p50, p99
+
+
+def seen(
+    planning: Planning, home: Home, kind: str, count: int, probed: Probed = None
+) -> dict[Interaction, Percentiles]:
+    """p50 and p99 of every interaction.  Raises nothing: a saturated fleet is infinitely slow."""
+    found = {}
+    for interaction in Interaction:
+        sampler, method = inside(planning, machine(kind), count, home.region, interaction, probed)
+        found[interaction] = (
+            Percentiles(math.inf, math.inf, math.inf)
+            if method == "saturated"
+            else users_see(planning, home, interaction, sampler, probed=probed)
+        )
+    return found
+
+
+def worth(settings: Settings, book: PriceBook, probed: Probed = None) -> Worth:
+    """The region of ``settings`` against Fly.io at the database, or in Paris where that is nearer to the users."""
+    plan, region = settings.planning, settings.account.region
+    kind, count = settings.compute.instance_type, settings.compute.count
+    here = seen(plan, Home(region), kind, count, probed)
+    options = Options(settings, book, probed)
+    homes = dict.fromkeys((nearest_fly(plan.database, probed), "fly-cdg", "fly-fra"))
+    others = {home: seen(plan, Home(home, "fly"), kind, count, probed) for home in homes}
+    other = min(others, key=lambda home: others[home][Interaction.COLD].p50)
+    matched = options.fly(other.removeprefix("fly-"), 2, "matched by memory and vCPUs")
+    more = payment(settings, book).bill.expected - (matched.expected or Decimal(0))
+    told = tuple(
+        break_even(SHAPES[one].client, region, other, plan.database, plan.users, probed) for one in Interaction
+    )
+    found = Worth("", here, others[other], other, more, told)
+    return Worth(_worth_sentence(plan, region, found), here, others[other], other, more, told)
+
+
+def _worth_sentence(plan: Planning, region: str, found: Worth) -> str:
+    gained = found.there[Interaction.COLD].p50 - found.here[Interaction.COLD].p50
+    late = found.there[Interaction.COLD].p99 - found.here[Interaction.COLD].p99
+    trips = database_trips(plan, Interaction.COLD)
+    limit = found.break_evens[list(Interaction).index(Interaction.COLD)].queries
+    rule = (
+        f"with the database in {plan.database} it wins at any number of queries"
+        if limit is None
+        else f"with the database in {plan.database} it wins up to {limit:.1f} database round trips a page, and yours makes {trips:g}"
+    )
+    dear = (
+        f"{dollars(abs(found.monthly_more))} a month {'more' if found.monthly_more >= 0 else 'less'} than {found.other}"
+    )
+    if math.isinf(found.here[Interaction.COLD].p50):
+        return f"No: {region} does not carry this load with these instances."
+    if gained <= 0:
+        return f"No: {region} costs {dear} and a cold page is {-gained:.0f} ms slower at p50 ({-late:.0f} ms at p99); {rule}."
+    per = found.monthly_more / Decimal(repr(gained))
+    return (
+        f"{region} costs {dear} and a cold page is {gained:.0f} ms faster at p50 ({late:.0f} ms at p99), "
+        f"{dollars(per)} a month for each millisecond at p50; {rule}."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Enough:
+    """Is this type enough: the sized answer, what breaks first, and the surplus that unlimited mode charges (USD a month)."""
+
+    sentence: str
+    sized: Sized
+    breaks: Limit
+    surplus_monthly: Decimal
+
+
+def enough(settings: Settings, kind: str, count: int, book: PriceBook) -> Enough:
+    """Whether ``count`` of ``kind`` carry the planned load.  Raises :class:`HermesError` for an unknown type."""
+    sized = size(settings.planning, kind, count, settings.account.region, surge=settings.release.surge)
+    first = sized.first_to_break
+    try:
+        price = book.find("AmazonEC2", f"CPUCredits:{kind.split('.')[0]}", settings.account.region).first
+    except HermesError:
+        price = Decimal(0)
+    surplus = sized.usual_day.surplus_month(price) * count
+    margin = f"{first.what}: {first.used:.3g} of {first.available:.3g} {first.unit}"
+    verdict = "Yes" if sized.holds else "No"
+    how = {
+        "approximation": "by the approximation, where simulation confirms it",
+        "simulation": "by simulation",
+        "saturated": "saturated",
+    }[sized.method]
+    sentence = (
+        f"{verdict}: {count} x {kind} {'carry' if sized.holds else 'do not carry'} {settings.planning.peak_requests_per_s:g} "
+        f"requests a second; p99 of a page {sized.page_p99_ms:.0f} ms on the instances ({how}). "
+        f"First to break is {margin} ({first.margin:.0%} left; {first.note})."
+    )
+    if sized.usual_day.dry_at is not None:
+        sentence += f" On a usual day credits run dry after {sized.usual_day.dry_at:.1f} hours"
+        sentence += f", and the surplus costs {dollars(surplus)} a month." if surplus else "."
+    elif sized.new_day.dry_at is not None:
+        sentence += (
+            f" A new instance starts with none and is dry after {sized.new_day.dry_at:.1f} hours of its first day."
+        )
+    return Enough(sentence, sized, first, surplus)
