@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hermes_cfn.checks.observed import Diagnosis
-from hermes_cfn.errors import Finding
+from hermes_cfn.errors import Finding, Severity
 
 
 def check(instance: str, said: Diagnosis, addresses: str = "") -> Iterator[Finding]:
@@ -49,11 +49,28 @@ def check(instance: str, said: Diagnosis, addresses: str = "") -> Iterator[Findi
             why="passwords and data would cross the internet in the clear",
             next="switch TLS on at the provider",
         )
+    elif str(told.get("tls", "")).endswith("not verified"):
+        yield Finding(
+            "database-unverified",
+            instance,
+            "nobody vouches for the database's certificate",
+            why="traffic is encrypted; whoever sits in between could still pretend to be the database",
+            evidence=str(told["tls"]),
+            next="give the application the provider's certificate authority and verify with it",
+            severity=Severity.INFO,
+        )
+        yield from login(instance, told)
     elif not told.get("tls"):
         yield Finding(
             "database-tls", instance, "TLS with the database fails", evidence=error, next="the provider's certificate"
         )
-    elif str(told.get("login", "")).startswith("refused"):
+    else:
+        yield from login(instance, told)
+
+
+def login(instance: str, told: Mapping[str, object]) -> Iterator[Finding]:
+    """Whether the database takes the user."""
+    if str(told.get("login", "")).startswith("refused"):
         yield Finding(
             "database-login",
             instance,

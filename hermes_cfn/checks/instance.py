@@ -5,7 +5,7 @@ The guide's "Application Won't Start" and the local half of "Health Checks Faili
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -119,7 +119,10 @@ def health(instance: str, said: Diagnosis, port: int, health_path: str, codes: t
 
 
 def machine(instance: str, said: Diagnosis) -> Iterator[Finding]:
-    """Disk, memory, docker and the systemd units."""
+    """Disk, memory, docker and the systemd units.
+
+    ``hermes`` is a oneshot unit that the first boot enables without starting it, so inactive is well.
+    """
     disk, memory = said.get("disk") or {}, said.get("memory") or {}
     if isinstance(disk, Mapping) and int(disk.get("free_bytes", LEAST_DISK_BYTES)) < LEAST_DISK_BYTES:
         yield Finding(
@@ -148,7 +151,8 @@ def machine(instance: str, said: Diagnosis) -> Iterator[Finding]:
         )
     units = said.get("systemd") or {}
     for unit, state in units.items() if isinstance(units, Mapping) else ():
-        if state != "active":
+        started_by_boot = unit == "hermes" and "inactive" in str(state)
+        if state != "active" and not started_by_boot:
             yield Finding(
                 "unit-down",
                 instance,
@@ -159,13 +163,13 @@ def machine(instance: str, said: Diagnosis) -> Iterator[Finding]:
             )
 
 
-def clock(instance: str, said: Diagnosis, now: datetime) -> Iterator[Finding]:
-    """How far the instance's clock is from the service's."""
+def clock(instance: str, said: Diagnosis, witnesses: Sequence[datetime]) -> Iterator[Finding]:
+    """How far the instance's clock is from the nearest witness: the service's time, and this machine's."""
     try:
         told = datetime.fromisoformat(str(said.get("clock")))
     except ValueError:
         return
-    off = (told - now).total_seconds()
+    off = min(((told - now).total_seconds() for now in witnesses), key=abs, default=0.0)
     if abs(off) > CLOCK_S:
         yield Finding(
             "clock-off",

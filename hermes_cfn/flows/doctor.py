@@ -152,7 +152,7 @@ class Doctor:
             found = list(
                 instance.check(line.id, said, application.port, application.health_path, application.health_codes)
             )
-            found += instance.clock(line.id, said, ground.now)
+            found += instance.clock(line.id, said, (ground.now, ground.clock.now()))
             found += database.check(line.id, said, self._addresses())
             if _answers(said, application.health_codes):
                 well.add(line.id)

@@ -29,7 +29,10 @@ STACKS = [StackLine("service", "hermes-production-service", "UPDATE_COMPLETE", "
 
 def on_instance(**changed):
     said = {**WELL, **changed}
-    found = [*instance.check("i-1", said, 4000, "/health", (200,)), *instance.clock("i-1", said, NOW)]
+    found = [
+        *instance.check("i-1", said, 4000, "/health", (200,)),
+        *instance.clock("i-1", said, (NOW, NOW + timedelta(days=1))),
+    ]
     return [*found, *database.check("i-1", said, "203.0.113.1")]
 
 

@@ -76,7 +76,8 @@ def cloud(tmp_path_factory):
         for tag in ("v1", "v2"):
             made.type(f"local image {tag}")
         for name in SECRETS:
-            made.type(f"secrets set {name}", given=f"guide-{name.lower()}-{'x' * 64}\n")
+            value = control.database(made.state) if name == "DATABASE_URL" else f"guide-{name.lower()}-{'x' * 64}"
+            made.type(f"secrets set {name}", given=f"{value}\n")
         made.type("deploy --image v1 --yes")
         yield made
     finally:
