@@ -126,7 +126,7 @@ def _worldwide(settings: Settings) -> list[StackSpec]:
         return []
     parameters: dict[str, Source] = {}
     if settings.budget.ceiling_usd > 0:
-        parameters["BudgetCeiling"] = FromLookup("budget-ceiling", str(settings.budget.ceiling_usd))
+        parameters["BudgetCeiling"] = FromSetting(str(settings.budget.ceiling_usd))
         parameters["BudgetEstimate"] = FromLookup("budget-estimate")
     template = worldwide.template(settings)
     return [_spec(settings, "worldwide", template, parameters, region=WORLD, follows=("foundation",))]
