@@ -394,6 +394,8 @@ def test_exports_lock_stacks_together(cloud):
     assert [e["Name"] for e in cloud("ListExports")["Exports"]] == ["shared"]
     words = refused("ValidationError", cloud, action="DeleteStack", StackName="a")
     assert words == "Export shared cannot be deleted as it is in use by b"
+    assert cloud.update({"T": topic()}, "a") == "UPDATE_ROLLBACK_COMPLETE"
+    assert "Export shared cannot be updated as it is in use by b" in cloud.reasons("UPDATE_ROLLBACK_IN_PROGRESS", "a")
     assert cloud.create({"T": topic()}, "c", sections=out) == "ROLLBACK_COMPLETE"
     assert cloud.create({"P": parameter({"Fn::ImportValue": "none"})}, "d") == "ROLLBACK_COMPLETE"
     assert "No export named none found" in cloud.reasons("CREATE_FAILED", "d")

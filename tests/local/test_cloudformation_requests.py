@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import boto3
@@ -280,3 +281,13 @@ def values(text: str, ec2) -> list[dict[str, str]]:
         if "Default" not in spec:
             found.append({"ParameterKey": name, "ParameterValue": value})
     return found
+
+
+def test_the_document_names_tests_that_exist():
+    text = (HERE / "docs" / "embedded-cloud.md").read_text()
+    section = text.partition("## CloudFormation")[2].partition("\n## ")[0]
+    sources = "".join(path.read_text() for path in (HERE / "tests").glob("*/test_*.py"))
+    named = re.findall(r"::(test_\w+)", section)
+    assert len(named) > 25
+    assert not [name for name in named if f"def {name}(" not in sources]
+    assert not [name for name in re.findall(r"`(\w+/test_\w+\.py)", section) if not (HERE / "tests" / name).exists()]

@@ -71,6 +71,14 @@ class Engine:
                 if name in other.exports:
                     raise invalid(f"Export with name {name} is already exported by stack {other.name}.")
 
+    def check_imports(self, stack: Stack, before: Mapping[str, str]) -> None:
+        """Raises HermesError when an export that another stack imports would go or change."""
+        now = stack.exports
+        for name, value in before.items():
+            users = self.importers(name, stack.region)
+            if users and now.get(name) != value:
+                raise invalid(f"Export {name} cannot be updated as it is in use by {', '.join(users)}")
+
     def zones(self, region: str) -> tuple[str, ...]:
         """Names of the region's availability zones."""
         if region not in self._zones:

@@ -89,6 +89,11 @@ class ChangeSet:
     property_values: bool = False
 
 
+def exports_of(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Export names with their values, of a stack's outputs."""
+    return {str(output["Export"]): output["Value"] for output in outputs.values() if output.get("Export")}
+
+
 @dataclass
 class Stack:
     """A stack.  ``request`` is what is deployed, None while it is only under review."""
@@ -123,7 +128,7 @@ class Stack:
     @property
     def exports(self) -> dict[str, str]:
         """Export names with their values."""
-        return {str(output["Export"]): output["Value"] for output in self.outputs.values() if output.get("Export")}
+        return exports_of(self.outputs)
 
     def record(self, at: datetime, logical_id: str, physical_id: str, kind: str, status: str, reason: str = "") -> None:
         """Adds an event."""

@@ -15,7 +15,7 @@ from hermes_cfn.cfn.template import dependencies
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local.cloudformation.engine import Engine
 from hermes_cfn.local.cloudformation.graph import Graph
-from hermes_cfn.local.cloudformation.model import Live, Request, Stack
+from hermes_cfn.local.cloudformation.model import Live, Request, Stack, exports_of
 from hermes_cfn.local.cloudformation.steps import Steps
 
 
@@ -226,6 +226,7 @@ class Update(Operation):
             try:
                 self.make_outputs()
                 self.engine.check_exports(stack)
+                self.engine.check_imports(stack, exports_of(self.undo.outputs))
             except HermesError as error:
                 failures = {"": error.findings[0].what}
         if failures:
