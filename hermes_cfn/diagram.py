@@ -16,7 +16,7 @@ from hermes_cfn.names import output_name
 
 BOX_WIDTH = 250
 LINE = 17
-GAP_X, GAP_Y = 120, 34
+GAP_X, GAP_Y = 165, 34
 MARGIN = 28
 HEAD = 46
 
@@ -105,27 +105,31 @@ def _drawn(box: Box, home: str) -> Iterable[str]:
 
 
 def _wires(deployment: Deployment, boxes: Mapping[str, Box]) -> Iterable[str]:
-    """An arrow from each stack that feeds to the one that is fed; dashed where one only comes after."""
+    """An arrow from each stack that feeds to the one that is fed; dashed where one only comes after.
+
+    What everything follows is drawn only to stacks that nothing else feeds.
+    """
+    told: dict[str, list[str]] = {}
     for spec in deployment:
         fed: dict[str, list[str]] = {}
         for source in spec.parameters.values():
             if isinstance(source, FromOutput):
                 fed.setdefault(source.stack, []).append(output_name(source.output))
-        for key in sorted(spec.precursors):
-            if not fed.get(key) and fed and key == "foundation":
-                continue
-            yield from _wire(boxes[key], boxes[spec.key], fed.get(key, []))
+        for key in sorted(fed or spec.precursors):
+            outputs = fed.get(key, [])
+            told.setdefault(key, []).extend(name for name in outputs if name not in told.get(key, []))
+            yield _wire(boxes[key], boxes[spec.key], outputs)
+    for key, outputs in told.items():
+        box = boxes[key]
+        for number, name in enumerate(outputs):
+            yield f'<text class="told" x="{box.x + BOX_WIDTH + 8}" y="{box.middle + 16 + 13 * number}">{escape(name)}</text>'
 
 
-def _wire(start: Box, end: Box, outputs: list[str]) -> Iterable[str]:
+def _wire(start: Box, end: Box, outputs: list[str]) -> str:
     x0, y0, x1, y1 = start.x + BOX_WIDTH, start.middle, end.x, end.middle
     bend = (x0 + x1) // 2
     kind = "wire" if outputs else "wire follows"
-    told = (
-        f"{start.spec.key} feeds {end.spec.key}: {', '.join(outputs)}"
-        if outputs
-        else f"{end.spec.key} follows {start.spec.key}"
-    )
-    yield f'<path class="{kind}" d="M{x0} {y0} C{bend} {y0} {bend} {y1} {x1 - 2} {y1}" marker-end="url(#tip)"><title>{escape(told)}</title></path>'
-    for number, name in enumerate(outputs):
-        yield f'<text class="told" x="{x0 + 8}" y="{y0 + 14 + 13 * number}">{escape(name)}</text>'
+    feeds = f"{start.spec.key} feeds {end.spec.key}: {', '.join(outputs)}"
+    told = feeds if outputs else f"{end.spec.key} follows {start.spec.key}"
+    path = f"M{x0} {y0} C{bend} {y0} {bend} {y1} {x1 - 2} {y1}"
+    return f'<path class="{kind}" d="{path}" marker-end="url(#tip)"><title>{escape(told)}</title></path>'
