@@ -60,6 +60,7 @@ class Terminate:
     instance: str
     decrement: bool
     why: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,11 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All that a rollout looks at.  ``still_s``: seconds since anything in it changed."""
+    """All that a rollout looks at.
+
+    ``still_s``: seconds since anything in it changed; ``replaced``: how many failed instances
+    this run has ended.
+    """
 
     now: datetime
     group: Group
@@ -143,6 +147,7 @@ class Fleet:
     alarms: tuple[str, ...] = ()
     canary: Canary = field(default_factory=Canary)
     still_s: float = 0.0
+    replaced: int = 0
 
 
 @dataclass(frozen=True, slots=True)

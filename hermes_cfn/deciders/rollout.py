@@ -243,22 +243,23 @@ def _failure(view: _View, instance: Instance) -> str:
     deployed = view.attempt(instance, "deploy")
     if deployed is not None and deployed.progress is Progress.OK and not view.on_goal(instance):
         return f"went back to release {instance.release} by itself"
-    if instance.armed and instance.lifecycle is Lifecycle.IN_SERVICE and instance.target is Target.UNHEALTHY:
+    unhealthy = instance.lifecycle is Lifecycle.IN_SERVICE and instance.target is Target.UNHEALTHY
+    if unhealthy and (instance.armed or (view.want.back and view.on_goal(instance))):
         return "is unhealthy behind the load balancer"
     return ""
 
 
 def _failed(view: _View) -> tuple[Action, ...]:
-    """A failed instance stops the way forward; on the way back it is replaced."""
+    """A failed instance stops the way forward; on the way back it is replaced, as many as the fleet has."""
     failed = [(instance, why) for instance in view.members if (why := _failure(view, instance))]
     if not failed:
         return ()
-    if not view.want.back:
+    if not view.want.back or view.fleet.replaced >= view.want.size:
         what = "; ".join(f"{instance.id} {why}" for instance, why in failed)
         instances = tuple(instance for instance, _ in failed)
         evidence = "; ".join(instance.detail for instance in instances if instance.detail)
         return (_stop(view, "rollout-instance-failed", instances, what, evidence),)
-    return tuple(Terminate(i.id, decrement=False, why=why) for i, why in failed if _expendable(view, i))
+    return tuple(Terminate(i.id, decrement=False, why=why, failed=True) for i, why in failed if _expendable(view, i))
 
 
 def _expendable(view: _View, instance: Instance) -> bool:
@@ -276,8 +277,9 @@ def _finished(view: _View) -> tuple[Action, ...]:
 
 
 def _stalled(view: _View) -> tuple[Action, ...]:
-    """Nothing has changed for too long."""
-    if view.fleet.still_s <= view.want.patience_s:
+    """Nothing has changed for too long; a document that runs has a time limit of its own."""
+    working = any(a.progress is Progress.RUNNING for i in view.members for a in i.attempts)
+    if working or view.fleet.still_s <= view.want.patience_s:
         return ()
     shown = "; ".join(f"{i.id} {i.lifecycle}, target {i.target}, release {i.release}" for i in view.members)
     what = f"nothing has changed for {view.fleet.still_s:.0f} s"

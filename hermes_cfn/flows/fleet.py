@@ -51,6 +51,7 @@ class Observer:
     watch_alarms: bool = False
     canary: Canary = field(default_factory=Canary)
     template: str = ""
+    replaced: int = 0
     _last: tuple[object, ...] = ()
     _shown: dict[str, str] = field(default_factory=dict)
     _since: datetime | None = None
@@ -84,7 +85,7 @@ class Observer:
             for member in seen.members
         )
         alarms = doors.cloudwatch.firing(names.alarm("")) if self.watch_alarms else ()
-        fleet = Fleet(doors.now(), seen.group, instances, alarms, self.canary)
+        fleet = Fleet(doors.now(), seen.group, instances, alarms, self.canary, replaced=self.replaced)
         return self._stillness(fleet), list(self._news(fleet))
 
     def _stillness(self, fleet: Fleet) -> Fleet:
@@ -195,8 +196,9 @@ class Performer:
                 auto_scaling.exit_standby(name, instances)
             case Launch(desired):
                 auto_scaling.launch(name, desired)
-            case Terminate(instance, decrement, _):
+            case Terminate(instance, decrement, _, failed):
                 auto_scaling.terminate(instance, decrement)
+                self.observer.replaced += failed
             case Send(task, instances, operation, goal_version, token):
                 self.ground.doors.ssm.send(
                     self.ground.names.document(task),
@@ -224,7 +226,7 @@ def _told(action: Action) -> Iterator[tuple[str, str]]:
             yield from ((name, "goes back in service") for name in instances)
         case Launch(desired):
             yield "group", f"wants {desired} instances"
-        case Terminate(instance, _, why):
+        case Terminate(instance, _, why, _):
             yield instance, f"leaves for good: {why}"
         case Send(task, instances, operation, _, _):
             yield from ((name, f"{task} ({operation})") for name in instances)

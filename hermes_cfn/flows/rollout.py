@@ -70,7 +70,8 @@ class Rollout:
         releases.keep(ground, kept := kept.then(ground.now, "requested", release.requested_by))
         goal_version = releases.write_goal(ground, release)
         verified = releases.stable(ground)
-        again = verified is not None and verified.id == release.id
+        proven = any(line.get("what") == "stable" for line in kept.history)
+        again = proven and verified is not None and verified.id == release.id
         fleet, news = self.observer.look()
         yield from news
         yield StageStarted(ground.now, "prepare", f"{release.id} on {len(fleet.instances)} instances")

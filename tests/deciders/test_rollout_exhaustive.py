@@ -235,7 +235,7 @@ def perform(case: Case, state: World, action, promised: bool = True) -> World:
             if promised and wanted > case.maximum:
                 raise Broken(f"{wanted} instances are wanted, {case.maximum} are allowed")
             desired = min(wanted, case.maximum)
-        case Terminate(name, decrement, _):
+        case Terminate(name, decrement, _, _):
             at = names[name]
             gone = ones[at]
             ones[at] = None

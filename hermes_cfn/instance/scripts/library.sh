@@ -173,6 +173,9 @@ cluster() {
 }
 cluster_service() { aws ssm get-parameter --name "$HERMES_CLUSTER_SERVICE" --output json | pick Parameter Value; }
 
+# running_release: what the container says, for a deployment that was cut off has changed no state file.
+running_release() { docker inspect "$HERMES_APP" 2>/dev/null | pick 0 Config Labels hermes.release 2>/dev/null || true; }
+
 group_state() {
   aws autoscaling describe-auto-scaling-instances --instance-ids "$(instance_id)" --output json |
     pick AutoScalingInstances 0 LifecycleState

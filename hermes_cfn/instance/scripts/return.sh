@@ -4,7 +4,7 @@ exec 9>"$STATE_DIR/lock"
 flock 9
 if [ -z "$(state armed)" ]; then exit 0; fi
 outcome="failed: nobody confirmed operation $(state armed)"
-if [ -s "$STATE_DIR/return.json" ] && ! cmp -s "$STATE_DIR/return.json" "$STATE_DIR/current.json"; then
+if [ -s "$STATE_DIR/return.json" ] && [ "$(running_release)" != "$(pick id <"$STATE_DIR/return.json")" ]; then
   switch "$STATE_DIR/return.json" "$(state return-version)" || outcome="$outcome, and the previous release does not answer"
 fi
 if [ -s "$STATE_DIR/current.json" ] && [ "$(group_state)" = Standby ]; then
