@@ -130,7 +130,11 @@ def test_the_operators_document_is_the_operators_alone():
 
 def test_ci_is_trusted_by_one_exact_subject():
     template = foundation("github.repository = 'me/hermes'\n")
-    expected = {"Release": "environment:production", "Infrastructure": "environment:production", "Plan": "pull_request"}
+    expected = {
+        "Release": "environment:production",
+        "Infrastructure": "environment:production-infrastructure",
+        "Plan": "pull_request",
+    }
     for title, tail in expected.items():
         github = template[f"Production{title}"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
         assert github["Condition"] == {

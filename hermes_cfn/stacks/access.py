@@ -105,11 +105,16 @@ def build_roles(stack: Template, settings: Settings, types: Sequence[str], provi
 
 
 def _trust(settings: Settings, names: Names, task: str, provider: str | None) -> list[Statement]:
-    """CI by exactly one subject; people by their Identity Center roles; nobody else."""
+    """CI by exactly one subject (infrastructure by an environment of its own, with reviewers); people by their Identity Center roles; nobody else."""
     found = []
     if provider and task != "operator":
         github = settings.github
-        subject = github.pull_request_subject if task == "plan" else github.deployment_subject(names.environment)
+        guarded = f"{names.environment}-infrastructure"
+        subject = {
+            "plan": github.pull_request_subject,
+            "infrastructure": github.deployment_subject(guarded),
+            "release": github.deployment_subject(names.environment),
+        }[task]
         found.append(
             Statement(
                 Sid="GitHub",
