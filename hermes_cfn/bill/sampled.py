@@ -34,14 +34,14 @@ def draws(usage: Usage, count: int = DRAWS, seed: int = SEED) -> dict[str, Any]:
     load = random.permutation(strata)
     values: dict[str, Any] = {}
     for name, amount in usage.drivers().items():
-        own = load if name in TRAFFIC else random.permutation(strata)
-        values[name] = None if amount is None else _values(amount, own)
+        if amount is None or amount.certain:
+            values[name] = None if amount is None else float(amount.low)
+        else:
+            values[name] = _values(amount, load if name in TRAFFIC else random.permutation(strata))
     return values
 
 
-def _values(amount: Amount, shares: Floats) -> float | Floats:
-    if amount.certain:
-        return float(amount.low)
+def _values(amount: Amount, shares: Floats) -> Floats:
     if amount.distribution == "uniform":
         return float(amount.low) + shares * float(amount.high - amount.low)
     if len(shares) <= DRAWS:

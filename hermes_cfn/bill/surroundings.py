@@ -81,10 +81,48 @@ class Surroundings:
         )
 
     @cached_property
+    def serving(self) -> tuple[Placed, ...]:
+        """Groups and instances behind a load balancer, or all if none is: what ``[usage]`` speaks of."""
+        all_ = self.of("AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::Instance")
+        behind = [place for place in all_ if place.get("TargetGroupARNs") or place.get("LoadBalancerNames")]
+        return tuple(behind or all_)
+
+    def serves(self, place: Placed) -> bool:
+        """Whether it is one of :attr:`serving`."""
+        return any(place is other for other in self.serving)
+
+    @cached_property
+    def addresses_at_boot(self) -> frozenset[str]:
+        """Stacks with an Elastic IP that nothing in them names: an instance takes it when it starts."""
+        named: set[str] = set()
+        for place in self.of(
+            "AWS::EC2::NatGateway",
+            "AWS::ElasticLoadBalancingV2::LoadBalancer",
+            "AWS::EC2::EIPAssociation",
+        ):
+            named.update(_strings(dict(place.resource.properties)))
+        return frozenset(
+            place.stack
+            for place in self.of("AWS::EC2::EIP")
+            if not place.get("InstanceId") and not any(text.startswith(place.id) for text in named)
+        )
+
+    @cached_property
     def instances(self) -> int:
-        """Instances of all groups whose size is known."""
-        single = len(self.of("AWS::EC2::Instance"))
-        return single + sum(group_size(place) or 0 for place in self.of("AWS::AutoScaling::AutoScalingGroup"))
+        """Instances that serve, of groups whose size is known."""
+        groups = [place for place in self.serving if place.resource.type == "AWS::AutoScaling::AutoScalingGroup"]
+        return len(self.serving) - len(groups) + sum(group_size(place) or 0 for place in groups)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
 
 
 def whole(value: Any) -> int | None:

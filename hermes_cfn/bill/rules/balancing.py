@@ -13,7 +13,7 @@ from decimal import Decimal
 from hermes_cfn.bill.charge import Charge, Free, Item
 from hermes_cfn.bill.quantity import Largest, Quantity, Sum, Total, fixed, per
 from hermes_cfn.bill.rules.ec2 import address
-from hermes_cfn.bill.surroundings import Placed, Surroundings
+from hermes_cfn.bill.surroundings import Placed, Surroundings, true
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 NEW_A_SECOND, ACTIVE, GB_AN_HOUR, RULES_A_SECOND, FREE_RULES = 25, 3000, 1, 1000, 10
@@ -74,6 +74,9 @@ def balancer(place: Placed, around: Surroundings) -> Iterable[Item]:
             operation=operation,
         )
         yield Free("between zones, to its targets", "AWS does not charge for it")
+        if _logged(place):
+            logs = per("access_logs_gb", Decimal(1) / count)
+            yield Charge("access logs kept", "AmazonS3", "TimedStorage-ByteHrs", logs, "GB-Mo", operation="")
     else:
         yield Charge(
             "capacity units (NLCU)", "AWSELB", "LCUUsage", Largest((per("nlb_gb"),)), "LCU-Hrs", operation=operation
@@ -89,6 +92,12 @@ def balancer(place: Placed, around: Surroundings) -> Iterable[Item]:
             operation="",
             allowance="internet_out_gb",
         )
+
+
+def _logged(place: Placed) -> bool:
+    attributes = place.get("LoadBalancerAttributes")
+    said = {item.get("Key"): item.get("Value") for item in attributes} if isinstance(attributes, list) else {}
+    return true(said.get("access_logs.s3.enabled", False))
 
 
 def _rules(place: Placed, around: Surroundings) -> int:

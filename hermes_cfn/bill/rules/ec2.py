@@ -68,7 +68,7 @@ def volume(properties: Mapping[str, Any], count: int, what: str, default: str = 
         yield Charge(f"{what} throughput", "AmazonEC2", "EBS:VolumeP-Throughput.gp3", fixed(more), "GiBps-mo")
 
 
-def surplus(instance_type: str, credits: Any, count: int) -> Iterator[Item]:
+def surplus(instance_type: str, credits: Any, count: int, driver: str = "cpu_percent") -> Iterator[Item]:
     """vCPU-hours above the baseline, which unlimited mode charges; driven by mean CPU use in percent."""
     family, _, size = instance_type.partition(".")
     if family not in ("t3", "t3a", "t4g") or size not in BASELINE:
@@ -77,7 +77,7 @@ def surplus(instance_type: str, credits: Any, count: int) -> Iterator[Item]:
         return
     vcpus, baseline = BASELINE[size]
     hours = HOURS * vcpus * count / 100
-    over = per("cpu_percent", hours) + fixed(-baseline * hours)
+    over = per(driver, hours) + fixed(-baseline * hours)
     yield Charge("surplus CPU credits", "AmazonEC2", f"CPUCredits:{family}", Largest((over,)), "vCPU-Hours")
 
 
@@ -98,7 +98,8 @@ def machines(
         )
     credits = specification.get("CreditSpecification") or {}
     said = credits.get("CpuCredits", credits.get("CPUCredits")) if isinstance(credits, Mapping) else None
-    yield from surplus(kind, said, count)
+    driver = "cpu_percent" if around.serves(place) else f"cpu_percent of {place.resource.logical_id}"
+    yield from surplus(kind, said, count, driver)
     disks = specification.get("BlockDeviceMappings")
     backed = [disk["Ebs"] for disk in disks if "Ebs" in disk] if isinstance(disks, list) else []
     if not backed:
@@ -139,9 +140,11 @@ def _public(specification: Mapping[str, Any], place: Placed, around: Surrounding
     return any(subnet is not None and true(subnet.get("MapPublicIpOnLaunch")) for subnet in found)
 
 
-def sent(around: Surroundings) -> Iterator[Item]:
+def sent(place: Placed, around: Surroundings) -> Iterator[Item]:
     """What instances send to the database and to other APIs over the internet, whatever path it takes."""
-    groups = max(1, len(around.of("AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::Instance")))
+    if not around.serves(place):
+        return
+    groups = len(around.serving)
     for driver, whom in (("to_database_gb", "the external database"), ("to_apis_gb", "other APIs")):
         yield Charge(
             f"transfer to {whom}",
@@ -154,6 +157,32 @@ def sent(around: Surroundings) -> Iterator[Item]:
         )
 
 
+def besides(place: Placed, around: Surroundings) -> Iterator[Item]:
+    """Metrics that an agent publishes, and what instances say to each other between zones (both sides pay)."""
+    if not around.serves(place):
+        return
+    groups = len(around.serving)
+    if around.usage.custom_metrics is not None:
+        yield Charge(
+            "custom metrics",
+            "AmazonCloudWatch",
+            "CW:MetricMonitorUsage",
+            per("custom_metrics", Decimal(1) / groups),
+            "Metrics",
+            operation="",
+            allowance="metrics",
+        )
+    if around.usage.cross_zone_gb is not None:
+        yield Charge(
+            "between instances in different zones",
+            "AWSDataTransfer",
+            "DataTransfer-Regional-Bytes",
+            per("cross_zone_gb", Decimal(2) / groups),
+            "GB",
+            operation="",
+        )
+
+
 def instance(place: Placed, around: Surroundings) -> Iterable[Item]:
     properties = dict(place.resource.properties)
     template = _template(properties.get("LaunchTemplate"), around)
@@ -162,7 +191,8 @@ def instance(place: Placed, around: Surroundings) -> Iterable[Item]:
         for other in around.of("AWS::EC2::EIP", "AWS::EC2::EIPAssociation")
     )
     yield from machines({**template, **properties}, 1, place, around, addressed)
-    yield from sent(around)
+    yield from sent(place, around)
+    yield from besides(place, around)
 
 
 def _template(reference: Any, around: Surroundings) -> Mapping[str, Any]:
@@ -188,12 +218,16 @@ def group(place: Placed, around: Surroundings) -> Iterable[Item]:
             **old.resource.properties,
             "Monitoring": {"Enabled": old.get("InstanceMonitoring", True)},
         }
-    yield from machines(specification, count, place, around)
-    yield from sent(around)
+    yield from machines(specification, count, place, around, place.stack not in around.addresses_at_boot)
+    yield from sent(place, around)
+    yield from besides(place, around)
 
 
 def disk(place: Placed, around: Surroundings) -> Iterable[Item]:
-    return volume(place.resource.properties, 1, "volume")
+    yield from volume(place.resource.properties, 1, "volume")
+    if around.usage.ebs_snapshot_gb is not None:
+        share = Decimal(1) / len(around.of("AWS::EC2::Volume"))
+        yield Charge("snapshots", "AmazonEC2", "EBS:SnapshotUsage", per("ebs_snapshot_gb", share), "GB-Mo")
 
 
 RULES = {

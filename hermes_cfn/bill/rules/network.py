@@ -31,12 +31,17 @@ def through(path: str, around: Surroundings) -> Iterator[tuple[str, Sum]]:
 
 
 def nat_gateway(place: Placed, around: Surroundings) -> Iterable[Item]:
-    yield Charge("NAT gateway", "AmazonEC2", "NatGateway-Hours", fixed(HOURS), "Hrs", operation="NatGateway")
+    """A regional gateway is taken to cost an hour in each zone that it serves; traffic stays in its zone."""
+    regional = place.get("AvailabilityMode") == "regional"
+    name = "RegionalNatGateway" if regional else "NatGateway"
+    zones = around.zones if regional else 1
+    what = f"regional NAT gateway in {zones} zones" if regional else "NAT gateway"
+    yield Charge(what, "AmazonEC2", f"{name}-Hours", fixed(HOURS * zones), "Hrs", operation=name)
     gateways = max(1, around.nat_gateways)
-    elsewhere = max(0, around.zones - gateways)
+    elsewhere = 0 if regional else max(0, around.zones - gateways)
     for whom, amount in through("nat", around):
         share = amount.times(Decimal(1) / gateways)
-        yield Charge(f"NAT, {whom}", "AmazonEC2", "NatGateway-Bytes", share, "GB", operation="NatGateway")
+        yield Charge(f"NAT, {whom}", "AmazonEC2", f"{name}-Bytes", share, "GB", operation=name)
         if elsewhere and place.get("ConnectivityType", "public") == "public":
             yield Charge(
                 f"from other zones to the NAT gateway, {whom}",

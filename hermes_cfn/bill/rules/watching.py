@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from hermes_cfn.bill.charge import Charge, Free, Item
+from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
 from hermes_cfn.bill.quantity import fixed, per
 from hermes_cfn.bill.surroundings import Placed, Surroundings
 
@@ -87,6 +87,9 @@ def dashboard(place: Placed, around: Surroundings) -> Iterable[Item]:
         allowance="dashboards",
         region="global",
     )
+    if around.usage.metric_requests is not None:
+        share = Decimal(1) / (1000 * len(around.of("AWS::CloudWatch::Dashboard")))
+        yield Charge("metrics asked for", CLOUDWATCH, "CW:GMD-Metrics", per("metric_requests", share), "1000 metrics")
 
 
 def metric_filter(place: Placed, around: Surroundings) -> Iterable[Item]:
@@ -101,7 +104,16 @@ def trail(place: Placed, around: Surroundings) -> Iterable[Item]:
         yield Charge("data events", "AWSCloudTrail", "DataEventsRecorded", per("trail_events"), "Events")
 
 
+def event_rule(place: Placed, around: Surroundings) -> Iterable[Item]:
+    """Events of AWS's own services and schedules on the default bus (https://aws.amazon.com/eventbridge/pricing/)."""
+    if place.get("EventBusName", "default") == "default":
+        yield Free("rule", "events of AWS services and schedules on the default bus are free")
+    else:
+        yield NotPriced("events", "how many an own bus carries is not known")
+
+
 RULES = {
+    "AWS::Events::Rule": event_rule,
     "AWS::Logs::LogGroup": log_group,
     "AWS::EC2::FlowLog": flow_log,
     "AWS::CloudWatch::Alarm": alarm,

@@ -1,0 +1,138 @@
+"""``cost`` and ``prices`` as a person types them."""
+
+import csv
+import json
+import subprocess
+import sys
+from decimal import Decimal as D
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hermes_cfn import bill, config, stacks, templates
+from hermes_cfn.cli import hermes
+from hermes_cfn.errors import ExitCode, HermesError
+from hermes_cfn.pricing import books
+
+ROOT = Path(__file__).parents[2]
+CDK = Path(__file__).parent / "templates/cdk-fargate.json"
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A directory with a hermes.toml and its rendered stacks; an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "hermes.toml").write_text((ROOT / "hermes.toml").read_text())
+    templates.write(stacks.build(config.load(tmp_path / "hermes.toml")), tmp_path / "templates/production")
+    return tmp_path
+
+
+def typed(place, *words):
+    return CliRunner().invoke(
+        hermes, ["--config", str(place / "hermes.toml"), *words], standalone_mode=False, catch_exceptions=True
+    )
+
+
+def test_the_rendered_stacks_are_billed(place):
+    said = typed(place, "cost", "--format", "json").output
+    expected = bill.compute(templates.read(place / "templates/production"), books.snapshot())
+    assert D(json.loads(said)["total"]) == expected.total
+    assert "2 × t4g.small" in typed(place, "cost").output
+    assert typed(place, "cost", "--format", "markdown").output.startswith("* ")
+    rows = list(csv.DictReader(StringIO(typed(place, "cost", "--format", "csv").output)))
+    assert sum(D(row["monthly"]) for row in rows) == expected.total
+
+
+def test_focus_rows(place):
+    rows = list(csv.DictReader(StringIO(typed(place, "cost", "--focus", "1.2").output)))
+    assert {row["ProviderName"] for row in rows} == {"AWS"}
+
+
+def test_a_limit_ends_with_its_own_exit_code(place):
+    assert typed(place, "cost", "--limit", "100000").return_value == ExitCode.OK
+    assert typed(place, "cost", "--limit", "1").return_value == ExitCode.OVER_BUDGET
+
+
+def test_the_guides_book_prices_what_the_guide_priced(place):
+    made = json.loads(typed(place, "cost", "--book", "guide", "--format", "json").output)
+    priced = {line["what"]: D(line["monthly"]) for line in made["lines"] if line["state"] == "priced"}
+    assert priced["2 × t4g.small"] == D("24.528")
+    assert priced["NAT gateway"] == D("32.85")
+    assert made["coverage"]["not_priced"] > 0
+
+
+def test_usage_from_a_file(place):
+    (place / "use.toml").write_text("[usage]\nto_users_gb = 1100\nfrom_users_gb = 0\n")
+    words = ("cost", "--usage", str(place / "use.toml"), "--format", "json")
+    lines = json.loads(typed(place, *words).output)["lines"]
+    (out,) = [line for line in lines if line["what"] == "transfer to users"]
+    assert D(out["quantity"]) == 1100
+    (place / "use.toml").write_text("requests = -1\n")
+    assert "usage-invalid" in typed(place, *words).exception.findings[0].code
+
+
+def test_reconcile_reads_an_export(place):
+    export = place / "cur.csv"
+    export.write_text(
+        "line_item_product_code,line_item_usage_type,line_item_operation,line_item_usage_amount,"
+        "line_item_unblended_cost,line_item_line_item_type,line_item_usage_start_date,line_item_usage_end_date\n"
+        "AmazonEC2,EUS2-NatGateway-Hours,NatGateway,744,35.71,Usage,2026-10-01T00:00:00Z,2026-11-01T00:00:00Z\n"
+    )
+    said = json.loads(typed(place, "cost", "reconcile", str(export), "--format", "json").output)
+    assert said["matched"][0]["difference"] == "$0.00"
+    assert "only on the bill" in typed(place, "cost", "reconcile", str(export)).output
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("cost", "--template", "nothing.yaml"), "file-unreadable"),
+        (("cost", "--template", str(CDK), "--region", "mars-1"), "region-unknown"),
+        (("cost", "--template", str(CDK), "--region", "ap-south-1"), "book-missing"),
+        (("cost", "--template", str(ROOT / "README.md")), "template-invalid"),
+        (("cost", "--template", str(CDK), "--parameter", "Nothing=1"), "template-invalid"),
+        (("cost", "--book", "live"), "book-missing"),
+        (("prices", "refresh", "--region", "mars-1"), "region-unknown"),
+    ],
+)
+def test_bad_input_says_what_and_what_next(place, words, code):
+    error = typed(place, *words).exception
+    assert isinstance(error, HermesError)
+    assert error.findings[0].code == code
+
+
+def test_prices_can_be_searched_and_compared(place):
+    assert "EUS2-NatGateway-Hours" in typed(place, "prices", "show", "natgateway", "--region", "eu-south-2").output
+    differ = typed(place, "prices", "diff", "guide", "snapshot")
+    assert differ.return_value == ExitCode.CHANGES
+    assert "+9.5 %" in differ.output
+    assert "79.9 %" in typed(place, "prices", "commitments", "t4g.small").output
+
+
+def test_prices_come_from_an_offer_file_on_disk(place):
+    offer = place / "offer.csv"
+    offer.write_text(
+        '"FormatVersion","v1.0"\n"Publication Date","2026-11-01T00:00:00Z"\n"Version","1"\n"OfferCode","AmazonEC2"\n'
+        '"SKU","OfferTermCode","RateCode","TermType","EffectiveDate","StartingRange","EndingRange","Unit",'
+        '"PricePerUnit","Currency","serviceCode","usageType","operation","Region Code"\n'
+        '"S","J","R","OnDemand","2026-11-01","0","Inf","Hrs","0.0499","USD","AmazonEC2","EUS2-NatGateway-Hours",'
+        '"NatGateway","eu-south-2"\n'
+    )
+    assert "1 prices of eu-south-2" in typed(place, "prices", "refresh", "--offer", str(offer)).output
+    lines = json.loads(typed(place, "cost", "--format", "json").output)["lines"]
+    (nat,) = [line for line in lines if line["what"] == "NAT gateway"]
+    assert (D(nat["monthly"]), nat["basis"]) == (D("36.427"), "published")
+
+
+def test_the_bill_of_a_template_imports_neither_troposphere_nor_cfnlint_nor_boto3(tmp_path):
+    program = (
+        "import sys; from hermes_cfn.cli import hermes; "
+        f"hermes.main(['cost', '--template', {str(CDK)!r}, '--region', 'eu-west-1', '--format', 'csv'], standalone_mode=False); "
+        "print(sorted({'troposphere', 'awacs', 'cfnlint', 'boto3', 'botocore', 'moto', 'numpy'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == "[]"
+    assert ",NAT gateway," in ended.stdout
