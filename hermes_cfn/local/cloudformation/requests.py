@@ -16,7 +16,7 @@ from hermes_cfn.cfn.schemas import schema, supported
 from hermes_cfn.cfn.template import Template, dependencies, resource_references
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local.cloudformation.model import Request, Stack
-from hermes_cfn.local.providers import HANDLERS
+from hermes_cfn.local.providers import HANDLERS, OUTSIDE
 from hermes_cfn.local.wire import ServiceError
 
 BODY_LIMIT = 51_200
@@ -101,7 +101,9 @@ def parse(text: str, region: str) -> Template:
     if "Rules" in template.body or "Hooks" in template.body:
         raise refused("the template sections Rules and Hooks")
     types = {resource.type for resource in template.resources.values()}
-    strange = sorted(kind for kind in types if not supported(kind, region))
+    strange = sorted(
+        kind for kind in types if not (supported(kind, region) or kind in OUTSIDE or kind.startswith("Custom::"))
+    )
     if strange:
         raise validation(f"Template format error: Unrecognized resource types: [{', '.join(strange)}]")
     unknown = sorted(kind for kind in types if kind not in HANDLERS)

@@ -21,12 +21,16 @@ from hermes_cfn.local.providers import (
 )
 from hermes_cfn.local.providers.base import Handler
 
+OUTSIDE = frozenset({"AWS::CDK::Metadata"})
+"""Types that CloudFormation takes although its registry of public types does not list them."""
+
 HANDLERS: dict[str, Handler] = {
     "AWS::AutoScaling::AutoScalingGroup": scaling.Group(),
     "AWS::AutoScaling::LaunchConfiguration": scaling.LaunchConfiguration(),
     "AWS::AutoScaling::LifecycleHook": scaling.LifecycleHook(),
     "AWS::AutoScaling::ScalingPolicy": scaling.ScalingPolicy(),
     "AWS::Budgets::Budget": watch.Budget(),
+    "AWS::CDK::Metadata": waiting.Metadata(),
     "AWS::CertificateManager::Certificate": edge.Certificate(),
     "AWS::CloudFormation::WaitConditionHandle": waiting.WaitConditionHandle(),
     "AWS::CloudFront::Distribution": edge.Distribution(),

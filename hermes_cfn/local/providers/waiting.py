@@ -11,3 +11,9 @@ class WaitConditionHandle(Handler):
 
     def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
         return Made(physical_id)
+
+
+class Metadata(WaitConditionHandle):
+    """AWS::CDK::Metadata: what CDK writes beside what it synthesizes; it does nothing."""
+
+    known = frozenset({"Analytics"})
