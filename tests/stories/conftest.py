@@ -1,0 +1,80 @@
+"""An embedded cloud with one deployment, for the stories of day two."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from hermes_cfn.local import control
+from hermes_cfn.local.options import Options
+
+ROOT = Path(__file__).parents[2]
+SECRETS = ("SECRET_KEY_BASE", "ANTHROPIC_API_KEY", "DATABASE_URL")
+
+
+class Cloud:
+    """A cloud, a directory with a ``hermes.toml``, and a way to type verbs there."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.state = directory / "state"
+        own = {"HERMES_STATE": str(self.state), "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(directory)}
+        self.env = {**os.environ, **own}
+
+    def deploy(self, configuration: str = "") -> None:
+        (self.directory / "hermes.toml").write_text(configuration)
+        control.start(self.state, Options(follow_parent=True))
+        self.type("bootstrap")
+        for tag in ("v1", "v2"):
+            self.type(f"local image {tag}")
+        for name in SECRETS:
+            value = control.database(self.state) if name == "DATABASE_URL" else f"story-{name.lower()}-{'x' * 64}"
+            self.type(f"secrets set {name}", given=f"{value}\n")
+        self.type("deploy --image v1 --yes")
+
+    def stop(self) -> None:
+        control.reset(self.state)
+
+    def type(self, words: str | list[str], given: str = "", codes: tuple[int, ...] = (0,)) -> str:
+        """What ``hermes-cfn --local WORDS`` prints; it must end with one of ``codes``."""
+        done = subprocess.run(
+            [sys.executable, "-m", "hermes_cfn", "--local", *(words.split() if isinstance(words, str) else words)],
+            cwd=self.directory,
+            env=self.env,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+        assert done.returncode in codes, f"$ hermes-cfn {words}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+        return done.stdout
+
+    def json(self, words: str, codes: tuple[int, ...] = (0,)):
+        return json.loads(self.type(f"{words} --format json", codes=codes))
+
+    def client(self, service: str):
+        return boto3.client(
+            service,
+            region_name="eu-south-2",
+            endpoint_url=control.status(self.state).endpoint,
+            aws_access_key_id="AKIALOCALADMIN000000",
+            aws_secret_access_key="local",
+        )
+
+    def fault(self, **body) -> None:
+        """What the cloud's control side is asked."""
+        control.ask(control.status(self.state).endpoint, "faults", body)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    made = Cloud(tmp_path_factory.mktemp("cloud"))
+    try:
+        made.deploy()
+        yield made
+    finally:
+        made.stop()
