@@ -55,6 +55,12 @@ class Elb:
                 return None
             raise
 
+    def unprotect(self, arn: str) -> None:
+        """Turns the load balancer's deletion protection off."""
+        self._calls.modify_load_balancer_attributes(
+            LoadBalancerArn=arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}]
+        )
+
     def attributes(self, target_group: str) -> Mapping[str, str]:
         found = self._calls.describe_target_group_attributes(TargetGroupArn=target_group)["Attributes"]
         return {item["Key"]: item["Value"] for item in found}

@@ -15,9 +15,12 @@ from hermes_cfn.errors import ExitCode
 @click.option("--resume", is_flag=True, help="Go on where a rollout was left.")
 @click.option("--pause-at", type=click.IntRange(min=1), help="Stop taking instances once so many are on it.")
 @click.option("--incompatible", is_flag=True, help="This release's schema does not serve the one before it.")
+@click.option("--despite-templates", is_flag=True, help="Release although the stacks differ from hermes.toml.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.format_option("text", "json")
-def command(image: str, resume: bool, pause_at: int | None, incompatible: bool, yes: bool, form: str) -> int:
+def command(
+    image: str, resume: bool, pause_at: int | None, incompatible: bool, despite_templates: bool, yes: bool, form: str
+) -> int:
     """Roll an image through the fleet; needs the release role only and touches no stack."""
     from hermes_cfn.flows import release
 
@@ -26,6 +29,8 @@ def command(image: str, resume: bool, pause_at: int | None, incompatible: bool, 
     context = console.context()
     agree(yes or context.local, "release")
     ground = reach.ground(context)
-    story = release.resume(ground) if resume else release.run(ground, image, not incompatible, pause_at)
+    story = (
+        release.resume(ground) if resume else release.run(ground, image, not incompatible, pause_at, despite_templates)
+    )
     console.follow(story, form)
     return ExitCode.OK

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hermes_cfn import plan
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
-from hermes_cfn.flows import releases
+from hermes_cfn.flows import releases, survey
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.fleet import group, not_deployed
 from hermes_cfn.flows.ground import Ground
@@ -12,15 +13,41 @@ from hermes_cfn.flows.lock import Held, there
 from hermes_cfn.flows.releases import Kept
 from hermes_cfn.flows.rollout import Rollout
 from hermes_cfn.instance.release import Release
+from hermes_cfn.plan import Circumstances, show
 
 
-def run(ground: Ground, image: str, compatible: bool = True, pause_at: int | None = None) -> Story[None]:
-    """Resolve, lock, roll.  Raises HermesError ``release-other`` and whatever stops a rollout."""
+def run(
+    ground: Ground, image: str, compatible: bool = True, pause_at: int | None = None, despite_templates: bool = False
+) -> Story[None]:
+    """Resolve, compare, lock, roll.
+
+    Raises HermesError ``templates-differ`` when the stacks are not what the templates say, and
+    whatever stops a rollout.
+    """
     if not there(ground) or group(ground) is None:
         raise not_deployed(ground)
     release = releases.resolve(ground, image, compatible)
+    if not despite_templates:
+        _same_templates(ground)
     with Held(ground, f"release {release.id}") as held:
         yield from roll(ground, held, release, pause_at)
+
+
+def _same_templates(ground: Ground) -> None:
+    around = Circumstances(account=ground.names.account, commit=ground.commit)
+    made = plan.make(ground.deployment, survey.deployed(ground), around)
+    if not made.stacks_changed:
+        return
+    raise HermesError(
+        Finding(
+            "templates-differ",
+            ", ".join(stack.key for stack in made.stacks if stack.action != "unchanged"),
+            "the stacks are not what hermes.toml says, and a release touches no stack",
+            evidence="\n".join(show.lines(made)),
+            next="hermes-cfn deploy --image TAG, or release --despite-templates",
+        ),
+        exit_code=ExitCode.REFUSED,
+    )
 
 
 def resume(ground: Ground) -> Story[None]:

@@ -75,13 +75,13 @@ class Rollout:
         fleet, news = self.observer.look()
         yield from news
         yield StageStarted(ground.now, "prepare", f"{release.id} on {len(fleet.instances)} instances")
-        result = yield from self._drive(self.want(release, goal_version), decide_prepared)
+        result = yield from self.drive(self.want(release, goal_version), decide_prepared)
         if isinstance(result, Done):
             kept = yield from migration.once(ground, self.held, self.observer, kept, goal_version)
             want = self.want(release, goal_version, back=again)
             about = timing.rollout(timing.Pace.of(ground.settings), want.size, want.strategy.kind, want.strategy.batch)
             yield StageStarted(ground.now, "rollout", f"{release.id}, {want.strategy.kind}", about.estimate_s)
-            result = yield from self._drive(want, decide)
+            result = yield from self.drive(want, decide)
         if isinstance(result, Done):
             refused = verify.through_load_balancer(ground)
             result = Stop(refused) if refused else result
@@ -92,7 +92,7 @@ class Rollout:
         releases.keep(ground, kept.then(ground.now, "stable", result.what))
         yield StageEnded(ground.now, "rollout", result.what)
 
-    def _drive(self, want: Want, decider: Any) -> Story[Done | Stop]:
+    def drive(self, want: Want, decider: Any) -> Story[Done | Stop]:
         """Towards ``want``, whose template version is always the group's newest."""
         return drive(
             self.observer.look,
@@ -127,7 +127,7 @@ class Rollout:
             compatible=release.compatible,
         )
         if verdict is not Aftermath.ROLL_BACK:
-            yield from self._release_hold()
+            yield from self.resume_processes()
             raise HermesError(finding, _choices(release, previous, verdict))
         assert previous is not None
         yield from self.back(previous)
@@ -139,14 +139,14 @@ class Rollout:
         ground = self.ground
         yield StageStarted(ground.now, "roll back", f"to {previous.id}")
         want = self.want(previous, releases.write_goal(ground, previous), back=True)
-        result = yield from self._drive(want, decide)
+        result = yield from self.drive(want, decide)
         if isinstance(result, Stop):
-            yield from self._release_hold()
+            yield from self.resume_processes()
             raise HermesError(result.finding)
         releases.write_stable(ground, previous)
         yield StageEnded(ground.now, "roll back", result.what)
 
-    def _release_hold(self) -> Story[None]:
+    def resume_processes(self) -> Story[None]:
         """Nothing stays suspended behind us."""
         fleet, _ = self.observer.look()
         if fleet.group.marked:

@@ -273,7 +273,14 @@ class Bringing:
     def _create(self, track: Track, kind: str) -> None:
         tags = dict(track.spec.tags) | ({COMMIT: self.ground.commit} if self.ground.commit else {})
         track.door.create_change_set(
-            track.spec.name, track.change_set, kind, self._template(track.spec), track.parameters, tags, self.role
+            track.spec.name,
+            track.change_set,
+            kind,
+            self._template(track.spec),
+            track.parameters,
+            tags,
+            self.role,
+            import_existing=kind == "CREATE",
         )
 
     def _template(self, spec: StackSpec) -> dict[str, str]:

@@ -1,0 +1,39 @@
+"""``destroy``: the stacks of an environment, in reverse order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.errors import ExitCode
+from hermes_cfn.events import Event
+
+
+@click.command()
+@console.local_option
+@click.option("--unprotect", is_flag=True, help="Turn termination and deletion protection off.")
+@click.option("--empty-buckets", is_flag=True, help="Delete every object of the buckets that are to go.")
+@click.option("--foundation", is_flag=True, help="The account's foundation too.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@console.format_option("text", "json")
+def command(unprotect: bool, empty_buckets: bool, foundation: bool, yes: bool, form: str) -> int:
+    """Data goes only when told; what stays is listed."""
+    from hermes_cfn.flows import destroy
+
+    context = console.context()
+    ground = reach.ground(context)
+    if not yes:
+        click.confirm(f"delete every stack of {ground.deployment.environment}?", abort=True)
+    stays: list[str] = []
+
+    def story() -> Iterator[Event]:
+        stays.extend((yield from destroy.run(ground, destroy.Consent(unprotect, empty_buckets, foundation))))
+
+    console.follow(story(), form)
+    if form == "text":
+        click.echo("what stays:")
+        for line in stays:
+            click.echo(f"  {line}")
+    return ExitCode.OK

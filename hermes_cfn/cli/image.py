@@ -1,0 +1,40 @@
+"""``image``: push one, list them."""
+
+from __future__ import annotations
+
+import click
+
+from hermes_cfn.cli import console, reach
+from hermes_cfn.errors import ExitCode
+
+
+@click.group()
+def command() -> None:
+    """Images in the account's repository."""
+
+
+@command.command("push")
+@console.local_option
+@click.argument("tag")
+@click.option("--from", "source", default="", help="The image on this machine (default: APPLICATION:TAG).")
+def push(tag: str, source: str) -> int:
+    """Check the architecture, log in, tag and push with docker."""
+    from hermes_cfn.flows import image
+
+    console.follow(image.push(reach.ground(console.context()), tag, source))
+    return ExitCode.OK
+
+
+@command.command("list")
+@console.local_option
+@console.format_option("text", "json")
+def list_(form: str) -> int:
+    """Tags, digests and times, newest first."""
+    ground = reach.ground(console.context())
+    images = ground.doors.ecr.images(ground.names.repository) if ground.doors.ecr.uri(ground.names.repository) else []
+    if form == "json":
+        console.put_json([{"tags": i.tags, "digest": i.digest, "pushed": i.pushed} for i in images])
+    else:
+        rows = [(", ".join(i.tags) or "-", i.digest[:19], i.pushed or "") for i in images]
+        console.console().print(console.table("", ("tags", "digest", "pushed"), rows))
+    return ExitCode.OK

@@ -1,0 +1,155 @@
+"""``destroy``: the stacks in reverse; what holds data goes only when told, and what stays is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hermes_cfn.aws.cloudformation import CloudFormation, StackEvent
+from hermes_cfn.deciders import stack as decider
+from hermes_cfn.deciders.actions import DeleteStack, Done, Follow, Stop, Wait
+from hermes_cfn.deciders.cause import root_cause
+from hermes_cfn.deciders.observed import StackSeen
+from hermes_cfn.deployment import StackSpec
+from hermes_cfn.errors import HermesError
+from hermes_cfn.events import Event, ResourceEvent, StageEnded, StageStarted
+from hermes_cfn.flows.drive import Story, drive
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.lock import Held, there
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What may be given up."""
+
+    unprotect: bool = False
+    empty_buckets: bool = False
+    foundation: bool = False
+
+
+@dataclass
+class _Track:
+    spec: StackSpec
+    door: CloudFormation
+    tried: decider.Tried = field(default_factory=decider.Tried)
+    last_event: str = ""
+    events: list[StackEvent] = field(default_factory=list)
+    done: bool = False
+    opened: bool = False
+
+
+def run(ground: Ground, consent: Consent) -> Story[list[str]]:
+    """Deletes the environment's stacks; the value is what stays, one line each."""
+    specs = [spec for spec in ground.deployment if not spec.account_wide]
+    if there(ground):
+        with Held(ground, "destroy") as held:
+            yield from _Leaving(ground, specs, consent).run(held)
+    stays = staying(ground, consent)
+    if consent.foundation:
+        common = [spec for spec in ground.deployment if spec.account_wide]
+        yield from _Leaving(ground, common, consent).run(None)
+    return stays
+
+
+def staying(ground: Ground, consent: Consent) -> list[str]:
+    """What a destroyed environment leaves: retained resources, releases, secrets, the foundation."""
+    lines = []
+    for spec in ground.deployment:
+        for name, resource in spec.template["Resources"].items():
+            if str(resource.get("DeletionPolicy", "")).startswith("Retain") and not (
+                spec.account_wide and not consent.foundation
+            ):
+                lines.append(f"{spec.key}/{name} ({resource['Type']}): its deletion policy retains it")
+    if not consent.foundation:
+        lines.append("hermes-foundation: artifacts, images, the lock and the roles of the account")
+    lines.append(f"{ground.names.secrets_path}: secrets; hermes-cfn secrets delete NAME")
+    lines.append(f"{ground.names.stable_parameter}: the release that a later deploy takes up again")
+    return lines
+
+
+class _Leaving:
+    """Deletes stacks, a stack only when nothing that was built on it is left."""
+
+    def __init__(self, ground: Ground, specs: Iterable[StackSpec], consent: Consent) -> None:
+        self.ground = ground
+        self.consent = consent
+        self.tracks = {spec.key: _Track(spec, ground.doors.cloudformation(spec.region)) for spec in specs}
+
+    def run(self, held: Held | None) -> Story[None]:
+        yield StageStarted(self.ground.now, "destroy", ", ".join(reversed(list(self.tracks))))
+        guard = held.guard if held else (lambda: None)
+        result = yield from drive(self._look, self._decide, self._act, guard, self.ground.clock, self.ground.doors.now)
+        if isinstance(result, Stop):
+            raise HermesError(*self._causes(result))
+        yield StageEnded(self.ground.now, "destroy", result.what)
+
+    def _ready(self) -> list[_Track]:
+        blocked = {key for track in self.tracks.values() if not track.done for key in track.spec.precursors}
+        return [track for key, track in self.tracks.items() if not track.done and key not in blocked]
+
+    def _look(self) -> tuple[dict[str, StackSeen], list[Event]]:
+        seen: dict[str, StackSeen] = {}
+        news: list[Event] = []
+        for track in self._ready():
+            found = track.door.observe(track.spec.name)
+            if not track.last_event and found.status:
+                track.last_event = track.door.latest_event(track.spec.name)
+            if track.tried.deletes and found.stack_id:
+                fresh = track.door.events(found.stack_id, track.last_event)
+                track.last_event = fresh[-1].id if fresh else track.last_event
+                track.events += fresh
+                news += [ResourceEvent(e.at, e.stack, e.logical_id, e.resource_type, e.status, e.reason) for e in fresh]
+            seen[track.spec.key] = found
+        return seen, news
+
+    def _decide(self, seen: Mapping[str, StackSeen]) -> tuple[Any, ...]:
+        steps, stops, busy = [], [], []
+        for key, found in seen.items():
+            track = self.tracks[key]
+            goal = decider.Goal(False, track.spec.name, unprotect=self.consent.unprotect)
+            step = decider.decide(found, goal, track.tried)
+            if isinstance(step, Stop):
+                stops.append(step)
+            elif isinstance(step, Follow):
+                busy.append(f"{key}: {found.status}")
+            else:
+                steps.append((key, step))
+        if stops and not busy:
+            return (stops[0],)
+        if steps and not stops:
+            return tuple(steps)
+        if busy:
+            return (Wait("; ".join(busy)),)
+        return (Done(f"{len(self.tracks)} stacks are gone"),)
+
+    def _act(self, what: tuple[str, Any]) -> Iterable[Event]:
+        key, step = what
+        track = self.tracks[key]
+        match step:
+            case Done():
+                track.done = True
+                yield StageEnded(self.ground.now, key, "gone")
+            case DeleteStack():
+                if not track.opened:
+                    self._open(track)
+                track.door.delete(track.spec.name)
+                track.tried = replace(track.tried, deletes=track.tried.deletes + 1)
+
+    def _open(self, track: _Track) -> None:
+        """Takes away what protects, and empties buckets, as far as was agreed to."""
+        track.opened = True
+        if self.consent.unprotect:
+            track.door.protect(track.spec.name, on=False)
+        for resource in track.door.resources(track.spec.name):
+            if self.consent.unprotect and resource.resource_type == "AWS::ElasticLoadBalancingV2::LoadBalancer":
+                self.ground.doors.elb.unprotect(resource.physical_id)
+            if self.consent.empty_buckets and resource.resource_type == "AWS::S3::Bucket" and resource.physical_id:
+                self.ground.doors.s3.empty(resource.physical_id)
+
+    def _causes(self, stop: Stop) -> list[Any]:
+        for track in self.tracks.values():
+            if track.spec.name == stop.finding.where:
+                cause = root_cause(track.events)
+                return [stop.finding, *([cause] if cause else [])]
+        return [stop.finding]

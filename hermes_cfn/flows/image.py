@@ -1,0 +1,73 @@
+"""Pushing an image: architecture first, then log in, tag and push with docker."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+from hermes_cfn.checks.images import DOCKER_WORD, wrong
+from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.events import StageEnded, StageStarted
+from hermes_cfn.flows.drive import Story
+from hermes_cfn.flows.ground import Ground
+
+
+def push(ground: Ground, tag: str, local: str = "") -> Story[None]:
+    """Pushes the local image ``local`` (default ``APPLICATION:TAG``) under ``tag``.
+
+    Raises HermesError ``docker-missing``, ``image-not-built``, ``image-architecture``,
+    ``repository-missing``, ``tag-moved`` and ``push-failed``.
+    """
+    repository = ground.names.repository
+    source = local or f"{repository}:{tag}"
+    architecture = _architecture(ground, source)
+    if architecture != DOCKER_WORD[ground.settings.compute.architecture]:
+        raise HermesError(wrong(ground.settings, source, (architecture,)))
+    uri = ground.doors.ecr.uri(repository)
+    if uri is None:
+        raise HermesError(
+            Finding("repository-missing", repository, "there is no repository yet", next="hermes-cfn bootstrap")
+        )
+    if ground.doors.ecr.image(repository, tag) is not None:
+        raise HermesError(
+            Finding(
+                "tag-moved",
+                f"{repository}:{tag}",
+                "the repository has this tag already, and tags do not move",
+                next="push under another tag: a commit's hash is a good one",
+            )
+        )
+    yield StageStarted(ground.now, "push", f"{source} to {uri}:{tag}")
+    user, password, registry = ground.doors.ecr.login()
+    _docker("login", "--username", user, "--password-stdin", registry, given=password)
+    _docker("tag", source, f"{uri}:{tag}")
+    _docker("push", f"{uri}:{tag}")
+    found = ground.doors.ecr.image(repository, tag)
+    yield StageEnded(ground.now, "push", found.pinned if found else f"{uri}:{tag}")
+
+
+def _architecture(ground: Ground, source: str) -> str:
+    if shutil.which("docker") is None:
+        raise HermesError(
+            Finding("docker-missing", "docker", "docker is not on the path", next="install it, or push from CI")
+        )
+    wanted = DOCKER_WORD[ground.settings.compute.architecture]
+    done = subprocess.run(
+        ["docker", "image", "inspect", "--format", "{{.Architecture}}", source], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise HermesError(
+            Finding(
+                "image-not-built",
+                source,
+                "there is no such image on this machine",
+                next=f"docker buildx build --platform linux/{wanted} --tag {source} .",
+            )
+        )
+    return done.stdout.strip()
+
+
+def _docker(*words: str, given: str | None = None) -> None:
+    done = subprocess.run(["docker", *words], input=given, capture_output=True, text=True)
+    if done.returncode:
+        raise HermesError(Finding("push-failed", f"docker {words[0]}", done.stderr.strip()[-500:]))

@@ -1,0 +1,92 @@
+"""``rollback``: the previous release, or another one, on every instance."""
+
+from __future__ import annotations
+
+from hermes_cfn.deciders.actions import Stop
+from hermes_cfn.deciders.rollout import decide_emergency
+from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.events import StageEnded, StageStarted
+from hermes_cfn.flows import releases
+from hermes_cfn.flows.drive import Story
+from hermes_cfn.flows.fleet import group, not_deployed
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.lock import Held, there
+from hermes_cfn.flows.rollout import Rollout
+from hermes_cfn.instance.release import Release
+
+
+def run(ground: Ground, to: str = "", emergency: bool = False, despite_schema: bool = False) -> Story[None]:
+    """Back in the careful way, or with ``emergency`` everywhere at once, in service.
+
+    Raises HermesError ``rollback-nowhere``, ``rollback-schema`` and what stops a rollout.
+    """
+    if not there(ground) or group(ground) is None:
+        raise not_deployed(ground)
+    with Held(ground, f"rollback {to or 'to the previous release'}") as held:
+        target = _target(ground, to, despite_schema)
+        rollout = Rollout(ground, held)
+        if emergency:
+            yield from _at_once(rollout, target)
+        else:
+            yield from rollout.back(target)
+        kept = releases.find(ground, target.id)
+        if kept is not None:
+            releases.keep(ground, kept.then(ground.now, "stable", "by a rollback"))
+
+
+def _target(ground: Ground, to: str, despite_schema: bool) -> Release:
+    goal, stable = releases.goal(ground), releases.stable(ground)
+    current = goal[0] if goal else stable
+    if current is None:
+        raise _nowhere(ground, "there is no release")
+    kept = releases.find(ground, current.id)
+    if to:
+        target = releases.known(ground, to).release
+    elif stable is not None and stable.id != current.id:
+        target = stable
+    elif kept is not None and kept.previous:
+        target = releases.known(ground, kept.previous).release
+    else:
+        raise _nowhere(ground, f"{current.id} is the first release")
+    changed = bool(kept and kept.migration.get("changed"))
+    if changed and not current.compatible and target.id != current.id and not despite_schema:
+        migration = kept.migration if kept else {}
+        raise HermesError(
+            Finding(
+                "rollback-schema",
+                current.id,
+                f"it migrated the schema from {migration.get('before')} to {migration.get('after')}, "
+                f"and is not marked compatible with {target.id}",
+                why="the earlier release may not run on this schema",
+                next="restore the database and use --despite-schema, or mend and release forward",
+            ),
+            exit_code=ExitCode.REFUSED,
+        )
+    return target
+
+
+def _at_once(rollout: Rollout, target: Release) -> Story[None]:
+    """Seconds count: the rollback document on all instances; replacing unhealthy ones is suspended meanwhile."""
+    ground = rollout.ground
+    yield StageStarted(ground.now, "emergency rollback", f"to {target.id}, all instances at once")
+    releases.write_stable(ground, target)
+    want = rollout.want(target, releases.write_goal(ground, target), back=True)
+    result = yield from rollout.drive(want, decide_emergency)
+    if isinstance(result, Stop):
+        yield from rollout.resume_processes()
+        raise HermesError(result.finding)
+    yield StageEnded(ground.now, "emergency rollback", result.what)
+
+
+def _nowhere(ground: Ground, what: str) -> HermesError:
+    names = ", ".join(releases.listed(ground)[:8]) or "none"
+    return HermesError(
+        Finding(
+            "rollback-nowhere",
+            ground.names.stable_parameter,
+            f"{what}: there is nothing to go back to",
+            evidence=f"kept: {names}",
+            next="hermes-cfn rollback --to RELEASE",
+        ),
+        exit_code=ExitCode.REFUSED,
+    )
