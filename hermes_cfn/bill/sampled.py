@@ -28,16 +28,19 @@ _TABLE = 2_000
 
 
 def draws(usage: Usage, count: int = DRAWS, seed: int = SEED) -> dict[str, Any]:
-    """``count`` values of every figure: arrays, or a plain number where it is certain."""
-    random = np.random.default_rng(seed)
+    """``count`` values of every figure: arrays, or a plain number where it is certain.
+
+    The load factor's strata stand in order; what traffic does not drive is shuffled against them.
+    """
     strata = (np.arange(count) + 0.5) / count
-    load = random.permutation(strata)
     values: dict[str, Any] = {}
-    for name, amount in usage.drivers().items():
+    for number, (name, amount) in enumerate(usage.drivers().items()):
         if amount is None or amount.certain:
             values[name] = None if amount is None else float(amount.low)
+        elif name in TRAFFIC:
+            values[name] = _values(amount, strata)
         else:
-            values[name] = _values(amount, load if name in TRAFFIC else random.permutation(strata))
+            values[name] = _values(amount, np.random.default_rng([seed, number]).permutation(strata))
     return values
 
 
@@ -106,6 +109,6 @@ def _cost(price: Price, quantity: Any) -> Any:
 
 def range_of(known: Iterable[Known], usage: Usage) -> tuple[Decimal, Decimal, Decimal]:
     """P10, mean and P90 of the month's total in USD, over seeded draws."""
-    found = np.atleast_1d(np.asarray(totals(known, draws(usage), usage), dtype=float))
-    low, high = np.percentile(found, [10, 90])
-    return tuple(Decimal(repr(float(number))) for number in (low, found.mean(), high))  # type: ignore[return-value]
+    found = np.sort(np.atleast_1d(np.asarray(totals(known, draws(usage), usage), dtype=float)))
+    low, high = np.interp([0.1, 0.9], np.linspace(0, 1, len(found)), found)
+    return Decimal(repr(float(low))), Decimal(repr(float(found.mean()))), Decimal(repr(float(high)))
