@@ -136,7 +136,7 @@ def options(context: Context, key: str | None, form: str) -> None:
         gone = "?" if row.interruption_s is None else f"{row.interruption_s:.0f}"
         return [
             row.key, text.money(row.expected), text.span(row.low, row.high), text.ms(row.p50_ms), text.ms(row.p99_ms),
-            text.share(row.availability), gone, "yes" if row.deployable else "no", row.guide_says,
+            text.share(row.availability), gone, "-" if row.key == "stay" else "yes" if row.deployable else "no", row.guide_says,
             row.lacks or row.gives_up,
         ]  # fmt: skip
 

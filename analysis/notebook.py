@@ -1,0 +1,110 @@
+"""What the notebooks call: their logic lives here, and theirs is only the story."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis import audit as auditing
+from analysis import plots, queueing, text
+from analysis.answers import Enough, Worth
+from analysis.assumptions import checked, planning, read
+from analysis.latency import Home
+from analysis.options import Option, Options
+from hermes_cfn.config.settings import Settings
+from hermes_cfn.pricing import books
+from hermes_cfn.pricing.prices import PriceBook
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure that a cell shows."""
+
+    svg: str
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+
+def picture(figure: Any) -> Picture:
+    """A figure of :mod:`analysis.plots` for a cell to end with."""
+    return Picture(plots.svg(figure))
+
+
+class Said(str):
+    """Text that a cell shows as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def say(*lines: object) -> Said:
+    """Lines of text for a cell to end with."""
+    return Said("\n".join(str(line) for line in lines))
+
+
+def limits(asked: Enough) -> Said:
+    """What is left of everything that can break."""
+    return say(*(f"{limit.what:22} {limit.margin:6.0%} left  ({limit.note})" for limit in asked.sized.limits))
+
+
+def break_evens(found: Worth) -> Said:
+    """The break-evens of an answer, one a line."""
+    return say(*(f"{told.client_round_trips} client round trips: {told}" for told in found.break_evens))
+
+
+def settings(path: Path, **changes: Any) -> Settings:
+    """``hermes.toml`` (its defaults where there is none) with some of ``[planning]`` changed.
+
+    Raises :class:`HermesError` for a wrong change.
+    """
+    known = read(path if path.exists() else None)
+    stated = {name: getattr(known.planning, name) for name in type(known.planning).model_fields}
+    return known.model_copy(update={"planning": checked(planning({**stated, **changes}))})
+
+
+def book(known: Settings) -> PriceBook:
+    """The price book of the settings' region."""
+    return books.load(known.account.region)
+
+
+def options(known: Settings, prices: PriceBook) -> tuple[Option, ...]:
+    """Every option."""
+    return Options(known, prices).rows()
+
+
+def table(rows: Sequence[Option]) -> Said:
+    """The options as text."""
+    lines = [
+        [
+            row.key,
+            text.money(row.expected),
+            text.ms(row.p50_ms),
+            text.ms(row.p99_ms),
+            text.share(row.availability),
+            row.lacks or row.gives_up,
+        ]
+        for row in rows
+    ]
+    return say(
+        text.table(["option", "USD/month", "p50 ms", "p99 ms", "there", "gives up / lacks"], lines, right=(1, 2, 3, 4))
+    )
+
+
+def audit() -> Said:
+    """The audit as text."""
+    found = auditing.audit()
+    lines = [[row.verdict.value, row.claim, row.said, row.figure, row.unit] for row in found]
+    return say(text.table(["verdict", "claim", "guide", "ours", "unit"], lines, right=(2, 3)))
+
+
+def homes(known: Settings) -> list[Home]:
+    """The region of the settings, and Fly.io in Paris and Frankfurt."""
+    return [Home(known.account.region), Home("fly-cdg", "fly"), Home("fly-fra", "fly")]
+
+
+def grid() -> tuple[queueing.Compared, ...]:
+    """Approximation against simulation, as measured."""
+    return queueing.grid()

@@ -1,0 +1,282 @@
+"""Pictures in one quiet style: readable in print and by the colour-blind, units on the axes, the source below.
+
+Colours are Okabe and Ito's; lines differ by dash and marker too.  Each function returns a
+matplotlib figure; :func:`save` and :func:`svg` write it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+from analysis.credits import machine, over_a_day, settled
+from analysis.latency import SHAPES, Home, Interaction, Probed, compose
+from analysis.latency import break_even as break_even_at
+from analysis.places import place
+from analysis.queueing import Compared, Station, analytic_quantile
+from analysis.sizing import hourly_utilisation
+from hermes_cfn.config.planning import Planning
+
+if TYPE_CHECKING:
+    from analysis.answers import Payment
+    from analysis.frontier import Configuration
+    from analysis.options import Option
+
+BLUE, ORANGE, GREEN, PURPLE, RED, SKY, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#D55E00",
+    "#56B4E9",
+    "#777777",
+)
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, GREY)
+DASHES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v")
+STYLE: Mapping[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "svg.hashsalt": "hermes",
+    "svg.fonttype": "path",
+}
+
+
+@contextmanager
+def _figure(title: str, source: str, height: float = 4.2) -> Iterator[tuple[Any, Any]]:
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7.2, height), layout="constrained")
+        axes.set_title(title)
+        figure.supxlabel(source, fontsize=7.5, color="#555555", x=0.01, ha="left")
+        yield figure, axes
+
+
+def waterfall(paid: Payment) -> Any:
+    """The month's bill, group by group, up to its total; USD."""
+    with _figure("What the month is made of", f"Source: bill engine, prices {paid.bill.book} {paid.bill.as_of}") as (
+        figure,
+        axes,
+    ):
+        names = [name for name, amount in paid.groups if amount >= 0.005]
+        amounts = [float(amount) for _, amount in paid.groups if amount >= 0.005]
+        starts = np.concatenate([[0.0], np.cumsum(amounts)[:-1]])
+        axes.barh([*names, "Total"], [*amounts, sum(amounts)], left=[*starts, 0], color=[SKY] * len(names) + [BLUE])
+        for row, (start, amount) in enumerate(zip([*starts, 0], [*amounts, sum(amounts)], strict=True)):
+            axes.text(start + amount + 1, row, f"{amount:,.2f}", va="center", fontsize=9)
+        axes.invert_yaxis()
+        axes.set_xlabel("USD a month, at the mean of every usage figure")
+        axes.set_xlim(0, sum(amounts) * 1.15)
+        axes.grid(axis="y", visible=False)
+    return figure
+
+
+def options(rows: Sequence[Option]) -> Any:
+    """Each option's expected cost with its range; USD a month."""
+    shown = sorted((row for row in rows if row.expected is not None), key=lambda row: row.expected or 0)
+    with _figure(
+        "What each option costs",
+        "Source: bill engine and Fly.io's published rates; bars from P10 to P90 of the usage",
+        6.6,
+    ) as (
+        figure,
+        axes,
+    ):
+        for n, row in enumerate(shown):
+            low, expected, high = (float(value or 0) for value in (row.low, row.expected, row.high))
+            colour = BLUE if row.deployable else ORANGE
+            axes.plot([low, high], [n, n], color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt")
+            axes.plot(expected, n, marker="o" if row.deployable else "D", color=colour, linestyle="none")
+        axes.plot([], [], marker="o", color=BLUE, linestyle="none", label="this project deploys it")
+        axes.plot([], [], marker="D", color=ORANGE, linestyle="none", label="it does not")
+        axes.set_yticks(range(len(shown)), [_short(row.name) for row in shown], fontsize=8)
+        axes.set_xlabel("USD a month")
+        axes.set_xlim(left=0)
+        axes.legend(loc="lower right")
+    return figure
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 46 else name[:45] + "…"
+
+
+def frontier(best: Sequence[Configuration], evaluated: int) -> Any:
+    """Cost against the month's unavailable minutes, the size of the point for p99."""
+    with _figure(
+        "The frontier", f"Source: {evaluated:,} configurations of the lattice; commitments of the published SLAs"
+    ) as (figure, axes):
+        minutes = [(1 - one.availability) * 730 * 60 for one in best]
+        points = axes.scatter(
+            [one.monthly for one in best],
+            minutes,
+            c=[one.p99_ms for one in best],
+            cmap="cividis_r",
+            s=38,
+            edgecolor="black",
+            linewidth=0.4,
+        )
+        axes.set_yscale("log")
+        axes.set_xlabel("USD a month")
+        axes.set_ylabel("minutes a month without service")
+        figure.colorbar(points, label="p99 of a cold page, ms")
+    return figure
+
+
+def composition(planning: Planning, homes: Sequence[Home], service_ms: float, probed: Probed = None) -> Any:
+    """Where the time of a cold page goes, for each home; milliseconds."""
+    names = ("lookup", "setup", "exchange", "balancer", "service", "database")
+    source = f"Source: analysis.latency, database in {place(planning.database).name}; means over the users' mix"
+    with _figure("Where a cold page's time goes", source) as (figure, axes):
+        lefts = np.zeros(len(homes))
+        parts = [compose(planning, home, Interaction.COLD, service_ms, probed=probed).as_dict() for home in homes]
+        for name, colour, hatch in zip(names, COLOURS, ("", "//", "", "..", "", "xx"), strict=False):
+            values = np.array([part[name] for part in parts])
+            axes.barh(
+                [place(home.region).name for home in homes],
+                values,
+                left=lefts,
+                color=colour,
+                hatch=hatch,
+                edgecolor="white",
+                label=name,
+            )
+            lefts += values
+        axes.invert_yaxis()
+        axes.set_xlabel("milliseconds")
+        axes.legend(ncols=3, fontsize=8, loc="upper center", bbox_to_anchor=(0.45, -0.14))
+        axes.grid(axis="y", visible=False)
+    return figure
+
+
+def break_even(planning: Planning, near: str = "eu-south-2", probed: Probed = None) -> Any:
+    """Total time of a cold page over its database round trips, for four places of the database, with the break-evens named."""
+    cases = (("madrid", "fly-cdg"), ("paris", "fly-cdg"), ("frankfurt", "fly-fra"), ("dublin", "eu-west-1"))
+    with plt.rc_context(STYLE):
+        figure, grid = plt.subplots(2, 2, figsize=(7.2, 6.0), sharex=True, sharey=True, layout="constrained")
+        queries = np.arange(0, 21)
+        for axes, (city, far) in zip(grid.ravel(), cases, strict=True):
+            there = planning.model_copy(update={"database": city})
+            for region, colour, dash in ((near, BLUE, "-"), (far, RED, "--")):
+                totals = [
+                    compose(there, Home(region), Interaction.COLD, planning.service_ms, float(n), probed).total
+                    for n in queries
+                ]
+                axes.plot(queries, totals, color=colour, linestyle=dash, label=place(region).name)
+            told = break_even_at(SHAPES[Interaction.COLD].client, near, far, city, planning.users, probed)
+            if told.queries is not None and told.queries <= 20:
+                axes.axvline(told.queries, color=GREY, linewidth=0.8, linestyle=":")
+            named = "never" if told.queries is None else f"n = {told.queries:.1f}"
+            axes.text(0.97, 0.05, f"break-even: {named}", transform=axes.transAxes, ha="right", fontsize=8)
+            axes.set_title(f"database in {place(city).name}")
+            axes.legend(fontsize=7, loc="upper left")
+        figure.supxlabel(
+            "database round trips of a cold page   (Source: analysis.latency; three client round trips)", fontsize=8
+        )
+        figure.supylabel("milliseconds, mean over the users", fontsize=9)
+    return figure
+
+
+def credits(planning: Planning, kinds: Sequence[str] = ("t4g.micro", "t4g.small"), count: int = 2) -> Any:
+    """CPU credits over a new instance's first day and a usual one, at the planned load and at four times it."""
+    with _figure(
+        "CPU credits over a day",
+        "Source: EC2 user guide (earning and limits); load from [planning]; below zero is borrowed",
+    ) as (figure, axes):
+        hours = np.arange(24 * 60) / 60
+        for kind, colour in zip(kinds, (BLUE, ORANGE), strict=False):
+            for times, dash in ((1, "-"), (4, "--")):
+                heavier = planning.model_copy(update={"peak_requests_per_s": planning.peak_requests_per_s * times})
+                hourly = hourly_utilisation(heavier, machine(kind), count)
+                day = over_a_day(machine(kind), hourly, planning.credits)
+                axes.plot(hours, day.balance, color=colour, linestyle=dash, label=f"{kind}, load x {times}, first day")
+            usual = settled(machine(kind), hourly_utilisation(planning, machine(kind), count), planning.credits)[1]
+            axes.plot(hours, usual.balance, color=colour, linestyle=":", label=f"{kind}, load x 1, after a month")
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_xlabel("hour of the day")
+        axes.set_ylabel("credits (one vCPU for a minute)")
+        axes.set_xticks(range(0, 25, 4))
+        axes.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    return figure
+
+
+def utilisation(servers: int = 2, service_ms: float = 15.0) -> Any:
+    """p99 against utilisation for a few variations of the service time."""
+    with _figure(
+        f"p99 against utilisation, {servers} servers of {service_ms:g} ms",
+        "Source: Erlang C, Allen–Cunneen, exponential tail; gamma service",
+    ) as (figure, axes):
+        loads = np.linspace(0.05, 0.95, 40)
+        for scv, colour, dash in zip((0.0, 1.0, 4.0), COLOURS, DASHES, strict=False):
+            times = [
+                analytic_quantile(Station(servers, load * servers * 1000 / service_ms, service_ms, scv))
+                for load in loads
+            ]
+            axes.plot(loads, times, color=colour, linestyle=dash, label=f"squared variation {scv:g}")
+        axes.set_yscale("log")
+        axes.set_xlabel("utilisation")
+        axes.set_ylabel("p99 of a response, ms")
+        axes.legend()
+    return figure
+
+
+def validity(cells: Sequence[Compared]) -> Any:
+    """The approximation's error at p99 against simulation, over the measured grid; per cent."""
+    servers = sorted({cell.servers for cell in cells})
+    variations = sorted({cell.scv for cell in cells})
+    loads = sorted({cell.utilisation for cell in cells})
+    errors = {(cell.servers, cell.utilisation, cell.scv): cell.error * 100 for cell in cells}
+    with plt.rc_context({**STYLE, "axes.grid": False}):
+        figure, grid = plt.subplots(1, len(variations), figsize=(11, 3.4), sharey=True, layout="constrained")
+        for axes, scv in zip(grid, variations, strict=True):
+            values = np.array([[errors[count, load, scv] for load in loads] for count in servers])
+            shown = axes.imshow(values, cmap="PuOr", vmin=-20, vmax=20, aspect="auto")
+            for (row, column), value in np.ndenumerate(values):
+                axes.text(column, row, f"{value:+.0f}", ha="center", va="center", fontsize=7)
+            axes.set_title(f"variation {scv:g}")
+            axes.set_xticks(range(len(loads)), [f"{load:g}" for load in loads], fontsize=7, rotation=60)
+            axes.set_yticks(range(len(servers)), [str(count) for count in servers])
+        grid[0].set_ylabel("servers")
+        figure.supxlabel("utilisation   (Source: python -m analysis sizing --compare)", fontsize=8)
+        figure.colorbar(shown, ax=grid, label="error at p99, per cent")
+    return figure
+
+
+def svg(figure: Any) -> str:
+    """The figure as an SVG element without prologue, closed afterwards."""
+    text = _written(figure)
+    return text[text.index("<svg") :].strip()
+
+
+def _written(figure: Any, form: str = "svg") -> str:
+    out = io.StringIO()
+    with plt.rc_context(STYLE):
+        figure.savefig(out, format=form, metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    return re.sub(r"[ \t]+\n", "\n", out.getvalue())
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a PNG or an SVG, by the name's ending, and close the figure."""
+    if path.suffix == ".svg":
+        path.write_text(_written(figure), encoding="utf-8")
+        return
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
