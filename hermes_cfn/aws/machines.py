@@ -74,6 +74,8 @@ class Machines:
 
 
 def _machine(item: Mapping[str, Any]) -> Machine:
+    groups = {group["GroupId"] for group in item.get("SecurityGroups", ())}
+    groups |= {group["GroupId"] for card in item.get("NetworkInterfaces", ()) for group in card.get("Groups", ())}
     return Machine(
         item["InstanceId"],
         item["State"]["Name"],
@@ -82,7 +84,7 @@ def _machine(item: Mapping[str, Any]) -> Machine:
         item.get("ImageId", ""),
         item["LaunchTime"],
         item.get("PrivateIpAddress", ""),
-        tuple(group["GroupId"] for group in item.get("SecurityGroups", ())),
+        tuple(sorted(groups)),
     )
 
 

@@ -59,22 +59,31 @@ def check(instance: str, said: Diagnosis, addresses: str = "") -> Iterator[Findi
             next="give the application the provider's certificate authority and verify with it",
             severity=Severity.INFO,
         )
-        yield from login(instance, told)
+        yield from login(instance, told, addresses)
     elif not told.get("tls"):
         yield Finding(
             "database-tls", instance, "TLS with the database fails", evidence=error, next="the provider's certificate"
         )
     else:
-        yield from login(instance, told)
+        yield from login(instance, told, addresses)
 
 
-def login(instance: str, told: Mapping[str, object]) -> Iterator[Finding]:
+def login(instance: str, told: Mapping[str, object], addresses: str) -> Iterator[Finding]:
     """Whether the database takes the user."""
-    if str(told.get("login", "")).startswith("refused"):
+    said = str(told.get("login", ""))
+    if said.startswith("refused") and ("pg_hba" in said or "28000" in said):
+        yield Finding(
+            "database-not-admitted",
+            instance,
+            "the database does not admit our addresses",
+            evidence=said,
+            next=f"let the database admit {addresses}" if addresses else "hermes-cfn outputs nat_public_ips",
+        )
+    elif said.startswith("refused"):
         yield Finding(
             "database-login",
             instance,
             "the database refuses the login",
-            evidence=str(told["login"]),
+            evidence=said,
             next="hermes-cfn secrets set DATABASE_URL",
         )

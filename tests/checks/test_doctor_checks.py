@@ -70,6 +70,9 @@ FAULTS = {
         database={"name": "203.0.113.9", "tcp": "ok", "tls": "the server offers none", "login": "ok"}
     ),
     "database-tls": lambda: on_instance(database={"name": "203.0.113.9", "tcp": "ok", "error": "SSLError: expired"}),
+    "database-not-admitted": lambda: on_instance(
+        database={**WELL["database"], "login": "refused: C28000 Mno pg_hba.conf entry"}
+    ),
     "database-login": lambda: on_instance(database={**WELL["database"], "login": "refused: no such role"}),
     "target-unhealthy": lambda: list(balancing.targets([line(health="unhealthy")], frozenset({"i-1"}))),
     "target-absent": lambda: list(balancing.targets([line(health="absent")], frozenset())),

@@ -1,6 +1,7 @@
 exec 2>/dev/null
+export ROOT
 python3 - "$HERMES_APP" "$ASK$HERMES_HEALTH_PATH" "$HOME_DIR/.env" "$OPERATION" <<'PYTHON'
-import datetime, json, os, pathlib, re, shutil, socket, ssl, subprocess, sys, urllib.error, urllib.parse, urllib.request
+import datetime, json, os, pathlib, re, socket, ssl, subprocess, sys, urllib.error, urllib.parse, urllib.request
 
 app, health, env_file, operation = sys.argv[1:]
 
@@ -79,13 +80,16 @@ def login(wire, url):
         return "refused: " + re.sub(r"[^ -~]+", " ", rest[4:].decode(errors="replace"))
     return {b"\x00\x00\x00\x00": "ok", b"\x00\x00\x00\x0a": "asks for SCRAM", b"\x00\x00\x00\x05": "asks for MD5"}.get(rest[4:8], "answers")
 
-disk = shutil.disk_usage("/")
+def disk():
+    total, _, free = run("df", "-Pm", os.environ.get("ROOT") or "/").splitlines()[-1].split()[1:4]
+    return {"total_bytes": int(total) * 2**20, "free_bytes": int(free) * 2**20}
+
 print(json.dumps({
     "task": "diagnose", "operation": operation, "outcome": "ok",
     "container": safely(container),
     "log": safely(lambda: masked(run("docker", "logs", "--tail", "50", app)).splitlines()[-50:]),
     "health": safely(answer), "memory": safely(memory),
-    "disk": {"total_bytes": disk.total, "free_bytes": disk.free},
+    "disk": safely(disk),
     "docker": safely(lambda: run("systemctl", "is-active", "docker")),
     "systemd": {unit: safely(lambda: run("systemctl", "is-active", unit)) for unit in ("hermes", "hermes-watch")},
     "clock": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
