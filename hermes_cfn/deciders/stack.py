@@ -76,6 +76,7 @@ UNREADY = frozenset({"CREATE_PENDING", "CREATE_IN_PROGRESS", "DELETE_PENDING", "
 class Tried:
     """What this run has already done to the stack; counts, so that nothing repeats for ever."""
 
+    creates: int = 0
     deletes: int = 0
     continues: int = 0
     executes: int = 0
@@ -103,7 +104,7 @@ def decide(seen: StackSeen, goal: Goal, tried: Tried = Tried()) -> StackStep:
 def _deployed(seen: StackSeen, goal: Goal, tried: Tried) -> StackStep:
     status = seen.status
     if status is None or status in GONE:
-        return _through_change_set(seen.change_set, "CREATE", goal, tried, seen)
+        return _through_change_set(seen.change_set, "CREATE", goal, tried)
     if status in BUSY:
         return Follow("an operation is in progress, ours or somebody else's")
     if tried.executes and not seen.begun:
@@ -111,9 +112,9 @@ def _deployed(seen: StackSeen, goal: Goal, tried: Tried) -> StackStep:
     if tried.executes:
         return _outcome(seen, goal)
     if status in REVIEW:
-        return _through_change_set(seen.change_set, "CREATE", goal, tried, seen)
+        return _through_change_set(seen.change_set, "CREATE", goal, tried)
     if status in STEADY:
-        return _through_change_set(seen.change_set, "UPDATE", goal, tried, seen)
+        return _through_change_set(seen.change_set, "UPDATE", goal, tried)
     if status in DEAD or status in UNDELETED:
         return _delete(seen, goal, tried, f"{status}: it was never whole and can only be created anew")
     if tried.continues:
@@ -136,9 +137,7 @@ def _outcome(seen: StackSeen, goal: Goal) -> StackStep:
     )
 
 
-def _through_change_set(
-    change_set: ChangeSetSeen | None, kind: str, goal: Goal, tried: Tried, seen: StackSeen
-) -> StackStep:
+def _through_change_set(change_set: ChangeSetSeen | None, kind: str, goal: Goal, tried: Tried) -> StackStep:
     if change_set is None or change_set.status in {"DELETE_COMPLETE"}:
         return CreateChangeSet(kind)
     if change_set.status in UNREADY:
@@ -151,6 +150,8 @@ def _through_change_set(
         return Follow("the change set waits for its execution")
     if change_set.execution in {"OBSOLETE", "EXECUTE_COMPLETE", "EXECUTE_FAILED"}:
         return DeleteChangeSet(f"it is {change_set.execution.lower().replace('_', ' ')}")
+    if not tried.creates:
+        return DeleteChangeSet("an earlier run left it failed")
     return _stop(
         "change-set-failed",
         goal,

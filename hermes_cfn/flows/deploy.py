@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT
 from hermes_cfn.cfn.template import Template, dependencies, references
 from hermes_cfn.deployment import StackSpec
-from hermes_cfn.errors import ExitCode, Finding, HermesError
-from hermes_cfn.events import StageEnded, StageStarted
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.events import Noted, StageEnded, StageStarted
 from hermes_cfn.flows import release, releases
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
@@ -77,19 +78,38 @@ def beginning(spec: StackSpec, limit: int = TEMPLATE_LIMIT) -> StackSpec:
 
 def stacks(ground: Ground, wish: Wish, held: Held) -> Story[dict[str, str]]:
     """Every stack, gates in between: the first release is written as stable before instances start."""
+    common = [spec for spec in ground.deployment if spec.account_wide]
+    own = [spec for spec in ground.deployment if not spec.account_wide]
+    yield from (Noted(ground.now, finding) for spec in common if (finding := stale(ground, spec)))
     bringing = Bringing(
         ground,
-        ground.deployment.stacks,
+        own,
+        outputs={spec.key: ground.doors.cloudformation(spec.region).observe(spec.name).outputs for spec in common},
         lookups=wish.lookups,
         gate=_Gate(ground, wish),
         guard=wish.guard,
         role=wish.role,
     )
-    yield StageStarted(ground.now, "stacks", f"{len(ground.deployment.stacks)} of {ground.deployment.environment}")
+    yield StageStarted(ground.now, "stacks", f"{len(own)} of {ground.deployment.environment}")
     outcomes = yield from bringing.run(held.guard)
     changed = sum(outcome != "unchanged" for outcome in outcomes.values())
     yield StageEnded(ground.now, "stacks", f"{changed} changed, {len(outcomes) - changed} unchanged")
     return outcomes
+
+
+def stale(ground: Ground, spec: StackSpec) -> Finding | None:
+    """An account-wide stack that differs from its template: only bootstrap may touch it."""
+    there = ground.doors.cloudformation(spec.region).template(spec.name)
+    if there is None or there == json.loads(json.dumps(dict(spec.template))):
+        return None
+    return Finding(
+        "foundation-stale",
+        spec.name,
+        "the account's foundation is not what hermes.toml says",
+        why="deploy does not touch it",
+        next="hermes-cfn bootstrap",
+        severity=Severity.WARNING,
+    )
 
 
 class _Gate:

@@ -250,6 +250,7 @@ class Bringing:
                 yield StageEnded(self.ground.now, step.key, what)
             case CreateChangeSet(kind):
                 self._create(track, kind)
+                track.tried = replace(track.tried, creates=track.tried.creates + 1)
             case ExecuteChangeSet():
                 refused = self.change_guard(track.spec, door.changes(name, track.change_set))
                 if refused is not None:
