@@ -9,7 +9,7 @@ from awacs.aws import Action, Allow, Bool, Condition, Deny, PolicyDocument, Prin
 from awacs.s3 import PutObject
 from troposphere import GetAtt, Ref, Sub, Template, s3
 
-from hermes_cfn.stacks.common import text
+from hermes_cfn.stacks.common import text, waive
 
 
 def private_bucket(
@@ -60,6 +60,7 @@ def private_bucket(
             LifecycleConfiguration=s3.LifecycleConfiguration(Rules=rules),
         )
     )
+    waive(bucket, {"CKV_AWS_18": "who reads it is in the audit trail where one is wanted; a log of a log has no end"})
     template.add_resource(
         s3.BucketPolicy(
             f"{title}Policy",

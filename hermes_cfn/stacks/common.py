@@ -55,5 +55,8 @@ def waive(resource: AWSObject, reasons: Mapping[str, str]) -> AWSObject:
     ours = sorted(rule for rule in metadata[WAIVERS] if re.match(r"^[EWI]\d{4}$", rule))
     if ours:
         metadata["cfn-lint"] = {"config": {"ignore_checks": ours}}
+    others = sorted(rule for rule in metadata[WAIVERS] if rule.startswith("CKV"))
+    if others:
+        metadata["checkov"] = {"skip": [{"id": rule, "comment": f"{WAIVERS} says why"} for rule in others]}
     resource.Metadata = metadata
     return resource

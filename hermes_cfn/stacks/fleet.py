@@ -14,6 +14,7 @@ from troposphere import elasticloadbalancingv2 as elb
 from hermes_cfn.config import Settings
 from hermes_cfn.instance import documents
 from hermes_cfn.names import Names
+from hermes_cfn.stacks.common import waive
 from hermes_cfn.stacks.instance_role import instance_role
 
 HOOK_SPARE_S = 600
@@ -38,6 +39,11 @@ def build(
             LaunchTemplateData=_machine(settings, names, image, group, profile),
         )
     )
+    if settings.network.egress == "public-subnets":
+        waive(
+            launch,
+            {"CKV_AWS_88": "chosen in the configuration, network.egress; nothing comes in but from the load balancer"},
+        )
     return launch, stack.add_resource(_group(settings, names, launch, subnets, target))
 
 

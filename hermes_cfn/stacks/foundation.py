@@ -98,7 +98,6 @@ def _lock(stack: Template, names: Names) -> None:
         table,
         {
             "CKV_AWS_119": "a lock holds no secret; DynamoDB encrypts with its own key at no cost",
-            "CKV_AWS_28": "point-in-time recovery is on",
         },
     )
     put(stack, "lock_table", Ref(table), "The deploy lock")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from troposphere import Base64, GetAtt, Ref, Sub, autoscaling, ec2, iam
 
-from hermes_cfn.stacks.common import named, parameter
+from hermes_cfn.stacks.common import named, parameter, waive
 from hermes_cfn.stacks.ground import Ground
 from hermes_cfn.stacks.roles import allow, service_role
 
@@ -89,6 +89,7 @@ def build(ground: Ground, kept: ec2.EIP, table: ec2.RouteTable) -> None:
             ),
         )
     )
+    waive(launch, {"CKV_AWS_88": "it is the way out: its public address is what the world sees"})
     stack.add_resource(
         autoscaling.AutoScalingGroup(
             "NatGroup",

@@ -101,8 +101,6 @@ def _balancer(stack: Template, settings: Settings, names: Names, subnets: Ref, d
         balancer.DependsOn = depends
     if not service.access_logs:
         waive(balancer, {"CKV_AWS_91": "access logs are an option, service.access_logs; they cost storage"})
-    if not service.deletion_protection:
-        waive(balancer, {"CKV_AWS_150": "deletion protection is switched off in the configuration"})
     return stack.add_resource(balancer)
 
 

@@ -290,6 +290,5 @@ def _trail(stack: Template, names: Names) -> None:
         trail,
         {
             "CKV_AWS_35": "S3 encrypts it; a key of one's own costs USD 1 a month and nobody asked for it",
-            "CKV_AWS_252": "alarms are of metrics; the trail is for looking back",
         },
     )

@@ -79,8 +79,6 @@ def _assets(stack: Template, settings: Settings, names: Names) -> None:
         distribution,
         {
             "CKV_AWS_86": "access logs of static assets tell nothing that metrics do not",
-            "CKV_AWS_310": "one bucket; assets of a release never change",
-            "CKV_AWS_374": "static assets are for everybody",
             **(
                 {}
                 if settings.worldwide.waf

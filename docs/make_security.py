@@ -1,0 +1,161 @@
+"""``docs/permissions.md`` and ``docs/security.md`` from the tables and the templates.
+
+``python docs/make.py`` writes them with all other generated pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hermes_cfn import permissions, service_role, stacks
+from hermes_cfn.config import parse
+from hermes_cfn.config.network import Egress
+from hermes_cfn.deployment import Deployment
+from hermes_cfn.stacks.common import WAIVERS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+EVERYTHING = """
+network.egress = "{egress}"
+network.interface_endpoints = ["ssm"]
+database.allow_list = false
+database.addresses = ["ipv4", "ipv6"]
+[service]
+access_logs = {on}
+waf = {on}
+cluster = {on}
+deletion_protection = {on}
+[watch]
+enabled = true
+audit_trail = true
+emails = ["ops@example.com"]
+[edge]
+assets = true
+dns = "alias"
+hosted_zone_id = "Z0123456789ABC"
+[worldwide]
+cloudfront = true
+waf = {on}
+[budget]
+ceiling_usd = 100
+"""
+
+PERMISSIONS = """# Permissions
+
+Made from `hermes_cfn/permissions.py` and `hermes_cfn/service_role.py` by `python docs/make.py`.
+
+Four roles of people and pipelines, one that CloudFormation works with, and those of instances. Who may assume the four
+is configuration: CI by one exact OIDC subject each (`[github]`), people by their Identity Center roles
+(`account.operators`). Whoever may change documents or user data is root on the instances: that is *infrastructure*, and
+whoever reviews what it deploys. Only `bootstrap`, with an administrator's credentials, touches `foundation` and with it
+these roles and their boundary.
+
+Resources are named as in `permissions.places`; `*` stands where AWS has no narrower one.
+"""
+
+SERVICE = """
+## cloudformation, the service role
+
+What AWS's own resource handlers call, from the resource schemas (`handlers.*.permissions`), for the types that the stacks
+hold; `service_role.csv` has every action that a handler names, granted or with the reason why not. Writing is bound to
+names of the environment where the service has names, reading and the network to its regions. It makes roles only under
+the permissions boundary, and may touch neither the boundary nor the roles above, nor itself.
+
+"""
+
+UNPROVEN = """
+## What only a real account can prove
+
+* That the handlers call what their schemas say. An emulator does not make the calls that AWS's handlers make.
+* That a condition key is evaluated for each action of its statement (`iam:PermissionsBoundary`, `aws:RequestedRegion`).
+* The calls that `docker push` makes with the *release* role; AWS's documentation lists them (Amazon ECR user guide,
+  "IAM permissions for pushing an image").
+* Service-linked roles of a new account, which the first load balancer, group or distribution makes.
+* Sessions of Systems Manager (`ssm:StartSession`), which go through AWS's agent.
+"""
+
+SECURITY = """# Security
+
+Waivers are made from the templates by `python docs/make.py`; each stands in the `Metadata` of its resource.
+
+## What holds
+
+* No secret is in a template, a parameter default, a log, a command line or a file of this repository. Secrets are SSM
+  SecureString parameters; an instance reads them at start into `/opt/hermes/.env`, mode 0600, and `hermes.toml` refuses
+  whatever looks like one. No role of people or pipelines may decrypt them.
+* Instances have no public address (except with `egress = "public-subnets"`, inbound closed), no SSH port, IMDSv2 with hop
+  limit 1, an encrypted volume. A shell goes through Systems Manager, by the *operator* role alone.
+* The application answers the load balancer only; the load balancer redirects HTTP, speaks TLS 1.2 and 1.3, drops invalid
+  headers and is protected against deletion.
+* The container runs without capabilities, without new privileges, with a memory limit and, unless switched off, on a
+  read-only root.
+* Documents take anchored parameters, refuse an older token, and are called at an explicit version.
+* Buckets are closed to the public, encrypted, versioned and TLS only; images are scanned and their tags never move.
+* The default security group of the VPC is used by nothing; CloudFormation has no means to take its two rules away.
+
+## Waivers
+
+What automatic rules (cfn-lint `E`/`W`, checkov `CKV`) would say, and why it stays.
+
+"""
+
+
+def deployments() -> Iterator[Deployment]:
+    """Everything on and off, for each way out."""
+    for egress in Egress.__args__:  # type: ignore[attr-defined]
+        for on in ("true", "false"):
+            yield stacks.build(parse(EVERYTHING.format(egress=egress, on=on)))
+
+
+def permissions_page() -> str:
+    """Every role's rows, the service role's types, and what is unproven."""
+    parts = [PERMISSIONS]
+    for role, rows in {**permissions.ROLES, "instance": permissions.INSTANCE}.items():
+        parts.append(f"\n## {role}\n\n| action | on | why |\n|---|---|---|\n")
+        for row in rows:
+            actions = "<br>".join(f"`{action}`" for action in row.actions)
+            bound = " (with a condition)" if row.condition else ""
+            parts.append(f"| {actions} | {', '.join(f'`{place}`' for place in row.on)}{bound} | {row.reason} |\n")
+    parts += [SERVICE, "| type | granted | not granted, and why |\n|---|---|---|\n"]
+    for kind in sorted(service_role.known_types()):
+        rows_of = [row for row in service_role.rows() if row.type == kind]
+        granted = sum(row.granted for row in rows_of)
+        added = "".join(f"; added `{action}`: {source}" for action, source in service_role.ADDITIONS.get(kind, ()))
+        reasons = sorted({row.reason for row in rows_of if not row.granted})
+        parts.append(f"| `{kind}` | {granted} of {len(rows_of)}{added} | {'; '.join(reasons)} |\n")
+    return "".join([*parts, UNPROVEN])
+
+
+def security_page() -> str:
+    """What holds, and every waiver with its reason."""
+    found: dict[tuple[str, str, str], set[str]] = {}
+    for deployment in deployments():
+        for spec in deployment:
+            for title, resource in spec.template["Resources"].items():
+                for rule, reason in resource.get("Metadata", {}).get(WAIVERS, {}).items():
+                    found.setdefault((spec.key, rule, reason), set()).add(title)
+    rows = [
+        f"| {stack} | {_short(titles)} | `{rule}` | {reason} |\n"
+        for (stack, rule, reason), titles in sorted(found.items())
+    ]
+    return "".join([SECURITY, "| stack | resource | rule | why it stays |\n|---|---|---|---|\n", *rows, COMPARED])
+
+
+def _short(titles: set[str]) -> str:
+    shown = sorted(titles)
+    return ", ".join(f"`{title}`" for title in shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
+
+
+COMPARED = """
+## Counted
+
+checkov 3.3.30 (`checkov --framework cloudformation -d templates/production`) says nothing about the default templates (64
+resources, 14 waivers) and nothing about those with everything on or off for each way out (1,184 resources in 12
+renderings). The guide's own resources, written down as plainly as the guide has them (bucket, lock table, certificate,
+role with `PowerUserAccess`, repository, network, load balancer, two instances, logs: 16 resources), get 15 findings, and no
+reasons. Part of the difference is waived, not mended: keys of one's own for what holds no secret. checkov is not among
+the dependencies; its figures were taken by hand.
+"""
+
+PAGES = {ROOT / "docs" / "permissions.md": permissions_page, ROOT / "docs" / "security.md": security_page}
