@@ -119,6 +119,9 @@ class Upstream(asyncio.Protocol):
             self.client.transport.resume_reading()
 
     def close(self) -> None:
+        """Closes the connection; nobody takes it from the idle ones any more."""
+        if self in self.target.idle:
+            self.target.idle.remove(self)
         if self.transport is not None:
             self.transport.close()
 

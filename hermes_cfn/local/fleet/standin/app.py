@@ -43,7 +43,7 @@ class Application:
         self.stopping = False
         self.started = time.monotonic()
         self.pool = None
-        self.faults_path = os.environ.get("CONTAINER_FAULTS", "")
+        self.faults_path = os.environ.get("CONTAINER_FAULTS", os.devnull)
         self.faults_seen = (0, {})
         self.unhealthy_after = os.environ.get("UNHEALTHY_AFTER_S") or self.fault("unhealthy_after_s")
 
@@ -54,7 +54,7 @@ class Application:
         except OSError:
             return None
         if changed != self.faults_seen[0]:
-            self.faults_seen = (changed, json.loads(Path(self.faults_path).read_text()))
+            self.faults_seen = (changed, json.loads(Path(self.faults_path).read_text() or "{}"))
         return self.faults_seen[1].get(name)
 
     async def answer(self, method, path, query):
