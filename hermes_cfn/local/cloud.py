@@ -20,6 +20,7 @@ from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet
 from hermes_cfn.local.fleet.scheduler import Scheduler
 from hermes_cfn.local.moto_side import MotoSide
 from hermes_cfn.local.options import Options
+from hermes_cfn.local.services.authorisation import Authorisation
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.launching import Launching
 from hermes_cfn.local.services.autoscaling.service import AutoScaling
@@ -51,6 +52,7 @@ class Cloud:
         self.traffic = Traffic(directory, self.fleet, self.scheduler)
         self.engine = Engine(Launching(self.clients), self.fleet, self.traffic, self.scheduler, self.faults.condition)
         self.commands = Commands(self.clients, self.fleet, self.scheduler, self.faults.condition)
+        self.authorisation = Authorisation(self.moto, self.engine, self.fleet)
         self.monitoring = Monitoring(self.scheduler, self.moto, self.traffic, self.engine)
         self.engine.on_leaving = self.commands.instance_gone
         self.fleet.on_gone = self._instance_gone
@@ -127,7 +129,10 @@ class Cloud:
                 if kind == "throttle"
                 else ServiceError("InternalFailure", "An internal error occurred", 500)
             )
-            return wire.serialise(call.service, action, error)
+            return wire.refuse(call.service, action, error, request)
+        refusal = self.authorisation.check(call, action, request) if self.options.enforce and call.service else None
+        if refusal is not None:
+            return wire.refuse(call.service, action, refusal, request)
         answer = self._answer(call, action, request)
         answer.lost = kind in ("lost", "timeout")
         return answer

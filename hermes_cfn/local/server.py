@@ -49,7 +49,12 @@ class Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self._body()
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.server.cloud.handle(HttpRequest(self.command, self.path, headers, body))
+        try:
+            answer = self.server.cloud.handle(HttpRequest(self.command, self.path, headers, body))
+        except Exception as problem:
+            log.exception("%s %s", self.command, self.path)
+            text = f"the embedded cloud failed: {type(problem).__name__}: {problem}"
+            answer = HttpResponse(500, {"Content-Type": "text/plain"}, text.encode())
         if answer.lost:
             self.close_connection = True
             self.connection.close()

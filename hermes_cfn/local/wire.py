@@ -25,7 +25,7 @@ from moto.core.utils import get_service_model
 ACCOUNT = "123456789012"
 DEFAULT_REGION = "eu-south-2"
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
-_SIGNING_NAMES = {"elasticloadbalancing": "elbv2"}
+_SIGNING_NAMES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}
 
 
 class ServiceError(Exception):
@@ -129,7 +129,11 @@ def parse(service: str, action: str, request: HttpRequest) -> dict[str, Any]:
             "InvalidAction", f"Could not find operation {action} for version {service_model.api_version}"
         )
     operation = service_model.operation_model(action)
-    values = dict(parse_qsl(request.body.decode(), keep_blank_values=True)) if service_model.protocol == "query" else {}
+    values = (
+        dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+        if service_model.protocol in ("query", "ec2")
+        else {}
+    )
     parser = PROTOCOL_PARSERS[service_model.protocol](operation)
     code = "ValidationError" if service_model.protocol == "query" else "ValidationException"
     try:
@@ -164,6 +168,24 @@ def serialise(service: str, action: str, result: Mapping[str, Any] | ServiceErro
         return _error(service_model, serializer, result, request_id)
     answer = serializer.serialize(result)
     return _response(answer["status_code"], answer["headers"], answer["body"], request_id)
+
+
+def refuse(service: str, action: str, error: ServiceError, request: HttpRequest) -> HttpResponse:
+    """An error of a service that moto answers, in the protocol that the request speaks."""
+    if "smithy-protocol" in request.headers:
+        body = b"\xa2" + b"".join(map(_cbor_text, ("__type", error.code, "message", error.message)))
+        headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+        return _response(error.status, headers, body, str(uuid.uuid4()))
+    if "x-amz-target" in request.headers:
+        text = json.dumps({"__type": error.code, "message": error.message, "Message": error.message})
+        return _response(error.status, {"Content-Type": "application/x-amz-json-1.1"}, text, str(uuid.uuid4()))
+    return serialise(service, action, error)
+
+
+def _cbor_text(text: str) -> bytes:
+    """A text string in CBOR (RFC 8949, major type 3), shorter than 64 KiB."""
+    raw = text.encode()
+    return b"\x79" + len(raw).to_bytes(2, "big") + raw
 
 
 def _error(service_model: Any, serializer: Any, error: ServiceError, request_id: str) -> HttpResponse:

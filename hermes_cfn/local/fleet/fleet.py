@@ -25,7 +25,7 @@ from hermes_cfn.local.wire import ACCOUNT
 log = logging.getLogger("hermes.local")
 FLEET_KEY = "AKIALOCALFLEET000000"
 PULL_S = 2.0
-BOOT_S = 12.0
+BOOT_S = 20.0
 _GRAVITON = re.compile(r"^[a-z]+\d+[a-z]*g[a-z]*\.")
 _REGISTRY = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/(.+)$")
 Answer = dict[str, Any]

@@ -22,7 +22,7 @@ from hermes_cfn.local.services.elbv2.model import Target, TargetGroup
 from hermes_cfn.local.services.elbv2.traffic import Traffic
 from hermes_cfn.local.wire import ServiceError
 
-PENDING_S = 20.0
+PENDING_S = 6.0
 STANDBY_EXIT_S = 5.0
 SHUTTING_DOWN_S = 20.0
 EC2_CHECK_S = 60.0

@@ -1,0 +1,259 @@
+"""A caller that may not, cannot: who calls, and what a call needs, by the Service Authorization Reference.
+
+On request (``enforce``).  A call whose resource is not known here needs a statement for ``*``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from functools import cache
+from typing import Any
+from urllib.parse import unquote
+
+from hermes_cfn.local import wire
+from hermes_cfn.local.clients import ADMIN_KEY
+from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet
+from hermes_cfn.local.moto_side import MotoSide, backend
+from hermes_cfn.local.services.autoscaling.engine import Engine
+from hermes_cfn.local.services.policies import Asked, Document, allowed
+from hermes_cfn.local.wire import ACCOUNT, Call, HttpRequest, ServiceError
+
+_PREFIXES = {"elbv2": "elasticloadbalancing"}
+_S3_ACTIONS = {
+    "HeadBucket": "ListBucket", "ListObjects": "ListBucket", "ListObjectsV2": "ListBucket", "HeadObject": "GetObject",
+    "ListBuckets": "ListAllMyBuckets", "ListObjectVersions": "ListBucketVersions", "DeleteObjects": "DeleteObject",
+    "CopyObject": "PutObject", "CreateMultipartUpload": "PutObject", "UploadPart": "PutObject",
+    "CompleteMultipartUpload": "PutObject",
+}  # fmt: skip
+_FREE = {("sts", "GetCallerIdentity")}
+_CBOR = re.compile(r"^/service/[^/]+/operation/(\w+)$")
+Tags = dict[str, str]
+
+
+class Authorisation:
+    """Checks every call but those of the administrator and of the cloud itself."""
+
+    def __init__(self, moto: MotoSide, engine: Engine, fleet: Fleet) -> None:
+        self._moto = moto
+        self._engine = engine
+        self._fleet = fleet
+
+    def check(self, call: Call, action: str, request: HttpRequest) -> ServiceError | None:
+        """The refusal as the service words it, or None when the call may go on."""
+        if call.access_key in (ADMIN_KEY, FLEET_KEY) or (call.service, action) in _FREE:
+            return None
+        action = action or rest_operation(call.service, request)
+        prefix = _PREFIXES.get(call.service, call.service)
+        with self._moto.exclusive():
+            identity = self._identity(call, request)
+            if identity is None:
+                return ServiceError(
+                    "InvalidClientTokenId", "The security token included in the request is invalid.", 403
+                )
+            arn, policies, boundary = identity
+            for name, resource, tags in self._needs(call, prefix, action, request):
+                asked = Asked(name, resource, _context(call, arn, prefix, tags))
+                why = allowed(asked, policies, boundary)
+                if why:
+                    return _denied(call.service, arn, name, resource, why)
+        return None
+
+    def _identity(self, call: Call, request: HttpRequest) -> tuple[str, list[Document], Document | None] | None:
+        from moto.iam.access_control import CreateAccessKeyFailure, create_access_key
+
+        headers = (
+            {"X-Amz-Security-Token": request.headers["x-amz-security-token"]}
+            if "x-amz-security-token" in request.headers
+            else {}
+        )
+        try:
+            key = create_access_key(ACCOUNT, "aws", call.access_key, headers)
+        except CreateAccessKeyFailure:
+            return None
+        documents = [_document(policy) for policy in key.collect_policies()]
+        return key.arn, documents, self._boundary(key.arn)
+
+    def _boundary(self, arn: str) -> Document | None:
+        if ":assumed-role/" not in arn:
+            return None
+        iam = backend("iam", "us-east-1", ACCOUNT)
+        role = iam.get_role(arn.partition(":assumed-role/")[2].partition("/")[0])
+        limit = role.permissions_boundary
+        if not limit:
+            return None
+        found = iam.managed_policies[limit if isinstance(limit, str) else limit["PermissionsBoundaryArn"]]
+        return _document(found)
+
+    def _needs(self, call: Call, prefix: str, action: str, request: HttpRequest) -> list[tuple[str, str, Tags]]:
+        """Every (action, resource, tags of the resource) that the call needs."""
+        if call.service == "s3":
+            return [(f"s3:{_S3_ACTIONS.get(action, action)}", _s3_resource(request), {})]
+        params: dict[str, Any] = {}
+        if wire.model(call.service).protocol in ("query", "ec2", "json"):
+            with contextlib.suppress(ServiceError):
+                params = wire.parse(call.service, action, request)
+        name = f"{prefix}:{action}"
+        here = f"{call.region}:{ACCOUNT}"
+        resources = getattr(self, f"_{prefix}", _star)(action, params, here)
+        needs = [(name, resource, tags) for resource, tags in resources]
+        role = params.get("RoleARN") if prefix == "cloudformation" else None
+        return (
+            [*needs, ("iam:PassRole", str(role), {"iam:PassedToService": "cloudformation.amazonaws.com"})]
+            if role
+            else needs
+        )
+
+    def _ssm(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        document = f"arn:aws:ssm:{here}:document/"
+        if action == "SendCommand":
+            name = params["DocumentName"].rpartition("document/")[2]
+            amazon = f"arn:aws:ssm:{here.partition(':')[0]}::document/{name}"
+            instances = [
+                (f"arn:aws:ec2:{here}:instance/{one}", self._tags(one)) for one in params.get("InstanceIds", [])
+            ]
+            for target in params.get("Targets", []):
+                instances.append(
+                    (f"arn:aws:ec2:{here}:instance/*", {target["Key"].removeprefix("tag:"): target["Values"][0]})
+                )
+            return [(amazon if name.startswith("AWS-") else document + name, {}), *instances]
+        if "Document" in action and "Name" in params:
+            return [(document + params["Name"], {})]
+        names = params.get("Names") or [params[key] for key in ("Name", "Path", "ResourceId") if params.get(key)]
+        if "Parameter" in action and action != "DescribeParameters" and names:
+            return [(f"arn:aws:ssm:{here}:parameter/{name.partition(':')[0].strip('/')}", {}) for name in names]
+        return [("*", {})]
+
+    def _autoscaling(self, action: str, params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
+        name = params.get("AutoScalingGroupName", "")
+        found = self._engine.group_of(params.get("InstanceId", ""))
+        for group in self._engine.groups.values():
+            if not action.startswith("Describe") and (group.name == name or (not name and found and found[0] is group)):
+                return [(group.arn, {key: str(tag["Value"]) for key, tag in group.tags.items()})]
+        return [("*", {})]
+
+    def _elasticloadbalancing(self, action: str, params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
+        for key in ("ListenerArn", "TargetGroupArn", "LoadBalancerArn", "RuleArn"):
+            if key in params and not action.startswith("Describe"):
+                return [(params[key], {})]
+        return [("*", {})]
+
+    def _dynamodb(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        return [(f"arn:aws:dynamodb:{here}:table/{params['TableName']}", {})] if "TableName" in params else [("*", {})]
+
+    def _ecr(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        name = params.get("repositoryName")
+        return [(f"arn:aws:ecr:{here}:repository/{name}", {})] if name else [("*", {})]
+
+    def _logs(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        name, stream = params.get("logGroupName"), params.get("logStreamName")
+        if not name:
+            return [("*", {})]
+        return [(f"arn:aws:logs:{here}:log-group:{name}:{f'log-stream:{stream}' if stream else ''}", {})]
+
+    def _cloudformation(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        name = str(params.get("StackName") or "")
+        if name.startswith("arn:"):
+            return [(name, {})]
+        return [(f"arn:aws:cloudformation:{here}:stack/{name}/00000000", {})] if name else [("*", {})]
+
+    def _sts(self, _action: str, params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
+        return [(params.get("RoleArn", "*"), {})]
+
+    def _iam(self, _action: str, params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
+        for key, kind in (("RoleName", "role"), ("InstanceProfileName", "instance-profile"), ("UserName", "user")):
+            if params.get(key):
+                return [(f"arn:aws:iam::{ACCOUNT}:{kind}/{params[key]}", {})]
+        return [(params.get("PolicyArn", "*"), {})]
+
+    def _ec2(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        if action.startswith("Describe") or not params.get("InstanceIds"):
+            return [("*", {})]
+        return [(f"arn:aws:ec2:{here}:instance/{one}", self._tags(one)) for one in params["InstanceIds"]]
+
+    def _tags(self, instance_id: str) -> Tags:
+        instance = self._fleet.instances.get(instance_id)
+        return dict(backend("ec2", instance.region, ACCOUNT).tags.get(instance_id, {})) if instance else {}
+
+
+def _star(_action: str, _params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
+    return [("*", {})]
+
+
+def _document(policy: Any) -> Document:
+    text = (
+        policy
+        if isinstance(policy, str)
+        else policy["policy_document"]
+        if isinstance(policy, dict)
+        else policy.document
+    )
+    loaded: Document = json.loads(unquote(text) if text.startswith("%") else text)
+    return loaded
+
+
+def _s3_resource(request: HttpRequest) -> str:
+    path = unquote(request.path).strip("/")
+    return f"arn:aws:s3:::{path}" if path else "*"
+
+
+def _context(call: Call, arn: str, prefix: str, tags: Tags) -> dict[str, tuple[str, ...]]:
+    context: dict[str, tuple[str, ...]] = {
+        "aws:requestedregion": (call.region,),
+        "aws:principalarn": (arn,),
+        "aws:principalaccount": (ACCOUNT,),
+        "aws:securetransport": ("true",),
+    }
+    if ":assumed-role/" in arn:
+        session = arn.rpartition("/")[2]
+        context["aws:rolesessionname"] = (session,)
+        if session.startswith("i-"):
+            instance = f"arn:aws:ec2:{call.region}:{ACCOUNT}:instance/{session}"
+            context["ec2:sourceinstancearn"] = context["aws:ec2instancesourcearn"] = (instance,)
+    for key, value in tags.items():
+        if key == "iam:PassedToService":
+            context[key.lower()] = (value,)
+        for name in ("aws:resourcetag", f"{prefix}:resourcetag"):
+            context[f"{name}/{key}".lower()] = (str(value),)
+    return context
+
+
+def _denied(service: str, arn: str, action: str, resource: str, why: str) -> ServiceError:
+    message = f"User: {arn} is not authorized to perform: {action} on resource: {resource} {why}"
+    if service == "ec2":
+        return ServiceError(
+            "UnauthorizedOperation", f"You are not authorized to perform this operation. {message}", 403
+        )
+    json_protocol = service != "s3" and wire.model(service).protocol == "json"
+    return ServiceError(
+        "AccessDeniedException" if json_protocol else "AccessDenied", message, 400 if json_protocol else 403
+    )
+
+
+def rest_operation(service: str, request: HttpRequest) -> str:
+    """The operation of a request whose protocol names it by method and path; empty if none fits."""
+    found = _CBOR.match(request.path)
+    if found:
+        return found.group(1)
+    path, _, query = request.target.partition("?")
+    given = {part.partition("=")[0] for part in query.split("&")}
+    best = ("", -1)
+    for name, method, pattern, literals in _routes(service):
+        if method == request.method and pattern.fullmatch(path) and literals <= given and len(literals) > best[1]:
+            best = (name, len(literals))
+    return best[0]
+
+
+@cache
+def _routes(service: str) -> tuple[tuple[str, str, re.Pattern[str], frozenset[str]], ...]:
+    routes = []
+    service_model = wire.model(service)
+    for name in service_model.operation_names:
+        http = service_model.operation_model(name).http
+        path, _, query = http["requestUri"].partition("?")
+        pattern = re.sub(r"\\\{[^}]*\\\+\\\}", ".+", re.escape(path))
+        pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", pattern)
+        literals = frozenset(part.partition("=")[0] for part in query.split("&") if part)
+        routes.append((name, http["method"], re.compile(pattern + "/?"), literals))
+    return tuple(routes)
