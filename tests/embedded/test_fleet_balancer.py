@@ -184,3 +184,12 @@ def test_attributes_and_deletions_are_guarded(world, fleet):
     with pytest.raises(ClientError) as caught:
         elb.create_load_balancer(Name="one-zone", Subnets=world.names["subnets"][:1])
     assert "two different Availability Zones" in caught.value.response["Error"]["Message"]
+
+
+def test_a_target_that_is_too_slow_is_a_504(world, fleet):
+    elb = world.client("elbv2")
+    timeout = "idle_timeout.timeout_seconds"
+    elb.modify_load_balancer_attributes(LoadBalancerArn=fleet["balancer"], Attributes=[{"Key": timeout, "Value": "1"}])
+    assert world.get(fleet["dns"], "/slow?s=4")[0] == 504
+    elb.modify_load_balancer_attributes(LoadBalancerArn=fleet["balancer"], Attributes=[{"Key": timeout, "Value": "60"}])
+    assert world.get(fleet["dns"], "/slow?s=0.5")[0] == 200

@@ -159,3 +159,45 @@ def test_what_is_not_known_is_refused(world, fleet):
     assert missing["Code"] == "ValidationError"
     above = refused(asg.set_desired_capacity, AutoScalingGroupName="shared", DesiredCapacity=9)
     assert "is above max value 4" in above["Message"]
+
+
+def test_with_health_check_type_elb_an_unhealthy_target_is_replaced_after_the_grace_period(world, fleet):
+    asg = world.client("autoscaling")
+    built = world.fleet("elb", 1, HealthCheckType="ELB", HealthCheckGracePeriod=4)
+    one = next(iter(world.states("elb")))
+    world.control("faults", instance=one, application={"health": 503})
+    world.until(lambda: one not in world.states("elb"), 25)
+    world.until(lambda: list(world.health(built["target_group"]).values()) == ["healthy"], 25)
+    two = next(iter(world.states("elb")))
+    asg.update_auto_scaling_group(AutoScalingGroupName="elb", HealthCheckGracePeriod=600)
+    asg.enter_standby(AutoScalingGroupName="elb", InstanceIds=[two], ShouldDecrementDesiredCapacity=True)
+    world.until(lambda: world.states("elb")[two] == "Standby")
+    asg.exit_standby(AutoScalingGroupName="elb", InstanceIds=[two])
+    world.until(lambda: world.health(built["target_group"]).get(two) == "healthy")
+    world.control("faults", instance=two, application={"health": 503})
+    world.until(lambda: world.health(built["target_group"]).get(two) == "unhealthy")
+    assert world.states("elb")[two] == "InService"
+    world.remove(built)
+
+
+def test_no_target_is_replaced_before_one_was_ever_healthy(world, fleet):
+    elb = world.client("elbv2")
+    world.control("faults", kind="clear")
+    built = {"name": "never"}
+    target_group = elb.create_target_group(
+        Name="never", Protocol="HTTP", Port=4999, VpcId=world.names["vpc"], HealthCheckIntervalSeconds=6,
+    )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
+    rule = elb.create_rule(
+        ListenerArn=fleet["listener"], Priority=77, Conditions=[{"Field": "path-pattern", "Values": ["/never"]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": target_group}],
+    )["Rules"][0]["RuleArn"]  # fmt: skip
+    world.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName="never", MinSize=0, MaxSize=1, DesiredCapacity=1, VPCZoneIdentifier=world.names["subnets"][0],
+        LaunchTemplate={"LaunchTemplateName": "shared", "Version": "1"}, HealthCheckType="ELB", TargetGroupARNs=[target_group],
+    )  # fmt: skip
+    world.until(lambda: list(world.health(target_group).values()) == ["unhealthy"])
+    one = next(iter(world.states("never")))
+    assert world.states("never") == {one: "InService"}
+    assert world.get(fleet["dns"], "/never")[0] == 502
+    world.remove(built)
+    elb.delete_rule(RuleArn=rule)
