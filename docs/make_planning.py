@@ -1,0 +1,210 @@
+"""``docs/planning.md`` and its pictures: the tables in it, made from the code.
+
+Registered in ``docs/make.py``; ``python docs/make_planning.py`` writes the page and the pictures.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from analysis import answers, audit, plots
+from analysis.assumptions import planning
+from analysis.latency import Interaction, break_evens
+from analysis.options import Options
+from analysis.places import fit, rtt
+from analysis.queueing import WITHIN, grid
+from hermes_cfn.config.settings import Settings
+from hermes_cfn.pricing import books
+from hermes_cfn.units import dollars
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE / "planning.md"
+PICTURES = {
+    HERE / "planning-validity.svg": lambda: plots.svg(plots.validity(grid())) + "\n",
+    HERE / "planning-break-even.svg": lambda: plots.svg(plots.break_even(Settings().planning)) + "\n",
+}
+
+TEXT = """# Planning: options, latency, sizing, and the guide's audit
+
+What are my options, what do they cost, how fast do they answer, how big must they be, what would I
+regret? `python -m analysis` answers from `hermes.toml` and its `[planning]` section, with neither
+credentials nor network. The pages below are the answers for the guide's deployment and the defaults
+of that section; every default is an assumption to replace.
+
+```console
+$ python -m analysis options               # what will I pay
+$ python -m analysis latency               # is Madrid worth it for me
+$ python -m analysis sizing t4g.micro      # is t4g.micro enough
+$ python -m analysis frontier --p99 600 --availability 0.998 --sensitivity
+$ python -m analysis audit                 # the guide, claim by claim
+$ python -m analysis probe https://hermes.example.com/health --from madrid --to eu-south-2 --save probe.json
+$ python -m analysis report                # all of it, one HTML file
+```
+
+Every verb but `report` and `probe --save` prints a table or, with `--format json`, data. The same
+answers are told as stories in [cost](../notebooks/cost.ipynb), [latency](../notebooks/latency.ipynb)
+and [sizing](../notebooks/sizing.ipynb).
+
+```toml
+[planning]
+users = {{ madrid = 0.5, seville = 0.3, las-palmas = 0.2 }}
+access = {{ fibre = 0.7, mobile = 0.3 }}
+database = "frankfurt"            # the guide never says where it is; it decides
+queries_per_page = 8
+peak_requests_per_s = 20
+service_ms = 15
+current_name = "a server at home" # the first row of the options
+current_monthly = 30
+```
+
+## What will I pay
+
+{payment}
+
+{options}
+
+A cold page as the users see it; *there* from published commitments, k of n. A cost that lacks prices
+is a question mark, never a smaller number. Other shapes (private ingress, Fargate, RDS) are edits of
+the rendered templates, priced by the same engine and not deployed by this project; Fly.io has its own
+published rates (`analysis/data/fly.csv`). A commitment or spot is a factor on the instances' hours
+(`analysis/data/commitments.csv`), inferred from us-east-1 until `prices refresh` knows better.
+
+**The frontier.** Each structural variant is rendered, and its charges become arrays over the number of
+instances, their disks and the usage; the evaluator is the bill's own. 200 random configurations are
+rendered and billed in full in the tests and equal the arrays to the cent. `make bench` measures it:
+1,152,000 configurations, 960,000 distinct and feasible.
+
+## Is Madrid worth it
+
+{worth}
+
+The region named Spain is in Aragón: {floor:.1f} ms is the floor from Madrid in fibre, and {estimate:.1f} ms
+what the fitted stretch of {stretch:.2f} gives. Round trips are measured (with the source) or fitted to
+{pairs} measured pairs, and every answer says which; distances outside the fitted range say so too. Where
+only a mean is known, the spread is an assumption. A far database takes back what a near region gives:
+
+    n = k x (RTT user-far - RTT user-near) / (RTT near-database - RTT far-database)
+
+{evens}
+
+![Total time of a cold page over its database round trips](planning-break-even.svg)
+
+k is 1 for a message on an open WebSocket, 3 for a cold page (TCP, TLS 1.3, HTTP), 7 for the first
+LiveView load (a second connection, its upgrade and join), which also mounts twice. With the database in
+Frankfurt: {far}
+
+## How big
+
+{micro}
+
+Two stations on every instance, the processors and the database pool (a query holds a connection for a
+round trip and its execution), then memory with an instance out, the network's baseline, the database's
+connections with a surge instance, and in standard mode CPU credits; in unlimited mode, T4g's default,
+surplus credits go on the bill instead. A new instance starts with none, so renewing machine images
+resets the fleet's balance.
+
+The p99 is by Erlang C, Allen–Cunneen and an exponential tail where that is within
+{within:.0%} of simulation; elsewhere simulation answers, and the answer says which. Measured
+(`python -m analysis sizing --compare`, about six minutes; {cells} cells, gamma service):
+
+{validity}
+
+![Error of the approximation at p99](planning-validity.svg)
+
+With one server and nearly constant times the tail is too heavy and simulation takes over. The grid holds for
+gamma distributed service; a heavier tail than that at the same variation is slower than either says.
+
+## The guide, audited
+
+{counts}
+
+{audit}
+"""
+
+
+def page() -> str:
+    """The page, with figures of the dated snapshot."""
+    settings, book = Settings(), books.load("eu-south-2", "snapshot")
+    far = settings.model_copy(update={"planning": planning({"database": "frankfurt"})})
+    claims = audit.audit()
+    errors = {
+        scv: max((cell.error for cell in grid() if cell.scv == scv), key=abs) for scv in sorted({c.scv for c in grid()})
+    }
+    distance = rtt("madrid", "eu-south-2")
+    return TEXT.format(
+        payment=answers.payment(settings, book).sentence,
+        options=_table(
+            ["option", "USD a month", "p50 ms", "p99 ms", "there", "deployed here", "gives up, or lacks"],
+            [
+                [
+                    row.name,
+                    "?" if row.expected is None else dollars(row.expected),
+                    _ms(row.p50_ms),
+                    _ms(row.p99_ms),
+                    "?" if row.availability is None else f"{row.availability:.2%}",
+                    "–" if row.key == "stay" else "yes" if row.deployable else "no",
+                    row.lacks or row.gives_up,
+                ]
+                for row in Options(settings, book).rows()
+            ],
+        ),
+        worth=answers.worth(settings, book).sentence,
+        floor=distance.low,
+        estimate=distance.ms,
+        stretch=fit().stretch,
+        pairs=fit().pairs,
+        evens=_table(
+            ["database in", "far region", "k = 1", "k = 3", "k = 7"],
+            [
+                [
+                    told[0].database,
+                    told[0].far,
+                    *("never" if one.queries is None else f"{one.queries:.1f}" for one in told),
+                ]
+                for told in _by_database(settings)
+            ],
+        ),
+        far=answers.worth(far, book).sentence,
+        micro=answers.enough(settings, "t4g.micro", 2, book).sentence,
+        within=WITHIN,
+        cells=len(grid()),
+        validity=_table(
+            ["squared variation", "largest error at p99", "cells within 10 %"],
+            [[f"{scv:g}", f"{worst:+.1%}", _within(scv)] for scv, worst in errors.items()],
+        ),
+        counts=f"{len(claims)} claims: " + ", ".join(f"{n} {name}" for name, n in audit.summary(claims).items()) + ".",
+        audit=_table(
+            ["verdict", "claim", "guide", "ours", "unit", "reason"],
+            [[row.verdict.value, row.claim, row.said, row.figure, row.unit, row.reason] for row in claims],
+        ),
+    )
+
+
+def _by_database(settings: Settings) -> list[tuple]:  # type: ignore[type-arg]
+    found = break_evens(settings.planning)
+    step = len(Interaction)
+    return [found[n : n + step] for n in range(0, len(found), step)]
+
+
+def _within(scv: float) -> str:
+    errors = [cell.error for cell in grid() if cell.scv == scv]
+    return f"{sum(abs(error) <= WITHIN for error in errors)} of {len(errors)}"
+
+
+def _ms(value: float | None) -> str:
+    return "?" if value is None else f"{value:.0f}"
+
+
+def _table(columns: list[str], lines: list[list[str]]) -> str:
+    rows = [columns, ["---"] * len(columns), *([cell.replace("|", "\\|") for cell in line] for line in lines)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+PAGES = {PAGE: page, **PICTURES}
+
+
+if __name__ == "__main__":
+    for path, made in PAGES.items():
+        path.write_text(made(), encoding="utf-8")
+    sys.exit(0)
