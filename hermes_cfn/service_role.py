@@ -18,9 +18,7 @@ ADDITIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "AWS::EC2::LaunchTemplate": (
         ("ec2:DescribeLaunchTemplateVersions", "GetAtt LatestVersionNumber (Service Authorization Reference, EC2)"),
     ),
-    "AWS::AutoScaling::AutoScalingGroup": (
-        ("ec2:CreateTags", "the group tags what it launches (same page)"),
-    ),
+    "AWS::AutoScaling::AutoScalingGroup": (("ec2:CreateTags", "the group tags what it launches (same page)"),),
     "AWS::CloudFront::Distribution": (
         ("iam:CreateServiceLinkedRole", "the first distribution of an account (CloudFront developer guide)"),
     ),

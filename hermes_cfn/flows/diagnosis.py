@@ -65,10 +65,14 @@ def last_line(text: str) -> dict[str, Any]:
 
 
 def shown(told: Mapping[str, Any]) -> str:
-    """A diagnosis for people: exit code, health answer, memory and disk, database, last log lines."""
+    """A diagnosis for people: exit code, health answer, memory and disk, database, last log lines.
+
+    What the container said that failed comes before what runs in its place now.
+    """
     lines: list[str] = []
-    for instance, said in told.items():
+    for instance, whole in told.items():
         lines.append(f"{instance}:")
+        said = {**whole, **(whole.get("failed") or {})}
         for key in ("silent", "container", "health", "memory", "disk", "database"):
             if said.get(key):
                 lines.append(f"  {key}: {_flat(said[key])}")

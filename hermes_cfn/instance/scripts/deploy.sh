@@ -4,6 +4,7 @@ if ! prepare; then
 fi
 systemctl stop hermes-return.timer >/dev/null 2>&1 || true
 remember armed "$OPERATION"
+rm -f "$STATE_DIR"/failed-*
 if [ -s "$STATE_DIR/current.json" ]; then
   cp "$STATE_DIR/current.json" "$STATE_DIR/return.json"
   remember return-version "$(state current-version)"

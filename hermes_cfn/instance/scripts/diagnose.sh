@@ -1,9 +1,9 @@
 exec 2>/dev/null
 export ROOT
-python3 - "$HERMES_APP" "$ASK$HERMES_HEALTH_PATH" "$HOME_DIR/.env" "$OPERATION" <<'PYTHON'
+python3 - "$HERMES_APP" "$ASK$HERMES_HEALTH_PATH" "$HOME_DIR/.env" "$OPERATION" "$STATE_DIR" <<'PYTHON'
 import datetime, json, os, pathlib, re, socket, ssl, subprocess, sys, urllib.error, urllib.parse, urllib.request
 
-app, health, env_file, operation = sys.argv[1:]
+app, health, env_file, operation, state_dir = sys.argv[1:]
 
 def run(*command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
@@ -15,17 +15,22 @@ def safely(answer):
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 
+def kept(name):
+    path = pathlib.Path(state_dir, name)
+    return path.read_text(errors="replace") if path.exists() else ""
+
 path = pathlib.Path(env_file)
-values = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line) if path.exists() else {}
+lines = (path.read_text() if path.exists() else "") + kept("failed-env")
+pairs = [line.split("=", 1) for line in lines.splitlines() if "=" in line]
+values, hidden = dict(pairs), {value for _, value in pairs if len(value) >= 8}
 
 def masked(text):
-    for value in sorted(values.values(), key=len, reverse=True):
-        if len(value) >= 8:
-            text = text.replace(value, "********")
+    for value in sorted(hidden, key=len, reverse=True):
+        text = text.replace(value, "********")
     return re.sub(r"(\w+://[^:/\s]+:)[^@\s]+@", r"\1********@", text)
 
-def container():
-    found = json.loads(run("docker", "inspect", app))[0]
+def container(inspected):
+    found = json.loads(inspected)[0]
     state = found.get("State", {})
     return {"status": state.get("Status"), "exit_code": state.get("ExitCode"), "oom_killed": state.get("OOMKilled"),
             "restarts": found.get("RestartCount"), "image": found.get("Config", {}).get("Image")}
@@ -37,8 +42,8 @@ def answer():
     except urllib.error.HTTPError as error:
         return {"status": error.code, "body": masked(error.read(500).decode(errors="replace"))}
 
-def memory():
-    lines = dict(line.split(":", 1) for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
+def memory(meminfo):
+    lines = dict(line.split(":", 1) for line in meminfo.splitlines())
     return {"total_kb": int(lines["MemTotal"].split()[0]), "available_kb": int(lines["MemAvailable"].split()[0])}
 
 def database():
@@ -80,15 +85,24 @@ def login(wire, url):
         return "refused: " + re.sub(r"[^ -~]+", " ", rest[4:].decode(errors="replace"))
     return {b"\x00\x00\x00\x00": "ok", b"\x00\x00\x00\x0a": "asks for SCRAM", b"\x00\x00\x00\x05": "asks for MD5"}.get(rest[4:8], "answers")
 
+def failed():
+    """What the container of the last deployment that failed said of itself."""
+    head, _, body = kept("failed-health").replace("\r", "").partition("\n\n")
+    answer = {"status": head.split()[1], "body": masked(body)} if head else "none"
+    return {"release": kept("failed-release"), "container": safely(lambda: container(kept("failed-container"))),
+            "log": masked(kept("failed-log")).splitlines()[-50:], "health": answer,
+            "memory": safely(lambda: memory(kept("failed-memory")))}
+
 def disk():
     total, _, free = run("df", "-Pm", os.environ.get("ROOT") or "/").splitlines()[-1].split()[1:4]
     return {"total_bytes": int(total) * 2**20, "free_bytes": int(free) * 2**20}
 
 print(json.dumps({
     "task": "diagnose", "operation": operation, "outcome": "ok",
-    "container": safely(container),
+    "failed": safely(failed) if kept("failed-release") else None,
+    "container": safely(lambda: container(run("docker", "inspect", app))),
     "log": safely(lambda: masked(run("docker", "logs", "--tail", "50", app)).splitlines()[-50:]),
-    "health": safely(answer), "memory": safely(memory),
+    "health": safely(answer), "memory": safely(lambda: memory(pathlib.Path("/proc/meminfo").read_text())),
     "disk": safely(disk),
     "docker": safely(lambda: run("systemctl", "is-active", "docker")),
     "systemd": {unit: safely(lambda: run("systemctl", "is-active", unit)) for unit in ("hermes", "hermes-watch")},

@@ -134,6 +134,16 @@ wait_healthy() {
   return 1
 }
 
+# witness RELEASE: what a container that does not answer says of itself, before it is replaced.
+witness() {
+  docker inspect "$HERMES_APP" >"$STATE_DIR/failed-container" 2>/dev/null || true
+  docker logs --tail 50 "$HERMES_APP" >"$STATE_DIR/failed-log" 2>&1 || true
+  curl -s -i --max-time 2 "$ASK$HERMES_HEALTH_PATH" 2>&1 | head -c 500 >"$STATE_DIR/failed-health" || true
+  sed -n '/^MemTotal\|^MemAvailable/p' /proc/meminfo >"$STATE_DIR/failed-memory" || true
+  cp "$HOME_DIR/.env" "$STATE_DIR/failed-env" || true
+  remember failed-release "$(pick id <"$1")"
+}
+
 # switch RELEASE VERSION: RELEASE replaces what runs; the one before is kept, and started again when it fails.
 switch() {
   if [ -s "$STATE_DIR/current.json" ] && ! cmp -s "$STATE_DIR/current.json" "$1"; then
@@ -146,6 +156,7 @@ switch() {
     forget prepared
     return 0
   fi
+  witness "$1"
   if [ -s "$STATE_DIR/previous.json" ] && ! cmp -s "$STATE_DIR/previous.json" "$1"; then
     say "the previous release is started again"
     if run_release "$STATE_DIR/previous.json"; then
