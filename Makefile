@@ -29,7 +29,7 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m hermes_cfn render --check
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not soak and not bench"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not soak and not bench"
 
 bench: $(STAMP)
 	$(BIN)/pytest -m bench -rP tests/bench

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,12 +22,15 @@ if TYPE_CHECKING:
     from hermes_cfn.config import Settings
     from hermes_cfn.deployment import Deployment
 
+PIPED_COLUMNS = 160
+"""Width of a table that no terminal bounds, in characters."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def console(stderr: bool = False) -> Console:
     """A console that is plain when it is not a terminal and honours ``NO_COLOR``."""
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "160"))
+    width = None if sys.stdout.isatty() else PIPED_COLUMNS
     return Console(stderr=stderr, highlight=False, width=width, soft_wrap=False)
 
 

@@ -8,8 +8,6 @@ import pytest
 
 from hermes_cfn.local import control
 
-pytestmark = pytest.mark.xdist_group("doctor")
-
 NOISE = {"placeholder", "templates-stale", "tool-missing", "database-unverified"}
 """What a file with placeholders, a machine without docker and a database without a known authority say."""
 

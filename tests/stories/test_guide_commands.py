@@ -15,8 +15,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "../shared/hermes-deployment-guide.md"
 
-pytestmark = pytest.mark.xdist_group("guide-commands")
-
 
 def bucket(cloud) -> None:
     name = cloud.type("outputs artifacts_bucket").strip()
@@ -72,9 +70,13 @@ def outputs(cloud) -> None:
     assert f"ALB_DNS_NAME={found['alb_dns_name']}" in cloud.type("outputs --format env")
 
 
+def running(cloud) -> set[str]:
+    return {line["release"][:2] for line in cloud.json("status")["instances"]}
+
+
 def pushed(cloud) -> None:
     cloud.type("release --image v2 --yes")
-    assert {line["release"][:2] for line in cloud.json("status")["instances"]} == {"v2"}
+    assert running(cloud) == {"v2"}
 
 
 def healthy(cloud) -> None:
@@ -92,18 +94,20 @@ def migrated(cloud) -> None:
 
 
 def rolled_back(cloud) -> None:
+    pushed(cloud)
     cloud.type("rollback --yes")
-    assert {line["release"][:2] for line in cloud.json("status")["instances"]} == {"v1"}
+    assert running(cloud) == {"v1"}
 
 
 def images(cloud) -> None:
+    pushed(cloud)
     assert {"v1", "v2"} <= set(re.findall(r"\bv\d\b", cloud.type("releases")))
 
 
 def emergency(cloud) -> None:
-    before = {line["release"][:2] for line in cloud.json("status")["instances"]}
+    pushed(cloud)
     cloud.type("rollback --emergency --yes")
-    assert {line["release"][:2] for line in cloud.json("status")["instances"]} != before
+    assert running(cloud) == {"v1"}
 
 
 def looked_inside(cloud) -> None:
