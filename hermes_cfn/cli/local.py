@@ -103,6 +103,15 @@ def status(form: str) -> int:
 
 
 @command.command()
+def database() -> None:
+    """Print the URL of the external PostgreSQL, password included: for ``secrets set DATABASE_URL``."""
+    from hermes_cfn.local import control
+
+    reach.embedded(start=False)
+    click.echo(control.database(control.default_state()))
+
+
+@command.command()
 @click.argument("tag")
 @click.option(
     "--directory", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A program of your own."
