@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import Base64, GetAtt, Ref, Tags, Template, autoscaling, ec2, iam
+from troposphere import Base64, GetAtt, Join, Ref, Tags, Template, autoscaling, ec2, iam
 from troposphere import elasticloadbalancingv2 as elb
 
 from hermes_cfn.config import Settings
@@ -79,7 +79,7 @@ def _machine(
         TagSpecifications=[
             ec2.TagSpecifications(ResourceType=kind, Tags=_tags(names)) for kind in ("volume", "network-interface")
         ],
-        UserData=Base64(documents.user_data(settings)),
+        UserData=Base64(Join("\n", documents.user_data(settings).split("\n"))),
     )
     if compute.key_name:
         data.KeyName = compute.key_name
