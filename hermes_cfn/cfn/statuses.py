@@ -66,6 +66,21 @@ STACK = _table(
     Status("IMPORT_ROLLBACK_FAILED", False, True, _ONLY_DELETE),
 )
 
+DRIFT_CHECKED = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "UPDATE_ROLLBACK_FAILED",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)
+"""Only a stack in one of these can be asked for its drift.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html (detect drift on an entire stack)
+"""
+
 RESOURCE = _table(
     *(Status(f"{verb}_IN_PROGRESS", True) for verb in ("CREATE", "UPDATE", "DELETE", "IMPORT", "ROLLBACK")),
     *(Status(f"{verb}_COMPLETE", False) for verb in ("CREATE", "UPDATE", "DELETE", "IMPORT", "ROLLBACK")),

@@ -6,11 +6,13 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from hermes_cfn.aws.calls import DENIED, AwsError
 from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.drift import Drift
 from hermes_cfn.aws.listeners import Listeners
 from hermes_cfn.aws.machines import Machines
 from hermes_cfn.aws.session import Doors
+from hermes_cfn.cfn.statuses import DRIFT_CHECKED
 from hermes_cfn.checks import balancing, certificate, database, deployed, instance
 from hermes_cfn.checks.observed import Diagnosis, Lease, StackLine
 from hermes_cfn.errors import Finding, HermesError, Severity
@@ -56,7 +58,8 @@ def unreached(doors: Doors, error: HermesError) -> list[Finding]:
 
 @dataclass(frozen=True)
 class Doctor:
-    """One visit.  ``resolver`` None leaves DNS out; ``drift`` asks CloudFormation to look anew."""
+    """One visit.  ``resolver`` None leaves DNS out; ``drift`` asks CloudFormation to look anew at every stack,
+    not only at those that it has on record as drifted."""
 
     ground: Ground
     resolver: Resolve | None = resolve
@@ -103,8 +106,7 @@ class Doctor:
 
     def _stacks(self) -> Iterator[Finding]:
         lines = list(status.stack_lines(self.ground))
-        if self.drift:
-            lines = [self._drifted(line) if line.status.endswith("_COMPLETE") else line for line in lines]
+        lines = [self._drifted(line) if self.drift or line.drift == "DRIFTED" else line for line in lines]
         yield from deployed.stacks(lines)
         try:
             seen = self.ground.doors.lock(self.ground.names.lock_table, self.ground.names.lock_key).look()
@@ -114,10 +116,21 @@ class Doctor:
         yield from deployed.lock(lease, self.ground.now)
 
     def _drifted(self, line: StackLine) -> StackLine:
+        """After a fresh look: what CloudFormation has on record is as old as its last detection.
+
+        Who may not ask for one gets the record, except under ``--drift``.
+        """
+        if line.status not in DRIFT_CHECKED:
+            return line
         spec = self.ground.deployment.stack(line.key)
         door = Drift(self.ground.doors.calls("cloudformation", spec.region))
-        found = door.detect(line.name, self.ground.clock)
-        differs = [f"{name}: {what}" for name, what in door.resources(line.name)] if found == "DRIFTED" else []
+        try:
+            found = door.detect(line.name, self.ground.clock)
+            differs = [f"{name}: {what}" for name, what in door.resources(line.name)] if found == "DRIFTED" else []
+        except AwsError as error:
+            if self.drift or error.code not in DENIED:
+                raise
+            return line
         return replace(line, drift=found, differences=tuple(differs))
 
     def _fleet(self) -> Iterator[Finding]:

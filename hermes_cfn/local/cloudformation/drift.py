@@ -17,22 +17,12 @@ from botocore.exceptions import ClientError
 from hermes_cfn.cfn.changes import _MISSING as MISSING
 from hermes_cfn.cfn.changes import differences
 from hermes_cfn.cfn.kinds import kind
+from hermes_cfn.cfn.statuses import DRIFT_CHECKED
 from hermes_cfn.local.cloudformation.engine import Engine
 from hermes_cfn.local.cloudformation.model import Live, Stack
 from hermes_cfn.local.cloudformation.properties import tagged
 from hermes_cfn.local.cloudformation.requests import validation
 from hermes_cfn.local.providers import HANDLERS
-
-_CHECKED = frozenset(
-    {
-        "CREATE_COMPLETE",
-        "UPDATE_COMPLETE",
-        "UPDATE_ROLLBACK_COMPLETE",
-        "UPDATE_ROLLBACK_FAILED",
-        "IMPORT_COMPLETE",
-        "IMPORT_ROLLBACK_COMPLETE",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -46,7 +36,7 @@ class Detection:
 
 def detect(engine: Engine, stack: Stack, only: frozenset[str] = frozenset()) -> Detection:
     """Looks at every resource (or ``only`` some) and writes down what drifted."""
-    if stack.status not in _CHECKED:
+    if stack.status not in DRIFT_CHECKED:
         raise validation(f"Drift detection cannot be performed on stack [{stack.name}] in status [{stack.status}]")
     now = engine.clock.now()
     for live in stack.live.values():
