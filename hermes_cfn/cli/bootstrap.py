@@ -20,6 +20,7 @@ VARIABLES = {
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.format_option("text", "json")
 @console.local_option
+@console.reset_option
 def command(yes: bool, form: str) -> int:
     """Artifacts bucket, registry, lock, GitHub's OIDC provider, roles and their boundary.
 

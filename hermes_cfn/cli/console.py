@@ -65,6 +65,7 @@ class Context:
     profile: str | None
     local: bool
     debug: bool
+    reset: bool = False
 
     def settings(self) -> Settings:
         """``hermes.toml`` with the environment's overlay.  Raises ConfigurationError."""
@@ -88,6 +89,7 @@ def context() -> Context:
         profile=given["profile"],
         local=given["local"],
         debug=given["debug"],
+        reset=given.get("reset", False),
     )
 
 
@@ -104,6 +106,22 @@ def local_option(function: Function) -> Function:
         expose_value=False,
         callback=remember,
         help="Talk to the embedded cloud on this machine.",
+    )(function)
+
+
+def reset_option(function: Function) -> Function:
+    """``--reset``, of the verbs that start the embedded cloud: what it held is lost."""
+
+    def remember(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.find_root().obj["reset"] = True
+
+    return click.option(
+        "--reset",
+        is_flag=True,
+        expose_value=False,
+        callback=remember,
+        help="With --local: start the embedded cloud afresh; what it held is lost.",
     )(function)
 
 

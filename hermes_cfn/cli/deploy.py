@@ -12,6 +12,7 @@ from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 @click.command()
 @console.local_option
+@console.reset_option
 @click.option("--image", default="", help="Tag or digest to release; what runs is kept without it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", is_flag=True, help="Stay and poll while you do what only you can do.")

@@ -25,6 +25,7 @@ def ground(context: Context, start: bool = False) -> Ground:
     from hermes_cfn.flows.ground import stand
 
     settings = context.settings()
+    _start_afresh(context)
     deployment = stacks.build(settings)
     commit = head(context.config)
     if not context.local:
@@ -38,6 +39,20 @@ def ground(context: Context, start: bool = False) -> Ground:
         verify_certificate=False,
         commit=commit,
     )
+
+
+def _start_afresh(context: Context) -> None:
+    """Clear the embedded cloud's directory, whatever state it is in, when ``--reset`` says so."""
+    if not context.reset:
+        return
+    if not context.local:
+        raise HermesError(
+            Finding("reset-without-local", "--reset", "it clears an embedded cloud, never AWS", next="add --local"),
+            exit_code=ExitCode.USAGE,
+        )
+    from hermes_cfn.local import control
+
+    control.reset(control.default_state())
 
 
 def doors(context: Context, settings: Settings, status: Status | None = None) -> Doors:

@@ -8,6 +8,7 @@ import time
 import boto3
 import pytest
 
+from hermes_cfn.errors import ExitCode
 from hermes_cfn.instance import documents
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
@@ -133,3 +134,22 @@ def wait(ssm: boto3.client, command: str, instance: str) -> None:
         if told["Status"] not in ("Pending", "InProgress", "Delayed"):
             assert told["Status"] == "Success", told
             return
+
+
+def test_a_half_written_state_is_told_and_reset_starts_afresh(tmp_path) -> None:
+    cloud = Cloud(tmp_path)
+    (cloud.directory / "hermes.toml").write_text("")
+    (cloud.state / "cloud").mkdir(parents=True)
+    try:
+        cloud.type("bootstrap", codes=(ExitCode.FAILED,))
+        assert "AWS_ROLE_ARN" in cloud.type("bootstrap --reset")
+    finally:
+        cloud.stop()
+
+
+def test_reset_is_for_the_embedded_cloud_alone(tmp_path) -> None:
+    (tmp_path / "hermes.toml").write_text("")
+    command = [sys.executable, "-m", "hermes_cfn", "bootstrap", "--reset", "--yes"]
+    done = subprocess.run(command, cwd=tmp_path, env=Cloud(tmp_path).env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == ExitCode.USAGE
+    assert "reset-without-local" in done.stderr
