@@ -142,9 +142,13 @@ class Cloud:
         if service is not None and action in self._partial.get(call.service, {action}):
             return self._own(service, call, action, request)
         answer = self.moto.handle(request)
-        if call.service == "ec2" and action in _EC2_CHANGES and call.access_key != FLEET_KEY:
+        if call.service == "ec2" and answer.status < 300 and call.access_key != FLEET_KEY:
             with self.lock:
-                self.fleet.sync(call.region)
+                if action in _EC2_CHANGES:
+                    self.fleet.sync(call.region)
+                elif action == "RebootInstances":
+                    for instance_id in wire.parse("ec2", action, request)["InstanceIds"]:
+                        self.fleet.reboot(instance_id)
         return answer
 
     def _own(self, service: Service, call: Call, action: str, request: HttpRequest) -> HttpResponse:

@@ -124,8 +124,8 @@ class Controls:
             case "kill":
                 fleet.kill(instance_id)
                 self._cloud.engine.died(instance_id)
-            case "reboot" if instance.host is not None:
-                instance.host.order("reboot")
+            case "reboot":
+                fleet.reboot(instance_id)
             case "disk-full" | "disk-free" if instance.host is not None:
                 instance.host.order("disk-full", on=body["do"] == "disk-full")
             case None:

@@ -34,6 +34,7 @@ def strike(cloud: Cloud, kind: str, instance_id: str) -> None:
                     instance.host.order("disk-full", on=False)
             if cloud.database is not None:
                 cloud.database.behave()
+            cloud.engine.look_again()
         case "instance-dies":
             kill(cloud, _chosen(cloud, instance_id))
         case "boots-slowly":
@@ -74,6 +75,7 @@ def zone(cloud: Cloud, name: str, gone: bool) -> None:
     """A zone is gone: its instances die, and nothing can be launched there until it is back."""
     if not gone:
         cloud.faults.set("capacity", name, None)
+        cloud.engine.look_again()
         return
     cloud.faults.set(
         "capacity",

@@ -174,10 +174,17 @@ def test_log_groups_are_fed_by_containers(world, instance):
 
 
 def test_a_reboot_brings_back_what_restarts(world, instance):
-    world.control("faults", instance=instance, do="reboot")
-    ended = world.until(
-        lambda: (
-            (e := world.command(instance, ["docker inspect -f '{{.State.Running}}' app"]))["Status"] == "Success" and e
-        )
-    )
-    assert ended["StandardOutputContent"] == "true\n"
+    world.command(instance, ["docker run -d --name once " + world.names["images"]["v1"]])
+
+    def look():
+        form = "{{.Name}} {{.State.Running}} {{.State.StartedAt}}"
+        ended = world.command(instance, [f"docker inspect -f '{form}' app once"])
+        return dict(line.split(" ", 1) for line in ended["StandardOutputContent"].splitlines())
+
+    before = look()
+    assert before["/app"].startswith("true") and before["/once"].startswith("true")
+    world.client("ec2").reboot_instances(InstanceIds=[instance])
+    after = world.until(lambda: (seen := look()).get("/app", before["/app"]) != before["/app"] and seen, 25)
+    assert after["/app"].startswith("true")
+    assert after["/once"].startswith("false")
+    world.command(instance, ["docker rm once"])

@@ -87,7 +87,6 @@ def test_an_unhealthy_instance_is_replaced_unless_that_is_suspended(world, fleet
     found = {i["InstanceId"]: i for i in world.group("shared")["Instances"]}[one]
     assert (found["HealthStatus"], found["LifecycleState"]) == ("Unhealthy", "InService")
     asg.resume_processes(AutoScalingGroupName="shared")
-    asg.set_instance_health(InstanceId=one, HealthStatus="Unhealthy")
     world.until(lambda: one not in world.states("shared"))
     world.until(lambda: list(world.health(fleet["target_group"]).values()) == ["healthy"] * 2, 25)
 

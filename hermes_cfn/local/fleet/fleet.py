@@ -163,6 +163,12 @@ class Fleet:
         if instance.host is not None:
             instance.host.kill()
 
+    def reboot(self, instance_id: str) -> None:
+        """The instance starts anew: what has a restart policy, or is enabled, comes back."""
+        instance = self.instances.get(instance_id)
+        if instance is not None and instance.host is not None and not instance.dead:
+            instance.host.order("reboot")
+
     def application_faults(self, faults: Answer, instance_id: str = "") -> None:
         """What applications on ``instance_id`` (all, and all to come, if empty) find in their faults file."""
         if not instance_id:

@@ -63,7 +63,10 @@ class Engine:
         group.reconciling = None
         if self.groups.get((group.region, group.name)) is not group:
             return
+        self._check_health(group)
         missing = group.desired - len(group.counted)
+        if missing < 0:
+            missing += sum(member.balancing for member in group.counted)
         if missing > 0 and group.active("Launch") and group.retry is None:
             for _ in range(missing):
                 if not self._launch(group, self._cause(group)):
@@ -89,6 +92,7 @@ class Engine:
         )
 
     def _launch(self, group: Group, cause: str, zones: dict[str, str] | None = None) -> bool:
+        balancing = zones is not None
         zones = zones or self.launching.zones(group.region, group.settings)
         counts = Counter(member.zone for member in group.counted)
         activity = Activity(group.name, "Launching a new EC2 instance", cause, self.scheduler.clock.now())
@@ -103,7 +107,7 @@ class Engine:
             except (LaunchFailed, ServiceError) as failure:
                 problem = str(failure)
                 continue
-            self._launched(group, activity, described, template, user_data)
+            self._launched(group, activity, described, template, user_data).balancing = balancing
             return True
         activity.description = "Launching a new EC2 instance.  Status Reason: " + problem
         activity.end(self.scheduler.clock.now(), "Failed", problem)
@@ -117,7 +121,7 @@ class Engine:
 
     def _launched(
         self, group: Group, activity: Activity, described: dict[str, Any], template: dict[str, str], user_data: str
-    ) -> None:
+    ) -> Member:
         group.failures = 0
         instance_id, zone = described["InstanceId"], described["Placement"]["AvailabilityZone"]
         now = self.scheduler.clock.now()
@@ -136,6 +140,7 @@ class Engine:
                 self._hook_or(group, member, LAUNCHING, "Pending", lambda: self._into_service(group, member, activity))
 
         self.scheduler.after(PENDING_S, pending_over)
+        return member
 
     def _mark(self, group: Group, member: Member) -> None:
         from hermes_cfn.local.moto_side import backend
@@ -213,12 +218,12 @@ class Engine:
         if group.active("AddToLoadBalancer"):
             for arn in group.target_groups:
                 self._register(arn, member)
-        member.state = "InService"
+        member.state, member.balancing = "InService", False
         member.in_service_real = time.monotonic()
         if activity is not None:
             activity.end(self.scheduler.clock.now())
         if group.grace_s:
-            member.grace_timer = self.scheduler.by(group.grace_s, lambda: self._grace_over(group, member))
+            member.grace_timer = self.scheduler.by(group.grace_s, lambda: self.soon(group))
         self.on_ready(member.instance_id)
         self.soon(group)
 
@@ -271,7 +276,7 @@ class Engine:
             group.name, f"Moving EC2 instance out of Standby: {member.instance_id}", self._moved("into", member), now
         )
         group.activities.append(activity)
-        member.state, member.healthy = "Pending", True
+        member.state = "Pending"
         self.scheduler.after(STANDBY_EXIT_S, lambda: self._into_service(group, member, activity))
         return activity
 
@@ -343,7 +348,7 @@ class Engine:
         """Launches where there are too few before it terminates where there are too many."""
         if not (group.active("AZRebalance") and group.active("Launch") and group.active("Terminate")):
             return
-        if any(member.state != "InService" for member in group.counted):
+        if group.retry is not None or any(member.state != "InService" for member in group.counted):
             return
         zones = self.launching.zones(group.region, group.settings)
         usable = {zone: subnet for zone, subnet in zones.items() if not self._fault("capacity", zone)}
@@ -357,27 +362,45 @@ class Engine:
     # Health
 
     def _health_changed(self, target_group: TargetGroup, target: Target) -> None:
-        if target.state != "unhealthy":
-            return
-        found = self.group_of(target.id)
-        if found is not None:
-            self._elb_check(*found, target_group)
+        if target.state in ("healthy", "unhealthy"):
+            for group in self.groups.values():
+                if target_group.arn in group.target_groups and "ELB" in group.health_types:
+                    self.soon(group)
 
-    def _elb_check(self, group: Group, member: Member, target_group: TargetGroup) -> None:
-        if "ELB" not in group.health_types or target_group.arn not in group.target_groups:
-            return
-        if not target_group.ever_healthy or not group.active("HealthCheck") or self._in_grace(group, member):
-            return
-        self.unhealthy(group, member, "an ELB system health check failure")
+    def _check_health(self, group: Group) -> None:
+        """Marks what fails its checks, and replaces what is marked: also what was marked while that was suspended.
 
-    def _grace_over(self, group: Group, member: Member) -> None:
+        An instance that was marked never recovers by itself, and one on standby is not checked.
+        """
+        serving = [member for member in group.members.values() if member.state == "InService"]
+        if group.active("HealthCheck"):
+            for member in serving:
+                if member.healthy:
+                    member.unhealthy_by = self._failing(group, member)
+                    member.healthy = not member.unhealthy_by
+        if group.active("ReplaceUnhealthy") and group.active("Terminate"):
+            for member in serving:
+                if not member.healthy:
+                    self.terminate(
+                        group, member, f"an instance was taken out of service in response to {member.unhealthy_by}"
+                    )
+
+    def _failing(self, group: Group, member: Member) -> str:
+        """Why ``member`` fails its health checks; empty when it does not.
+
+        An instance that does not run fails also within the grace period.
+        """
+        if member.noticed_dead:
+            return "an EC2 health check indicating it has been terminated or stopped"
+        if "ELB" not in group.health_types or self._in_grace(group, member):
+            return ""
         for arn in group.target_groups:
             target_group = self.traffic.groups.get(arn)
-            for target in list(target_group.targets.values()) if target_group else []:
-                if target_group and target.id == member.instance_id and target.state == "unhealthy":
-                    self._elb_check(group, member, target_group)
-        if not member.healthy:
-            self.unhealthy(group, member, "an instance health check failure")
+            if target_group is not None and target_group.ever_healthy:
+                targets = target_group.targets.values()
+                if any(target.id == member.instance_id and target.state == "unhealthy" for target in targets):
+                    return "an ELB system health check failure"
+        return ""
 
     def _in_grace(self, group: Group, member: Member) -> bool:
         if not group.grace_s:
@@ -386,16 +409,9 @@ class Engine:
 
     def set_health(self, group: Group, member: Member, healthy: bool, respect_grace: bool) -> None:
         """SetInstanceHealth: Unhealthy replaces the instance, within the grace period only if asked."""
-        if healthy:
-            member.healthy = True
-        elif not (respect_grace and self._in_grace(group, member)):
-            self.unhealthy(group, member, "a user health-check")
-
-    def unhealthy(self, group: Group, member: Member, why: str) -> None:
-        """Marks ``member`` unhealthy and replaces it, unless it is on standby or that is suspended."""
-        member.healthy = False
-        if member.state == "InService" and group.active("ReplaceUnhealthy") and group.active("Terminate"):
-            self.terminate(group, member, f"an instance was taken out of service in response to {why}")
+        if healthy or not (respect_grace and self._in_grace(group, member)):
+            member.healthy, member.unhealthy_by = healthy, "a user health-check"
+            self.soon(group)
 
     def died(self, instance_id: str) -> None:
         """EC2 status checks fail from now on; the group notices a check later."""
@@ -405,12 +421,16 @@ class Engine:
         group, member = found
 
         def noticed() -> None:
-            if group.members.get(instance_id) is member and group.active("HealthCheck"):
-                if member.state in ("Pending", "Pending:Wait"):
-                    self._terminate_now(
-                        group, member, "an EC2 health check indicating it has been terminated or stopped"
-                    )
-                else:
-                    self.unhealthy(group, member, "an EC2 health check indicating it has been terminated or stopped")
+            if group.members.get(instance_id) is not member:
+                return
+            member.noticed_dead = True
+            if member.state in ("Pending", "Pending:Wait") and group.active("HealthCheck"):
+                self._terminate_now(group, member, "an EC2 health check indicating it has been terminated or stopped")
+            self.soon(group)
 
         self.scheduler.after(EC2_CHECK_S, noticed)
+
+    def look_again(self) -> None:
+        """Something changed that groups depend on but do not hear of, such as a zone that is back."""
+        for group in self.groups.values():
+            self.soon(group)

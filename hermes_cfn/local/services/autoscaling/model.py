@@ -22,7 +22,7 @@ STANDBY = ("EnteringStandby", "Standby")
 
 @dataclass
 class Member:
-    """An instance of a group."""
+    """An instance of a group; ``balancing`` while it is launched beyond the desired capacity, to balance zones."""
 
     instance_id: str
     zone: str
@@ -32,13 +32,15 @@ class Member:
     launched_at: datetime
     state: str = "Pending"
     healthy: bool = True
+    unhealthy_by: str = ""
+    noticed_dead: bool = False
+    balancing: bool = False
     protected: bool = False
     in_service_real: float = 0.0
     token: str = ""
     hook: str = ""
     hook_timer: Timer | None = None
     hook_limit: float = 0.0
-    replace: bool = True
     grace_timer: Timer | None = None
 
     @property
