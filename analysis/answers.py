@@ -6,9 +6,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from analysis import variants
-from analysis.credits import machine
-from analysis.latency import (
+from analysis.latency.times import (
     SHAPES,
     BreakEven,
     Home,
@@ -19,8 +17,10 @@ from analysis.latency import (
     database_trips,
     users_see,
 )
-from analysis.options import Options, nearest_fly
-from analysis.sizing import Limit, Sized, inside, size
+from analysis.options import variants
+from analysis.options.table import Options, nearest_fly
+from analysis.sizing.credits import machine
+from analysis.sizing.fleet import Limit, Sized, inside, size
 from hermes_cfn import bill, stacks
 from hermes_cfn.bill import Bill, State
 from hermes_cfn.config.planning import Planning

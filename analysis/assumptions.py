@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.places import access, access_networks, fit, measured, place
+from analysis.latency.places import access, access_networks, fit, measured, place
 from hermes_cfn import config
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.settings import Settings
@@ -69,12 +69,6 @@ def read(path: Path | None, environment: str | None = None) -> Settings:
     settings = config.load(path, environment) if path is not None else Settings()
     checked(settings.planning)
     return settings
-
-
-def shares(weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights made to sum to one."""
-    total = sum(weights.values())
-    return {key: weight / total for key, weight in weights.items()}
 
 
 def ledger(section: Planning) -> tuple[Assumption, ...]:

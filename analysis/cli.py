@@ -17,7 +17,7 @@ from analysis import text
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
-    from analysis.latency import Probed
+    from analysis.latency.times import Probed
     from hermes_cfn.config.settings import Settings
     from hermes_cfn.pricing.prices import PriceBook
 
@@ -42,7 +42,7 @@ class Context:
         return books.load(settings.account.region, self.source)  # type: ignore[arg-type]
 
     def probed(self) -> Probed:
-        from analysis import probe
+        from analysis.latency import probe
 
         return probe.load(self.probe_file) if self.probe_file else None
 
@@ -115,7 +115,7 @@ def cli(
 def options(context: Context, key: str | None, form: str) -> None:
     """What will I pay?  Every option with its cost, speed, availability, and what one gives up."""
     from analysis.answers import payment
-    from analysis.options import Option, Options
+    from analysis.options.table import Option, Options
 
     settings = context.settings()
     book = context.book(settings)
@@ -183,8 +183,8 @@ def frontier(
     context: Context, budget: float | None, p99: float | None, availability: float, sensitivity: bool, form: str
 ) -> None:
     """Cost x p99 x availability over a million configurations; the cheapest that meets a target."""
-    from analysis import frontier as lattice
-    from analysis.frontier import Configuration, Lattice
+    from analysis.options import frontier as lattice
+    from analysis.options.frontier import Configuration, Lattice
 
     settings = context.settings()
     click.echo("rendering the variants …", err=True)
@@ -234,10 +234,10 @@ def frontier(
 @pass_context
 def latency(context: Context, database: str | None, places: bool, plot: Path | None, form: str) -> None:
     """Is Madrid worth it for me?  Where the time goes, and when a far database turns the answer."""
-    from analysis import latency as model
     from analysis.answers import worth
-    from analysis.places import access_networks
-    from analysis.places import places as known_places
+    from analysis.latency import times as model
+    from analysis.latency.places import access_networks
+    from analysis.latency.places import places as known_places
 
     if places:
         known = [asdict(one) for one in known_places().values()] + [asdict(one) for one in access_networks().values()]
@@ -300,10 +300,10 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
 def sizing(context: Context, kind: str | None, count: int | None, compare: bool, form: str) -> None:
     """Is t4g.micro enough?  Utilisation, p99, credits and memory under the planned load, and what breaks first."""
     from analysis.answers import enough
-    from analysis.sizing import smallest
+    from analysis.sizing.fleet import smallest
 
     if compare:
-        from analysis.simulation import as_csv, compare_grid
+        from analysis.sizing.simulation import as_csv, compare_grid
 
         told = compare_grid(
             told=lambda cell: click.echo(f"{cell.servers} {cell.utilisation} {cell.scv}: {cell.error:+.1%}", err=True)
@@ -373,7 +373,7 @@ def probe(
     urls: Sequence[str], runs: int, pause: float, here: str | None, there: Sequence[str], save: Path | None, form: str
 ) -> None:
     """Measure name lookup, TCP, TLS and first byte from here."""
-    from analysis import probe as door
+    from analysis.latency import probe as door
 
     if save is not None and (here is None or len(there) != len(urls)):
         raise HermesError(

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from analysis import audit as auditing
-from analysis import plots, queueing, text
+from analysis import plots, text
 from analysis.answers import Enough, Worth
 from analysis.assumptions import checked, planning, read
-from analysis.latency import Home
-from analysis.options import Option, Options
+from analysis.latency.times import Home
+from analysis.options.table import Option, Options
+from analysis.sizing import queueing
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.pricing import books
 from hermes_cfn.pricing.prices import PriceBook

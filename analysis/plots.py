@@ -19,18 +19,18 @@ import numpy as np
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from analysis.credits import machine, over_a_day, settled
-from analysis.latency import SHAPES, Home, Interaction, Probed, compose
-from analysis.latency import break_even as break_even_at
-from analysis.places import place
-from analysis.queueing import Compared, Station, analytic_quantile
-from analysis.sizing import hourly_utilisation
+from analysis.latency.places import place
+from analysis.latency.times import SHAPES, Home, Interaction, Probed, compose
+from analysis.latency.times import break_even as break_even_at
+from analysis.sizing.credits import machine, over_a_day, settled
+from analysis.sizing.fleet import hourly_utilisation
+from analysis.sizing.queueing import Compared, Station, analytic_quantile
 from hermes_cfn.config.planning import Planning
 
 if TYPE_CHECKING:
     from analysis.answers import Payment
-    from analysis.frontier import Configuration
-    from analysis.options import Option
+    from analysis.options.frontier import Configuration
+    from analysis.options.table import Option
 
 BLUE, ORANGE, GREEN, PURPLE, RED, SKY, GREY = (
     "#0072B2",
@@ -143,7 +143,7 @@ def frontier(best: Sequence[Configuration], evaluated: int) -> Any:
 def composition(planning: Planning, homes: Sequence[Home], service_ms: float, probed: Probed = None) -> Any:
     """Where the time of a cold page goes, for each home; milliseconds."""
     names = ("lookup", "setup", "exchange", "balancer", "service", "database")
-    source = f"Source: analysis.latency, database in {place(planning.database).name}; means over the users' mix"
+    source = f"Source: analysis latency, database in {place(planning.database).name}; means over the users' mix"
     with _figure("Where a cold page's time goes", source) as (figure, axes):
         lefts = np.zeros(len(homes))
         parts = [compose(planning, home, Interaction.COLD, service_ms, probed=probed).as_dict() for home in homes]
@@ -188,7 +188,7 @@ def break_even(planning: Planning, near: str = "eu-south-2", probed: Probed = No
             axes.set_title(f"database in {place(city).name}")
             axes.legend(fontsize=7, loc="upper left")
         figure.supxlabel(
-            "database round trips of a cold page   (Source: analysis.latency; three client round trips)", fontsize=8
+            "database round trips of a cold page   (Source: analysis latency; three client round trips)", fontsize=8
         )
         figure.supylabel("milliseconds, mean over the users", fontsize=9)
     return figure

@@ -17,10 +17,10 @@ from markupsafe import Markup
 from analysis import audit, plots, text
 from analysis.answers import Payment, Worth, enough, payment, worth
 from analysis.assumptions import Assumption, ledger
-from analysis.frontier import Lattice
-from analysis.latency import Home, Interaction, Probed
-from analysis.options import Option, Options
-from analysis.places import rows
+from analysis.data import rows
+from analysis.latency.times import Home, Interaction, Probed
+from analysis.options.frontier import Lattice
+from analysis.options.table import Option, Options
 from hermes_cfn.bill import BillLine
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.pricing.prices import PriceBook

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from analysis import answers, audit, plots
 from analysis.assumptions import planning
-from analysis.latency import Interaction, break_evens
-from analysis.options import Options
-from analysis.places import fit, rtt
-from analysis.queueing import WITHIN, grid
+from analysis.latency.places import fit, rtt
+from analysis.latency.times import Interaction, break_evens
+from analysis.options.table import Options
+from analysis.sizing.queueing import WITHIN, grid
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.pricing import books
 from hermes_cfn.units import dollars

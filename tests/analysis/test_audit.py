@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.audit import Verdict, audit, judge, summary
-from analysis.audit_figures import Figures
-from analysis.claims import CLAIMS
+from analysis.audit import CLAIMS, audit, summary
+from analysis.audit.claims import Verdict, judge
+from analysis.audit.figures import Figures
 from hermes_cfn.pricing import books
 
 VERDICTS = {

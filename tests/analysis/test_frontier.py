@@ -4,9 +4,10 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from analysis import frontier, options, variants
-from analysis.compiled import compile_variant
-from analysis.frontier import DISKS, LOGS_GB, Lattice, commitments
+from analysis.options import frontier, variants
+from analysis.options import table as options
+from analysis.options.compiled import compile_variant
+from analysis.options.frontier import DISKS, LOGS_GB, Lattice, commitments
 from hermes_cfn import config
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.config.usage import Amount
@@ -101,7 +102,7 @@ def test_too_little_memory_is_not_feasible(book):
 
 
 def test_a_bill_that_is_not_linear_is_refused(book, monkeypatch):
-    monkeypatch.setattr("analysis.compiled._agrees", lambda *parts: False)
+    monkeypatch.setattr("analysis.options.compiled._agrees", lambda *parts: False)
     with pytest.raises(HermesError, match="array"):
         compile_variant(Settings(), (), book)
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from analysis import latency
 from analysis.assumptions import ledger, planning
-from analysis.latency import Home, Interaction
-from analysis.places import rtt
+from analysis.latency import times as latency
+from analysis.latency.places import rtt
+from analysis.latency.times import Home, Interaction
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.errors import ConfigurationError, HermesError
 

@@ -2,8 +2,9 @@ from decimal import Decimal
 
 import pytest
 
-from analysis import fly, homes, options, variants
-from analysis.options import Options
+from analysis.options import fly, homes, variants
+from analysis.options import table as options
+from analysis.options.table import Options
 from hermes_cfn import bill, config, stacks
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import HermesError

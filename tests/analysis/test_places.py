@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from analysis import places
+from analysis.latency import places
 from hermes_cfn.errors import HermesError
 
 

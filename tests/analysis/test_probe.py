@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from analysis import probe
-from analysis.places import rtt
+from analysis.latency import probe
+from analysis.latency.places import rtt
 from hermes_cfn.errors import HermesError
 
 

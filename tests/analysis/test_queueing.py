@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from analysis import queueing, simulation
-from analysis.queueing import Station
+from analysis.sizing import queueing, simulation
+from analysis.sizing.queueing import Station
 from hermes_cfn.errors import HermesError
 
 

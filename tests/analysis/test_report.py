@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 from analysis import plots, report
-from analysis.frontier import Lattice
-from analysis.queueing import grid
+from analysis.options.frontier import Lattice
+from analysis.sizing.queueing import grid
 from hermes_cfn import config
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.pricing import books

@@ -2,9 +2,10 @@ from decimal import Decimal
 
 import pytest
 
-from analysis import credits, sizing
 from analysis.assumptions import planning
-from analysis.places import rtt
+from analysis.latency.places import rtt
+from analysis.sizing import credits
+from analysis.sizing import fleet as sizing
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.errors import HermesError
 

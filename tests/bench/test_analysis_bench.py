@@ -5,8 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from analysis import report, variants
-from analysis.frontier import Lattice
+from analysis import report
+from analysis.options import variants
+from analysis.options.frontier import Lattice
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.pricing import books
 

@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.places import rows
+from analysis.data import rows
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 Floats = NDArray[np.float64]

@@ -18,7 +18,7 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from analysis.queueing import Compared, Station, analytic_quantile, service_quantiles
+from analysis.sizing.queueing import Compared, Station, analytic_quantile, service_quantiles
 
 Floats = NDArray[np.float64]
 

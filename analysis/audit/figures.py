@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import cached_property
 
-from analysis import fly, variants
-from analysis.credits import machine
-from analysis.latency import Interaction, break_even, database_trips, mean_rtt
-from analysis.places import distance_km, floor_ms, place, places, rows, rtt
+from analysis.data import rows
+from analysis.latency.places import distance_km, floor_ms, place, places, rtt
+from analysis.latency.times import Interaction, break_even, database_trips, mean_rtt
+from analysis.options import fly, variants
+from analysis.sizing.credits import machine
 from hermes_cfn.bill import Bill, BillLine
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.settings import Settings

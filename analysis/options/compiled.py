@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.variants import Change, changed
+from analysis.options.variants import Change, changed
 from hermes_cfn import stacks
 from hermes_cfn.bill import drivers, sampled
 from hermes_cfn.bill.compute import charges

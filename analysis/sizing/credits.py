@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
-from analysis.places import rows
+from analysis.data import rows
 from hermes_cfn.config.planning import CreditMode
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 

@@ -16,11 +16,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.credits import Day, Machine, machine, machines, settled
-from analysis.latency import SHAPES, Interaction, Probed, Sampler, database_trips
-from analysis.places import rtt
-from analysis.queueing import Station, analytic_quantile, claimed, draws
-from analysis.simulation import responses
+from analysis.latency.places import rtt
+from analysis.latency.times import SHAPES, Interaction, Probed, Sampler, database_trips
+from analysis.sizing.credits import Day, Machine, machine, machines, settled
+from analysis.sizing.queueing import Station, analytic_quantile, claimed, draws
+from analysis.sizing.simulation import responses
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
@@ -140,7 +140,7 @@ def _quantile(ordered: Floats, q: float) -> float:
 def inside(
     planning: Planning, kind: Machine, count: int, region: str, interaction: Interaction, probed: Probed = None
 ) -> tuple[Sampler, Method]:
-    """What one interaction takes behind the load balancer, as draws for :func:`analysis.latency.users_see`."""
+    """What one interaction takes behind the load balancer, as draws for :func:`analysis.latency.times.users_see`."""
     processors, pool = stations(planning, kind, count, region, probed)
     times, method = page_times(processors, pool, database_trips(planning, interaction), SHAPES[interaction].mounts)
     return (lambda draw, number: times[draw.integers(0, len(times), number)]), method

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from analysis.places import place
+from analysis.latency.places import place
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 MOST_RUNS = 50
@@ -150,7 +150,7 @@ def save(path: Path, probes: Mapping[tuple[str, str], Probe]) -> None:
 
 
 def load(path: Path) -> dict[tuple[str, str], float]:
-    """Round trips (the least TCP set-up, ms) by pair of places, for :func:`analysis.places.rtt`.
+    """Round trips (the least TCP set-up, ms) by pair of places, for :func:`analysis.latency.places.rtt`.
 
     Raises :class:`HermesError` code ``probe-file`` when the file is missing or not one of ours.
     """

@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from analysis import fly, homes
-from analysis.availability import commitments as sla
-from analysis.availability import k_of_n, of_fleet, way_out
-from analysis.credits import Machine, machine
-from analysis.frontier import commitments
-from analysis.latency import Home, Interaction, Probed, users_see
-from analysis.places import place, places, rows, rtt
-from analysis.sizing import inside
-from analysis.variants import Change, changed, toml
+from analysis.data import rows
+from analysis.latency.places import place, places, rtt
+from analysis.latency.times import Home, Interaction, Probed, users_see
+from analysis.options import fly, homes
+from analysis.options.availability import commitments as sla
+from analysis.options.availability import k_of_n, of_fleet, way_out
+from analysis.options.frontier import commitments
+from analysis.options.variants import Change, changed, toml
+from analysis.sizing.credits import Machine, machine
+from analysis.sizing.fleet import inside
 from hermes_cfn import bill, stacks
 from hermes_cfn.bill import Bill, BillLine, State
 from hermes_cfn.config.planning import Planning

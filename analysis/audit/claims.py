@@ -1,18 +1,12 @@
-"""Every claim of the guide that can be computed: our figure, the difference, a verdict, the reason, the source.
-
-Claims are rows (:mod:`analysis.claims`); a verdict follows from the figure, so when the model
-changes a verdict changes visibly.  Costs come from the bill engine, once with the book of the
-guide's own prices and once with the dated snapshot, for the deployment that the guide
-describes (the defaults of ``hermes.toml``).
-"""
+"""What a claim is, and how it is judged."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from analysis.audit_figures import Figures
+from analysis.audit.figures import Figures
 
 
 class Verdict(StrEnum):
@@ -98,16 +92,3 @@ def judge(claim: Claim, figures: Figures) -> Audited:
         claim.reason,
         claim.source,
     )
-
-
-def audit(figures: Figures | None = None, claims: Sequence[Claim] | None = None) -> tuple[Audited, ...]:
-    """Every claim of :mod:`analysis.claims`, judged in the guide's order."""
-    from analysis.claims import CLAIMS
-
-    known = figures or Figures()
-    return tuple(judge(claim, known) for claim in (claims if claims is not None else CLAIMS))
-
-
-def summary(found: Sequence[Audited]) -> dict[str, int]:
-    """How many of each verdict."""
-    return {verdict.value: sum(row.verdict is verdict for row in found) for verdict in Verdict}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
-from analysis.places import rows
+from analysis.data import rows
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.units import SECONDS_PER_MONTH
 

@@ -1,6 +1,6 @@
 """Cost x p99 x availability over a million configurations of the lattice.
 
-Cost comes from :mod:`analysis.compiled`; p99 and availability from the same models as
+Cost comes from :mod:`analysis.options.compiled`; p99 and availability from the same models as
 everywhere, once for each region, type and count.  A configuration that the configuration's
 rules refuse, that saturates, or whose region lacks prices, is not feasible.
 """
@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.availability import of_fleet, way_out
-from analysis.compiled import Compiled, compile_variant
-from analysis.credits import machine
-from analysis.latency import Home, Interaction, Probed, users_see
-from analysis.places import rows
-from analysis.sizing import inside
-from analysis.variants import Change, changed
+from analysis.data import rows
+from analysis.latency.times import Home, Interaction, Probed, users_see
+from analysis.options.availability import of_fleet, way_out
+from analysis.options.compiled import Compiled, compile_variant
+from analysis.options.variants import Change, changed
+from analysis.sizing.credits import machine
+from analysis.sizing.fleet import inside
 from hermes_cfn import bill, stacks
 from hermes_cfn.bill import State
 from hermes_cfn.config.planning import Planning

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from analysis.credits import Machine
-from analysis.places import rows
-from analysis.sizing import stations
+from analysis.data import rows
+from analysis.sizing.credits import Machine
+from analysis.sizing.fleet import stations
 from hermes_cfn.config.planning import Planning
 
 

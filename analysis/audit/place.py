@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.audit import Claim, Verdict
-from analysis.latency import Interaction
+from analysis.audit.claims import Claim, Verdict
+from analysis.latency.times import Interaction
 
 TABLE, WHY = "Cost Comparison vs Alternatives", "Why AWS Madrid vs Fly.io?"
 FLY = "analysis/data/fly.csv (superfly/docs, 2026)"
@@ -37,6 +37,6 @@ PLACES: tuple[Claim, ...] = (
 
 
 def _fly_regions() -> tuple[str, ...]:
-    from analysis.fly import REGIONS
+    from analysis.options.fly import REGIONS
 
     return REGIONS

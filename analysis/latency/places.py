@@ -7,14 +7,13 @@ answer says which.  Times in milliseconds, distances in kilometres.
 
 from __future__ import annotations
 
-import csv
 import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
+from analysis.data import rows
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 FIBRE_KM_PER_MS = 204.2
@@ -69,12 +68,6 @@ class Fit:
     shortest_km: float
     longest_km: float
     pairs: int
-
-
-def rows(name: str) -> list[dict[str, str]]:
-    """The rows of a table carried in ``analysis/data``."""
-    text = (Path(__file__).with_name("data") / name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
 
 
 @cache
@@ -170,7 +163,7 @@ def _site(known: Place) -> tuple[float, float]:
 def rtt(a: str, b: str, probed: Mapping[tuple[str, str], float] | None = None) -> RoundTrip:
     """The round trip between two places, milliseconds.
 
-    ``probed`` (from :mod:`analysis.probe`, keyed by the pair in either order) goes before the
+    ``probed`` (from :mod:`analysis.latency.probe`, keyed by the pair in either order) goes before the
     table, the table before the fit.  Raises :class:`HermesError` for an unknown place.
     """
     one, other = place(a), place(b)
@@ -239,3 +232,9 @@ def access(key: str) -> Access:
             exit_code=ExitCode.USAGE,
         )
     return found
+
+
+def shares(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights made to sum to one."""
+    total = sum(weights.values())
+    return {key: weight / total for key, weight in weights.items()}

@@ -21,8 +21,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.assumptions import shares
-from analysis.places import RoundTrip, access, place, rtt
+from analysis.latency.places import RoundTrip, access, place, rtt, shares
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
@@ -205,7 +204,7 @@ def users_see(
     """p50 and p99 over users, last miles, jitter and the machines, by seeded sampling.
 
     ``inside`` draws what happens behind the load balancer, milliseconds: queueing, service and
-    database (:func:`analysis.sizing.inside`).  The spread of round trips is an assumption:
+    database (:func:`analysis.sizing.fleet.inside`).  The spread of round trips is an assumption:
     only means are known.
     """
     draw = np.random.default_rng(seed)

@@ -1,0 +1,31 @@
+"""Every claim of the guide that can be computed: our figure, the difference, a verdict, the reason, the source.
+
+Claims are rows; a verdict follows from the figure, so when the model changes a verdict changes
+visibly.  Costs come from the bill engine, once with the book of the guide's own prices and once
+with the dated snapshot, for the deployment that the guide describes (the defaults of
+``hermes.toml``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.audit.claims import Audited, Claim, Verdict, judge
+from analysis.audit.cost import COSTS
+from analysis.audit.figures import Figures
+from analysis.audit.place import PLACES
+from analysis.audit.rest import REST
+
+CLAIMS: tuple[Claim, ...] = (*REST, *COSTS, *PLACES)
+"""The guide's claims, in its order."""
+
+
+def audit(figures: Figures | None = None) -> tuple[Audited, ...]:
+    """Every claim, judged in the guide's order."""
+    known = figures or Figures()
+    return tuple(judge(claim, known) for claim in CLAIMS)
+
+
+def summary(found: Sequence[Audited]) -> dict[str, int]:
+    """How many of each verdict."""
+    return {verdict.value: sum(row.verdict is verdict for row in found) for verdict in Verdict}
