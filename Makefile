@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FOCUS := .venv-focus
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak format docs clean
+.PHONY: help demo test focus bench soak format docs clean
 
 help:
 	@echo "make demo    the whole story on this machine"
 	@echo "make test    everything that CI runs"
+	@echo "make focus   the FOCUS rows before their public validator, in an environment of its own"
 	@echo "make bench   measurements (ratios)"
 	@echo "make soak    the long run"
 
@@ -31,6 +33,14 @@ test: $(STAMP)
 	$(BIN)/python -m hermes_cfn render --check
 	$(BIN)/pytest -n 2 --dist loadfile -m "not soak and not bench"
 
+$(FOCUS)/.installed: tests/focus/requirements.txt
+	$(PYTHON) -m venv $(FOCUS)
+	$(FOCUS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/focus/requirements.txt
+	@touch $@
+
+focus: $(STAMP) $(FOCUS)/.installed
+	$(BIN)/python tests/focus/validate.py $(FOCUS)
+
 bench: $(STAMP)
 	$(BIN)/pytest -m bench -rP tests/bench
 
@@ -46,4 +56,4 @@ docs: $(STAMP)
 
 clean:
 	-$(BIN)/python -m hermes_cfn local stop
-	rm -rf $(VENV) .hermes build dist *.egg-info
+	rm -rf $(VENV) $(FOCUS) .hermes build dist *.egg-info

@@ -1,7 +1,9 @@
 """The bill in FOCUS, the FinOps Open Cost and Usage Specification (focus.finops.org), 1.2 or 1.0.
 
 One row for each line that has a price and a quantity.  AWS's own columns follow with ``x_``,
-as in its FOCUS export.  The columns of 1.0 are those that focus-validator 1.0.0 asks for.
+as in its FOCUS export.  1.0 is there for its public validator, focus-validator 1.0.0, whose
+rules ask for five columns by the names of a draft: :data:`DRAFT_NAMES` follow the columns
+of the specification with the same values (``make focus`` runs the validator).
 """
 
 from __future__ import annotations
@@ -9,11 +11,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from io import StringIO
 
 from hermes_cfn.bill.lines import Bill, BillLine, State
-from hermes_cfn.bill.surroundings import ACCOUNT
 from hermes_cfn.clock import SystemClock
+from hermes_cfn.pricing.regions import PLACES
 
 VERSIONS = ("1.2", "1.0")
 
@@ -79,7 +82,19 @@ ADDED_1_2 = (
     "SubAccountType",
 )
 OURS = ("x_ServiceCode", "x_UsageType", "x_Operation", "x_PriceBasis")
-COLUMNS = {"1.0": (*MANDATORY_1_0, *OURS), "1.2": (*sorted((*MANDATORY_1_0, *ADDED_1_2)), *OURS)}
+DRAFT_NAMES = {
+    "ChargeType": "ChargeCategory",
+    "InvoiceIssuer": "InvoiceIssuerName",
+    "Provider": "ProviderName",
+    "Publisher": "PublisherName",
+    "ResourceID": "ResourceId",
+}
+"""What focus-validator 1.0.0 calls a column of 1.0 -> the column."""
+
+NO_ACCOUNT = "estimate"
+"""The account of a bill that nobody was sent; the validator takes digits for a number."""
+
+COLUMNS = {"1.0": (*MANDATORY_1_0, *DRAFT_NAMES, *OURS), "1.2": (*sorted((*MANDATORY_1_0, *ADDED_1_2)), *OURS)}
 
 SERVICES: dict[str, tuple[str, str, str]] = {
     "AmazonEC2": ("Amazon Elastic Compute Cloud", "Compute", "Virtual Machines"),
@@ -100,7 +115,7 @@ SERVICES: dict[str, tuple[str, str, str]] = {
     "AWSSystemsManager": ("AWS Systems Manager", "Management and Governance", "Other (Management and Governance)"),
     "AmazonSNS": ("Amazon Simple Notification Service", "Integration", "Messaging"),
     "AWSQueueService": ("Amazon Simple Queue Service", "Integration", "Messaging"),
-    "awswaf": ("AWS WAF", "Security", "Application Security"),
+    "awswaf": ("AWS WAF", "Security", "Other (Security)"),
     "awskms": ("AWS Key Management Service", "Security", "Secret Management"),
     "AWSSecretsManager": ("AWS Secrets Manager", "Security", "Secret Management"),
 }
@@ -130,16 +145,22 @@ def rows(bill: Bill, version: str = "1.2", at: datetime | None = None) -> Iterat
         yield _row(line, version, start, end)
 
 
+def _decimal(number: Decimal) -> str:
+    """A number with its point: the validator takes a column without one for integers and refuses it."""
+    text = f"{number:f}"
+    return text if "." in text else f"{text}.0"
+
+
 def _row(line: BillLine, version: str, start: str, end: str) -> dict[str, str]:
     name, category, subcategory = service(line)
     quantity = line.quantity or line.allowed
     charged = quantity - line.allowed
     price = line.monthly / charged if charged else (line.unit_price or line.monthly)
-    cost = f"{line.monthly:f}"
-    unit_price = f"{price:f}"
+    cost = _decimal(line.monthly)
+    unit_price = _decimal(price)
     filled = {
         "BilledCost": cost,
-        "BillingAccountId": ACCOUNT,
+        "BillingAccountId": NO_ACCOUNT,
         "BillingAccountName": "estimate",
         "BillingAccountType": "Account",
         "BillingCurrency": "USD",
@@ -150,7 +171,7 @@ def _row(line: BillLine, version: str, start: str, end: str) -> dict[str, str]:
         "ChargeFrequency": "Usage-Based",
         "ChargePeriodEnd": end,
         "ChargePeriodStart": start,
-        "ConsumedQuantity": f"{quantity:f}",
+        "ConsumedQuantity": _decimal(quantity),
         "ConsumedUnit": line.unit,
         "ContractedCost": cost,
         "ContractedUnitPrice": unit_price,
@@ -163,12 +184,12 @@ def _row(line: BillLine, version: str, start: str, end: str) -> dict[str, str]:
         "PricingCurrencyContractedUnitPrice": unit_price,
         "PricingCurrencyEffectiveCost": cost,
         "PricingCurrencyListUnitPrice": unit_price,
-        "PricingQuantity": f"{charged:f}",
+        "PricingQuantity": _decimal(charged),
         "PricingUnit": line.unit,
         "ProviderName": "AWS",
         "PublisherName": "AWS",
-        "RegionId": line.region,
-        "RegionName": line.region,
+        "RegionId": "" if line.region in PLACES else line.region,
+        "RegionName": "" if line.region in PLACES else line.region,
         "ResourceId": f"{line.stack}/{line.logical_id}",
         "ResourceName": line.logical_id,
         "ResourceType": line.resource_type,
@@ -178,7 +199,7 @@ def _row(line: BillLine, version: str, start: str, end: str) -> dict[str, str]:
         "SkuId": line.sku or f"{line.service_code}/{line.usage_type}",
         "SkuMeter": line.usage_type,
         "SkuPriceId": line.sku or f"{line.service_code}/{line.usage_type}",
-        "SubAccountId": ACCOUNT,
+        "SubAccountId": NO_ACCOUNT,
         "SubAccountName": "estimate",
         "SubAccountType": "Account",
         "Tags": "{}",
@@ -187,6 +208,7 @@ def _row(line: BillLine, version: str, start: str, end: str) -> dict[str, str]:
         "x_Operation": line.operation,
         "x_PriceBasis": str(line.basis or ""),
     }
+    filled |= {draft: filled[name] for draft, name in DRAFT_NAMES.items()}
     return {column: filled.get(column, "") for column in COLUMNS[version]}
 
 

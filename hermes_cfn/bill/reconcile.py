@@ -64,7 +64,8 @@ def read(path: Path) -> Export:
 
 
 def _agree(line: BillLine, charged: Charged) -> bool:
-    if stem(line.usage_type, line.region) != stem(charged.usage_type, charged.region):
+    same = stem(line.usage_type, line.region) == stem(charged.usage_type, charged.region)
+    if not same and line.usage_type != charged.usage_type:
         return False
     if line.region != charged.region and line.region not in PLACES:
         return False

@@ -88,6 +88,23 @@ def test_1_2_has_what_it_added():
     assert {row["PricingCurrency"] for row in read(focus.as_csv(made(), "1.2", AT))} == {"USD"}
 
 
+def test_1_0_is_what_its_validator_reads():
+    """``make focus`` runs it; this tells earlier, and without it, what it stumbles over."""
+    rows = read(focus.as_csv(made(), "1.0", AT))
+    for row in rows:
+        assert {draft: row[draft] for draft in focus.DRAFT_NAMES} == {
+            draft: row[name] for draft, name in focus.DRAFT_NAMES.items()
+        }
+        assert not row["BillingAccountId"].isdigit()
+        assert all("." in row[name] for name in ("ListUnitPrice", "PricingQuantity", "ConsumedQuantity", "BilledCost"))
+    assert not set(focus.DRAFT_NAMES) & set(focus.COLUMNS["1.2"])
+
+
+def test_what_belongs_to_no_region_names_none():
+    bill = bills.of({"Zone": resource("AWS::Route53::HostedZone", Name="x.")}, given=usage(dns_queries=1))
+    assert {row["RegionId"] for row in read(focus.as_csv(bill, "1.2", AT))} == {""}
+
+
 def test_costs_sum_to_the_total_and_price_times_quantity_is_the_cost():
     bill = made()
     rows = read(focus.as_csv(bill, "1.2", AT))
@@ -139,7 +156,14 @@ def test_a_cur_of_ten_days_is_scaled_and_matched(tmp_path, name):
 
 
 def test_our_own_focus_rows_reconcile_with_the_bill_they_came_from(tmp_path):
+    world = bills.of(
+        {"Zone": resource("AWS::Route53::HostedZone"), "Acl": resource("AWS::WAFv2::WebACL", Scope="CLOUDFRONT")},
+        given=usage(dns_queries=5_000_000, asset_requests=10),
+    )
     path = tmp_path / "focus.csv"
+    path.write_text(focus.as_csv(world, "1.2", AT))
+    found = reconcile.reconcile(world, reconcile.read(path))
+    assert (found.only_bill, found.only_charged, found.charged) == ((), (), world.total)
     path.write_text(focus.as_csv(made(), "1.0", AT))
     found = reconcile.reconcile(made(), reconcile.read(path))
     assert found.kind == "FOCUS"
