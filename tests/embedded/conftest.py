@@ -77,17 +77,17 @@ class World:
         if scheme == "https":
             context = ssl._create_unverified_context()
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, int(port), context=context, timeout=15
+                host, int(port), context=context, timeout=60
             )
         else:
-            connection = http.client.HTTPConnection(host, int(port), timeout=15)
+            connection = http.client.HTTPConnection(host, int(port), timeout=60)
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         body = answer.read().decode()
         connection.close()
         return answer.status, body
 
-    def until(self, done: Callable[[], Any], seconds: float = 15.0) -> Any:
+    def until(self, done: Callable[[], Any], seconds: float = 90.0) -> Any:
         """Waits for something true, and fails with what was seen last."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -109,7 +109,7 @@ class World:
             found = ssm.get_command_invocation(CommandId=sent, InstanceId=instance)
             return found if found["Status"] not in ("Pending", "InProgress", "Delayed") else None
 
-        return self.until(over, 25)
+        return self.until(over)
 
     def network(self) -> None:
         """A VPC with three subnets, an instance profile, a repository and two images."""
@@ -177,7 +177,7 @@ class World:
             "name": name, "dns": balancer["DNSName"], "balancer": balancer["LoadBalancerArn"], "target_group": target_group,
             "listener": listener, "template": template,
         }  # fmt: skip
-        self.until(lambda: list(self.health(target_group).values()) == ["healthy"] * size, 25)
+        self.until(lambda: list(self.health(target_group).values()) == ["healthy"] * size)
         return built
 
     def remove(self, built: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ def body(resources, **sections) -> str:
 
 
 def settle(cfn, name):
-    for _ in range(200):
+    for _ in range(1800):
         stack = cfn.describe_stacks(StackName=name)["Stacks"][0]
         if not stack["StackStatus"].endswith("IN_PROGRESS") or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
             return stack
@@ -37,7 +37,7 @@ def settle(cfn, name):
 
 def change_set(cfn, name, kind, text, **more):
     cfn.create_change_set(StackName=name, ChangeSetName="c", ChangeSetType=kind, TemplateBody=text, **more)
-    for _ in range(200):
+    for _ in range(1800):
         found = cfn.describe_change_set(StackName=name, ChangeSetName="c")
         if found["Status"] in ("CREATE_COMPLETE", "FAILED"):
             return found
@@ -220,7 +220,7 @@ def aws(world, *words: str) -> str:
         "AWS_PAGER": "",
     }
     command = [sys.executable, "-c", HURRIED, "--endpoint-url", world.endpoint, *words]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

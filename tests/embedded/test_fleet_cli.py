@@ -19,7 +19,7 @@ def aws(world, *words: str) -> str:
         "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-south-2", "AWS_PAGER": "",
     }  # fmt: skip
     command = [program, "--endpoint-url", world.endpoint, *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -64,7 +64,7 @@ def test_standby_without_decrement_launches_a_replacement_and_surplus_is_let_go_
     asg.enter_standby(AutoScalingGroupName="shared", InstanceIds=[one], ShouldDecrementDesiredCapacity=False)
     new = world.until(lambda: set(world.states("shared")) - before)
     world.until(lambda: world.states("shared")[one] == "Standby")
-    world.until(lambda: all(world.health(fleet["target_group"]).get(i) == "healthy" for i in new), 25)
+    world.until(lambda: all(world.health(fleet["target_group"]).get(i) == "healthy" for i in new))
     asg.terminate_instance_in_auto_scaling_group(InstanceId=one, ShouldDecrementDesiredCapacity=True)
     world.until(lambda: one not in world.states("shared"))
     assert world.group("shared")["DesiredCapacity"] == 2
@@ -88,14 +88,14 @@ def test_an_unhealthy_instance_is_replaced_unless_that_is_suspended(world, fleet
     assert (found["HealthStatus"], found["LifecycleState"]) == ("Unhealthy", "InService")
     asg.resume_processes(AutoScalingGroupName="shared")
     world.until(lambda: one not in world.states("shared"))
-    world.until(lambda: list(world.health(fleet["target_group"]).values()) == ["healthy"] * 2, 25)
+    world.until(lambda: list(world.health(fleet["target_group"]).values()) == ["healthy"] * 2)
 
 
 def test_an_instance_that_dies_is_replaced(world, fleet):
     one = sorted(world.states("shared"))[0]
     world.control("faults", kind="instance-dies", instance=one)
-    world.until(lambda: one not in world.states("shared"), 25)
-    world.until(lambda: list(world.health(fleet["target_group"]).values()) == ["healthy"] * 2, 25)
+    world.until(lambda: one not in world.states("shared"))
+    world.until(lambda: list(world.health(fleet["target_group"]).values()) == ["healthy"] * 2)
 
 
 def test_capacity_errors_end_up_in_the_activities(world):
@@ -132,7 +132,7 @@ def test_a_launch_hook_holds_an_instance_and_abandon_ends_it(world, fleet):
             return False
         return True
 
-    world.until(second, 25)
+    world.until(second)
     assert world.states("shared")[new] == "Pending:Wait"
     asg.suspend_processes(AutoScalingGroupName="shared", ScalingProcesses=["Launch"])
     asg.complete_lifecycle_action(
@@ -165,8 +165,8 @@ def test_with_health_check_type_elb_an_unhealthy_target_is_replaced_after_the_gr
     built = world.fleet("elb", 1, HealthCheckType="ELB", HealthCheckGracePeriod=4)
     one = next(iter(world.states("elb")))
     world.control("faults", instance=one, application={"health": 503})
-    world.until(lambda: one not in world.states("elb"), 25)
-    world.until(lambda: list(world.health(built["target_group"]).values()) == ["healthy"], 25)
+    world.until(lambda: one not in world.states("elb"))
+    world.until(lambda: list(world.health(built["target_group"]).values()) == ["healthy"])
     two = next(iter(world.states("elb")))
     asg.update_auto_scaling_group(AutoScalingGroupName="elb", HealthCheckGracePeriod=600)
     asg.enter_standby(AutoScalingGroupName="elb", InstanceIds=[two], ShouldDecrementDesiredCapacity=True)

@@ -34,7 +34,7 @@ class Cloud:
         return self.service.handle(action, params)
 
     def settle(self) -> None:
-        assert self.service.engine.scheduler.settle(20)
+        assert self.service.engine.scheduler.settle(180)
 
     def stack(self, name: str = "s"):
         return self("DescribeStacks", StackName=name)["Stacks"][0]

@@ -97,7 +97,7 @@ def test_refused_by_name(cloud, text, words):
 def test_properties_that_no_schema_knows_fail_the_resource(cloud):
     service, _ = cloud
     service.handle("CreateStack", {"StackName": "s", "TemplateBody": body({"A": {**TOPIC, "Properties": {"Odd": 1}}})})
-    assert service.engine.scheduler.settle(20)
+    assert service.engine.scheduler.settle(180)
     events = service.handle("DescribeStackEvents", {"StackName": "s"})["StackEvents"]
     assert any("extraneous key [Odd] is not permitted" in e.get("ResourceStatusReason", "") for e in events)
 
@@ -133,7 +133,7 @@ def test_no_echo_is_masked_everywhere(cloud):
         "Parameters": [{"ParameterKey": "Secret", "ParameterValue": "canary-4711"}],
     }
     service.handle("CreateStack", given)
-    assert service.engine.scheduler.settle(20)
+    assert service.engine.scheduler.settle(180)
     stack = service.handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]
     assert stack["Parameters"] == [{"ParameterKey": "Secret", "ParameterValue": "****"}]
     for action in ("DescribeStacks", "DescribeStackEvents", "DescribeStackResources", "GetTemplate"):
@@ -149,13 +149,13 @@ def test_previous_values_and_ssm_parameters_read_anew(cloud):
     )
     given = [{"ParameterKey": "Image", "ParameterValue": "/ami"}]
     service.handle("CreateStack", {"StackName": "s", "TemplateBody": text, "Parameters": given})
-    assert service.engine.scheduler.settle(20)
+    assert service.engine.scheduler.settle(180)
     shown = service.handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]["Parameters"]
     assert shown == [{"ParameterKey": "Image", "ParameterValue": "/ami", "ResolvedValue": "one"}]
     client("ssm").put_parameter(Name="/ami", Value="two", Type="String", Overwrite=True)
     same = [{"ParameterKey": "Image", "UsePreviousValue": True}]
     service.handle("UpdateStack", {"StackName": "s", "UsePreviousTemplate": True, "Parameters": same})
-    assert service.engine.scheduler.settle(20)
+    assert service.engine.scheduler.settle(180)
     shown = service.handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]["Parameters"]
     assert shown[0]["ResolvedValue"] == "two"
 
@@ -164,7 +164,7 @@ def test_stack_tags_reach_the_resources(cloud):
     service, client = cloud
     tags = [{"Key": "hermes:environment", "Value": "production"}]
     service.handle("CreateStack", {"StackName": "s", "TemplateBody": body({"V": vpc()}), "Tags": tags})
-    assert service.engine.scheduler.settle(20)
+    assert service.engine.scheduler.settle(180)
     found = client("ec2").describe_vpcs(Filters=[{"Name": "tag:hermes:environment", "Values": ["production"]}])
     keys = {tag["Key"] for tag in found["Vpcs"][0]["Tags"]}
     assert "aws:cloudformation:stack-name" in keys
@@ -255,7 +255,7 @@ def test_templates_that_nobody_here_wrote_deploy_or_are_refused_by_name():
             else:
                 assert path.name in DEPLOYS
                 service.handle("CreateStack", call)
-                assert service.engine.scheduler.settle(30)
+                assert service.engine.scheduler.settle(180)
                 assert service.handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]["StackStatus"] == (
                     "CREATE_COMPLETE"
                 )

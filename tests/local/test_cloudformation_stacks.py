@@ -83,7 +83,7 @@ class World:
         tags = [{"Key": key, "Value": value} for key, value in spec.tags.items()]
         self(spec, "CreateStack", **where, Parameters=given, Tags=tags, Capabilities=["CAPABILITY_NAMED_IAM"])
         issue_certificates()
-        assert self.service.engine.scheduler.settle(30)
+        assert self.service.engine.scheduler.settle(180)
         stack = self(spec, "DescribeStacks")["Stacks"][0]
         events = self(spec, "DescribeStackEvents")["StackEvents"]
         why = [e.get("ResourceStatusReason") for e in events if e["ResourceStatus"].endswith("FAILED")]
@@ -98,7 +98,7 @@ class World:
     def delete(self, spec) -> str:
         arn = self(spec, "DescribeStacks")["Stacks"][0]["StackId"]
         self(spec, "DeleteStack")
-        assert self.service.engine.scheduler.settle(30)
+        assert self.service.engine.scheduler.settle(180)
         return self.service.engine.stacks[arn].status
 
 
