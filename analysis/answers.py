@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
+from analysis.latency.places import Probed, place
 from analysis.latency.times import (
     SHAPES,
     BreakEven,
     Home,
     Interaction,
     Percentiles,
-    Probed,
     break_even,
     database_trips,
     users_see,
@@ -20,7 +20,7 @@ from analysis.latency.times import (
 from analysis.options import variants
 from analysis.options.table import Options, nearest_fly
 from analysis.sizing.credits import machine
-from analysis.sizing.fleet import Limit, Sized, inside, size
+from analysis.sizing.fleet import Limit, Sized, dry_from, inside, requests_month, size, transfer_gb_month
 from hermes_cfn import bill, stacks
 from hermes_cfn.bill import Bill, State
 from hermes_cfn.config.planning import Planning
@@ -40,6 +40,12 @@ class Payment:
     shares: dict[str, Decimal]
     if_inferred: tuple[Decimal, Decimal]
     settled_by: str
+    disagreement: str
+
+    @property
+    def sources(self) -> str:
+        """The shares of the total by where the prices come from, as text."""
+        return ", ".join(f"{amount / self.bill.total:.0%} {basis}" for basis, amount in self.shares.items())
 
 
 def payment(settings: Settings, book: PriceBook) -> Payment:
@@ -67,8 +73,29 @@ def payment(settings: Settings, book: PriceBook) -> Payment:
     )
     return Payment(
         sentence + ".", found, tuple(groups), {key: value for key, value in shares.items() if value},
-        (found.expected - tenth, found.expected + tenth), sure,
+        (found.expected - tenth, found.expected + tenth), sure, disagreement(settings),
     )  # fmt: skip
+
+
+APART = 1.5
+"""The factor from which the month that is billed and the load that is planned for are told apart."""
+
+
+def disagreement(settings: Settings) -> str:
+    """Where ``[usage]``, which is billed, and ``[planning]``, which is sized for, describe different months; or nothing."""
+    plan, usage = settings.planning, settings.usage
+    told = []
+    for amount, implied, unit in (
+        (usage.requests, requests_month(plan), "requests"),
+        (usage.to_users_gb, transfer_gb_month(plan), "GB to users"),
+    ):
+        if amount is not None and amount.expected:
+            ratio = implied / float(amount.expected)
+            if not 1 / APART <= ratio <= APART:
+                told.append(f"{implied:,.0f} {unit} against {amount.expected:,.0f}")
+    if not told:
+        return ""
+    return f"The load of [planning] makes another month than [usage] bills: {' and '.join(told)}; state both alike"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +139,7 @@ def worth(settings: Settings, book: PriceBook, probed: Probed = None) -> Worth:
     here = seen(plan, Home(region), kind, count, probed)
     options = Options(settings, book, probed)
     homes = dict.fromkeys((nearest_fly(plan.database, probed), "fly-cdg", "fly-fra"))
-    others = {home: seen(plan, Home(home, "fly"), kind, count, probed) for home in homes}
+    others = {home: seen(plan, Home.of(home), kind, count, probed) for home in homes}
     other = min(others, key=lambda home: others[home][Interaction.COLD].p50)
     matched = options.fly(other.removeprefix("fly-"), 2, "matched by memory and vCPUs")
     more = payment(settings, book).bill.expected - (matched.expected or Decimal(0))
@@ -129,13 +156,12 @@ def _worth_sentence(plan: Planning, region: str, found: Worth) -> str:
     trips = database_trips(plan, Interaction.COLD)
     limit = found.break_evens[list(Interaction).index(Interaction.COLD)].queries
     rule = (
-        f"with the database in {plan.database} it wins at any number of queries"
+        f"with the database in {place(plan.database).name} it wins at any number of queries"
         if limit is None
-        else f"with the database in {plan.database} it wins up to {limit:.1f} database round trips a page, and yours makes {trips:g}"
+        else f"with the database in {place(plan.database).name} it wins up to {limit:.1f} database round trips a page, "
+        f"and yours makes {trips:g}"
     )
-    dear = (
-        f"{dollars(abs(found.monthly_more))} a month {'more' if found.monthly_more >= 0 else 'less'} than {found.other}"
-    )
+    dear = f"{dollars(abs(found.monthly_more))} a month {'more' if found.monthly_more >= 0 else 'less'} than {place(found.other).name}"
     if math.isinf(found.here[Interaction.COLD].p50):
         return f"No: {region} does not carry this load with these instances."
     if gained <= 0:
@@ -149,17 +175,19 @@ def _worth_sentence(plan: Planning, region: str, found: Worth) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Enough:
-    """Is this type enough: the sized answer, what breaks first, and the surplus that unlimited mode charges (USD a month)."""
+    """Is this type enough: the sized answer, what breaks first, what the CPU credits do, and the surplus that
+    unlimited mode charges (USD a month)."""
 
     sentence: str
+    credits: str
     sized: Sized
     breaks: Limit
     surplus_monthly: Decimal
 
 
-def enough(settings: Settings, kind: str, count: int, book: PriceBook) -> Enough:
+def enough(settings: Settings, kind: str, count: int, book: PriceBook, probed: Probed = None) -> Enough:
     """Whether ``count`` of ``kind`` carry the planned load.  Raises :class:`HermesError` for an unknown type."""
-    sized = size(settings.planning, kind, count, settings.account.region, surge=settings.release.surge)
+    sized = size(settings.planning, kind, count, settings.account.region, surge=settings.release.surge, probed=probed)
     first = sized.first_to_break
     try:
         price = book.find("AmazonEC2", f"CPUCredits:{kind.split('.')[0]}", settings.account.region).first
@@ -178,11 +206,33 @@ def enough(settings: Settings, kind: str, count: int, book: PriceBook) -> Enough
         f"requests a second; p99 of a page {sized.page_p99_ms:.0f} ms on the instances ({how}). "
         f"First to break is {margin} ({first.margin:.0%} left; {first.note})."
     )
+    return Enough(sentence, _credits(settings, sized, surplus), sized, first, surplus)
+
+
+def _credits(settings: Settings, sized: Sized, surplus: Decimal) -> str:
+    """What the CPU credits do on a new instance and on a usual day."""
+    plan, kind = settings.planning, sized.kind
+    if not kind.bursts:
+        return f"{kind.type} has no CPU credits: all of its processors are always there."
+    dry = dry_from(plan, kind, sized.count)
     if sized.usual_day.dry_at is not None:
-        sentence += f" On a usual day credits run dry after {sized.usual_day.dry_at:.1f} hours"
-        sentence += f", and the surplus costs {dollars(surplus)} a month." if surplus else "."
-    elif sized.new_day.dry_at is not None:
-        sentence += (
-            f" A new instance starts with none and is dry after {sized.new_day.dry_at:.1f} hours of its first day."
+        told = f"On a usual day the CPU credits are used up after {sized.usual_day.dry_at:.1f} hours"
+        told += (
+            f", and the surplus costs {dollars(surplus)} a month"
+            if plan.credits == "unlimited"
+            else ", and then only the baseline is left"
         )
-    return Enough(sentence, sized, first, surplus)
+    elif dry is None:
+        told = "On a usual day the CPU credits last, whatever the processors carry"
+    else:
+        told = f"On a usual day the CPU credits last; from {dry:.0f} requests a second at the peak they would not"
+    told += ". A new instance starts with none, so renewing machine images resets the fleet's balance"
+    if sized.new_day.dry_at is not None:
+        told += (
+            f": its first day borrows from hour {sized.new_day.dry_at:.1f} on"
+            if plan.credits == "unlimited"
+            else f": it is down to its baseline from hour {sized.new_day.dry_at:.1f} of its first day"
+        )
+    if plan.credits == "standard":
+        told += f"; its start takes {sized.boot_s:.0f} s of its baseline"
+    return told + "."

@@ -98,7 +98,7 @@ def ledger(section: Planning) -> tuple[Assumption, ...]:
     found.append(
         Assumption(
             "stretch over the fibre floor",
-            f"{known_fit.stretch:.2f} ({known_fit.low:.2f} to {known_fit.high:.2f})",
+            f"{known_fit.stretch:.2f}, and {known_fit.fixed_ms:.1f} ms; a pair is {known_fit.low:.2f} to {known_fit.high:.2f} of that",
             "fitted",
             f"least squares over {known_fit.pairs} measured pairs of {known_fit.shortest_km:.0f} to "
             f"{known_fit.longest_km:.0f} km",

@@ -17,7 +17,8 @@ from analysis import text
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
-    from analysis.latency.times import Probed
+    from analysis.latency.places import Probed
+    from analysis.options.frontier import Sensitivity
     from hermes_cfn.config.settings import Settings
     from hermes_cfn.pricing.prices import PriceBook
 
@@ -135,8 +136,8 @@ def options(context: Context, key: str | None, form: str) -> None:
     def line(row: Option) -> list[str]:
         gone = "?" if row.interruption_s is None else f"{row.interruption_s:.0f}"
         return [
-            row.key, text.money(row.expected), text.span(row.low, row.high), text.ms(row.p50_ms), text.ms(row.p99_ms),
-            text.share(row.availability), gone, "-" if row.key == "stay" else "yes" if row.deployable else "no", row.guide_says,
+            row.key + ("" if row.deployable else " *"), text.money(row.expected), text.span(row.low, row.high),
+            text.ms(row.p50_ms), text.ms(row.p99_ms), text.share(row.availability), gone, row.effort, row.guide_says,
             row.lacks or row.gives_up,
         ]  # fmt: skip
 
@@ -150,15 +151,22 @@ def options(context: Context, key: str | None, form: str) -> None:
             "p99 ms",
             "there",
             "gap s",
-            "deploys",
+            "effort",
             "guide",
             "gives up / lacks",
         ]
-        return "\n\n".join(
+        return "\n".join(
             (
-                paid.sentence,
-                text.table(columns, [line(row) for row in found], right=(1, 2, 3, 4, 5, 6)),
-                f"A cold page as the users see it; gap: seconds without service in a release; prices: {book.name} {book.as_of}.\n"
+                text.wrapped(paid.sentence),
+                text.wrapped(f"Of the total {paid.sources}. {paid.settled_by}."),
+                *([text.wrapped(paid.disagreement + ".")] if paid.disagreement else []),
+                "",
+                text.table(columns, [line(row) for row in found], right=(1, 2, 3, 4, 5, 6), width=text.screen()),
+                "",
+                text.wrapped(
+                    f"p50 and p99: a cold page as the users see it; there: share of a month; gap: without service in a release; "
+                    f"*: not deployed by this project; prices: {book.name} {book.as_of}."
+                ),
                 "One in full, with its lines of hermes.toml: python -m analysis options --show KEY",
             )
         )
@@ -192,7 +200,11 @@ def frontier(
     best = whole.frontier()
     wanted = budget is not None or p99 is not None or availability > 0
     answer = whole.answer(budget=budget, p99_ms=p99, availability=availability) if wanted else None
-    moved = lattice.sensitivity(whole, budget, p99, availability) if sensitivity and wanted else ()
+    moved = (
+        lattice.sensitivity(whole, budget, p99, availability, lambda what: click.echo(f"moving {what} …", err=True))
+        if sensitivity and wanted
+        else ()
+    )
     value = {
         "evaluated": whole.evaluated,
         "feasible": whole.feasible,
@@ -203,25 +215,41 @@ def frontier(
     }
 
     def line(one: Configuration) -> list[str]:
-        return [one.name, f"{one.monthly:,.2f}", f"{one.p99_ms:,.0f}", f"{one.availability:.3%}"]
+        return [
+            one.name, f"{one.monthly:,.2f}", f"{one.p99_ms:,.0f}", f"{one.availability:.3%}",
+            "yes" if one.deployable else "no",
+        ]  # fmt: skip
 
     def screen() -> str:
-        columns = ["configuration", "USD/month", "p99 ms", "there"]
+        columns = ["configuration", "USD/month", "p99 ms", "there", "deploys"]
         parts = [
             f"{whole.evaluated:,} configurations, {whole.feasible:,} distinct and feasible, {len(best)} on the frontier."
         ]
         if answer is not None:
             parts.append(
-                f"The answer: {answer.name}: ${answer.monthly:,.2f} a month, p99 {answer.p99_ms:,.0f} ms, {answer.availability:.3%}."
+                f"The answer: {answer.name}: ${answer.monthly:,.2f} a month, p99 {answer.p99_ms:,.0f} ms, {answer.availability:.3%}.\n{answer.toml}"
             )
-        parts.append(text.table(columns, [line(one) for one in best[:25]], right=(1, 2, 3), most=80))
+        parts.append(text.table(columns, [line(one) for one in best[:25]], right=(1, 2, 3), width=text.screen()))
         if moved:
-            rows = [[row.assumption, row.value, "changes" if row.changes else "same", row.winner] for row in moved]
-            parts.append(text.table(["if", "is", "winner", "which"], rows, most=90))
+            parts.append(
+                "What would change the answer, one assumption at a time:\n"
+                + text.table(
+                    ["assumption", "now", "changes at", "then"], [_moved(row) for row in moved], width=text.screen()
+                )
+            )
         parts += [f"left out: {why}" for why in sorted(set(whole.refused.values()))]
         return "\n\n".join(parts)
 
     show(form, value, screen)
+
+
+def _moved(row: Sensitivity) -> list[str]:
+    """A line of the sensitivity."""
+    if row.at is None:
+        return [row.assumption, row.now, f"never ({row.tried})", "the same"]
+    by = "" if row.factor is None else f" (x {row.factor:.2g})"
+    cost = "" if row.monthly is None else f", ${row.monthly:,.2f}"
+    return [row.assumption, row.now, row.at + by, row.winner + cost]
 
 
 @cli.command()
@@ -253,7 +281,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
     found = worth(settings, context.book(settings), probed)
     parts = {
         home: {
-            one.value: model.compose(plan, model.Home(home), one, plan.service_ms, probed=probed).as_dict()
+            one.value: model.compose(plan, model.Home.of(home), one, plan.service_ms, probed=probed).as_dict()
             for one in model.Interaction
         }
         for home in dict.fromkeys((region, found.other, "fly-cdg", "fly-fra"))
@@ -269,24 +297,31 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
     def screen() -> str:
         names = ["lookup", "setup", "exchange", "balancer", "service", "database", "total"]
         lines = [
-            [home, one, *(f"{said[name]:,.0f}" for name in names)]
+            [known_places()[home].name, one, *(f"{said[name]:,.0f}" for name in names)]
             for home, kinds in parts.items()
             for one, said in kinds.items()
         ]
+        told = [evens[n : n + len(model.Interaction)] for n in range(0, len(evens), len(model.Interaction))]
         even = [
-            [b.database, b.far, str(b.client_round_trips), "never" if b.queries is None else f"{b.queries:.1f}"]
-            for b in evens
-        ]
+            [known_places()[row[0].database].name, known_places()[row[0].far].name,
+             *("never" if one.queries is None else f"{one.queries:.1f}" for one in row)]
+            for row in told
+        ]  # fmt: skip
         trips = [[pair, f"{trip.ms:.1f}", trip.basis, trip.source] for pair, trip in pairs.items()]
+        yours = ", ".join(f"{one.value} {model.database_trips(plan, one):g}" for one in model.Interaction)
         return "\n\n".join(
             (
-                found.sentence,
-                text.table(["home", "interaction", *(f"{name} ms" for name in names)], lines, right=range(2, 9)),
-                f"Database round trips up to which {region} is faster (k client round trips):\n"
-                + text.table(["database", "against", "k", "far wins beyond"], even, right=(2, 3)),
-                text.table(["round trip", "ms", "basis", "source"], trips, right=(1,), most=90),
+                text.wrapped(found.sentence),
+                "Milliseconds, means over the users:\n"
+                + text.table(["home", "interaction", *names], lines, right=range(2, 9), width=text.screen()),
+                f"Database round trips up to which {region} is faster (yours: {yours}):\n"
+                + text.table(
+                    ["database in", "against", *(f"{one.value}, k={model.SHAPES[one].client}" for one in model.Interaction)],
+                    even, right=(2, 3, 4), width=text.screen(),
+                ),
+                text.table(["round trip", "ms", "basis", "source"], trips, right=(1,), width=text.screen()),
             )
-        )
+        )  # fmt: skip
 
     show(form, value, screen)
 
@@ -316,9 +351,10 @@ def sizing(context: Context, kind: str | None, count: int | None, compare: bool,
         kind or settings.compute.instance_type,
         settings.compute.count if count is None else count,
         context.book(settings),
+        context.probed(),
     )
     try:
-        least = smallest(settings.planning, settings.account.region)
+        least = smallest(settings.planning, settings.account.region, probed=context.probed())
         advice = f"The smallest that holds: {least.count} x {least.kind.type}."
     except HermesError as error:
         advice = str(error.findings[0])
@@ -330,15 +366,16 @@ def sizing(context: Context, kind: str | None, count: int | None, compare: bool,
         ]
         return "\n\n".join(
             (
-                asked.sentence,
-                text.table(["limit", "used", "of", "unit", "left", "when"], lines, right=(1, 2, 4)),
+                text.wrapped(asked.sentence),
+                text.wrapped(asked.credits),
+                text.table(["limit", "used", "of", "unit", "left", "when"], lines, (1, 2, 4), text.screen()),
                 advice,
             )
         )
 
     value = {"answer": asked.sentence, "limits": [{**asdict(limit), "margin": limit.margin} for limit in asked.sized.limits],
              "method": asked.sized.method, "page_p99_ms": asked.sized.page_p99_ms, "one_out_p99_ms": asked.sized.one_out_p99_ms,
-             "surplus_monthly": asked.surplus_monthly, "smallest": advice}  # fmt: skip
+             "credits": asked.credits, "surplus_monthly": asked.surplus_monthly, "smallest": advice}  # fmt: skip
     show(form, value, screen)
 
 
@@ -353,10 +390,15 @@ def audit(context: Context, form: str) -> None:
 
     def screen() -> str:
         counts = ", ".join(f"{count} {name}" for name, count in auditing.summary(found).items())
-        lines = [[row.verdict.value, row.claim, row.said, row.figure, row.unit, row.reason] for row in found]
-        return f"{len(found)} claims: {counts}.\n\n" + text.table(
-            ["verdict", "claim", "guide", "ours", "unit", "reason"], lines, (2, 3), 64
-        )
+        told = [
+            text.entry(
+                row.verdict.value,
+                f"{row.claim}: {row.said}; ours {row.figure} {row.unit} ({row.difference:+,.4g})",
+                f"{row.reason} [{row.source}]",
+            )
+            for row in found
+        ]
+        return "\n".join((f"{len(found)} claims: {counts}.", "", *told))
 
     show(form, [row.as_dict() for row in found], screen)
 
@@ -367,13 +409,18 @@ def audit(context: Context, form: str) -> None:
 @click.option("--pause", type=click.FloatRange(min=0.2), default=1.0, show_default=True, help="Seconds between them.")
 @click.option("--from", "here", default=None, help="The city where this runs, to use the result in the model.")
 @click.option("--to", "there", multiple=True, help="The place of each URL, in their order.")
+@click.option(
+    "--access", "last_mile", default="", help="The last mile it goes through, as fibre: its median is taken off."
+)
 @click.option("--save", type=click.Path(path_type=Path), default=None, help="Keep the results for --probe.")
 @form_option
 def probe(
-    urls: Sequence[str], runs: int, pause: float, here: str | None, there: Sequence[str], save: Path | None, form: str
-) -> None:
+    urls: Sequence[str], runs: int, pause: float, here: str | None, there: Sequence[str], last_mile: str,
+    save: Path | None, form: str,
+) -> None:  # fmt: skip
     """Measure name lookup, TCP, TLS and first byte from here."""
     from analysis.latency import probe as door
+    from analysis.latency.places import access, place
 
     if save is not None and (here is None or len(there) != len(urls)):
         raise HermesError(
@@ -385,9 +432,14 @@ def probe(
             ),
             exit_code=ExitCode.USAGE,
         )
+    for name in (here, *there):
+        if name is not None:
+            place(name)
+    if last_mile:
+        access(last_mile)
     found = [door.probe(url, runs, pause) for url in urls]
     if save is not None and here is not None:
-        door.save(save, {(here, to): one for to, one in zip(there, found, strict=True)})
+        door.save(save, {(here, to): one for to, one in zip(there, found, strict=True)}, last_mile)
     columns = ["url", "tcp p50", "tcp least", "tls p50", "first byte p50", "p99", "failed"]
     lines = [
         [one.url, f"{one.tcp.p50:.1f}", f"{one.tcp.low:.1f}", f"{one.tls.p50:.1f}" if one.tls else "-",

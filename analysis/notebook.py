@@ -103,7 +103,7 @@ def audit() -> Said:
 
 def homes(known: Settings) -> list[Home]:
     """The region of the settings, and Fly.io in Paris and Frankfurt."""
-    return [Home(known.account.region), Home("fly-cdg", "fly"), Home("fly-fra", "fly")]
+    return [Home.of(home) for home in (known.account.region, "fly-cdg", "fly-fra")]
 
 
 def grid() -> tuple[queueing.Compared, ...]:

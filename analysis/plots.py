@@ -19,8 +19,8 @@ import numpy as np
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from analysis.latency.places import place
-from analysis.latency.times import SHAPES, Home, Interaction, Probed, compose
+from analysis.latency.places import Probed, place
+from analysis.latency.times import SHAPES, Home, Interaction, compose
 from analysis.latency.times import break_even as break_even_at
 from analysis.sizing.credits import machine, over_a_day, settled
 from analysis.sizing.fleet import hourly_utilisation

@@ -18,7 +18,8 @@ from analysis import audit, plots, text
 from analysis.answers import Payment, Worth, enough, payment, worth
 from analysis.assumptions import Assumption, ledger
 from analysis.data import rows
-from analysis.latency.times import Home, Interaction, Probed
+from analysis.latency.places import Probed
+from analysis.latency.times import Home, Interaction
 from analysis.options.frontier import Lattice
 from analysis.options.table import Option, Options
 from hermes_cfn.bill import BillLine
@@ -48,12 +49,12 @@ def render(
     told("latency and sizing")
     compared = worth(settings, book, probed)
     compute = settings.compute
-    sized = enough(settings, compute.instance_type, compute.count, book)
+    sized = enough(settings, compute.instance_type, compute.count, book, probed)
     told("the audit")
     claims = audit.audit()
     told("the pictures")
     plan, region = settings.planning, settings.account.region
-    homes = [Home(region), Home("fly-cdg", "fly"), Home("fly-fra", "fly")]
+    homes = [Home.of(home) for home in (region, "fly-cdg", "fly-fra")]
     figures = {
         "waterfall": plots.waterfall(paid),
         "options": plots.options(options),

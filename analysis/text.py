@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 from decimal import Decimal
 
 from hermes_cfn.units import dollars
 
 
-def table(columns: Sequence[str], lines: Sequence[Sequence[str]], right: Sequence[int] = (), most: int = 60) -> str:
-    """Columns padded to their widest cell; ``right`` are aligned right; longer cells than ``most`` are cut with …."""
-    cut = [[cell if len(cell) <= most else cell[: most - 1] + "…" for cell in line] for line in (columns, *lines)]
-    widths = [max(len(line[n]) for line in cut) for n in range(len(columns))]
+def table(
+    columns: Sequence[str], lines: Sequence[Sequence[str]], right: Sequence[int] = (), width: int | None = None
+) -> str:
+    """Columns padded to their widest cell; ``right`` are aligned right.
+
+    With ``width`` the widest columns of text are cut with … until a line fits; see :func:`screen`.
+    """
+    widths = [max(len(line[n]) for line in (columns, *lines)) for n in range(len(columns))]
+    text = [n for n in range(len(columns)) if n not in right]
+    while width and text and sum(widths) + 2 * (len(widths) - 1) > width and max(widths[n] for n in text) > 12:
+        widths[max(text, key=lambda n: widths[n])] -= 1
+    cut = [
+        [cell if len(cell) <= most else cell[: most - 1] + "…" for cell, most in zip(line, widths, strict=True)]
+        for line in (columns, *lines)
+    ]
     shown = [
         "  ".join(
-            cell.rjust(width) if n in right else cell.ljust(width)
-            for n, (cell, width) in enumerate(zip(line, widths, strict=True))
+            cell.rjust(most) if n in right else cell.ljust(most)
+            for n, (cell, most) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in cut
     ]
-    return "\n".join((shown[0], "  ".join("-" * width for width in widths), *shown[1:]))
+    return "\n".join((shown[0], "  ".join("-" * most for most in widths), *shown[1:]))
+
+
+def screen() -> int | None:
+    """The terminal's width; None where the output goes elsewhere, and nothing needs to be cut."""
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None
+
+
+def wrapped(sentence: str) -> str:
+    """A sentence in lines of the terminal's width."""
+    width = screen()
+    return textwrap.fill(sentence, width) if width else sentence
+
+
+def entry(word: str, *lines: str) -> str:
+    """A word, and lines beside it, wrapped to the terminal's width."""
+    width, margin = screen() or 10_000, " " * 15
+    told = [textwrap.fill(line, max(width, 40), initial_indent=margin, subsequent_indent=margin) for line in lines]
+    return word.ljust(15) + "\n".join(told).removeprefix(margin)
 
 
 def money(amount: Decimal | None) -> str:

@@ -38,7 +38,7 @@ class Claim:
     said: Range
     unit: str
     figure: Callable[[Figures], float | Range]
-    reason: str
+    reason: str | Callable[[Figures], str]
     source: str
     tolerance: float = 0.0
     otherwise: Verdict = Verdict.WRONG
@@ -89,6 +89,6 @@ def judge(claim: Claim, figures: Figures) -> Audited:
         claim.unit,
         round((low + high) / 2 - (said_low + said_high) / 2, 4),
         claim.agreed if agrees else claim.otherwise,
-        claim.reason,
+        claim.reason if isinstance(claim.reason, str) else claim.reason(figures),
         claim.source,
     )

@@ -93,6 +93,15 @@ class Figures:
         times = [rtt(city, self.region).ms for city in self.planning.users]
         return min(times), max(times)
 
+    def seen_from(self, *cities: str) -> str:
+        """Round trips to the region, as text."""
+        return ", ".join(f"{place(city).name} {rtt(city, self.region).ms:.0f} ms" for city in cities)
+
+    def how_sure(self, a: str, b: str) -> str:
+        """What a round trip rests on, as text."""
+        trip = rtt(a, b)
+        return f"{trip.basis}: {trip.low:.0f} to {trip.high:.0f} ms"
+
     def fastest_possible(self) -> float:
         return floor_ms(place("madrid"), place(self.region))
 

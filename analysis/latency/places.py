@@ -1,15 +1,15 @@
 """Places and the round-trip times between them.
 
 A pair's time is measured (with its source) or, where nothing was measured, light in fibre
-over the great circle times a stretch factor that is fitted to the measured pairs.  Every
-answer says which.  Times in milliseconds, distances in kilometres.
+over the great circle times a stretch factor, and a fixed part, fitted to the measured pairs.
+Every answer says which.  Times in milliseconds, distances in kilometres.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -60,14 +60,23 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Stretch of real round trips over the fibre floor: least squares through the origin, and its observed range."""
+    """A round trip over the fibre floor, ``fixed_ms + stretch x floor``: least squares of the relative errors.
 
+    ``fixed_ms`` is what equipment and detours within a city add at any distance.  ``low`` and
+    ``high`` are the least and the largest ratio of a measured pair to what the fit says of it.
+    """
+
+    fixed_ms: float
     stretch: float
     low: float
     high: float
     shortest_km: float
     longest_km: float
     pairs: int
+
+    def ms(self, floor: float) -> float:
+        """The round trip over a fibre floor, both in milliseconds."""
+        return self.fixed_ms + self.stretch * floor
 
 
 @cache
@@ -96,18 +105,19 @@ def measured() -> tuple[Measured, ...]:
     )
 
 
+@cache
+def _by_name() -> Mapping[str, Place]:
+    return {known.name.casefold(): known for known in places().values()} | dict(places())
+
+
 def place(name: str) -> Place:
     """The place with that key or name, in any case.
 
     Raises :class:`HermesError` code ``place-unknown`` that offers the nearest known ones.
     """
-    wanted = name.strip().casefold()
-    for known in places().values():
-        if wanted in (known.key, known.name.casefold()):
-            return known
-    names = {known.key: known for known in places().values()} | {
-        known.name.casefold(): known for known in places().values()
-    }
+    wanted, names = name.strip().casefold(), _by_name()
+    if wanted in names:
+        return names[wanted]
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4)
     offered = list(dict.fromkeys(names[key].key for key in near)) or [
         key for key, known in places().items() if known.kind == "city"
@@ -141,15 +151,24 @@ def floor_ms(a: Place, b: Place) -> float:
 
 @cache
 def fit() -> Fit:
-    """The stretch factor over all measured pairs."""
+    """The fixed part and the stretch factor over all measured pairs."""
     floors = [floor_ms(place(pair.a), place(pair.b)) for pair in measured()]
     times = [pair.ms for pair in measured()]
-    stretches = [time / floor for time, floor in zip(times, floors, strict=True)]
+    weights = [time**-2 for time in times]
+
+    def mean(values: Iterable[float]) -> float:
+        return sum(weight * value for weight, value in zip(weights, values, strict=True)) / sum(weights)
+
+    x, y = mean(floors), mean(times)
+    stretch = mean((f - x) * (t - y) for f, t in zip(floors, times, strict=True)) / mean((f - x) ** 2 for f in floors)
+    fixed = y - stretch * x
+    ratios = [time / (fixed + stretch * floor) for time, floor in zip(times, floors, strict=True)]
     distances = [floor * FIBRE_KM_PER_MS / 2 for floor in floors]
     return Fit(
-        stretch=sum(t * f for t, f in zip(times, floors, strict=True)) / sum(f * f for f in floors),
-        low=min(stretches),
-        high=max(stretches),
+        fixed_ms=fixed,
+        stretch=stretch,
+        low=min(ratios),
+        high=max(ratios),
         shortest_km=min(distances),
         longest_km=max(distances),
         pairs=len(times),
@@ -160,41 +179,46 @@ def _site(known: Place) -> tuple[float, float]:
     return round(known.latitude, 2), round(known.longitude, 2)
 
 
-def rtt(a: str, b: str, probed: Mapping[tuple[str, str], float] | None = None) -> RoundTrip:
+Probed = Mapping[tuple[str, str], RoundTrip] | None
+"""What :mod:`analysis.latency.probe` measured, by pair of places in either order."""
+
+
+def rtt(a: str, b: str, probed: Probed = None) -> RoundTrip:
     """The round trip between two places, milliseconds.
 
-    ``probed`` (from :mod:`analysis.latency.probe`, keyed by the pair in either order) goes before the
-    table, the table before the fit.  Raises :class:`HermesError` for an unknown place.
+    ``probed`` goes before the table, the table before the fit.  Raises :class:`HermesError` for an unknown place.
     """
     one, other = place(a), place(b)
     for pair in ((one.key, other.key), (other.key, one.key)):
         if probed and pair in probed:
-            return RoundTrip(probed[pair], probed[pair], probed[pair], "probed", "analysis probe")
+            return probed[pair]
+    return _from_tables(one, other)
+
+
+@cache
+def _from_tables(one: Place, other: Place) -> RoundTrip:
+    """Measured, or fitted to what was."""
     if _site(one) == _site(other):
         return RoundTrip(LOCAL_RTT_MS, 0.5, 2.0, "local", "assumption: one metropolitan area, about 1 ms")
     sites = {_site(one), _site(other)}
     for known in measured():
         if {_site(place(known.a)), _site(place(known.b))} == sites:
             return RoundTrip(known.ms, known.ms * 0.95, known.ms * 1.05, "measured", f"{known.source}, {known.as_of}")
-    floor, stretch = floor_ms(one, other), fit()
-    kilometres = distance_km(one, other)
-    beyond = not stretch.shortest_km <= kilometres <= stretch.longest_km
+    floor, known_fit, kilometres = floor_ms(one, other), fit(), distance_km(one, other)
+    beyond = not known_fit.shortest_km <= kilometres <= known_fit.longest_km
+    likely = known_fit.ms(floor)
     source = (
-        f"fibre floor {floor:.1f} ms over {kilometres:.0f} km x {stretch.stretch:.2f} "
-        f"(fitted to {stretch.pairs} measured pairs, {stretch.low:.2f} to {stretch.high:.2f}"
+        f"fibre floor {floor:.1f} ms over {kilometres:.0f} km x {known_fit.stretch:.2f} + {known_fit.fixed_ms:.1f} ms "
+        f"(fitted to {known_fit.pairs} measured pairs"
     )
-    source += (
-        f"; outside the fitted {stretch.shortest_km:.0f} to {stretch.longest_km:.0f} km, so less sure)"
-        if beyond
-        else ")"
-    )
-    least = floor if beyond else floor * stretch.low
+    if beyond:
+        source += f"; outside their {known_fit.shortest_km:.0f} to {known_fit.longest_km:.0f} km, so less sure"
     return RoundTrip(
-        floor * stretch.stretch,
-        least,
-        floor * stretch.high,
+        likely,
+        floor if beyond else max(floor, likely * known_fit.low),
+        likely * known_fit.high,
         "extrapolated" if beyond else "fitted",
-        source,
+        source + ")",
     )
 
 

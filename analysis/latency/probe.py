@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from analysis.latency.places import place
+from analysis.latency.places import RoundTrip, access, floor_ms, place
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 MOST_RUNS = 50
@@ -143,23 +144,32 @@ def probe(
     )
 
 
-def save(path: Path, probes: Mapping[tuple[str, str], Probe]) -> None:
-    """Write results as JSON, each with the pair of places it stands for."""
-    content = [{"from": a, "to": b, **asdict(result)} for (a, b), result in probes.items()]
+def save(path: Path, probes: Mapping[tuple[str, str], Probe], last_mile: str = "") -> None:
+    """Write results as JSON, each with the pair of places it stands for.
+
+    ``last_mile`` is the kind of access network it was measured through; empty for none.  Raises
+    :class:`HermesError` for an unknown place or network.
+    """
+    if last_mile:
+        access(last_mile)
+    content = [
+        {"from": place(a).key, "to": place(b).key, "access": last_mile, **asdict(result)}
+        for (a, b), result in probes.items()
+    ]
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def load(path: Path) -> dict[tuple[str, str], float]:
-    """Round trips (the least TCP set-up, ms) by pair of places, for :func:`analysis.latency.places.rtt`.
+def load(path: Path) -> dict[tuple[str, str], RoundTrip]:
+    """Round trips by pair of places, for :func:`analysis.latency.places.rtt`.
+
+    The least TCP set-up of the runs, less the median of the last mile that it went through (the model
+    adds the users' own), and never less than light in fibre needs.
 
     Raises :class:`HermesError` code ``probe-file`` when the file is missing or not one of ours.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            (place(str(entry["from"])).key, place(str(entry["to"])).key): float(entry["tcp"]["low"])
-            for entry in content
-        }
+        return {(place(str(entry["from"])).key, place(str(entry["to"])).key): _trip(entry) for entry in content}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HermesError(
             Finding(
@@ -170,3 +180,13 @@ def load(path: Path) -> dict[tuple[str, str], float]:
             ),
             exit_code=ExitCode.USAGE,
         ) from error
+
+
+def _trip(entry: Mapping[str, Any]) -> RoundTrip:
+    kind = str(entry.get("access", ""))
+    less = access(kind).rtt_ms if kind else 0.0
+    floor = floor_ms(place(str(entry["from"])), place(str(entry["to"])))
+    low, high = (max(floor, float(entry["tcp"][key]) - less) for key in ("low", "p90"))
+    through = f", less {less:g} ms of {access(kind).name}" if kind else ""
+    source = f"probe of {entry['url']} at {entry['at']}, least of {entry['runs']} runs{through}"
+    return RoundTrip(low, low, max(low, high), "probed", source)

@@ -21,11 +21,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.latency.places import RoundTrip, access, place, rtt, shares
+from analysis.latency.places import Probed, RoundTrip, access, place, rtt, shares
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
-Probed = Mapping[tuple[str, str], float] | None
 Floats = NDArray[np.float64]
 Sampler = Callable[[np.random.Generator, int], Floats]
 
@@ -76,6 +75,11 @@ class Home:
 
     region: str
     edge: str = ""
+
+    @classmethod
+    def of(cls, region: str) -> Home:
+        """A region with its usual edge: Fly.io's proxy for its regions, none for AWS's."""
+        return cls(region, "fly" if region.startswith("fly-") else "")
 
 
 @dataclass(frozen=True, slots=True)

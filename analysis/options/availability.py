@@ -6,6 +6,7 @@ import math
 from functools import cache
 
 from analysis.data import rows
+from analysis.latency.places import Probed
 from analysis.sizing.credits import Machine
 from analysis.sizing.fleet import stations
 from hermes_cfn.config.planning import Planning
@@ -22,17 +23,23 @@ def k_of_n(k: int, n: int, each: float) -> float:
     return sum(math.comb(n, up) * each**up * (1 - each) ** (n - up) for up in range(k, n + 1))
 
 
-def needed(planning: Planning, kind: Machine, region: str) -> int:
+def needed(planning: Planning, kind: Machine, region: str, probed: Probed = None) -> int:
     """Instances below which a station saturates."""
-    one = stations(planning, kind, 1, region)
+    one = stations(planning, kind, 1, region, probed)
     return max(1, math.floor(max(station.utilisation for station in one)) + 1)
 
 
 def of_fleet(
-    planning: Planning, kind: Machine, count: int, region: str, *in_line: str, instance: str = "instance"
+    planning: Planning,
+    kind: Machine,
+    count: int,
+    region: str,
+    *in_line: str,
+    instance: str = "instance",
+    probed: Probed = None,
 ) -> float:
     """Fraction of a month: instances k of n, times every single thing ``in_line``; 0 when ``count`` is too few."""
-    least = needed(planning, kind, region)
+    least = needed(planning, kind, region, probed)
     found = k_of_n(least, count, commitments()[instance]) if count >= least else 0.0
     return found * math.prod(commitments()[key] for key in in_line)
 

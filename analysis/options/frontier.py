@@ -7,19 +7,21 @@ rules refuse, that saturates, or whose region lacks prices, is not feasible.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.data import rows
-from analysis.latency.times import Home, Interaction, Probed, users_see
+from analysis.latency.places import Probed
+from analysis.latency.times import Home, Interaction, users_see
 from analysis.options.availability import of_fleet, way_out
 from analysis.options.compiled import Compiled, compile_variant
-from analysis.options.variants import Change, changed
+from analysis.options.variants import Change, changed, toml
 from analysis.sizing.credits import machine
 from analysis.sizing.fleet import inside
 from hermes_cfn import bill, stacks
@@ -32,11 +34,15 @@ from hermes_cfn.pricing.prices import PriceBook
 Floats = NDArray[np.float64]
 
 REGIONS = ("eu-south-2", "eu-west-1", "eu-west-3", "eu-central-1")
-EGRESS = ("nat-gateway", "nat-gateway-per-zone", "nat-gateway-regional", "nat-instance", "public-subnets")
+EGRESS = ("nat-gateway", "nat-gateway-per-zone", "nat-gateway-regional", "nat-instance", "public-subnets", "ipv6")
 TYPES = ("t4g.nano", "t4g.micro", "t4g.small", "t4g.medium", "t4g.large", "t4g.xlarge")
 COUNTS = tuple(range(1, 11))
 DISKS = (8, 10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100)
 LOGS_GB = tuple(float(gb) for gb in (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50, 100))
+
+
+UNDEPLOYABLE = ("spot",)
+"""Ways of buying that the stacks cannot make: evaluated, on the frontier, never the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +59,21 @@ class Configuration:
     @property
     def name(self) -> str:
         known = dict(self.change)
-        region = known.get("account.region", "")
-        return f"{known['compute.count']} x {known['compute.instance_type']}, {known['network.egress']}, {self.commitment}, {region}"
+        zones = len(known["network.zones"])
+        return (
+            f"{known['compute.count']} x {known['compute.instance_type']}, {known['network.egress']}, "
+            f"{zones} zones, {self.commitment}, {known['account.region']}"
+        )
+
+    @property
+    def deployable(self) -> bool:
+        """Whether this project can deploy it."""
+        return self.commitment not in UNDEPLOYABLE
+
+    @property
+    def toml(self) -> str:
+        """The lines of ``hermes.toml`` that select it."""
+        return toml(self.change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +87,9 @@ class Block:
     egress: str
     zones: int
     monthly: Floats
-    p99_ms: Floats
-    availability: Floats
 
 
+@cache
 def commitments() -> Mapping[str, float]:
     """The factor on the instances' hours by way of buying; the middle of its range."""
     return {row["key"]: (float(row["factor_low"]) + float(row["factor_high"])) / 2 for row in rows("commitments.csv")}
@@ -99,10 +117,17 @@ def structural(settings: Settings) -> tuple[Change, ...]:
     return tuple(found)
 
 
+def _logs(settings: Settings) -> float:
+    """GB of logs a month that the settings expect."""
+    given = settings.usage.logs_gb
+    return float(given.expected) if given is not None else 0.0
+
+
 class Lattice:
     """Every configuration of ``settings`` and its alternatives.
 
     ``types`` and ``counts`` may be fewer than all.  Compiling renders; evaluating only multiplies.
+    p99 and availability follow from region, type and count, and are computed when asked for.
     """
 
     def __init__(
@@ -112,10 +137,11 @@ class Lattice:
         probed: Probed = None,
         types: Sequence[str] = TYPES,
         counts: Sequence[int] = COUNTS,
-        samples: int = 8_000,
     ) -> None:
         self.settings, self.book, self.probed = settings, book, probed
-        self.types, self.counts, self.samples = tuple(types), tuple(counts), samples
+        self.types, self.counts = tuple(types), tuple(counts)
+        self.disks = tuple(sorted({*DISKS, settings.compute.volume_gib}))
+        self.logs = tuple(sorted({*LOGS_GB, _logs(settings)}))
         self._refused: dict[Change, str] = {}
         self._seen: dict[tuple[str, str, int], float] = {}
 
@@ -137,16 +163,20 @@ class Lattice:
         """Variants that are left out, and why: a rule of the configuration, or prices that the book lacks."""
         return self._refused if self.compiled else {}
 
-    def compiled_from(self, other: Lattice) -> None:
-        """Take the variants that ``other`` has compiled, under this one's planning: bills do not depend on it."""
-        self.__dict__["compiled"] = other.compiled
-        self._refused = dict(other.refused)
+    def under(self, planning: Planning) -> Lattice:
+        """The same bills under another planning section: they do not depend on it."""
+        settings = self.settings.model_copy(update={"planning": planning})
+        other = Lattice(settings, self.book, self.probed, self.types, self.counts)
+        other.__dict__.update(compiled=self.compiled, blocks=self.blocks)
+        other._refused = dict(self.refused)
+        return other
 
     def with_inferred(self, factor: float) -> Lattice:
-        """The same with every inferred price ``factor`` times as high."""
-        other = Lattice(self.settings, self.book, self.probed, self.types, self.counts, self.samples)
+        """The same with every inferred price ``factor`` times as high, at the disks and logs of the settings alone."""
+        other = Lattice(self.settings, self.book, self.probed, self.types, self.counts)
         other.__dict__["compiled"] = tuple(one.with_inferred(factor) for one in self.compiled)
-        other._seen = self._seen
+        other.disks, other.logs = (self.settings.compute.volume_gib,), (_logs(self.settings),)
+        other._refused, other._seen = dict(self.refused), self._seen
         return other
 
     def _lacking(self, change: Change) -> str:
@@ -157,58 +187,54 @@ class Lattice:
         lines = made.of(State.NOT_PRICED)
         home = bill.compute(stacks.build(self.settings), self.book).of(State.NOT_PRICED)
         if len(lines) > len(home):
-            return f"the book {self.book.name} has no price for {len(lines)} of its lines, as {lines[0].what}"
+            region = dict(change)["account.region"]
+            return f"{region}: the price book {self.book.name} lacks prices, as of {lines[0].what}"
         return ""
 
-    def p99(self, planning: Planning, region: str, kind: str, count: int) -> float:
-        """A cold page's p99 as the users see it, ms."""
+    def p99(self, region: str, kind: str, count: int) -> float:
+        """A cold page's p99 as the users see it, ms; infinite where the load is not carried."""
         key = (region, kind, count)
         if key not in self._seen:
-            sampler, method = inside(planning, machine(kind), count, region, Interaction.COLD, self.probed)
-            self._seen[key] = (
-                float("inf")
-                if method == "saturated"
-                else users_see(
-                    planning, Home(region), Interaction.COLD, sampler, samples=self.samples, probed=self.probed
-                ).p99
-            )
+            self._seen[key] = self._p99(*key)
         return self._seen[key]
+
+    def _p99(self, region: str, kind: str, count: int) -> float:
+        plan, known = self.settings.planning, machine(kind)
+        needs = plan.system_mib + plan.application_mib + plan.sockets / count * plan.socket_kib / 1024
+        if needs > known.memory_mib * 0.9:
+            return float("inf")
+        sampler, method = inside(plan, known, count, region, Interaction.COLD, self.probed)
+        if method == "saturated":
+            return float("inf")
+        return users_see(plan, Home(region), Interaction.COLD, sampler, probed=self.probed).p99
+
+    def availability(self, block: Block, count: int, commitment: str) -> float:
+        """Fraction of a month in which enough instances, the load balancer and a way out are there."""
+        instance = f"{'spot-' if commitment == 'spot' else ''}instance"
+        there = of_fleet(
+            self.settings.planning, machine(block.kind), count, block.region, "alb",
+            instance=instance, probed=self.probed,
+        )  # fmt: skip
+        return there * way_out(block.egress, block.zones)
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
-        """Every configuration evaluated."""
+        """The cost of every configuration."""
         return tuple(self._block(one) for one in self.compiled)
 
     def _block(self, one: Compiled) -> Block:
-        made, planning = one.settings, self.settings.planning
-        region, kind, egress = made.account.region, made.compute.instance_type, made.network.egress
-        zones = len(made.network.zones)
+        made = one.settings
         count, disk, logs = (
             axis.ravel()
-            for axis in np.meshgrid(np.array(self.counts, float), np.array(DISKS, float), LOGS_GB, indexing="ij")
+            for axis in np.meshgrid(np.array(self.counts, float), np.array(self.disks, float), self.logs, indexing="ij")
         )
         monthly = np.stack(
             [one.totals(count, disk, {"logs_gb": logs}, factor) for factor in commitments().values()]
-        ).reshape(len(commitments()), len(self.counts), len(DISKS), len(LOGS_GB))
-        memory = machine(kind).memory_mib * 0.9
-        needs = planning.system_mib + planning.application_mib
-        p99 = [
-            self.p99(planning, region, kind, n)
-            if needs + planning.sockets / n * planning.socket_kib / 1024 <= memory
-            else float("inf")
-            for n in self.counts
-        ]
-        there = [
-            [
-                of_fleet(
-                    planning, machine(kind), n, region, "alb", instance=f"{'spot-' if buying == 'spot' else ''}instance"
-                )
-                * way_out(egress, zones)
-                for n in self.counts
-            ]
-            for buying in commitments()
-        ]
-        return Block(one, one.change, region, kind, egress, zones, monthly, np.array(p99), np.array(there))
+        ).reshape(len(commitments()), len(self.counts), len(self.disks), len(self.logs))
+        return Block(
+            one, one.change, made.account.region, made.compute.instance_type, made.network.egress,
+            len(made.network.zones), monthly,
+        )  # fmt: skip
 
     @property
     def evaluated(self) -> int:
@@ -217,65 +243,83 @@ class Lattice:
     @property
     def feasible(self) -> int:
         """Distinct configurations that carry the load."""
-        return sum(int(np.isfinite(block.p99_ms).sum()) * block.monthly[:, 0].size for block in self.blocks)
+        return sum(
+            block.monthly[:, n].size
+            for block in self.blocks
+            for n, count in enumerate(self.counts)
+            if np.isfinite(self.p99(block.region, block.kind, count))
+        )
 
     def configuration(self, block: Block, place: Sequence[int]) -> Configuration:
         """The configuration at an index of ``block.monthly``."""
         buying, n, disk, logs = place
+        count, commitment = self.counts[n], tuple(commitments())[buying]
         return Configuration(
-            (*block.change, ("compute.count", self.counts[n]), ("compute.volume_gib", DISKS[disk])),
-            tuple(commitments())[buying],
-            LOGS_GB[logs],
+            (*block.change, ("compute.count", count), ("compute.volume_gib", self.disks[disk])),
+            commitment,
+            self.logs[logs],
             float(block.monthly[buying, n, disk, logs]),
-            float(block.p99_ms[n]),
-            float(block.availability[buying, n]),
+            self.p99(block.region, block.kind, count),
+            self.availability(block, count, commitment),
         )
 
-    def cheapest(self, disk_gib: int = 20, logs_gb: float = 7.0, commitment: str = "") -> tuple[Configuration, ...]:
-        """Each block, count and way of buying (or a named one) at that disk and log volume."""
-        disk, logs = DISKS.index(disk_gib), min(range(len(LOGS_GB)), key=lambda n: abs(LOGS_GB[n] - logs_gb))
-        found = []
-        for block in self.blocks:
-            for n in np.flatnonzero(np.isfinite(block.p99_ms)):
-                found += [
-                    self.configuration(block, (buying, int(n), disk, logs))
-                    for buying, name in enumerate(commitments())
-                    if commitment in ("", name)
-                ]
-        return tuple(found)
+    def _by_cost(self) -> list[tuple[float, Block, tuple[int, int, int, int]]]:
+        """Every block, count and way of buying at the disks and logs of the settings, cheapest first."""
+        disk, logs = self.disks.index(self.settings.compute.volume_gib), self.logs.index(_logs(self.settings))
+        found = [
+            (float(block.monthly[buying, n, disk, logs]), block, (buying, n, disk, logs))
+            for block in self.blocks
+            for buying in range(len(commitments()))
+            for n in range(len(self.counts))
+        ]
+        return sorted(found, key=lambda one: one[0])
 
-    def frontier(self, **fixed: Any) -> tuple[Configuration, ...]:
-        """Those of :meth:`cheapest` that no other beats in cost, p99 (to 1 ms) and availability (to 0.001 %);
+    def cheapest(self) -> tuple[Configuration, ...]:
+        """Each block, count and way of buying that carries the load, with the disks and logs of the settings,
         cheapest first."""
-        ordered = sorted(self.cheapest(**fixed), key=lambda one: (one.monthly, one.p99_ms, -one.availability))
+        return tuple(
+            self.configuration(block, place)
+            for _, block, place in self._by_cost()
+            if np.isfinite(self.p99(block.region, block.kind, self.counts[place[1]]))
+        )
+
+    def frontier(self) -> tuple[Configuration, ...]:
+        """Those of :meth:`cheapest` that no other beats in cost, p99 (to 1 %) and availability (to 0.001 %);
+        cheapest first."""
+        ordered = sorted(self.cheapest(), key=lambda one: (one.monthly, one.p99_ms, -one.availability))
         best: list[Configuration] = []
         for one in ordered:
             if not any(
-                round(other.p99_ms) <= round(one.p99_ms) and round(other.availability, 5) >= round(one.availability, 5)
+                other.p99_ms <= one.p99_ms * 1.01 and round(other.availability, 5) >= round(one.availability, 5)
                 for other in best
             ):
                 best.append(one)
         return tuple(best)
 
     def answer(
-        self, budget: float | None = None, p99_ms: float | None = None, availability: float = 0.0, **fixed: Any
+        self, budget: float | None = None, p99_ms: float | None = None, availability: float = 0.0
     ) -> Configuration:
-        """The cheapest that meets the targets; with a budget alone, the fastest within it.
+        """The cheapest deployable one that meets the targets; with a budget alone, the fastest within it.
 
         Raises :class:`HermesError` code ``target-unreachable`` with the closest and what blocks it.
         """
-        known = self.cheapest(**fixed)
-        meeting = [
-            one
-            for one in known
-            if (budget is None or one.monthly <= budget)
-            and (p99_ms is None or one.p99_ms <= p99_ms)
-            and one.availability >= availability
-        ]
+        ways = tuple(commitments())
+        meeting: list[Configuration] = []
+        for monthly, block, place in self._by_cost():
+            count = self.counts[place[1]]
+            if ways[place[0]] in UNDEPLOYABLE or (budget is not None and monthly > budget):
+                continue
+            if self.availability(block, count, ways[place[0]]) < availability:
+                continue
+            limit = np.finfo(float).max if p99_ms is None else p99_ms
+            if self.p99(block.region, block.kind, count) > limit:
+                continue
+            meeting.append(self.configuration(block, place))
+            if p99_ms is not None or budget is None:
+                return meeting[0]
         if meeting:
-            if p99_ms is None and budget is not None:
-                return min(meeting, key=lambda one: (round(one.p99_ms), one.monthly))
-            return min(meeting, key=lambda one: one.monthly)
+            return min(meeting, key=lambda one: (round(one.p99_ms, -1), one.monthly))
+        known = [one for one in self.cheapest() if one.deployable]
         raise HermesError(_unreachable(known, budget, p99_ms, availability))
 
 
@@ -311,49 +355,116 @@ def _unreachable(
     )
 
 
+MOST = 8.0
+"""How far an assumption is moved, as a factor and its inverse, when what changes the winner is looked for."""
+CLOSE = 1.05
+"""The factor within which the place of a change is found."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """What the answer becomes when one assumption is another; ``changes`` tells whether the winner does."""
+    """The answer as one assumption moves away from ``now``.
+
+    ``at`` is where the winner changes, to 5 %, and ``factor`` how many times ``now`` that is; ``at`` is
+    None where it does not change within ``tried``.  ``winner`` is the one that then wins; USD a month.
+    """
 
     assumption: str
-    value: str
+    now: str
+    tried: str
+    at: str | None
+    factor: float | None
     winner: str
     monthly: float | None
-    changes: bool
+
+
+KNOBS = {
+    "peak_requests_per_s": "peak load",
+    "service_ms": "service time",
+    "queries_per_page": "queries a page",
+    "query_ms": "time of a query",
+    "application_mib": "memory of the application",
+    "sockets": "open sockets",
+}
+CITIES = ("zaragoza", "paris", "frankfurt", "dublin")
 
 
 def sensitivity(
-    lattice: Lattice, budget: float | None = None, p99_ms: float | None = None, availability: float = 0.0
+    lattice: Lattice,
+    budget: float | None = None,
+    p99_ms: float | None = None,
+    availability: float = 0.0,
+    told: Callable[[str], None] = lambda what: None,
 ) -> tuple[Sensitivity, ...]:
-    """The answer under one changed assumption at a time, on the same types and counts.
+    """Which assumption would change the winner, and by how much, one at a time.
 
     Raises :class:`HermesError` when the targets cannot be met to begin with.
     """
     targets: dict[str, Any] = {"budget": budget, "p99_ms": p99_ms, "availability": availability}
-    base = lattice.answer(**targets)
-    plan = lattice.settings.planning
-    cases: list[tuple[str, str, dict[str, Any]]] = [
-        *(("peak load", f"x {by:g}", {"peak_requests_per_s": plan.peak_requests_per_s * by}) for by in (0.5, 2, 5, 10)),
-        *(("service time", f"x {by:g}", {"service_ms": plan.service_ms * by}) for by in (2, 4)),
-        *(("queries a page", f"{n}", {"queries_per_page": n}) for n in (2, 20)),
-        *(("place of the database", city, {"database": city}) for city in ("zaragoza", "paris", "frankfurt", "dublin")),
-        *(("memory of the application", f"x {by:g}", {"application_mib": plan.application_mib * by}) for by in (2, 4)),
-    ]
-    found = []
-    for assumption, value, update in cases:
-        changed_plan = lattice.settings.model_copy(update={"planning": plan.model_copy(update=update)})
-        other = Lattice(changed_plan, lattice.book, lattice.probed, lattice.types, lattice.counts, lattice.samples)
-        other.compiled_from(lattice)
-        found.append(_under(other, assumption, value, base, targets))
-    for by in (0.9, 1.1):
-        dearer = lattice.with_inferred(by)
-        found.append(_under(dearer, "inferred prices", f"x {by:g}", base, targets))
+    base, plan = lattice.answer(**targets), lattice.settings.planning
+    found: list[Sensitivity] = []
+    for key, name in KNOBS.items():
+        now = float(getattr(plan, key))
+        if now:
+            told(name)
+            found += _moved(name, now, _with(lattice, key), (1 / MOST, MOST), base, targets)
+    told("inferred prices")
+    found += _moved("inferred prices, times", 1.0, lattice.with_inferred, (0.5, 2.0), base, targets)
+    told("the database's place")
+    for city in CITIES:
+        if city != plan.database:
+            other = _under(lattice.under(plan.model_copy(update={"database": city})), targets)
+            at = None if _same(other, base) else city
+            found.append(Sensitivity("place of the database", plan.database, city, at, None, *_told(other)))
     return tuple(found)
 
 
-def _under(other: Lattice, assumption: str, value: str, base: Configuration, targets: Mapping[str, Any]) -> Sensitivity:
+def _with(lattice: Lattice, key: str) -> Callable[[float], Lattice]:
+    """The lattice with one figure of the section times a factor."""
+    plan = lattice.settings.planning
+
+    def at(factor: float) -> Lattice:
+        return lattice.under(plan.model_copy(update={key: getattr(plan, key) * factor}))
+
+    return at
+
+
+def _moved(
+    name: str,
+    now: float,
+    at: Callable[[float], Lattice],
+    limits: tuple[float, float],
+    base: Configuration,
+    targets: Mapping[str, Any],
+) -> Iterator[Sensitivity]:
+    """Where on the way to each limit the winner changes, by halving on a logarithmic scale; one row if nowhere."""
+    tried, changes = f"{now * limits[0]:.3g} to {now * limits[1]:.3g}", 0
+    for limit in limits:
+        same, changed, other = 1.0, limit, _under(at(limit), targets)
+        if _same(other, base):
+            continue
+        while max(changed / same, same / changed) > CLOSE:
+            middle = math.sqrt(same * changed)
+            there = _under(at(middle), targets)
+            same, changed, other = (middle, changed, other) if _same(there, base) else (same, middle, there)
+        changes += 1
+        yield Sensitivity(name, f"{now:.3g}", tried, f"{now * changed:.3g}", changed, *_told(other))
+    if not changes:
+        yield Sensitivity(name, f"{now:.3g}", tried, None, None, base.name, base.monthly)
+
+
+def _under(other: Lattice, targets: Mapping[str, Any]) -> Configuration | HermesError:
     try:
-        one = other.answer(**targets)
+        return other.answer(**targets)
     except HermesError as error:
-        return Sensitivity(assumption, value, f"none: {error.findings[0].why}", None, True)
-    return Sensitivity(assumption, value, one.name, one.monthly, one.name != base.name)
+        return error
+
+
+def _same(one: Configuration | HermesError, base: Configuration) -> bool:
+    return isinstance(one, Configuration) and one.name == base.name
+
+
+def _told(one: Configuration | HermesError) -> tuple[str, float | None]:
+    if isinstance(one, Configuration):
+        return one.name, one.monthly
+    return f"none: {one.findings[0].why}", None

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from analysis.data import rows
-from analysis.latency.places import place, places, rtt
-from analysis.latency.times import Home, Interaction, Probed, users_see
+from analysis.latency.places import Probed, place, places, rtt
+from analysis.latency.times import Home, Interaction, users_see
 from analysis.options import fly, homes
 from analysis.options.availability import commitments as sla
 from analysis.options.availability import k_of_n, of_fleet, way_out
@@ -190,7 +190,13 @@ class Options:
         if method != "saturated":
             seen = users_see(plan, Home(region, edge), Interaction.COLD, sampler, probed=self.probed)
         there = of_fleet(
-            plan, machine_kind, made.compute.count, region, *in_line, instance="spot-instance" if spot else instance
+            plan,
+            machine_kind,
+            made.compute.count,
+            region,
+            *in_line,
+            instance="spot-instance" if spot else instance,
+            probed=self.probed,
         )
         there *= way_out(made.network.egress, len(made.network.zones))
         return Option(

@@ -23,7 +23,8 @@ MINUTES = 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """An instance type.  ``baseline`` is a fraction of every vCPU; ``memory_mib`` MiB; network in Gbit/s."""
+    """An instance type.  ``baseline`` is a fraction of every vCPU, 1 where nothing bursts; ``memory_mib`` MiB;
+    network in Gbit/s."""
 
     type: str
     vcpu: int
@@ -33,6 +34,11 @@ class Machine:
     max_credits: float
     network_gbps: float
     architecture: str
+
+    @property
+    def bursts(self) -> bool:
+        """Whether it lives on CPU credits."""
+        return self.baseline < 1
 
 
 @cache
@@ -87,6 +93,11 @@ class Day:
         return Decimal(repr(self.charged_vcpu_hours)) * price * Decimal(730) / 24
 
 
+def boot_s(kind: Machine, boot_cpu_s: float, mode: CreditMode) -> float:
+    """Seconds that ``boot_cpu_s`` of processor time take on a new instance, which has no credits yet."""
+    return boot_cpu_s / (kind.vcpu * (kind.baseline if mode == "standard" else 1.0))
+
+
 def over_a_day(kind: Machine, hourly: Sequence[float], mode: CreditMode, start: float = 0.0, owed: float = 0.0) -> Day:
     """One day of utilisation (24 fractions of the whole machine) from ``start`` credits and ``owed`` ones.
 
@@ -125,9 +136,15 @@ def over_a_day(kind: Machine, hourly: Sequence[float], mode: CreditMode, start: 
     return Day(tuple(track), dry_at, refused / wanted if wanted else 0.0, charged / 60)
 
 
-def settled(kind: Machine, hourly: Sequence[float], mode: CreditMode, days: int = 30) -> tuple[Day, Day]:
-    """The first day of a new instance, and the last of ``days`` equal ones."""
-    first = day = over_a_day(kind, hourly, mode)
+def settled(
+    kind: Machine, hourly: Sequence[float], mode: CreditMode, days: int = 30, boot_cpu_s: float = 0.0
+) -> tuple[Day, Day]:
+    """The first day of a new instance, and the last of ``days`` equal ones.
+
+    A start takes ``boot_cpu_s`` seconds of one vCPU before the day begins: borrowed in unlimited mode;
+    in standard mode it only takes longer (:func:`boot_s`).
+    """
+    first = day = over_a_day(kind, hourly, mode, owed=boot_cpu_s / 60 if mode == "unlimited" else 0.0)
     for _ in range(days - 1):
         left = day.balance[-1]
         day = over_a_day(kind, hourly, mode, max(left, 0.0), max(-left, 0.0))

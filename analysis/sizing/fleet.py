@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.latency.places import rtt
-from analysis.latency.times import SHAPES, Interaction, Probed, Sampler, database_trips
-from analysis.sizing.credits import Day, Machine, machine, machines, settled
+from analysis.latency.places import Probed, rtt
+from analysis.latency.times import SHAPES, Interaction, Sampler, database_trips
+from analysis.sizing.credits import Day, Machine, boot_s, machine, machines, settled
 from analysis.sizing.queueing import Station, analytic_quantile, claimed, draws
 from analysis.sizing.simulation import responses
 from hermes_cfn.config.planning import Planning
@@ -57,7 +57,8 @@ class Sized:
     """An answer for ``count`` instances of ``kind`` in ``region``.
 
     Percentiles in ms: queueing, service and database of a page, without the way to the user.
-    ``one_out`` is with one instance fewer.
+    ``one_out`` is with one instance fewer.  ``boot_s`` is what a new instance's start takes of its
+    processors.
     """
 
     kind: Machine
@@ -72,6 +73,7 @@ class Sized:
     limits: tuple[Limit, ...]
     new_day: Day
     usual_day: Day
+    boot_s: float
 
     @property
     def holds(self) -> bool:
@@ -155,7 +157,14 @@ def p99(station: Station) -> tuple[float, Method]:
     return float(np.quantile(responses(station), 0.99)), "simulation"
 
 
-def size(planning: Planning, type_name: str, count: int, region: str = "eu-south-2", surge: int = 1) -> Sized:
+def size(
+    planning: Planning,
+    type_name: str,
+    count: int,
+    region: str = "eu-south-2",
+    surge: int = 1,
+    probed: Probed = None,
+) -> Sized:
     """Whether ``count`` instances of a type carry the planned load.
 
     Raises :class:`HermesError` for an unknown type, place or a count below one.
@@ -167,14 +176,14 @@ def size(planning: Planning, type_name: str, count: int, region: str = "eu-south
         )
     kind = machine(type_name)
     trips = planning.queries_per_page + 2 * planning.transactions_per_page
-    processors, pool = stations(planning, kind, count, region)
+    processors, pool = stations(planning, kind, count, region, probed)
     times, method = page_times(processors, pool, trips)
     one_out = math.inf
     if count > 1:
-        fewer, _ = page_times(*stations(planning, kind, count - 1, region), trips)
+        fewer, _ = page_times(*stations(planning, kind, count - 1, region, probed), trips)
         one_out = _quantile(fewer, 0.99)
     hourly = hourly_utilisation(planning, kind, count)
-    new_day, usual_day = settled(kind, hourly, planning.credits)
+    new_day, usual_day = settled(kind, hourly, planning.credits, boot_cpu_s=planning.boot_cpu_s)
     return Sized(
         kind,
         count,
@@ -185,17 +194,19 @@ def size(planning: Planning, type_name: str, count: int, region: str = "eu-south
         _quantile(times, 0.99),
         one_out,
         method,
-        _limits(planning, kind, count, region, surge, hourly, _quantile(times, 0.99)),
+        _limits(planning, kind, count, region, surge, hourly, _quantile(times, 0.99), probed),
         new_day,
         usual_day,
+        boot_s(kind, planning.boot_cpu_s, planning.credits),
     )
 
 
 def _limits(
-    planning: Planning, kind: Machine, count: int, region: str, surge: int, hourly: tuple[float, ...], page_p99: float
-) -> tuple[Limit, ...]:
+    planning: Planning, kind: Machine, count: int, region: str, surge: int, hourly: tuple[float, ...], page_p99: float,
+    probed: Probed,
+) -> tuple[Limit, ...]:  # fmt: skip
     remaining = max(count - 1, 1)
-    processors, pool = stations(planning, kind, remaining, region)
+    processors, pool = stations(planning, kind, remaining, region, probed)
     memory = planning.system_mib + planning.application_mib + planning.sockets / remaining * planning.socket_kib / 1024
     megabits = planning.peak_requests_per_s / remaining * planning.response_kib * 1024 * 8 / 1e6
     connections = (count + surge) * planning.pool_size
@@ -222,8 +233,34 @@ def _limits(
     )
 
 
+def dry_from(planning: Planning, kind: Machine, count: int) -> float | None:
+    """Requests a second at the peak from which a usual day (the thirtieth of equal ones) uses up its CPU credits.
+
+    To 2 %, by halving; None where nothing bursts or the processors saturate first.
+    """
+    if not kind.bursts:
+        return None
+
+    def dry(rate: float) -> bool:
+        at = planning.model_copy(update={"peak_requests_per_s": rate})
+        return settled(kind, hourly_utilisation(at, kind, count), planning.credits)[1].dry_at is not None
+
+    enough, most = 0.0, count * kind.vcpu * 1000 / planning.service_ms * (1 - planning.idle_cpu)
+    if dry(0.0) or not dry(most):
+        return 0.0 if dry(0.0) else None
+    while most - enough > 0.02 * most:
+        middle = (enough + most) / 2
+        enough, most = (enough, middle) if dry(middle) else (middle, most)
+    return most
+
+
 def smallest(
-    planning: Planning, region: str = "eu-south-2", family: str = "t4g", most: int = 20, least: int = 2
+    planning: Planning,
+    region: str = "eu-south-2",
+    family: str = "t4g",
+    most: int = 20,
+    least: int = 2,
+    probed: Probed = None,
 ) -> Sized:
     """The smallest type, then the fewest instances, for which every limit holds.
 
@@ -233,9 +270,9 @@ def smallest(
     for kind in machines().values():
         if not kind.type.startswith(family + "."):
             continue
-        count = max(least, _enough(planning, kind, region))
+        count = max(least, _enough(planning, kind, region, probed))
         for n in range(count, min(count + 3, most + 1)):
-            tried.append(size(planning, kind.type, n, region))
+            tried.append(size(planning, kind.type, n, region, probed=probed))
             if tried[-1].holds:
                 return tried[-1]
             if tried[-1].first_to_break.what in ("database connections", "memory"):
@@ -263,9 +300,9 @@ def smallest(
     )
 
 
-def _enough(planning: Planning, kind: Machine, region: str) -> int:
+def _enough(planning: Planning, kind: Machine, region: str, probed: Probed) -> int:
     """The count at which neither station saturates with one instance out."""
-    processors, pool = stations(planning, kind, 1, region)
+    processors, pool = stations(planning, kind, 1, region, probed)
     return math.ceil(max(processors.utilisation, pool.utilisation) + 1e-9) + 1
 
 

@@ -50,7 +50,7 @@ class Planning(Section):
     dns_ms: NotNegative = 2.0
     balancer_ms: NotNegative = 1.0
 
-    peak_requests_per_s: NotNegative = 20
+    peak_requests_per_s: NotNegative = 2
     day: Annotated[tuple[NotNegative, ...], Field(strict=False)] = (
         *(2.0, 1.0, 1.0, 1.0, 1.0, 2.0, 4.0, 8.0),
         *(14.0, 18.0, 20.0, 20.0, 18.0, 15.0, 14.0, 16.0),

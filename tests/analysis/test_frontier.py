@@ -7,7 +7,7 @@ import pytest
 from analysis.options import frontier, variants
 from analysis.options import table as options
 from analysis.options.compiled import compile_variant
-from analysis.options.frontier import DISKS, LOGS_GB, Lattice, commitments
+from analysis.options.frontier import CLOSE, DISKS, LOGS_GB, Lattice, commitments
 from hermes_cfn import config
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.config.usage import Amount
@@ -49,7 +49,7 @@ def test_two_hundred_random_configurations_equal_the_arrays_to_the_cent(lattice,
 
 
 def test_what_a_region_cannot_price_or_the_rules_refuse_is_left_out_and_told(lattice):
-    assert any("no price" in why for why in lattice.refused.values())
+    assert any("lacks prices" in why for why in lattice.refused.values())
     assert any("allow" in why or "known addresses" in why for why in lattice.refused.values())
     assert {block.region for block in lattice.blocks} == {"eu-south-2", "eu-west-1"}
 
@@ -68,11 +68,11 @@ def test_nothing_on_the_frontier_is_beaten(lattice):
 
 
 def test_the_answer_meets_its_targets(lattice):
-    found = lattice.answer(p99_ms=600, availability=0.998)
-    assert found.p99_ms <= 600
+    found = lattice.answer(p99_ms=650, availability=0.998)
+    assert found.p99_ms <= 650
     assert found.availability >= 0.998
-    cheaper = [one for one in lattice.cheapest() if one.monthly < found.monthly]
-    assert all(one.p99_ms > 600 or one.availability < 0.998 for one in cheaper)
+    cheaper = [one for one in lattice.cheapest() if one.monthly < found.monthly and one.deployable]
+    assert all(one.p99_ms > 650 or one.availability < 0.998 for one in cheaper)
 
 
 def test_a_budget_alone_gives_the_fastest_within_it(lattice):
@@ -114,8 +114,43 @@ def test_drivers_may_be_arrays(book):
     assert found[0] < found[1] < found[2]
 
 
-def test_sensitivity_names_what_would_change_the_winner(book):
-    small = Lattice(Settings(), book, types=("t4g.micro", "t4g.small"), counts=(1, 2, 3))
-    told = frontier.sensitivity(small, p99_ms=600, availability=0.998)
-    assert {row.assumption for row in told} >= {"peak load", "place of the database", "inferred prices"}
-    assert all(row.winner for row in told)
+def test_the_answer_can_be_deployed_though_spot_is_on_the_frontier(lattice, book):
+    found = lattice.answer(budget=200)
+    assert found.deployable
+    assert any(not one.deployable for one in lattice.frontier())
+    made = config.parse(found.toml)
+    assert variants.bill_of(made, book).total > 0
+    assert str(found.change[0][1]) in found.toml
+
+
+def test_the_disks_and_logs_are_those_of_the_settings(book):
+    own = config.parse("[compute]\nvolume_gib = 33\n[usage]\nlogs_gb = 4.5\n")
+    small = Lattice(own, book, types=("t4g.small",), counts=(2,))
+    assert 33 in small.disks and 4.5 in small.logs
+    assert all(dict(one.change)["compute.volume_gib"] == 33 and one.logs_gb == 4.5 for one in small.cheapest())
+
+
+@pytest.fixture(scope="module")
+def moved(lattice):
+    small = Lattice(lattice.settings, lattice.book, types=("t4g.micro", "t4g.small"), counts=(1, 2, 3))
+    return small, frontier.sensitivity(small, p99_ms=650, availability=0.998)
+
+
+def test_sensitivity_names_what_would_change_the_winner_and_where(moved):
+    small, told = moved
+    rows = {row.assumption: row for row in told}
+    assert {"peak load", "place of the database", "inferred prices, times"} <= set(rows)
+    assert rows["queries a page"].at and rows["queries a page"].factor > 1
+    assert rows["open sockets"].at is None and rows["open sockets"].winner == small.answer(650, 650, 0.998).name
+
+
+def test_the_winner_changes_there_and_not_before(moved):
+    small, told = moved
+    base = small.answer(p99_ms=650, availability=0.998)
+    for row in told:
+        if row.assumption in ("peak load", "memory of the application") and row.factor:
+            key = {name: key for key, name in frontier.KNOBS.items()}[row.assumption]
+            now = getattr(small.settings.planning, key)
+            for factor, same in ((row.factor, False), (row.factor / CLOSE, True)):
+                plan = small.settings.planning.model_copy(update={key: now * factor})
+                assert (small.under(plan).answer(p99_ms=650, availability=0.998).name == base.name) is same

@@ -43,9 +43,9 @@ def test_break_even_is_where_both_regions_take_equally_long(trips):
     assert near == pytest.approx(far)
 
 
-def test_a_warm_message_breaks_even_at_about_one_query():
+def test_a_warm_message_breaks_even_before_its_first_query():
     found = latency.break_even(1, "eu-south-2", "fly-fra", "frankfurt", {"madrid": 1.0})
-    assert found.queries == pytest.approx(1.0, abs=0.1)
+    assert 0.5 < found.queries < 1.0
 
 
 def test_a_database_near_madrid_never_breaks_even():

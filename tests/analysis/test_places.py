@@ -19,25 +19,40 @@ def test_a_measured_pair_wins_over_the_fit_in_either_direction():
     assert "ibm-cloud-docs" in there.source
 
 
-def test_the_fit_is_within_the_observed_stretch_and_its_pairs():
+def test_the_fit_holds_for_its_pairs_and_for_what_aws_says_of_its_region():
     fit = places.fit()
-    assert fit.low < fit.stretch < fit.high
-    assert fit.stretch == pytest.approx(2.04, abs=0.01)
+    assert fit.pairs == len(places.measured()) >= 17
+    assert 1.5 < fit.stretch < 2.5 and 0 < fit.fixed_ms < 8
     for pair in places.measured():
-        modelled = places.floor_ms(places.place(pair.a), places.place(pair.b)) * fit.stretch
-        assert abs(modelled / pair.ms - 1) < 0.12
+        modelled = fit.ms(places.floor_ms(places.place(pair.a), places.place(pair.b)))
+        assert fit.low - 1e-9 <= pair.ms / modelled <= fit.high + 1e-9
+    assert fit.low > 0.75 and fit.high < 1.3
+    assert places.rtt("madrid", "eu-south-2").ms < 10
+
+
+def test_the_fit_is_the_least_of_relative_squares():
+    fit, pairs = places.fit(), places.measured()
+    floors = [places.floor_ms(places.place(pair.a), places.place(pair.b)) for pair in pairs]
+
+    def loss(fixed, stretch):
+        return sum(((fixed + stretch * f) / pair.ms - 1) ** 2 for f, pair in zip(floors, pairs, strict=True))
+
+    least = loss(fit.fixed_ms, fit.stretch)
+    for fixed, stretch in ((0.05, 0), (-0.05, 0), (0, 0.01), (0, -0.01)):
+        assert loss(fit.fixed_ms + fixed, fit.stretch + stretch) > least
 
 
 def test_nothing_is_extrapolated_silently():
     near, far = places.rtt("madrid", "eu-south-2"), places.rtt("las-palmas", "eu-south-2")
     for trip in (near, far):
         assert trip.basis == "extrapolated"
-        assert "outside the fitted" in trip.source
+        assert "outside their" in trip.source
     assert places.rtt("madrid", "paris").basis == "fitted"
 
 
 def test_a_probe_wins_over_everything():
-    assert places.rtt("madrid", "frankfurt", {("frankfurt", "madrid"): 31.5}).ms == 31.5
+    probed = {("frankfurt", "madrid"): places.RoundTrip(31.5, 31.5, 33.0, "probed", "a probe")}
+    assert places.rtt("madrid", "frankfurt", probed) is probed["frankfurt", "madrid"]
 
 
 def test_an_unknown_city_offers_the_nearest_known_ones():

@@ -4,8 +4,10 @@ import threading
 
 import pytest
 
-from analysis.latency import probe
-from analysis.latency.places import rtt
+from analysis.assumptions import planning
+from analysis.latency import probe, times
+from analysis.latency.places import access, floor_ms, place, rtt
+from analysis.sizing import fleet
 from hermes_cfn.errors import HermesError
 
 
@@ -42,12 +44,38 @@ def test_a_probe_times_each_part_and_pauses_between_runs(here):
 def test_what_was_saved_replaces_the_table(here, tmp_path):
     found = probe.probe(here, runs=1)
     file = tmp_path / "probe.json"
-    probe.save(file, {("madrid", "eu-south-2"): found})
+    probe.save(file, {("Madrid", "eu-south-2"): found})
     loaded = probe.load(file)
     trip = rtt("madrid", "eu-south-2", loaded)
     assert trip.basis == "probed"
-    assert trip.ms == pytest.approx(found.tcp.low)
+    assert found.at in trip.source
     assert json.loads(file.read_text())[0]["at"] == found.at
+    assert trip.ms == floor_ms(place("madrid"), place("eu-south-2")), "loopback is nearer than light allows"
+
+
+def stored(tmp_path, last_mile, low=31.0):
+    file = tmp_path / f"{last_mile or 'none'}.json"
+    file.write_text(
+        json.dumps([{"from": "eu-south-2", "to": "frankfurt", "access": last_mile, "url": "https://a.example", "at": "2026-11-01",
+                     "runs": 20, "tcp": {"p50": low + 2, "p90": low + 5, "p99": low + 9, "low": low}}])
+    )  # fmt: skip
+    return probe.load(file)
+
+
+def test_the_last_mile_that_it_went_through_is_taken_off(tmp_path):
+    assert rtt("frankfurt", "eu-south-2", stored(tmp_path, "")).ms == 31.0
+    assert rtt("frankfurt", "eu-south-2", stored(tmp_path, "fibre")).ms == 31.0 - access("fibre").rtt_ms
+    with pytest.raises(HermesError, match="fibre"):
+        stored(tmp_path, "pigeon")
+
+
+def test_every_answer_uses_it(tmp_path):
+    far = planning({"database": "frankfurt"})
+    near = stored(tmp_path, "", low=20.0)
+    for probed, capacity in ((None, 10 * 1000 / (rtt("eu-south-2", "frankfurt").ms + 1)), (near, 10 * 1000 / 21)):
+        assert fleet.size(far, "t4g.small", 2, probed=probed).pool.capacity == pytest.approx(capacity)
+        parts = times.compose(far, times.Home("eu-south-2"), times.Interaction.COLD, 15, probed=probed)
+        assert parts.database == pytest.approx(10 * 10_000 / capacity)
 
 
 @pytest.mark.parametrize("content", [None, "not json", "[{}]", '[{"from": "nowhere-land", "to": "madrid", "tcp": {}}]'])

@@ -113,6 +113,33 @@ def test_a_day_is_24_hours_between_nothing_and_all():
             credits.over_a_day(credits.machine("t4g.micro"), wrong, "standard")
 
 
+def test_a_start_borrows_or_takes_longer():
+    kind = credits.machine("t4g.micro")
+    unlimited, standard = (
+        credits.settled(kind, [0.0] * 24, mode, boot_cpu_s=120)[0] for mode in ("unlimited", "standard")
+    )
+    assert unlimited.balance[0] == pytest.approx(standard.balance[0] - 2)
+    assert credits.boot_s(kind, 120, "standard") == 600
+    assert credits.boot_s(kind, 120, "unlimited") == 60
+    assert sizing.size(planning({"credits": "standard"}), "t4g.micro", 2).boot_s == 600
+
+
+def test_where_the_credits_run_dry_is_where_the_day_says_so():
+    kind, known = credits.machine("t4g.micro"), Planning()
+    rate = sizing.dry_from(known, kind, 2)
+    for factor, dry in ((1.0, True), (0.9, False)):
+        at = planning({"peak_requests_per_s": rate * factor})
+        day = credits.settled(kind, sizing.hourly_utilisation(at, kind, 2), "unlimited")[1]
+        assert (day.dry_at is not None) is dry
+    assert sizing.dry_from(known, credits.machine("m7g.large"), 2) is None
+
+
+def test_what_does_not_burst_has_no_credits_to_lose():
+    kind = credits.machine("m7g.medium")
+    assert not kind.bursts
+    assert all(day.dry_at is None and day.throttled == 0 for day in credits.settled(kind, [1.0] * 24, "standard"))
+
+
 def test_load_implies_traffic():
     known = planning({"peak_requests_per_s": 10, "day": [1] * 24, "response_kib": 100})
     assert sizing.requests_month(known) == pytest.approx(10 * 730 * 3600)
