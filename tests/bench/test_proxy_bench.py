@@ -52,15 +52,10 @@ def balanced() -> Iterator[tuple[int, int]]:
     ]
     orders.append(
         {
-            "do": "listen",
-            "listener": "l",
-            "load_balancer": "b",
-            "protocol": "HTTP",
-            "port": 80,
-            "rules": rules,
-            "idle_s": 60,
+            "do": "listen", "listener": "l", "load_balancer": "b", "protocol": "HTTP", "port": 80, "rules": rules, "idle_s": 60,
+            "keep_alive_s": 3600, "logs": True,
         }
-    )
+    )  # fmt: skip
     for order in orders:
         proxy.stdin.write(json.dumps(order) + "\n")
     proxy.stdin.flush()
@@ -106,18 +101,25 @@ def load(port: int, seconds: float, clients: int, rate: float = 0.0) -> list[flo
     return sorted(times)
 
 
+def p99_ms(times: list[float]) -> float:
+    return sorted(times)[int(len(times) * 0.99)] * 1000
+
+
 @pytest.mark.bench
 def test_the_proxy_is_never_what_fails_a_test(capsys):
+    """At least 500 requests a second, and its own share of the p99 at 200: with it and without it in turn, in one run."""
+    behind: list[float] = []
+    alone: list[float] = []
     with balanced() as (balancer, application):
         load(balancer, 0.5, 8)
         most = len(load(balancer, 4.0, 16)) / 4.0
-        behind = load(balancer, 5.0, 20, rate=200)
-        alone = load(application, 5.0, 20, rate=200)
-    p99 = {name: times[int(len(times) * 0.99)] * 1000 for name, times in (("behind", behind), ("alone", alone))}
-    share = p99["behind"] - p99["alone"]
+        for _ in range(4):
+            behind += load(balancer, 2.5, 20, rate=200)
+            alone += load(application, 2.5, 20, rate=200)
+    share = p99_ms(behind) - p99_ms(alone)
     with capsys.disabled():
         sys.stdout.write(
-            f"\n{most:.0f} requests/s at most; p99 at 200/s {p99['alone']:.2f} ms alone, {p99['behind']:.2f} ms behind\n"
+            f"\n{most:.0f} requests/s at most; p99 at 200/s {p99_ms(alone):.2f} ms alone, {p99_ms(behind):.2f} ms behind\n"
         )
     assert most >= 500
     assert share < 10

@@ -178,7 +178,7 @@ def test_attributes_and_deletions_are_guarded(world, fleet):
     assert caught.value.response["Error"]["Code"] == "ResourceInUse"
     with pytest.raises(ClientError) as caught:
         elb.modify_target_group_attributes(
-            TargetGroupArn=fleet["target_group"], Attributes=[{"Key": "stickiness.enabled", "Value": "true"}]
+            TargetGroupArn=fleet["target_group"], Attributes=[{"Key": "stickiness.type", "Value": "app_cookie"}]
         )
     assert caught.value.response["Error"]["Code"] == "EmbeddedCloudUnsupported"
     with pytest.raises(ClientError) as caught:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import json
 import os
 import signal
 import socket
@@ -20,7 +22,7 @@ from botocore.exceptions import ClientError
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Addresses, Options
-from tests.embedded.conftest import World
+from tests.embedded.conftest import REGION, World
 
 
 def processes(mark: str) -> list[int]:
@@ -84,7 +86,7 @@ import sys, time
 from pathlib import Path
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Addresses, Options
-from tests.embedded.conftest import World
+from tests.embedded.conftest import REGION, World
 state = Path(sys.argv[1])
 world = World(state, control.start(state, Options(follow_parent=True, addresses=Addresses.OWN_PORT)).endpoint)
 world.network()
@@ -124,20 +126,68 @@ def test_instances_die_with_a_server_that_is_killed(tmp_path):
     control.reset(tmp_path)
 
 
-def test_two_hundred_instances_exist_in_the_books(tmp_path):
-    status = control.start(tmp_path, Options(follow_parent=True, processes=False, speed=200))
-    world = World(tmp_path, status.endpoint)
-    world.network()
-    built = world.fleet("many", 200, hook=False, MaxSize=200)
-    states = world.states("many")
+@pytest.fixture(scope="module")
+def books(tmp_path_factory):
+    """A cloud whose instances only exist in the books, so that its time can pass 200 times as fast."""
+    state = tmp_path_factory.mktemp("books")
+    made = World(state, control.start(state, Options(follow_parent=True, processes=False, speed=200)).endpoint)
+    made.network()
+    yield made
+    control.stop(state)
+
+
+def test_two_hundred_instances_exist_in_the_books(books):
+    built = books.fleet("many", 200, hook=False, MaxSize=200)
+    states = books.states("many")
     assert len(states) == 200
     one = sorted(states)[0]
-    world.client("autoscaling").enter_standby(
+    books.client("autoscaling").enter_standby(
         AutoScalingGroupName="many", InstanceIds=[one], ShouldDecrementDesiredCapacity=True
     )
-    world.until(lambda: world.states("many")[one] == "Standby")
-    world.until(lambda: len(world.health(built["target_group"])) == 199)
-    control.stop(tmp_path)
+    books.until(lambda: books.states("many")[one] == "Standby")
+    books.until(lambda: len(books.health(built["target_group"])) == 199)
+    assert len(processes(str(books.state))) == 2, "the cloud and its load balancer"
+
+
+def test_access_logs_need_a_bucket_that_takes_them_and_are_delivered_every_five_minutes(books):
+    elb, s3 = books.client("elbv2"), books.client("s3")
+    made = elb.create_load_balancer(Name="logged", Subnets=books.names["subnets"])["LoadBalancers"][0]
+    elb.create_listener(
+        LoadBalancerArn=made["LoadBalancerArn"], Port=80, Protocol="HTTP",
+        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
+    )  # fmt: skip
+    s3.create_bucket(Bucket="the-logs", CreateBucketConfiguration={"LocationConstraint": REGION})
+    wanted = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "the-logs", "access_logs.s3.prefix": "alb"}
+    attributes = [{"Key": key, "Value": value} for key, value in wanted.items()]
+
+    def enable():
+        elb.modify_load_balancer_attributes(LoadBalancerArn=made["LoadBalancerArn"], Attributes=attributes)
+
+    def policy(path):
+        statement = {
+            "Effect": "Allow", "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::the-logs/{path}",
+        }  # fmt: skip
+        s3.put_bucket_policy(Bucket="the-logs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+
+    for prepare in (lambda: None, lambda: policy("elsewhere/*")):
+        prepare()
+        with pytest.raises(ClientError) as caught:
+            enable()
+        assert caught.value.response["Error"]["Code"] == "InvalidConfigurationRequest"
+    policy("alb/AWSLogs/123456789012/*")
+    enable()
+    assert books.get(made["DNSName"], "/nothing")[0] == 404
+
+    def keys():
+        return [one["Key"] for one in s3.list_objects_v2(Bucket="the-logs").get("Contents", [])]
+
+    assert keys() == ["alb/AWSLogs/123456789012/ELBAccessLogTestFile"]
+    key = books.until(lambda: next((key for key in keys() if key.endswith(".log.gz")), ""))
+    assert key.startswith("alb/AWSLogs/123456789012/elasticloadbalancing/eu-south-2/")
+    text = gzip.decompress(s3.get_object(Bucket="the-logs", Key=key)["Body"].read()).decode()
+    fields = text.split(" ")
+    assert (fields[0], fields[8], fields[13]) == ("http", "404", f"http://{made['DNSName']}:80/nothing")
 
 
 def test_faults_of_the_interface(world):

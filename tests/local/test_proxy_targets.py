@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from hermes_cfn.local.fleet.proxy.targets import Target, TargetGroup
+from hermes_cfn.local.services.elbv2.model import TARGET_GROUP_ATTRIBUTES, attribute_problem
 
 
 def group(states, **settings):
@@ -40,7 +43,46 @@ def test_least_outstanding_requests():
 
 def test_slow_start_gives_a_new_target_less():
     made = group({"old": "healthy", "new": "healthy"}, slow_start_s=1000)
-    made.targets["old"].healthy_since = time.monotonic() - 5000
-    made.targets["new"].healthy_since = time.monotonic() - 100
+    made.targets["old"].slow_since = time.monotonic() - 5000
+    made.targets["new"].slow_since = time.monotonic() - 100
     shares = chosen(made, 1000)
     assert shares.count("new") < 150
+
+
+def test_slow_start_needs_a_healthy_target_that_is_not_in_it():
+    made = group({"first": "initial"}, slow_start_s=1000)
+    made._set(made.targets["first"], "healthy", "")
+    assert made.targets["first"].slow_since == 0
+    made.targets["second"] = Target("second", "127.0.0.1", 1, 1)
+    made._set(made.targets["second"], "healthy", "")
+    assert made.targets["second"].slow_since > 0
+
+
+def test_the_load_balancer_fails_open_below_the_minimum_of_healthy_targets():
+    states = {"a": "healthy", "b": "unhealthy", "c": "unhealthy", "d": "draining"}
+    assert set(chosen(group(states))) == {"a"}
+    assert set(chosen(group(states, healthy_count=2), 9)) == {"a", "b", "c"}
+    assert set(chosen(group(states, healthy_percentage=34), 9)) == {"a", "b", "c"}
+    assert set(chosen(group(states, healthy_percentage=33), 9)) == {"a"}
+
+
+def test_weighted_random_leaves_nobody_out():
+    assert set(chosen(group({"a": "healthy", "b": "healthy"}, algorithm="weighted_random"), 60)) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "wrong"),
+    [
+        ({}, ""),
+        ({"deregistration_delay.timeout_seconds": "3601"}, "between '0' and '3600'"),
+        ({"slow_start.duration_seconds": "10"}, "between '30' and '900'"),
+        ({"load_balancing.algorithm.type": "fastest"}, "round_robin"),
+        (
+            {"slow_start.duration_seconds": "60", "load_balancing.algorithm.type": "least_outstanding_requests"},
+            "cannot be used",
+        ),
+    ],
+)
+def test_attributes_have_limits(changed, wrong):
+    assert wrong in attribute_problem({**TARGET_GROUP_ATTRIBUTES, **changed})
+    assert bool(wrong) == bool(attribute_problem({**TARGET_GROUP_ATTRIBUTES, **changed}))

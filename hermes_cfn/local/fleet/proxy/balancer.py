@@ -23,12 +23,22 @@ class Listener:
         self.balancer = balancer
         self.protocol = str(order["protocol"])
         self.port = int(order["port"])
-        self.rules: list[dict[str, Any]] = order["rules"]
-        self.idle_s = float(order["idle_s"])
+        self.change(order)
         self.load_balancer = str(order["load_balancer"])
         self.clients: set[Client] = set()
         self.forwarded = f"X-Forwarded-Proto: {self.protocol.lower()}\r\nX-Forwarded-Port: {self.port}\r\n".encode()
         self._server: asyncio.Server | None = None
+
+    def change(self, order: dict[str, Any]) -> None:
+        """Takes over the rules and durations (real seconds) of an order."""
+        self.rules: list[dict[str, Any]] = order["rules"]
+        self.idle_s = float(order["idle_s"])
+        self.keep_alive_s = float(order["keep_alive_s"])
+        self.logs = bool(order["logs"])
+
+    def log(self, row: dict[str, Any]) -> None:
+        """A line for the access log of the load balancer."""
+        self.balancer.log(self.load_balancer, {"type": self.protocol.lower(), "port": self.port, **row})
 
     async def open(self, certificate: str, address_port: int) -> str:
         """Listens on 127.0.0.1; ``address:port``."""
@@ -62,6 +72,7 @@ class Balancer:
         self.listeners: dict[str, Listener] = {}
         self.groups: dict[str, TargetGroup] = {}
         self._counts: dict[tuple[str, str], dict[str, Any]] = {}
+        self._rows: dict[str, list[dict[str, Any]]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     async def do(self, order: dict[str, Any]) -> None:
@@ -96,7 +107,7 @@ class Balancer:
         arn = order["listener"]
         known = self.listeners.get(arn)
         if known is not None:
-            known.rules, known.idle_s = order["rules"], float(order["idle_s"])
+            known.change(order)
             return
         listener = Listener(arn, self, order)
         self.listeners[arn] = listener
@@ -114,6 +125,8 @@ class Balancer:
             now = time.monotonic()
             for client in list(listener.clients):
                 client.expire(listener.idle_s, now)
+            for group in self.groups.values():
+                group.expire(now)
 
     def _report(self, group: str, target: Any) -> None:
         self.tell("health", group=group, target=target.key, state=target.state, reason=target.reason)
@@ -124,11 +137,21 @@ class Balancer:
         kind[str(status)] = kind.get(str(status), 0) + 1
         if seconds is not None and len(found["times"]) < 2000:
             found["times"].append(round(seconds, 6))
+        self._soon()
+
+    def log(self, load_balancer: str, row: dict[str, Any]) -> None:
+        self._rows.setdefault(load_balancer, []).append(row)
+        self._soon()
+
+    def _soon(self) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(1.0, self._send_counts)
 
     def _send_counts(self) -> None:
         self._timer = None
+        rows, self._rows = self._rows, {}
+        for load_balancer, lines in rows.items():
+            self.tell("logged", load_balancer=load_balancer, rows=lines)
         counts, self._counts = self._counts, {}
         for (load_balancer, group), found in counts.items():
             self.tell("counted", load_balancer=load_balancer, group=group, **found)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from hermes_cfn.local.fleet.proxy.http import HOP_BY_HOP, Body, Head, Malformed, answer, read_head
+from hermes_cfn.local.fleet.proxy.http import HOP_BY_HOP, Body, Head, Malformed, answer, objection, read_head
+from hermes_cfn.local.fleet.proxy.records import Record, trace_id
 from hermes_cfn.local.fleet.proxy.routing import action_for, redirect_of, target_group_of
+from hermes_cfn.local.fleet.proxy.stickiness import bound, cookies
 from hermes_cfn.local.fleet.proxy.targets import Target, TargetGroup
 
 if TYPE_CHECKING:
     from hermes_cfn.local.fleet.proxy.balancer import Listener
 
 CONNECT_TIMEOUT_S = 10.0
+_REPLACED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port", b"x-amzn-trace-id")
 
 
 class Upstream(asyncio.Protocol):
@@ -27,6 +30,7 @@ class Upstream(asyncio.Protocol):
         self.body: Body | None = None
         self.keep = True
         self.tunnel = False
+        self.expires = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -47,7 +51,7 @@ class Upstream(asyncio.Protocol):
             return
         client.touched = time.monotonic()
         if self.tunnel:
-            client.transport.write(data)
+            client.send(data)
             return
         if self.body is not None:
             self._pass_body(data, client)
@@ -65,7 +69,7 @@ class Upstream(asyncio.Protocol):
                 return
             status = int(head.words[1])
             if 100 <= status < 200 and status != 101:
-                client.transport.write(_first_line(head) + _lines(head) + b"\r\n")
+                client.send(_first_line(head) + _lines(head) + b"\r\n")
                 continue
             rest = bytes(self.buffer)
             self.buffer.clear()
@@ -74,7 +78,7 @@ class Upstream(asyncio.Protocol):
             client.answered(head, self.body, self)
             if self.tunnel:
                 if rest:
-                    client.transport.write(rest)
+                    client.send(rest)
                 return
             if self.body.done:
                 self._finished(client, bool(rest))
@@ -90,7 +94,7 @@ class Upstream(asyncio.Protocol):
             client.transport.close()
             self.close()
             return
-        client.transport.write(data if taken == len(data) else data[:taken])
+        client.send(data if taken == len(data) else data[:taken])
         if self.body.done:
             self._finished(client, taken < len(data))
 
@@ -99,6 +103,7 @@ class Upstream(asyncio.Protocol):
         self.body = None
         reusable = self.keep and not surplus and client.request_sent and self.target.state != "draining"
         if reusable and not self.transport.is_closing():
+            self.expires = client.touched + client.listener.idle_s
             self.target.idle.append(self)
         else:
             self.close()
@@ -144,8 +149,8 @@ class Client(asyncio.Protocol):
         self.request_sent = False
         self.close_after = False
         self.tunnel = False
-        self.began = 0.0
-        self.touched = time.monotonic()
+        self.record: Record | None = None
+        self.touched = self.opened = time.monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -155,6 +160,7 @@ class Client(asyncio.Protocol):
         self.listener.clients.discard(self)
         if self.busy and not self.tunnel:
             self.listener.count(self.group, 460, None)
+        self._note(101 if self.tunnel else 460)
         self._release()
         if self.upstream is not None:
             self.upstream.client = None
@@ -164,6 +170,7 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.touched = time.monotonic()
         if self.tunnel and self.upstream is not None:
+            self._received(len(data))
             self.upstream.transport.write(data)
             return
         if self.busy and self.body is not None and not self.body.done:
@@ -181,6 +188,7 @@ class Client(asyncio.Protocol):
             self.fail(400)
             return b""
         self.request_sent = self.body.done
+        self._received(taken)
         part = data if taken == len(data) else data[:taken]
         if self.upstream is not None:
             self.upstream.transport.write(part)
@@ -189,52 +197,58 @@ class Client(asyncio.Protocol):
         return data[taken:]
 
     def _next_request(self) -> None:
+        waiting = len(self.buffer)
         try:
             head = read_head(self.buffer)
+            body = Body.of(head) if head is not None else None
         except Malformed:
+            self.record, self.target, self.group = Record(time.monotonic()), None, None
             self.fail(400)
             return
         if head is None:
             return
         self.method = head.words[0]
-        self.began = time.monotonic()
+        self.record = Record(time.monotonic(), head, received=waiting - len(self.buffer))
         self.busy, self.answering, self.target, self.group = True, False, None, None
-        version = head.words[2]
-        self.close_after = version == b"HTTP/1.0" or b"close" in head.get(b"connection").lower()
-        if version not in (b"HTTP/1.1", b"HTTP/1.0"):
-            self.fail(505 if version.startswith(b"HTTP/") else 400)
-            return
-        try:
-            self.body = Body.of(head)
-        except Malformed:
-            self.fail(400)
-            return
-        self.request_sent = self.body.done
-        self._route(head)
+        self.close_after = head.words[2] == b"HTTP/1.0" or b"close" in head.get(b"connection").lower()
+        self.body = body
+        self.request_sent = body is not None and body.done
+        status = objection(head)
+        if status:
+            self.fail(status)
+        else:
+            self._route(head, self.record)
 
-    def _route(self, head: Head) -> None:
+    def _route(self, head: Head, record: Record) -> None:
         action = action_for(self.listener.rules, head)
+        record.rule, record.action = action.get("priority", "-"), action["type"]
         if action["type"] == "redirect":
-            where = redirect_of(action, head, self.listener.protocol, self.listener.port)
-            self._answer(int(action["status"]), b"", (("Location", where),))
+            record.redirect = redirect_of(action, head, self.listener.protocol, self.listener.port)
+            self._answer(int(action["status"]), b"", (("Location", record.redirect),))
         elif action["type"] == "fixed-response":
             kind = (("Content-Type", action.get("content_type") or "text/plain"),)
             self._answer(int(action["status"]), str(action.get("body") or "").encode(), kind)
         else:
             self.group = self.listener.balancer.groups.get(target_group_of(action))
-            target = self.group.choose() if self.group is not None else None
+            target = self._target_for(head)
             if target is None:
                 self.fail(503)
             else:
-                self._forward(head, target)
+                self._forward(head, target, record)
 
-    def _forward(self, head: Head, target: Target) -> None:
+    def _target_for(self, head: Head) -> Target | None:
+        if self.group is None:
+            return None
+        return (bound(self.group, head) if self.group.sticky_s else None) or self.group.choose()
+
+    def _forward(self, head: Head, target: Target, record: Record) -> None:
         self.target = target
         target.outstanding += 1
+        record.target, record.group = f"{target.address}:{target.port}", self.group.arn if self.group else ""
         if self.body is not None and not self.body.done and self.buffer:
             rest = self._pass_body(bytes(self.buffer))
             self.buffer[:] = rest
-        self.pending[:0] = self._request(head)
+        self.pending[:0] = self._request(head, record)
         if target.idle:
             self._connected(target.idle.pop())
         else:
@@ -243,7 +257,9 @@ class Client(asyncio.Protocol):
     async def _connect(self, target: Target) -> None:
         loop = asyncio.get_running_loop()
         try:
-            connecting = loop.create_connection(lambda: Upstream(target), target.address, target.port)
+            connecting = loop.create_connection(
+                lambda: Upstream(target), target.address, target.port, ssl=self.group.tls if self.group else None
+            )
             _, upstream = await asyncio.wait_for(connecting, CONNECT_TIMEOUT_S)
         except TimeoutError:
             self.fail(504)
@@ -260,39 +276,73 @@ class Client(asyncio.Protocol):
         self.upstream = upstream
         upstream.client = self
         upstream.body = None
+        if self.record is not None:
+            self.record.forwarded = time.monotonic()
         upstream.transport.write(bytes(self.pending))
         self.pending.clear()
 
-    def _request(self, head: Head) -> bytes:
+    def _request(self, head: Head, record: Record) -> bytes:
         peer = self.transport.get_extra_info("peername") or ("127.0.0.1", 0)
         forwarded = head.get(b"x-forwarded-for")
         upgrade = head.get(b"upgrade")
         lines = [_first_line(head)]
         for key, name, value in head.lines:
-            if key not in HOP_BY_HOP and not key.startswith(b"x-forwarded-") and (key != b"upgrade" or upgrade):
+            if key not in HOP_BY_HOP and key not in _REPLACED and (key != b"upgrade" or upgrade):
                 lines.append(name + b": " + value + b"\r\n")
         if upgrade:
             lines.append(b"Connection: Upgrade\r\n")
         client = str(peer[0]).encode()
         lines.append(b"X-Forwarded-For: " + (forwarded + b", " + client if forwarded else client) + b"\r\n")
         lines.append(self.listener.forwarded)
+        given, record.trace = head.get(b"x-amzn-trace-id").decode("latin-1"), trace_id()
+        trace = f"{record.trace.replace('Root', 'Self')};{given}" if "Root=" in given else record.trace
+        lines.append(f"X-Amzn-Trace-Id: {trace}\r\n".encode("latin-1"))
         return b"".join(lines) + b"\r\n"
 
     def answered(self, head: Head, body: Body, upstream: Upstream) -> None:
         """The head of the target's answer is here."""
         self.answering = True
         status = int(head.words[1])
-        self.listener.count(self.group, status, time.monotonic() - self.began)
+        now = time.monotonic()
+        if self.record is not None:
+            self.record.answered, self.record.target_status = now, status
+            self.listener.count(self.group, status, now - self.record.began)
         if status == 101:
             self.tunnel = upstream.tunnel = True
             connection = b"Connection: Upgrade\r\n"
         else:
-            self.close_after = self.close_after or body.kind == "close"
+            lasts = now - self.opened <= self.listener.keep_alive_s
+            self.close_after = self.close_after or body.kind == "close" or not lasts
             connection = b"Connection: close\r\n" if self.close_after else b"Connection: keep-alive\r\n"
-        self.transport.write(_first_line(head) + _lines(head) + connection + b"\r\n")
+        if self.group is not None and self.group.sticky_s:
+            connection += cookies(upstream.target, self.group.sticky_s)
+        self.send(_first_line(head) + _lines(head) + connection + b"\r\n")
+
+    def send(self, data: bytes) -> None:
+        """Passes a part of an answer on to the client."""
+        if self.record is not None:
+            self.record.sent += len(data)
+        self.transport.write(data)
+
+    def _received(self, count: int) -> None:
+        if self.record is not None:
+            self.record.received += count
+
+    def _note(self, status: int) -> None:
+        """The request is over: a line of the access log, where one is kept."""
+        record, self.record = self.record, None
+        if record is None or not self.listener.logs:
+            return
+        peer = self.transport.get_extra_info("peername") or ("127.0.0.1", 0)
+        cipher = self.transport.get_extra_info("cipher")
+        tls = (cipher[0], cipher[1]) if cipher else ("-", "-")
+        host = self.transport.get_extra_info("sockname") or ("127.0.0.1", 0)
+        self.listener.log(record.row(status, f"{peer[0]}:{peer[1]}", tls, str(host[0])))
 
     def finished(self, close: bool = False) -> None:
         """The answer is complete; the next request may come."""
+        if self.record is not None:
+            self._note(self.record.target_status)
         self.upstream = None
         self._release()
         self.busy = False
@@ -309,6 +359,7 @@ class Client(asyncio.Protocol):
             upstream.client = None
             upstream.close()
         if self.answering:
+            self._note(status)
             self._release()
             self.busy = False
             self.transport.close()
@@ -324,7 +375,8 @@ class Client(asyncio.Protocol):
         if self.transport.is_closing():
             return
         content = answer(status, body, headers, close)
-        self.transport.write(content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if self.method == b"HEAD" else content)
+        self.send(content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if self.method == b"HEAD" else content)
+        self._note(status)
         if close:
             self.transport.close()
         elif self.buffer:
@@ -366,8 +418,3 @@ def _first_line(head: Head) -> bytes:
 
 def _lines(head: Head) -> bytes:
     return b"".join(name + b": " + value + b"\r\n" for key, name, value in head.lines if key not in HOP_BY_HOP)
-
-
-def state_of(target: Target) -> dict[str, Any]:
-    """A target's state, for reports."""
-    return {"target": target.key, "state": target.state, "reason": target.reason}

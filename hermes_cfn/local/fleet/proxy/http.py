@@ -52,6 +52,30 @@ def read_head(buffer: bytearray) -> Head | None:
     return head
 
 
+VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
+ENCODINGS = (b"", b"chunked", b"identity", b"compress", b"deflate", b"gzip")
+
+
+def objection(head: Head) -> int:
+    """The status with which the load balancer itself refuses a request; 0 when it does not.
+
+    "The load balancer generates an HTTP error" (ALB user guide, troubleshooting) and the quotas
+    of HTTP headers.
+    """
+    method, target, version = head.words
+    if version not in VERSIONS:
+        return 505 if version.startswith(b"HTTP/") else 400
+    if version == b"HTTP/1.1" and not head.get(b"host"):
+        return 400
+    if method == b"TRACE":
+        return 405
+    if len(target) > 16384:
+        return 414
+    if head.get(b"transfer-encoding").lower() not in ENCODINGS:
+        return 501
+    return 463 if head.get(b"x-forwarded-for").count(b",") >= 30 else 0
+
+
 class Body:
     """Follows a body through its bytes: ``none``, ``length``, ``chunked`` or ``close``."""
 
@@ -127,7 +151,8 @@ class Body:
 
 REASONS = {
     200: "OK", 301: "Moved Permanently", 302: "Found", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
-    408: "Request Timeout", 413: "Request Entity Too Large", 500: "Internal Server Error", 502: "Bad Gateway",
+    405: "Method Not Allowed", 408: "Request Timeout", 413: "Request Entity Too Large", 414: "URI Too Long",
+    463: "X-Forwarded-For Too Long", 501: "Not Implemented", 500: "Internal Server Error", 502: "Bad Gateway",
     503: "Service Temporarily Unavailable", 504: "Gateway Time-out", 505: "HTTP Version Not Supported",
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from hermes_cfn.local.fleet.proxy.connections import Upstream
 
 Report = Callable[[str, "Target"], None]
-HEALTH_PATIENCE_S = 2.0
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Target:
     outstanding: int = 0
     passed: int = 0
     failed: int = 0
-    healthy_since: float = 0.0
+    slow_since: float = 0.0
     task: asyncio.Task[None] | None = None
     idle: list[Upstream] = field(default_factory=list)
     open: set[Upstream] = field(default_factory=set)
@@ -44,6 +44,12 @@ class TargetGroup:
         self.targets: dict[str, Target] = {}
         self._report = report
         self._next = 0
+        self.tls = _trusting() if settings.get("protocol") == "HTTPS" else None
+
+    @property
+    def sticky_s(self) -> float:
+        """How long (real seconds) a client stays with its target; 0 without stickiness."""
+        return float(self.settings.get("sticky_s", 0))
 
     def register(self, key: str, address: str, port: int, health_port: int) -> None:
         """Adds a target; its health is checked from now on."""
@@ -65,6 +71,8 @@ class TargetGroup:
         if target.task is not None:
             target.task.cancel()
         self._set(target, "draining", "Target.DeregistrationInProgress")
+        for upstream in list(target.idle):
+            upstream.close()
         target.task = asyncio.get_running_loop().create_task(self._drain(target, delay_s))
 
     async def _drain(self, target: Target, delay_s: float) -> None:
@@ -81,29 +89,48 @@ class TargetGroup:
         for upstream in list(target.open):
             upstream.close()
 
+    def expire(self, now: float) -> None:
+        """Closes the connections to targets that were idle for too long."""
+        for target in self.targets.values():
+            for upstream in [one for one in target.idle if one.expires < now]:
+                upstream.close()
+
     def choose(self) -> Target | None:
         """The target of the next request; None if there is none.
 
-        Round robin or least outstanding requests among the healthy; all registered targets
-        when none is healthy ("fail open").
+        One of the healthy, by the algorithm of the group; any of those registered when fewer
+        than the required minimum are healthy ("fail open").
         """
         registered = [target for target in self.targets.values() if target.state != "draining"]
         healthy = [target for target in registered if target.state == "healthy"]
-        choices = healthy or registered
+        choices = healthy if len(healthy) >= self._required(len(registered)) else registered
         if not choices:
             return None
+        algorithm = self.settings.get("algorithm")
+        if algorithm == "least_outstanding_requests":
+            return min(choices, key=lambda target: target.outstanding)
         ready = [target for target in choices if self._warm(target)] or choices
-        if self.settings.get("algorithm") == "least_outstanding_requests":
-            return min(ready, key=lambda target: target.outstanding)
+        if algorithm == "weighted_random":
+            return random.choice(ready)
         self._next += 1
         return ready[self._next % len(ready)]
 
+    def _required(self, registered: int) -> float:
+        """How many healthy targets there must be: at least one, or what the attributes say ("Target group health")."""
+        least = float(self.settings.get("healthy_count", 1))
+        share = float(self.settings.get("healthy_percentage", 0))
+        return max(1.0, least, registered * share / 100)
+
     def _warm(self, target: Target) -> bool:
-        """Slow start: the share of a new target grows linearly to its full share."""
+        share = self._share(target)
+        return share >= 1 or random.random() < max(0.05, share)
+
+    def _share(self, target: Target) -> float:
+        """Slow start: the share of a new target grows linearly to its full share, 1."""
         duration = float(self.settings.get("slow_start_s", 0))
-        if not duration or target.state != "healthy":
-            return True
-        return random.random() < max(0.05, (time.monotonic() - target.healthy_since) / duration)
+        if not duration or not target.slow_since or target.state != "healthy":
+            return 1.0
+        return (time.monotonic() - target.slow_since) / duration
 
     async def _check(self, target: Target) -> None:
         settings = self.settings
@@ -133,7 +160,8 @@ class TargetGroup:
 
     async def _ask(self, target: Target) -> str:
         settings = self.settings
-        reader, writer = await asyncio.open_connection(target.address, target.health_port)
+        tls = _trusting() if settings.get("health_protocol") == "HTTPS" else None
+        reader, writer = await asyncio.open_connection(target.address, target.health_port, ssl=tls)
         try:
             host = f"{target.address}:{target.health_port}"
             writer.write(
@@ -151,9 +179,21 @@ class TargetGroup:
         if (target.state, target.reason) == (state, reason):
             return
         if state == "healthy" and target.state != "healthy":
-            target.healthy_since = time.monotonic()
+            target.slow_since = time.monotonic() if self._starts_slowly() else 0.0
         target.state, target.reason = state, reason
         self._report(self.arn, target)
+
+    def _starts_slowly(self) -> bool:
+        """Slow start needs a healthy target that is not itself in slow start ("Slow start mode", considerations)."""
+        return any(other.state == "healthy" and self._share(other) >= 1 for other in self.targets.values())
+
+
+def _trusting() -> ssl.SSLContext:
+    """TLS towards targets, whose certificates the load balancer does not validate ("Target security")."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _matches(matcher: str, status: int) -> bool:

@@ -43,7 +43,35 @@ TARGET_GROUP_ATTRIBUTES = {
     "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "1",
     "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "off",
 }
-IGNORED_ATTRIBUTES = {"stickiness.enabled": "true", "load_balancing.algorithm.anomaly_mitigation": "on"}
+REFUSED_ATTRIBUTES = {"stickiness.type": "app_cookie", "load_balancing.algorithm.anomaly_mitigation": "on"}
+
+_RANGES = {
+    "idle_timeout.timeout_seconds": (1, 4000),
+    "client_keep_alive.seconds": (60, 604800),
+    "deregistration_delay.timeout_seconds": (0, 3600),
+    "slow_start.duration_seconds": (0, 900),
+}
+ALGORITHMS = ("round_robin", "least_outstanding_requests", "weighted_random")
+
+
+def attribute_problem(attributes: dict[str, str]) -> str:
+    """What is wrong with the values of attributes (API reference, LoadBalancerAttribute and TargetGroupAttribute)."""
+    for key, (least, most) in _RANGES.items():
+        value = attributes.get(key)
+        if value is not None and not (value.isdigit() and least <= int(value) <= most):
+            return f"'{key}' value '{value}' must be between '{least}' and '{most}' inclusive"
+    slow, algorithm = (
+        attributes.get("slow_start.duration_seconds", "0"),
+        attributes.get("load_balancing.algorithm.type"),
+    )
+    if 0 < int(slow) < 30:
+        return f"'slow_start.duration_seconds' value '{slow}' must be 0, or between '30' and '900' inclusive"
+    if algorithm is not None and algorithm not in ALGORITHMS:
+        return f"'load_balancing.algorithm.type' value '{algorithm}' must be one of {', '.join(ALGORITHMS)}"
+    if int(slow) and algorithm not in (None, "round_robin"):
+        return f"Slow start mode cannot be used with the routing algorithm '{algorithm}'"
+    return ""
+
 
 DESCRIPTIONS = {
     "Elb.RegistrationInProgress": "Target registration is in progress",

@@ -1,7 +1,7 @@
 """The actions of Elastic Load Balancing v2, for application load balancers.
 
 API reference: docs.aws.amazon.com/elasticloadbalancing/latest/APIReference.  Network and gateway
-load balancers, stickiness, authentication actions, mutual TLS and trust stores are refused.
+load balancers, stickiness by the application's cookie, authentication actions, mutual TLS and trust stores are refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from hermes_cfn.local.clients import Clients
 from hermes_cfn.local.fleet.fleet import FLEET_KEY
 from hermes_cfn.local.services.actions import Actions, Params, page
 from hermes_cfn.local.services.elbv2.listeners import ListenerActions
-from hermes_cfn.local.services.elbv2.model import IGNORED_ATTRIBUTES, LoadBalancer, Target, TargetGroup
+from hermes_cfn.local.services.elbv2.model import (
+    REFUSED_ATTRIBUTES,
+    LoadBalancer,
+    Target,
+    TargetGroup,
+    attribute_problem,
+)
 from hermes_cfn.local.services.elbv2.traffic import Traffic
 from hermes_cfn.local.wire import ACCOUNT, ServiceError, unsupported
 
@@ -110,7 +116,14 @@ class LoadBalancing(ListenerActions, Actions):
 
     def modify_load_balancer_attributes(self, params: Params) -> Params:
         balancer = self._balancer(params["LoadBalancerArn"])
+        before = dict(balancer.attributes)
         _merge(balancer.attributes, params["Attributes"], "Load balancer")
+        if balancer.attributes["access_logs.s3.enabled"] == "true":
+            try:
+                self.traffic.access_logs.enable(balancer)
+            except ServiceError:
+                balancer.attributes = before
+                raise
         for listener in [one for one in self.traffic.listeners.values() if one.load_balancer == balancer.arn]:
             self.traffic.listen(listener)
         return {"Attributes": _pairs(balancer.attributes)}
@@ -213,7 +226,7 @@ class LoadBalancing(ListenerActions, Actions):
     def modify_target_group_attributes(self, params: Params) -> Params:
         group = self._group(params["TargetGroupArn"])
         for item in params["Attributes"]:
-            if IGNORED_ATTRIBUTES.get(item.get("Key")) == item.get("Value"):
+            if REFUSED_ATTRIBUTES.get(item.get("Key")) == item.get("Value"):
                 raise unsupported(self.service, f"{item['Key']} = {item['Value']}")
         _merge(group.attributes, params["Attributes"], "Target group")
         if self.traffic.used(group):
@@ -367,7 +380,11 @@ def _merge(attributes: dict[str, str], given: list[Params], what: str) -> None:
     for item in given:
         if item["Key"] not in attributes:
             raise ServiceError("ValidationError", f"{what} attribute key '{item['Key']}' is not recognized")
-    attributes.update({item["Key"]: str(item.get("Value", "")) for item in given})
+    merged = {**attributes, **{item["Key"]: str(item.get("Value", "")) for item in given}}
+    problem = attribute_problem(merged)
+    if problem:
+        raise ServiceError("ValidationError", problem)
+    attributes.update(merged)
 
 
 def _check_health(described: Params) -> None:

@@ -10,6 +10,7 @@ from hermes_cfn.local.fleet import certificates
 from hermes_cfn.local.fleet.balancers import Balancers
 from hermes_cfn.local.fleet.fleet import Fleet
 from hermes_cfn.local.fleet.scheduler import Scheduler
+from hermes_cfn.local.services.elbv2.access_logs import AccessLogs
 from hermes_cfn.local.services.elbv2.model import Listener, LoadBalancer, Rule, Target, TargetGroup, groups_of
 
 HEALTH_PATIENCE_S = 2.0
@@ -30,6 +31,7 @@ class Traffic:
         self.on_counted: Counted = lambda _message, _balancer, _group: None
         self._directory = directory
         self._balancers = Balancers(directory, self._event)
+        self.access_logs = AccessLogs(fleet.clients, scheduler)
 
     def stop(self) -> None:
         self._balancers.stop()
@@ -63,6 +65,8 @@ class Traffic:
             protocol=described["Protocol"],
             port=described["Port"],
             idle_s=clock.deadline(float(balancer.attributes["idle_timeout.timeout_seconds"]), 3.0),
+            keep_alive_s=clock.deadline(float(balancer.attributes["client_keep_alive.seconds"]), 3.0),
+            logs=balancer.attributes["access_logs.s3.enabled"] == "true",
             certificate=str(self._certificate(balancer)) if described["Protocol"] == "HTTPS" else "",
             rules=[_routing(rule) for rule in listener.ordered()],
         )
@@ -80,15 +84,24 @@ class Traffic:
     def group_changed(self, group: TargetGroup) -> None:
         """Tells the proxy how to check and choose the targets of a group."""
         described, clock = group.described, self.scheduler.clock
+        attributes = group.attributes
+        routing = "target_group_health.unhealthy_state_routing.minimum_healthy_targets."
+        sticky = attributes["stickiness.enabled"] == "true"
+        share = attributes[routing + "percentage"]
         settings = {
+            "protocol": described["Protocol"],
+            "health_protocol": described["HealthCheckProtocol"],
+            "healthy_count": float(attributes[routing + "count"]),
+            "healthy_percentage": 0.0 if share == "off" else float(share),
             "path": described.get("HealthCheckPath", "/"),
             "matcher": described.get("Matcher", {}).get("HttpCode", "200"),
             "interval_s": clock.real(described["HealthCheckIntervalSeconds"]),
             "timeout_s": clock.deadline(described["HealthCheckTimeoutSeconds"], HEALTH_PATIENCE_S),
             "healthy_threshold": described["HealthyThresholdCount"],
             "unhealthy_threshold": described["UnhealthyThresholdCount"],
-            "algorithm": group.attributes["load_balancing.algorithm.type"],
-            "slow_start_s": clock.real(float(group.attributes["slow_start.duration_seconds"])),
+            "sticky_s": clock.real(float(attributes["stickiness.lb_cookie.duration_seconds"])) if sticky else 0,
+            "algorithm": attributes["load_balancing.algorithm.type"],
+            "slow_start_s": clock.real(float(attributes["slow_start.duration_seconds"])),
         }
         self._balancers.order("group", group=group.arn, settings=settings)
 
@@ -174,6 +187,8 @@ class Traffic:
         elif message["event"] == "counted":
             balancer = self.load_balancers.get(message["load_balancer"])
             self.on_counted(message, balancer, self.groups.get(message["group"]))
+        elif message["event"] == "logged" and message["load_balancer"] in self.load_balancers:
+            self.access_logs.add(self.load_balancers[message["load_balancer"]], message["rows"])
 
     def _certificate(self, balancer: LoadBalancer) -> Path:
         path = self._directory / "certificates" / f"{balancer.described['LoadBalancerName']}.pem"
@@ -181,7 +196,9 @@ class Traffic:
 
 
 def _routing(rule: Rule) -> dict[str, Any]:
-    return {"conditions": [_condition(c) for c in rule.conditions], "actions": [_action(a) for a in rule.actions]}
+    priority = "0" if rule.priority == "default" else rule.priority
+    actions = [{**_action(action), "priority": priority} for action in rule.actions]
+    return {"conditions": [_condition(c) for c in rule.conditions], "actions": actions}
 
 
 def _condition(condition: dict[str, Any]) -> dict[str, Any]:
