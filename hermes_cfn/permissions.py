@@ -180,7 +180,11 @@ OBSERVE: tuple[Permission, ...] = (
         "*",
         "sees which instance takes requests; the actions have no resource",
     ),
-    may("ec2:DescribeInstances ec2:DescribeImages", "*", "sees machines and their image; the actions have no resource"),
+    may(
+        "ec2:DescribeInstances ec2:DescribeInstanceStatus ec2:DescribeImages",
+        "*",
+        "sees machines, whether they still run, and their image; the actions have no resource",
+    ),
     may("ssm:GetParameter ssm:GetParameters ssm:GetParameterHistory", "goal stable", "sees which release is wanted"),
     may("ssm:GetParametersByPath", "reports-path reports", "reads all instances' reports at once"),
     may(

@@ -202,7 +202,7 @@ class Options:
         return Option(
             key, name, low, expected, high,
             seen.p50 if seen else None, seen.p99 if seen else None, there,
-            rollout(Pace.of(made), made.compute.count, made.release.strategy, made.release.batch).interruption_s,
+            rollout(Pace.of(made), made.compute.count, made.release.strategy, made.release.at_once(made.compute.count)).interruption_s,
             effort, gives_up, deployable, lines, guide_says,
             lacking or ("" if seen else "saturates under the planned load"), one_off, region,
         )  # fmt: skip

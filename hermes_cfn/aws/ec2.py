@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hermes_cfn.aws.calls import AwsError, Calls
 
@@ -57,6 +58,25 @@ class Ec2:
                     total += int(options.get("CoreCount", 1)) * int(options.get("ThreadsPerCore", 2))
         return total
 
+    def ended(self, instances: Sequence[str]) -> frozenset[str]:
+        """Those of ``instances`` whose machine does not run, or fails EC2's own status checks.
+
+        The rule by which Auto Scaling replaces an instance, which it does not apply in standby (Auto
+        Scaling user guide, "Temporarily remove instances" and "Health checks for instances").
+        """
+        found: set[str] = set()
+        for at in range(0, len(instances), 100):
+            some = list(instances[at : at + 100])
+            try:
+                seen = self._calls.describe_instance_status(InstanceIds=some, IncludeAllInstances=True)
+            except AwsError as error:
+                if error.code != "InvalidInstanceID.NotFound":
+                    raise
+                found |= {name for name in some if name in error.message}
+                continue
+            found |= {item["InstanceId"] for item in seen["InstanceStatuses"] if _ended(item)}
+        return frozenset(found)
+
     def states(self, instances: Sequence[str]) -> Mapping[str, str]:
         """Instance id to the state of the machine."""
         states: dict[str, str] = {}
@@ -64,3 +84,8 @@ class Ec2:
             for item in self._calls.describe_instances(InstanceIds=list(instances[at : at + 100]))["Reservations"]:
                 states |= {i["InstanceId"]: i["State"]["Name"] for i in item["Instances"]}
         return states
+
+
+def _ended(item: Mapping[str, Any]) -> bool:
+    impaired = {item.get(check, {}).get("Status") for check in ("SystemStatus", "InstanceStatus")}
+    return item["InstanceState"]["Name"] not in {"pending", "running"} or "impaired" in impaired

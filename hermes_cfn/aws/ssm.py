@@ -13,6 +13,9 @@ from hermes_cfn.deciders.observed import Progress
 AT_ONCE = 50
 """Instances that one SendCommand names (SendCommand: at most 50 instance ids)."""
 
+DELIVERY_S = 180
+"""Seconds in which an agent must take a command (SendCommand: 30 at least, 3,600 if not given)."""
+
 BY_NAME = 10
 """Parameters that one GetParameters names."""
 
@@ -111,6 +114,7 @@ class Ssm:
                     InstanceIds=list(instances[at : at + AT_ONCE]),
                     Parameters={key: list(values) for key, values in parameters.items()},
                     Comment=operation,
+                    TimeoutSeconds=DELIVERY_S,
                 )["Command"]["CommandId"]
             )
             for at in range(0, len(instances), AT_ONCE)

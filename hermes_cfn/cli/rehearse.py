@@ -31,11 +31,16 @@ def command(
         for name, about in known.listing():
             click.echo(f"{name:<28} {about}")
         return ExitCode.OK
+    if known.KILL_EVERYWHERE in faults and len(faults) > 1:
+        raise click.UsageError(f"{known.KILL_EVERYWHERE} stands alone")
     everywhere = known.KILL_EVERYWHERE in faults
     chosen = tuple(known.parse(text) for text in faults if text != known.KILL_EVERYWHERE)
     given = console.context()
     settings = given.settings()
-    wanted = run.Wanted(rate=rate, sockets=sockets, seed=seed, faults=chosen, again=not never_again)
+    turns = [
+        run.Wanted(rate=rate, sockets=sockets, seed=seed, faults=some, again=not never_again)
+        for some in known.turns(chosen)
+    ]
 
     def say(line: str) -> None:
         click.echo(line, err=True)
@@ -45,13 +50,15 @@ def command(
         Sandbox(given.config.resolve(), Path(directory), environment=given.environment) as sandbox,
     ):
         if everywhere:
-            seen = run.kill_everywhere(sandbox, settings, wanted, say)
+            seen = run.kill_everywhere(sandbox, settings, turns[0], say)
         else:
-            seen = [run.rehearse(sandbox, settings, wanted, say)]
+            run.first(sandbox, settings, say)
+            seen = list(run.in_turn(sandbox, settings, turns, "v1", say))
     if form == "json":
-        console.put_json([one.as_dict() for one in seen] if everywhere else seen[0].as_dict())
+        console.put_json([one.as_dict() for one in seen] if everywhere or len(turns) > 1 else seen[0].as_dict())
     else:
         for one in seen:
             for line in verdict.screen(one):
                 click.echo(line)
-    return ExitCode.OK if all(one.converged for one in seen) else ExitCode.FAILED
+    good = all(one.converged and not one.unexcused for one in seen) and (everywhere or len(seen) == len(turns))
+    return ExitCode.OK if good else ExitCode.FAILED

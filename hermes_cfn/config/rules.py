@@ -95,8 +95,16 @@ def records_need_a_zone(settings: Settings) -> Iterator[Complaint]:
 
 def batches_fit_the_fleet(settings: Settings) -> Iterator[Complaint]:
     release, count = settings.release, settings.compute.count
-    if release.batch > count:
+    if isinstance(release.batch, int) and release.batch > count:
         yield ("release", "batch"), f"is {release.batch}, and there are {count} instances", f"at most {count}"
+    if release.minimum > count:
+        yield ("release", "minimum"), f"is {release.minimum}, and there are {count} instances", f"at most {count}"
+    elif release.strategy == "in-place" and release.minimum == count > 0:
+        yield (
+            ("release", "minimum"),
+            f"is {release.minimum} of {count} instances, so that none may ever leave in place",
+            f'at most {count - 1}, or strategy = "surge"',
+        )
     if release.canary > count:
         yield ("release", "canary"), f"is {release.canary}, and there are {count} instances", f"at most {count}"
     least = settings.service.deregistration_delay_s + settings.application.start_timeout_s

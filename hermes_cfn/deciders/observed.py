@@ -81,7 +81,8 @@ class Instance:
 
     ``release`` is what it runs and answers with locally, by its own report; ``prepared`` the
     goal version whose image it has pulled; ``armed`` the goal version of a deployment that nobody
-    has confirmed yet, so that its return timer runs, else 0.
+    has confirmed yet, so that its return timer runs, else 0; ``ended`` says that it is out of service
+    and its machine does not run any more, which Auto Scaling does not look at in standby.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Instance:
     zone: str = ""
     attempts: tuple[Attempt, ...] = ()
     detail: str = ""
+    ended: bool = False
 
     @property
     def up(self) -> bool:

@@ -34,6 +34,10 @@ class CanaryRules:
     z: float = 2.33
 
 
+MOST_PERIODS = 9
+"""Periods after which a canary with too little traffic is given up."""
+
+
 class Verdict(StrEnum):
     """What the counts say of a canary."""
 

@@ -50,7 +50,7 @@ from hermes_cfn.deciders.actions import (
     Wait,
 )
 from hermes_cfn.deciders.observed import Attempt, Fleet, Instance, Lifecycle, Progress, Target
-from hermes_cfn.deciders.release import CanaryRules, Verdict, judge
+from hermes_cfn.deciders.release import MOST_PERIODS, CanaryRules, Verdict, judge
 from hermes_cfn.errors import Finding
 
 WHILE_WORKING = ("AZRebalance",)
@@ -162,7 +162,11 @@ class _View:
     @cached_property
     def out(self) -> tuple[Instance, ...]:
         """In standby and drained: free to be worked on."""
-        return tuple(i for i in self.members if i.lifecycle is Lifecycle.STANDBY and i.target is not Target.DRAINING)
+        return tuple(
+            i
+            for i in self.members
+            if i.lifecycle is Lifecycle.STANDBY and i.target is not Target.DRAINING and not i.ended
+        )
 
     @cached_property
     def up(self) -> int:
@@ -262,6 +266,11 @@ def _failed(view: _View) -> tuple[Action, ...]:
     return tuple(Terminate(i.id, decrement=False, why=why, failed=True) for i, why in failed if _expendable(view, i))
 
 
+def _bury(view: _View) -> tuple[Action, ...]:
+    """A machine that ended while it was out of service is replaced: nobody else notices it there."""
+    return tuple(Terminate(i.id, decrement=False, why="its machine has ended") for i in view.members if i.ended)
+
+
 def _expendable(view: _View, instance: Instance) -> bool:
     """Ending it takes nothing from what serves below the floor."""
     return not instance.up or view.up - 1 >= view.floor
@@ -279,7 +288,7 @@ def _finished(view: _View) -> tuple[Action, ...]:
 def _stalled(view: _View) -> tuple[Action, ...]:
     """Nothing has changed for too long; a document that runs has a time limit of its own."""
     working = any(a.progress is Progress.RUNNING for i in view.members for a in i.attempts)
-    if working or view.fleet.still_s <= view.want.patience_s:
+    if working or _baking(view) or view.fleet.still_s <= view.want.patience_s:
         return ()
     shown = "; ".join(f"{i.id} {i.lifecycle}, target {i.target}, release {i.release}" for i in view.members)
     what = f"nothing has changed for {view.fleet.still_s:.0f} s"
@@ -394,6 +403,15 @@ def _pace(view: _View) -> int:
     return strategy.batch if verdict is Verdict.GOOD else 0
 
 
+def _baking(view: _View) -> bool:
+    """The canary serves beside the others, and is not judged yet: time passes on purpose."""
+    done = sum(view.current(i) and i.up for i in view.members)
+    beside = any(i.up for i in view.stale)
+    if not 0 < view.strategy.canary <= done or view.want.back or not beside:
+        return False
+    return judge(view.fleet.canary, view.strategy.rules)[0] in {Verdict.BAKING, Verdict.TOO_LITTLE}
+
+
 def _canary(view: _View) -> tuple[Action, ...]:
     """A canary that is worse than the others stops the rollout."""
     strategy = view.strategy
@@ -403,6 +421,10 @@ def _canary(view: _View) -> tuple[Action, ...]:
     if len(done) < strategy.canary:
         return ()
     verdict, evidence = judge(view.fleet.canary, strategy.rules)
+    if verdict is Verdict.TOO_LITTLE and len(view.fleet.canary.canary) >= MOST_PERIODS:
+        what = f"too little traffic to judge the canary by after {MOST_PERIODS} periods"
+        why = "release.canary_requests says how many requests are enough"
+        return (_stop(view, "rollout-canary-unproven", done, what, evidence, why),)
     if verdict is not Verdict.BAD:
         return ()
     return (_stop(view, "rollout-canary-worse", done, "the canary fails more often than the others", evidence),)
@@ -431,6 +453,7 @@ STOPS: tuple[Callable[[_View], tuple[Action, ...]], ...] = (
     _alarmed,
     _canary,
     _finished,
+    _bury,
     _stalled,
 )
 """Asked first, one answer at most."""

@@ -9,6 +9,7 @@ from typing import Any
 from hermes_cfn.clock import patience
 from hermes_cfn.deciders.observed import Progress
 from hermes_cfn.errors import HermesError
+from hermes_cfn.flows.fleet import SUSPICIOUS_S
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.lock import Held
 from hermes_cfn.instance import documents
@@ -18,38 +19,66 @@ AT_MOST_S = 60.0
 
 AT_MOST_INSTANCES = 3
 
+MACHINE_ENDED = "the instance's machine has ended"
+
 
 def of(ground: Ground, held: Held, instances: Sequence[str]) -> Mapping[str, Any]:
     """Instance id to what it says; an instance that does not answer says so."""
-    told: dict[str, Any] = {}
-    for instance in instances[:AT_MOST_INSTANCES]:
-        try:
-            told[instance] = last_line(run(ground, held, "diagnose", instance, AT_MOST_S)[1])
-        except HermesError as error:
-            told[instance] = {"silent": str(error)}
-    return told
+    some = list(instances[:AT_MOST_INSTANCES])
+    try:
+        told = several(ground, held, some) if some else {}
+    except HermesError as error:
+        return {instance: {"silent": str(error)} for instance in some}
+    return {
+        instance: last_line(out) if progress is Progress.OK else {"silent": err or "it did not answer"}
+        for instance, (progress, out, err) in told.items()
+    }
+
+
+Ended = tuple[Progress, str, str]
+"""How a run ended, its stdout and its stderr."""
+
+
+def several(ground: Ground, held: Held, instances: Sequence[str], at_most_s: float = AT_MOST_S) -> dict[str, Ended]:
+    """The diagnose document on several instances at once: how each ended."""
+    name = f"diagnose-{int(ground.now.timestamp()):010d}-{held.token:06d}"
+    return _sent(ground, held, "diagnose", instances, at_most_s, 0, name)
 
 
 def run(
     ground: Ground, held: Held, task: str, instance: str, at_most_s: float, goal_version: int = 0, operation: str = ""
-) -> tuple[Progress, str, str]:
+) -> Ended:
     """Runs a document on one instance and waits for it: how it ended, stdout and stderr."""
-    ssm = ground.doors.ssm
     name = operation or f"{task}-{int(ground.now.timestamp()):010d}-{held.token:06d}"
-    command = ssm.send(
-        ground.names.document(task), [instance], documents.call(task, name, held.token, goal_version), name
-    )[0]
-    begun, waited = ground.now, 0.0
-    while True:
+    return _sent(ground, held, task, [instance], at_most_s, goal_version, name)[instance]
+
+
+def _sent(
+    ground: Ground, held: Held, task: str, instances: Sequence[str], at_most_s: float, goal_version: int, name: str
+) -> dict[str, Ended]:
+    ssm = ground.doors.ssm
+    parameters = documents.call(task, name, held.token, goal_version)
+    command = ssm.send(ground.names.document(task), instances, parameters, name)[0]
+    begun, waited, asked = ground.now, 0.0, 0.0
+    ended: dict[str, Ended] = {}
+    while left := [instance for instance in instances if instance not in ended]:
         held.guard()
         pause = patience(waited)
         ground.clock.sleep(pause)
         waited += pause
-        progress, out, err = ssm.output(command, instance)
-        if progress is not Progress.RUNNING:
-            return progress, out, err
-        if (ground.now - begun).total_seconds() > at_most_s and waited > 10:
-            return Progress.FAILED, out, f"no end after {at_most_s:.0f} s"
+        for instance in left:
+            told = ssm.output(command, instance)
+            if told[0] is not Progress.RUNNING:
+                ended[instance] = told
+        elapsed = (ground.now - begun).total_seconds()
+        if elapsed > asked + SUSPICIOUS_S:
+            asked = elapsed
+            for instance in ground.doors.ec2.ended([one for one in left if one not in ended]):
+                ended[instance] = (Progress.FAILED, "", MACHINE_ENDED)
+        if elapsed > at_most_s and waited > 10:
+            late = (Progress.FAILED, "", f"no end after {at_most_s:.0f} s")
+            ended |= {instance: late for instance in left if instance not in ended}
+    return ended
 
 
 def last_line(text: str) -> dict[str, Any]:

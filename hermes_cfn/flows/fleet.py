@@ -21,12 +21,15 @@ from hermes_cfn.deciders.actions import (
     Suspend,
     Terminate,
 )
-from hermes_cfn.deciders.observed import Attempt, Canary, Fleet, Instance, Progress, Target
+from hermes_cfn.deciders.observed import Attempt, Fleet, Instance, Lifecycle, Progress, Target
 from hermes_cfn.deciders.rollout import parse_operation
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.events import Event, InstanceEvent, Noted
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.instance import documents
+
+SUSPICIOUS_S = 15.0
+"""Seconds without any change after which EC2 is asked whether the machines out of service still run."""
 
 GONE_BY_ITSELF = "failed: nobody confirmed"
 """How an instance reports that its return timer has brought the previous release back."""
@@ -49,9 +52,9 @@ class Observer:
 
     ground: Ground
     watch_alarms: bool = False
-    canary: Canary = field(default_factory=Canary)
     template: str = ""
     replaced: int = 0
+    _ended: frozenset[str] = frozenset()
     _last: tuple[object, ...] = ()
     _shown: dict[str, str] = field(default_factory=dict)
     _since: datetime | None = None
@@ -85,11 +88,21 @@ class Observer:
             for member in seen.members
         )
         alarms = doors.cloudwatch.firing(names.alarm("")) if self.watch_alarms else ()
-        fleet = Fleet(doors.now(), seen.group, instances, alarms, self.canary, replaced=self.replaced)
-        return self._stillness(fleet), list(self._news(fleet))
+        fleet = Fleet(doors.now(), seen.group, instances, alarms, replaced=self.replaced)
+        return self._buried(self._stillness(fleet)), list(self._news(fleet))
+
+    def _buried(self, fleet: Fleet) -> Fleet:
+        """With those marked whose machine has ended; EC2 is asked once a wait is suspicious."""
+        away = [i.id for i in fleet.instances if i.member and i.lifecycle is not Lifecycle.IN_SERVICE]
+        if away and fleet.still_s > SUSPICIOUS_S:
+            self._ended |= self.ground.doors.ec2.ended(away)
+        if not self._ended & set(away):
+            return fleet
+        ended = tuple(replace(i, ended=i.id in away and i.id in self._ended) for i in fleet.instances)
+        return replace(fleet, instances=ended)
 
     def _stillness(self, fleet: Fleet) -> Fleet:
-        shape = (fleet.group, fleet.instances, fleet.canary)
+        shape = (fleet.group, fleet.instances)
         if shape != self._last or self._since is None:
             self._last, self._since = shape, fleet.now
         return replace(fleet, still_s=(fleet.now - self._since).total_seconds())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from hermes_cfn.aws.session import Doors
 from hermes_cfn.clock import Clock, SystemClock
@@ -43,8 +45,31 @@ class Ground:
 
 
 def owner() -> str:
-    """Who holds a lease: a person, a machine and a process, never twice the same."""
-    return f"{_user()}@{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
+    """Who holds a lease: a person, a machine, a process and where it runs, never twice the same."""
+    return f"{_user()}@{socket.gethostname()}:{os.getpid()}:{_here()}-{os.urandom(3).hex()}"
+
+
+def dead(holder: str) -> bool:
+    """Whether the holder was a process of this machine, since its start, that is gone.
+
+    False whenever that is not certain: another machine, another boot, another namespace of
+    processes, or a number that runs again.
+    """
+    who, _, rest = holder.rpartition("@")
+    host, process, place = (*rest.split(":"), "", "")[:3]
+    if not who or host != socket.gethostname() or not process.isdigit() or not _here():
+        return False
+    return place.partition("-")[0] == _here() and not Path("/proc", process).exists()
+
+
+def _here() -> str:
+    """This boot of this machine and this namespace of processes, in eight characters; empty where that is not known."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        space = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return ""
+    return hashlib.sha256(f"{boot}{space}".encode()).hexdigest()[:8]
 
 
 def _user() -> str:

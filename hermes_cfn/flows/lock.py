@@ -5,15 +5,19 @@ from __future__ import annotations
 from types import TracebackType
 
 from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.clock import patience
 from hermes_cfn.deciders.lease import Lease, locked, lost
 from hermes_cfn.errors import HermesError
-from hermes_cfn.flows.ground import Ground, owner
+from hermes_cfn.events import Waiting
+from hermes_cfn.flows.drive import Story
+from hermes_cfn.flows.ground import Ground, dead, owner
 
 
 class Held:
     """The deploy lock as a context: taken on entry, given back on exit, renewed by ``guard``.
 
-    Raises :class:`hermes_cfn.deciders.lease.Locked` when somebody else has it.
+    A lease whose holder was a process of this machine that is gone is ended first; nobody else's
+    ever is.  Raises :class:`hermes_cfn.deciders.lease.Locked` when somebody else has it.
     """
 
     def __init__(self, ground: Ground, purpose: str) -> None:
@@ -24,6 +28,8 @@ class Held:
 
     def __enter__(self) -> Held:
         seen = self.door.look()
+        if seen is not None and seen.expires > self.ground.now and dead(seen.owner):
+            self.door.give_back(Lease(seen.owner, seen.purpose, seen.token, seen.expires))
         self._lease = self.door.take(owner(), self.purpose, self.ground.now)
         if self._lease is None:
             seen = self.door.look() or seen
@@ -58,6 +64,23 @@ class Held:
             self._lease = None
             raise lost(lease, self.door.look(), self.door.key)
         self._lease = renewed
+
+
+def patient(ground: Ground) -> Story[None]:
+    """Waits until the lease of a run that may be dead has expired; a run that lives renews it and is told."""
+    door = ground.doors.lock(ground.names.lock_table, ground.names.lock_key)
+    first = seen = door.look()
+    waited = 0.0
+    while first is not None and seen is not None and seen.token == first.token and seen.expires == first.expires:
+        left = (seen.expires - ground.now).total_seconds()
+        if left <= 0 or dead(seen.owner):
+            return
+        if not waited:
+            yield Waiting(ground.now, f"{seen.owner} holds the lock; if that run is dead, its lease ends", left)
+        pause = patience(waited)
+        ground.clock.sleep(pause)
+        waited += pause
+        seen = door.look()
 
 
 def there(ground: Ground) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from hermes_cfn.deciders.observed import Progress
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
-from hermes_cfn.flows import diagnosis, releases
+from hermes_cfn.flows import diagnosis, hooks, releases
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.fleet import Observer
 from hermes_cfn.flows.ground import Ground
@@ -25,29 +25,30 @@ OUTPUT_KEPT = 4000
 def once(ground: Ground, held: Held, observer: Observer, kept: Kept, goal_version: int) -> Story[Kept]:
     """Runs the migrate document unless this release has migrated already.
 
-    Raises HermesError ``migration-failed``; nothing has been touched then.
+    On the next instance when the machine of one ends meanwhile: migration tools take a lock of the
+    database and go on where they were cut off.
+
+    ``before_migrate`` runs first, and its result is kept.  Raises HermesError ``migration-failed`` or
+    ``hook-failed``; no instance has been touched then.
     """
     if not ground.settings.application.migrate or kept.migration.get("outcome") == "ok":
         return kept
     fleet, _ = observer.look()
+    up = {i.id for i in fleet.instances if i.up}
     if fleet.instances and all(i.release == kept.release.id for i in fleet.instances if i.up) and not kept.previous:
         yield StageStarted(ground.now, "migrate", "first release")
     else:
         yield StageStarted(ground.now, "migrate", kept.release.id)
-    instance = next((i.id for i in fleet.instances if i.up), "")
-    if not instance:
-        instance = next((i.id for i in fleet.instances if i.member), "")
+    backup = yield from hooks.run(ground, "before_migrate", kept, must=True)
+    progress, out, err = Progress.FAILED, "", ""
+    instance = ""
+    for instance in sorted((i.id for i in fleet.instances if i.member), key=lambda name: name not in up):
+        operation = f"migrate-{goal_version:06d}-{held.token:06d}"
+        progress, out, err = diagnosis.run(ground, held, "migrate", instance, AT_MOST_S, goal_version, operation)
+        if err != diagnosis.MACHINE_ENDED:
+            break
     if not instance:
         return kept
-    progress, out, err = diagnosis.run(
-        ground,
-        held,
-        "migrate",
-        instance,
-        AT_MOST_S,
-        goal_version,
-        operation=f"migrate-{goal_version:06d}-{held.token:06d}",
-    )
     said = diagnosis.last_line(out)
     outcome = said.get("outcome") or ("ok" if progress is Progress.OK else "failed")
     before, after = said.get("schema_before"), said.get("schema_after")
@@ -59,6 +60,7 @@ def once(ground: Ground, held: Held, observer: Observer, kept: Kept, goal_versio
         "after": after,
         "changed": before != after,
         "output": out[-OUTPUT_KEPT:],
+        **({"before_migrate": backup} if backup else {}),
     }
     kept = replace(kept, migration=record)
     releases.keep(ground, kept)

@@ -11,7 +11,7 @@ from hermes_cfn.flows import releases, survey
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.fleet import group, not_deployed
 from hermes_cfn.flows.ground import Ground
-from hermes_cfn.flows.lock import Held, there
+from hermes_cfn.flows.lock import Held, patient, there
 from hermes_cfn.flows.releases import Kept
 from hermes_cfn.flows.rollout import Rollout
 from hermes_cfn.instance.release import Release
@@ -55,9 +55,13 @@ def _same_templates(ground: Ground) -> None:
 
 
 def resume(ground: Ground) -> Story[None]:
-    """Go on where a rollout was left: towards the goal that is written."""
+    """Go on where a rollout was left: towards the goal that is written.
+
+    A run that was killed elsewhere left its lease behind, which is waited for.
+    """
     if not there(ground) or group(ground) is None:
         raise not_deployed(ground)
+    yield from patient(ground)
     found = releases.goal(ground)
     if found is None:
         raise HermesError(

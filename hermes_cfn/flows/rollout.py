@@ -13,7 +13,8 @@ from hermes_cfn.deciders.release import Aftermath, CanaryRules, aftermath
 from hermes_cfn.deciders.rollout import Strategy, Want, decide, decide_prepared
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.events import InstanceEvent, Noted, StageEnded, StageStarted
-from hermes_cfn.flows import diagnosis, migration, releases, verify
+from hermes_cfn.flows import diagnosis, hooks, migration, releases, verify
+from hermes_cfn.flows.canary import Baking
 from hermes_cfn.flows.drive import Story, drive
 from hermes_cfn.flows.fleet import Observer, Performer
 from hermes_cfn.flows.ground import Ground
@@ -28,9 +29,14 @@ def strategy(settings: Settings) -> Strategy:
     chosen = settings.release
     return Strategy(
         kind=chosen.strategy,
-        batch=chosen.surge if chosen.strategy == "surge" else min(chosen.batch, settings.compute.count),
+        batch=chosen.at_once(settings.compute.count),
+        minimum=chosen.minimum,
         canary=chosen.canary if chosen.canary_s else 0,
-        rules=CanaryRules(period_s=max(1.0, chosen.canary_s / 3), tolerance=chosen.canary_error_rate),
+        rules=CanaryRules(
+            period_s=max(1.0, chosen.canary_s / 3),
+            requests=chosen.canary_requests,
+            tolerance=chosen.canary_error_rate,
+        ),
     )
 
 
@@ -89,14 +95,18 @@ class Rollout:
             yield from self._failed(kept, goal_version, result)
             return
         releases.write_stable(ground, release)
-        releases.keep(ground, kept.then(ground.now, "stable", result.what))
+        releases.keep(ground, kept := kept.then(ground.now, "stable", result.what))
         yield StageEnded(ground.now, "rollout", result.what)
+        after = yield from hooks.run(ground, "after_deploy", kept)
+        if after:
+            releases.keep(ground, kept.then(ground.now, "after_deploy", str(after["outcome"])))
 
     def drive(self, want: Want, decider: Any) -> Story[Done | Stop]:
         """Towards ``want``, whose template version is always the group's newest."""
+        baking = Baking(self.ground, self.held)
         return drive(
             self.observer.look,
-            lambda fleet: decider(fleet, replace(want, template=self.observer.template)),
+            lambda fleet: decider(baking.look(fleet, want), replace(want, template=self.observer.template)),
             self.performer.act,
             self.held.guard,
             self.ground.clock,
@@ -128,10 +138,12 @@ class Rollout:
         )
         if verdict is not Aftermath.ROLL_BACK:
             yield from self.resume_processes()
+            yield from hooks.run(ground, "on_failure", kept, HERMES_FAILURE=stop.finding.what)
             raise HermesError(finding, _choices(release, previous, verdict))
         assert previous is not None
         yield from self.back(previous)
         releases.keep(ground, kept.then(ground.now, "rolled back", previous.id))
+        yield from hooks.run(ground, "on_failure", kept, HERMES_FAILURE=stop.finding.what)
         raise HermesError(finding, _rolled_back(release, previous), exit_code=ExitCode.ROLLED_BACK)
 
     def back(self, previous: Release) -> Story[None]:

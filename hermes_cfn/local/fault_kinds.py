@@ -12,10 +12,16 @@ if TYPE_CHECKING:
 WHILE_S = 40.0
 """How long what passes by itself lasts, in seconds of service time."""
 
+OUTAGE_S = 600.0
+"""How long the database of ``database-outage`` is gone, in seconds of service time."""
+
+FAR_MS = 200.0
+"""What an exchange takes longer with ``database-far``, in milliseconds."""
+
 KINDS = (
     "instance-dies", "boots-slowly", "never-boots", "turns-unhealthy", "registry-throttles", "ssm-throttles",
-    "answer-lost", "zone-gone", "disk-full", "migration-fails", "database-gone", "database-slow", "database-full",
-    "clear",
+    "registry-times-out", "ssm-times-out", "answer-lost", "zone-gone", "disk-full", "migration-fails", "database-gone",
+    "database-slow", "database-far", "database-full", "database-outage", "clear",
 )  # fmt: skip
 
 
@@ -48,18 +54,28 @@ def strike(cloud: Cloud, kind: str, instance_id: str) -> None:
         case "registry-throttles":
             faults.set("registry", "*", "toomanyrequests: Rate exceeded")
             cloud.scheduler.after(WHILE_S, lambda: faults.set("registry", "*", None))
+        case "registry-times-out":
+            message = "net/http: request canceled (Client.Timeout exceeded while awaiting headers)"
+            faults.set("registry", "*", message)
+            cloud.scheduler.after(WHILE_S, lambda: faults.set("registry", "*", None))
+        case "ssm-times-out":
+            faults.add_api({"service": "ssm", "action": "*", "kind": "timeout", "times": 3, "seconds": clock.real(20)})
         case "ssm-throttles":
             faults.add_api({"service": "ssm", "action": "*", "kind": "throttle", "times": 0})
             cloud.scheduler.after(WHILE_S, lambda: faults.remove_api("ssm"))
         case "answer-lost":
-            faults.add_api({"service": "*", "action": "*", "kind": "lost", "people_only": True})
+            faults.add_api({"service": "*", "action": "*", "kind": "lost", "people_only": True, "changes_only": True})
         case "zone-gone":
             zone(cloud, fleet.instances[_chosen(cloud, instance_id)].zone, gone=True)
         case "disk-full":
             for instance in fleet.instances.values():
                 if instance.host is not None and instance_id in ("", instance.instance_id):
                     instance.host.order("disk-full", on=True)
-        case "database-gone" | "database-slow" | "database-full":
+        case "database-outage":
+            _database(cloud, "database-gone")
+            fleet.application_faults({"health_needs_database": True})
+            cloud.scheduler.after(OUTAGE_S, lambda: _database(cloud, "database-back"))
+        case "database-gone" | "database-slow" | "database-far" | "database-full":
             _database(cloud, kind)
         case _:
             raise ServiceError("UnknownFault", f"kinds are {', '.join(KINDS)}")
@@ -96,6 +112,10 @@ def _database(cloud: Cloud, kind: str) -> None:
             cloud.database.behave(gone=True)
         case "database-slow":
             cloud.database.behave(extra_ms=1000.0)
+        case "database-far":
+            cloud.database.behave(extra_ms=FAR_MS)
+        case "database-back":
+            cloud.database.behave()
         case _:
             cloud.database.behave(full=True)
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from hermes_cfn.local.wire import ServiceError
 
+READS = ("Describe", "Get", "Head", "List", "BatchGet")
+"""How the names of calls begin that change nothing."""
+
 API = ("throttle", "error", "lost", "timeout")
 
 
@@ -20,7 +23,7 @@ class ApiFault:
     ``kind`` throttle answers the service's throttling error, error an InternalFailure, lost does
     the work and loses the answer, timeout waits ``seconds`` first.  ``skip`` calls pass before,
     then it happens ``times`` times (0: until cleared), each with ``probability``; ``people_only``
-    spares calls with the temporary credentials of roles.
+    spares calls with the temporary credentials of roles, ``changes_only`` those that only read.
     """
 
     service: str
@@ -31,6 +34,7 @@ class ApiFault:
     probability: float = 1.0
     seconds: float = 5.0
     people_only: bool = False
+    changes_only: bool = False
     happened: int = 0
 
 
@@ -90,6 +94,8 @@ class Faults:
 
     def _strikes(self, one: ApiFault, service: str, action: str, access_key: str) -> bool:
         if one.service not in ("*", service) or one.action not in ("*", action):
+            return False
+        if one.changes_only and action.startswith(READS):
             return False
         if one.people_only and not access_key.startswith("AKIA"):
             return False

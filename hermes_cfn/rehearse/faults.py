@@ -1,7 +1,7 @@
 """Faults: what happens, and at which line of the deployer's report it happens.
 
 ``NAME`` strikes when the update begins; ``NAME@WHEN`` when the deployer reports that point,
-one of :data:`MOMENTS`.
+one of :data:`MOMENTS`; ``NAME@every`` is one update for each of them.
 """
 
 from __future__ import annotations
@@ -17,32 +17,41 @@ if TYPE_CHECKING:
     from hermes_cfn.rehearse.sandbox import Sandbox
 
 KILL_EVERYWHERE = "kill-everywhere"
+DEPLOYER_DIES = "deployer-dies"
+EVERY = "every"
 
 KINDS: dict[str, str] = {
     "instance-dies": "the instance ends as if its host had failed",
     "boots-slowly": "new containers answer only after 20 s of service time",
     "never-boots": "new containers never answer",
     "turns-unhealthy": "new containers answer, and fail their health check 15 s of service time later",
-    "registry-throttles": "pulling an image is refused for a while",
-    "ssm-throttles": "Systems Manager answers ThrottlingException for a while",
-    "answer-lost": "one call is carried out and its answer does not arrive",
+    "registry-throttles": "pulling an image is refused for 40 s of service time",
+    "registry-times-out": "pulling an image ends in a timeout for 40 s of service time",
+    "ssm-throttles": "Systems Manager answers ThrottlingException for 40 s of service time",
+    "ssm-times-out": "three calls of Systems Manager are carried out, and answer nothing after 20 s of service time",
+    "answer-lost": "one call that changes something is carried out and its answer does not arrive",
     "zone-gone": "every instance of one zone ends, and none can be launched there",
     "disk-full": "no image can be unpacked on the instance",
     "migration-fails": "the migration command ends with 1",
     "database-gone": "the external database refuses connections",
+    "database-outage": "the external database is gone for ten minutes, and /health depends on it",
     "database-slow": "each exchange with the database takes a second longer",
+    "database-far": "each exchange with the database takes 200 ms",
     "database-full": "the database has no connection left",
-    "deployer-dies": "the deployer is killed, and run again",
+    DEPLOYER_DIES: "the deployer is killed, and run again (never with --never-again)",
 }
 
 MOMENTS: dict[str, str] = {
     "begin": "",
-    "prepared": "prepare",
-    "leaving": "standby",
-    "deploying": "deploy",
-    "back": "back in service",
+    "prepared": "prepare (",
+    "leaving": "leaves the load balancer",
+    "deploying": "deploy (",
+    "back": "goes back in service",
 }
 """Moment -> what the deployer's report says then."""
+
+DEADLY = frozenset({"instance-dies", "zone-gone"})
+"""Faults that end instances; nothing else excuses a failed request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +69,15 @@ class Fault:
         wanted = MOMENTS[self.moment]
         return not wanted or wanted in line.lower()
 
-    def strike(self, sandbox: Sandbox, line: str) -> None:
-        """Make it happen, on the instance that the line speaks of where there is one."""
+    def strike(self, sandbox: Sandbox, line: str) -> bool:
+        """Make it happen, on the instance that the line speaks of where there is one.
+
+        True when it is the deployer that has to die.
+        """
+        if self.kind == DEPLOYER_DIES:
+            return True
         sandbox.fault(self.kind, _instance(line))
+        return False
 
 
 def _instance(line: str) -> str:
@@ -76,7 +91,7 @@ def parse(text: str) -> Fault:
     """A fault from ``NAME`` or ``NAME@WHEN``.  Raises HermesError ``fault-unknown``."""
     kind, _, moment = text.partition("@")
     moment = moment or "begin"
-    for what, given, known in (("fault", kind, KINDS), ("moment", moment, MOMENTS)):
+    for what, given, known in (("fault", kind, KINDS), ("moment", moment, (*MOMENTS, EVERY))):
         if given not in known:
             raise HermesError(
                 Finding("fault-unknown", "--fault", f"there is no {what} {given!r}", next=f"one of {', '.join(known)}"),
@@ -85,9 +100,17 @@ def parse(text: str) -> Fault:
     return Fault(kind, moment)
 
 
+def turns(faults: tuple[Fault, ...]) -> list[tuple[Fault, ...]]:
+    """The faults of each update: one, or one a moment when a fault comes at every moment."""
+    if not any(fault.moment == EVERY for fault in faults):
+        return [faults]
+    return [tuple(Fault(f.kind, moment if f.moment == EVERY else f.moment) for f in faults) for moment in MOMENTS]
+
+
 def listing() -> Iterator[tuple[str, str]]:
     """Name and meaning of every fault and moment."""
     yield from KINDS.items()
     yield KILL_EVERYWHERE, "the update again and again, the deployer killed at each step in turn"
     for moment, said in MOMENTS.items():
         yield f"…@{moment}", f"when the deployer reports {said!r}" if said else "as soon as the update begins (default)"
+    yield f"…@{EVERY}", "one update for each of these moments"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import ExitCode
 from hermes_cfn.plan.timing import Pace, rollout
-from hermes_cfn.rehearse.faults import Fault
+from hermes_cfn.rehearse.faults import DEADLY, Fault
 from hermes_cfn.rehearse.sandbox import Sandbox
-from hermes_cfn.rehearse.tally import Tally
-from hermes_cfn.rehearse.verdict import Verdict, final_release
+from hermes_cfn.rehearse.verdict import Verdict, ends, final_release
 from hermes_cfn.rehearse.watcher import Watcher
 
 QUIET_S = 1.5
@@ -23,8 +21,14 @@ STAND_IN_STOP_S = 0.1
 STAND_IN_START_S = 0.3
 """Real seconds that the stand-in application takes to stop and to start."""
 
+CHECK_PATIENCE_S = 2.0
+"""Real seconds that the embedded cloud's health checks wait at least for an answer."""
+
 AT_MOST_RUNS = 3
 """How often a deployer that was killed is run again before the rehearsal gives up."""
+
+SETTLE_S = 20.0
+"""Real seconds that the fleet may take to be whole again after the deployer's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,25 @@ class Update:
     lines: tuple[str, ...]
 
 
+@dataclass
+class Strikes:
+    """The faults of one update, and when (epoch seconds) those struck that end instances."""
+
+    pending: list[Fault]
+    deadly: list[float] = field(default_factory=list)
+
+    def due(self, sandbox: Sandbox, line: str, say: Callable[[str], None]) -> bool:
+        """Lets happen what is due at a line; True when it is the deployer that has to die."""
+        dies = False
+        for fault in [fault for fault in self.pending if fault.due(line)]:
+            self.pending.remove(fault)
+            say(f"fault: {fault}")
+            if fault.kind in DEADLY:
+                self.deadly.append(time.time())
+            dies |= fault.strike(sandbox, line)
+        return dies
+
+
 def update(sandbox: Sandbox, tag: str, seen: Callable[[int, str], bool]) -> Update:
     """Run ``release`` as its own process; kill it when ``seen(number, line)`` says so."""
     process = sandbox.begin("release", "--image", tag, "--yes", "--format", "json")
@@ -60,14 +83,19 @@ def update(sandbox: Sandbox, tag: str, seen: Callable[[int, str], bool]) -> Upda
     return Update(process.wait(), tuple(lines))
 
 
-def rehearse(sandbox: Sandbox, settings: Settings, wanted: Wanted, say: Callable[[str], None]) -> Verdict:
-    """Deploy v1 to the sandbox's cloud, roll v2 through it under load, and judge.
+def first(sandbox: Sandbox, settings: Settings, say: Callable[[str], None]) -> None:
+    """v1 on a fresh cloud, and v2 in its registry.
 
     Raises :class:`hermes_cfn.errors.HermesError` when even the first deployment fails.
     """
     say("deploying v1 to a fresh embedded cloud")
     sandbox.first_deployment(settings.application.secrets)
     sandbox.push("v2")
+
+
+def rehearse(sandbox: Sandbox, settings: Settings, wanted: Wanted, say: Callable[[str], None]) -> Verdict:
+    """Deploy v1 to the sandbox's cloud, roll v2 through it under load, and judge."""
+    first(sandbox, settings, say)
     return roll(sandbox, settings, wanted, "v2", say)
 
 
@@ -76,18 +104,47 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
     doors = sandbox.doors(settings.region)
     group = f"{settings.application.name}-{settings.environment.name}"
     load = sandbox.load(settings.certificate.domain or "localhost", wanted.rate, wanted.sockets, wanted.seed)
+    strikes = Strikes(list(wanted.faults))
     try:
         with Watcher(doors, group) as watcher:
             time.sleep(QUIET_S)
             begun = time.time()
             say(f"releasing {tag} under {wanted.rate:g} requests a second")
-            runs = list(_runs(sandbox, tag, wanted, say))
+            runs = list(_runs(sandbox, tag, wanted, strikes, say))
             ended = time.time()
+            limit = SETTLE_S if wanted.again else SETTLE_S + settings.release.return_after_s / sandbox.options.speed
+            whole = watcher.await_whole(settings.compute.count, limit)
+            settled = time.time()
             time.sleep(QUIET_S)
     except BaseException:
         load.kill()
         raise
-    return judge(load.stop(), watcher, wanted, runs, begun, ended, lower_bound(sandbox, settings))
+    tally = load.stop()
+    one, release = final_release(tally, settled)
+    origin = tally.samples[0][0] if tally.samples else begun
+    return Verdict(
+        seed=wanted.seed,
+        faults=tuple(str(fault) for fault in wanted.faults),
+        sent=tally.sent,
+        failed=tally.failed,
+        failed_by_reason=tally.failed_by_reason,
+        unexcused=tally.failed_outside([(at, at + detection(sandbox, settings)) for at in strikes.deadly]),
+        reconnected=tally.reconnected,
+        interruption_s=tally.interruption_s,
+        duration_s=ended - begun,
+        lower_bound_s=lower_bound(sandbox, settings),
+        ends=ends(runs[-1].exit_code, whole, one, release == tag),
+        release=release,
+        exit_code=runs[-1].exit_code,
+        runs=len(runs),
+        steps=len(runs[0].lines),
+        before=tally.window(0, begun),
+        during=tally.window(begun, ended),
+        after=tally.window(settled, float("inf")),
+        capacity=[(at - origin, count) for at, count in watcher.capacity()],
+        time_line={name: [(at - origin, stands) for at, stands in line] for name, line in watcher.time_line().items()},
+        told=runs[-1].lines[-40:],
+    )
 
 
 def lower_bound(sandbox: Sandbox, settings: Settings) -> float:
@@ -97,20 +154,26 @@ def lower_bound(sandbox: Sandbox, settings: Settings) -> float:
     """
     speed = sandbox.options.speed
     pace = Pace.of(settings, stop_s=STAND_IN_STOP_S * speed, start_s=STAND_IN_START_S * speed)
-    kind, batch = settings.release.strategy, settings.release.batch
+    kind, batch = settings.release.strategy, settings.release.at_once(settings.compute.count)
     return rollout(pace, settings.compute.count, kind, batch).bound_s / speed
 
 
-def _runs(sandbox: Sandbox, tag: str, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Update]:
-    pending = list(wanted.faults)
+def detection(sandbox: Sandbox, settings: Settings) -> float:
+    """Real seconds after which the load balancer must have noticed that a target is gone.
+
+    Threshold checks at their interval, and one that has just begun runs into its timeout.
+    """
+    service = settings.service
+    speed = sandbox.options.speed
+    checks = service.unhealthy_threshold * service.health_interval_s / speed
+    return checks + max(service.health_timeout_s / speed, CHECK_PATIENCE_S)
+
+
+def _runs(sandbox: Sandbox, tag: str, wanted: Wanted, strikes: Strikes, say: Callable[[str], None]) -> Iterator[Update]:
     for turn in range(AT_MOST_RUNS):
 
         def seen(number: int, line: str, turn: int = turn) -> bool:
-            for fault in [fault for fault in pending if fault.due(line)]:
-                pending.remove(fault)
-                say(f"fault: {fault}")
-                fault.strike(sandbox, line)
-            return turn == 0 and wanted.kill_at == number
+            return strikes.due(sandbox, line, say) or (turn == 0 and wanted.kill_at == number)
 
         run = update(sandbox, tag, seen)
         yield run
@@ -120,45 +183,25 @@ def _runs(sandbox: Sandbox, tag: str, wanted: Wanted, say: Callable[[str], None]
         say("the deployer was killed; it is run again")
 
 
-def kill_everywhere(sandbox: Sandbox, settings: Settings, wanted: Wanted, say: Callable[[str], None]) -> list[Verdict]:
-    """One rehearsal that is left alone counts the steps; then one for each step at which the deployer is killed.
+def in_turn(
+    sandbox: Sandbox, settings: Settings, turns: Sequence[Wanted], running: str, say: Callable[[str], None]
+) -> Iterator[Verdict]:
+    """Several updates of one fleet, to and fro between two releases, each with faults of its own.
 
-    All of them roll the same fleet, to and fro between two releases.
+    An update that did not converge is the last: what came after would say nothing.
     """
-    first = rehearse(sandbox, settings, wanted, say)
-    verdicts = [first]
-    for step in range(1, first.steps + 1):
-        say(f"killing the deployer at step {step} of {first.steps}")
-        tag = "v1" if step % 2 else "v2"
-        verdicts.append(roll(sandbox, settings, replace(wanted, kill_at=step), tag, say))
-    return verdicts
+    for turn in turns:
+        verdict = roll(sandbox, settings, turn, "v2" if running == "v1" else "v1", say)
+        yield verdict
+        if not verdict.converged:
+            return
+        running = verdict.release
+        sandbox.fault("clear")
 
 
-def judge(
-    tally: Tally, watcher: Watcher, wanted: Wanted, runs: list[Update], begun: float, ended: float, bound: float
-) -> Verdict:
-    """The verdict from what the load, the watcher and the deployer have seen."""
-    one, release = final_release(tally, ended)
-    origin = tally.samples[0][0] if tally.samples else begun
-    return Verdict(
-        seed=wanted.seed,
-        faults=tuple(str(fault) for fault in wanted.faults),
-        sent=tally.sent,
-        failed=tally.failed,
-        failed_by_reason=tally.failed_by_reason,
-        reconnected=tally.reconnected,
-        interruption_s=tally.interruption_s,
-        duration_s=ended - begun,
-        lower_bound_s=bound,
-        converged=one and runs[-1].exit_code in (ExitCode.OK, ExitCode.ROLLED_BACK),
-        release=release,
-        exit_code=runs[-1].exit_code,
-        runs=len(runs),
-        steps=len(runs[0].lines),
-        before=tally.window(0, begun),
-        during=tally.window(begun, ended),
-        after=tally.window(ended, float("inf")),
-        capacity=[(at - origin, count) for at, count in watcher.capacity()],
-        time_line={name: [(at - origin, stands) for at, stands in line] for name, line in watcher.time_line().items()},
-        told=runs[-1].lines[-40:],
-    )
+def kill_everywhere(sandbox: Sandbox, settings: Settings, wanted: Wanted, say: Callable[[str], None]) -> list[Verdict]:
+    """One rehearsal that is left alone counts the steps; then one for each step at which the deployer is killed."""
+    alone = rehearse(sandbox, settings, wanted, say)
+    say(f"the deployer is killed at each of {alone.steps} steps in turn")
+    turns = [replace(wanted, kill_at=step) for step in range(1, alone.steps + 1)]
+    return [alone, *in_turn(sandbox, settings, turns, alone.release, say)]

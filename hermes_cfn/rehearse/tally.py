@@ -55,6 +55,14 @@ class Tally:
     def failed_by_reason(self) -> dict[str, int]:
         return dict(Counter(sample[3] for sample in self.samples if sample[3] != "ok").most_common())
 
+    def failed_outside(self, windows: Sequence[tuple[float, float]]) -> int:
+        """Failures of requests that were not under way within any of these spans of epoch seconds."""
+        return sum(
+            1
+            for at, latency, _, outcome, _ in self.samples
+            if outcome != "ok" and not any(at <= end and at + latency >= begin for begin, end in windows)
+        )
+
     @property
     def releases(self) -> dict[str, int]:
         """How many answers each release gave."""

@@ -6,8 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from hermes_cfn.errors import ExitCode
 from hermes_cfn.rehearse.tally import Tally, Window
 from hermes_cfn.units import duration
+
+AT_GOAL = "at the goal"
+ROLLED_BACK = "rolled back"
+UNTOUCHED = "refused before any instance was touched"
+RESTORED = "deployer killed for good, every instance back in service"
+NOT_CONVERGED = "NOT converged"
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
@@ -17,7 +24,8 @@ class Verdict:
     """One rehearsal.  Times are real seconds, counted from the beginning of the load.
 
     ``lower_bound_s`` is what the update takes physically: drain, stop, start and health checks of
-    each batch.  ``converged`` says that every answer at the end comes from one release.
+    each batch.  ``unexcused`` are failures that no fault explains: outside of the time in which the
+    load balancer must notice an instance that a fault has ended.
     """
 
     seed: int
@@ -25,11 +33,12 @@ class Verdict:
     sent: int
     failed: int
     failed_by_reason: Mapping[str, int]
+    unexcused: int
     reconnected: int
     interruption_s: float
     duration_s: float
     lower_bound_s: float
-    converged: bool
+    ends: str
     release: str
     exit_code: int
     runs: int
@@ -41,8 +50,22 @@ class Verdict:
     time_line: Mapping[str, Sequence[tuple[float, str]]] = field(default_factory=dict)
     told: Sequence[str] = ()
 
+    @property
+    def converged(self) -> bool:
+        """The whole fleet serves one release, and it is the one that the deployer spoke of."""
+        return self.ends != NOT_CONVERGED
+
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "converged": self.converged}
+
+
+def ends(exit_code: int, whole: bool, one: bool, at_goal: bool) -> str:
+    """How an update ended; ``whole``: every instance serves; ``one``: a single release answers."""
+    if whole and exit_code < 0:
+        return RESTORED
+    if not (whole and one) or at_goal != (exit_code == ExitCode.OK):
+        return NOT_CONVERGED
+    return AT_GOAL if at_goal else ROLLED_BACK if exit_code == ExitCode.ROLLED_BACK else UNTOUCHED
 
 
 def final_release(tally: Tally, since: float) -> tuple[bool, str]:
@@ -88,6 +111,7 @@ def screen(verdict: Verdict) -> Iterator[str]:
         yield f"{instance}"
         for at, stands in line:
             yield f"  {at:6.1f} s  {stands}"
-    ending = "converged" if verdict.converged else "NOT converged"
+    if verdict.faults:
+        yield f"faults         {', '.join(verdict.faults)}; {verdict.unexcused} failed requests that they do not explain"
     again = f" after {verdict.runs} runs" if verdict.runs > 1 else ""
-    yield f"{ending} on {verdict.release or 'nothing'}{again}, exit code {verdict.exit_code}, seed {verdict.seed}"
+    yield f"{verdict.ends}, on {verdict.release or 'nothing'}{again}, exit code {verdict.exit_code}, seed {verdict.seed}"

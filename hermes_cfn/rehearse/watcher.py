@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hermes_cfn.aws.session import Doors
-from hermes_cfn.deciders.observed import Target
+from hermes_cfn.deciders.observed import Lifecycle, Target
 from hermes_cfn.errors import HermesError
 
 EVERY_S = 0.2
+SERVES = f"{Lifecycle.IN_SERVICE.value}, {Target.HEALTHY.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,10 @@ class Glimpse:
     at: float
     instances: Mapping[str, str]
     serving: int
+
+    def whole(self, size: int) -> bool:
+        """Exactly ``size`` instances, all of which serve."""
+        return len(self.instances) == self.serving == size and set(self.instances.values()) == {SERVES}
 
 
 class Watcher:
@@ -62,6 +67,17 @@ class Watcher:
         }
         serving = sum(1 for found in health.values() if found is Target.HEALTHY)
         return Glimpse(at, stands, serving)
+
+    def await_whole(self, size: int, limit_s: float) -> bool:
+        """Waits until ``size`` instances are in service and healthy and none is anywhere else; False after ``limit_s``."""
+        until = time.time() + limit_s
+        asked = time.time()
+        while time.time() < until:
+            last = self.glimpses[-1] if self.glimpses else None
+            if last is not None and last.at >= asked and last.whole(size):
+                return True
+            time.sleep(EVERY_S / 2)
+        return False
 
     def time_line(self) -> dict[str, list[tuple[float, str]]]:
         """Instance to its changes: (epoch seconds, how it stood from then on)."""

@@ -97,7 +97,7 @@ def _group(
     return autoscaling.AutoScalingGroup(
         "AutoScalingGroup",
         AutoScalingGroupName=names.auto_scaling_group,
-        MinSize=str(max(0, count - release.batch)),
+        MinSize=str(max(0, count - release.in_place_batch(count))),
         DesiredCapacity=str(count),
         MaxSize=str(count + release.surge),
         VPCZoneIdentifier=subnets,

@@ -9,6 +9,7 @@ deaths are counted and limited, everything else is not.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple
@@ -27,12 +28,18 @@ from hermes_cfn.deciders.actions import (
     Terminate,
     Wait,
 )
-from hermes_cfn.deciders.observed import Attempt, Fleet, Group, Instance, Lifecycle, Progress, Target
+from hermes_cfn.deciders.observed import Attempt, Canary, Counts, Fleet, Group, Instance, Lifecycle, Progress, Target
 from hermes_cfn.deciders.rollout import Strategy, Want, decide
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OLD, NEW = "old", "new"
 RELEASE_OF = {1: NEW, 2: OLD}
+PERIODS = (Counts(1000, 0),) * 3
+COUNTS = {
+    "baking": Canary(),
+    "good": Canary(PERIODS, PERIODS),
+    "bad": Canary((Counts(1000, 500),), PERIODS),
+}
 IN, PENDING, LEAVING, OUT = (
     Lifecycle.IN_SERVICE,
     Lifecycle.PENDING,
@@ -51,6 +58,7 @@ class One(NamedTuple):
     prepared: int
     armed: int
     runs: tuple[tuple[str, int, bool, str], ...] = ()
+    ended: bool = False
 
     @property
     def up(self) -> bool:
@@ -65,6 +73,7 @@ class World(NamedTuple):
     faults: int
     deaths: int
     ended: str = ""
+    canary: str = "baking"
 
 
 class Case(NamedTuple):
@@ -92,11 +101,13 @@ class Case(NamedTuple):
 
 
 def _rank(one: One) -> tuple[object, ...]:
-    return (one.lifecycle, one.target, one.release or "", one.template, one.prepared, one.armed, one.runs)
+    return (one.lifecycle, one.target, one.release or "", one.template, one.prepared, one.armed, one.runs, one.ended)
 
 
-def world(ones, desired, suspended, back, faults, deaths, ended="") -> World:
-    return World(tuple(sorted(ones, key=_rank)), desired, suspended, back, faults, deaths, ended)
+def sort(state: World) -> World:
+    """Instances in order, without those that are gone: what they are called does not matter."""
+    left = [one for one in state.ones if one.lifecycle != Lifecycle.GONE]
+    return state._replace(ones=tuple(sorted(left, key=_rank)))
 
 
 @cache
@@ -109,6 +120,7 @@ def instance(at: int, one: One) -> Instance:
         template=one.template,
         prepared=one.prepared,
         armed=one.armed,
+        ended=one.ended and one.lifecycle != IN,
         attempts=tuple(Attempt(t, g, 2 if mine else 1, Progress(p)) for t, g, mine, p in one.runs),
     )
 
@@ -121,7 +133,7 @@ def want(case: Case, back: bool) -> Want:
         token=2,
         size=case.size,
         template=case.template,
-        strategy=Strategy(case.kind, case.batch, canary=0),
+        strategy=Strategy(case.kind, case.batch, canary=case.canary),
         back=back,
         patience_s=900,
     )
@@ -130,7 +142,8 @@ def want(case: Case, back: bool) -> Want:
 def fleet(case: Case, state: World, still: float = 0.0) -> Fleet:
     held = frozenset({"AZRebalance"}) if state.suspended else frozenset()
     group = Group("g", case.minimum, case.maximum, state.desired, held, held)
-    return Fleet(NOW, group, tuple(instance(at, one) for at, one in enumerate(state.ones)), still_s=still)
+    seen = tuple(instance(at, one) for at, one in enumerate(state.ones))
+    return Fleet(NOW, group, seen, canary=COUNTS[state.canary], still_s=still)
 
 
 def moves(case: Case, state: World) -> list[tuple[str, World]]:
@@ -139,17 +152,14 @@ def moves(case: Case, state: World) -> list[tuple[str, World]]:
 
     def with_one(at: int, one: One | None, desired: int | None = None, faults: int = 0) -> World:
         ones = [o for k, o in enumerate(state.ones) if k != at] + ([one] if one else [])
-        return world(
-            ones,
-            state.desired if desired is None else desired,
-            state.suspended,
-            state.back,
-            state.faults - faults,
-            state.deaths,
-        )
+        desired = state.desired if desired is None else desired
+        return sort(state._replace(ones=tuple(ones), desired=desired, faults=state.faults - faults))
 
     for at, one in enumerate(state.ones):
         if at and one == state.ones[at - 1]:
+            continue
+        if one.ended and one.lifecycle == IN:
+            found.append(("replaced by the group", with_one(at, None)))
             continue
         if one.lifecycle == LEAVING:
             found.append(("drained", with_one(at, one._replace(lifecycle=OUT, target=Target.ABSENT))))
@@ -158,6 +168,8 @@ def moves(case: Case, state: World) -> list[tuple[str, World]]:
             found.append(("born", with_one(at, born)))
         if one.lifecycle == IN and one.target == Target.INITIAL:
             found.append(("healthy", with_one(at, one._replace(target=Target.HEALTHY))))
+        if one.ended:
+            continue
         running = next((k for k, run in enumerate(one.runs) if run[3] == "running"), None)
         if running is not None:
             task, goal, mine, _ = one.runs[running]
@@ -176,8 +188,11 @@ def moves(case: Case, state: World) -> list[tuple[str, World]]:
                     after = after._replace(armed=0)
                 found.append((f"{task} {'ends' if good else 'fails'}", with_one(at, after, faults=not good)))
         if state.faults:
-            if one.lifecycle in (IN, OUT, PENDING):
+            if one.lifecycle == PENDING:
                 found.append(("killed", with_one(at, None, faults=1)))
+            else:
+                target = Target.UNHEALTHY if one.lifecycle == IN else one.target
+                found.append(("killed", with_one(at, one._replace(ended=True, target=target), faults=1)))
             if one.lifecycle == IN and one.target == Target.INITIAL and one.armed:
                 found.append(("unhealthy", with_one(at, one._replace(target=Target.UNHEALTHY), faults=1)))
             if one.armed and running is None:
@@ -190,12 +205,11 @@ def moves(case: Case, state: World) -> list[tuple[str, World]]:
     live = sum(one.lifecycle in (IN, PENDING) for one in state.ones)
     if live < state.desired:
         new = One(PENDING, Target.ABSENT, None, case.template, 0, 0)
-        found.append(
-            (
-                "launch",
-                world((*state.ones, new), state.desired, state.suspended, state.back, state.faults, state.deaths),
-            )
-        )
+        found.append(("launch", sort(state._replace(ones=(*state.ones, new)))))
+    if case.canary and state.canary == "baking" and any(one.release == NEW and one.up for one in state.ones):
+        found.append(("the canary is good", state._replace(canary="good")))
+        if state.faults:
+            found.append(("the canary is bad", state._replace(canary="bad", faults=state.faults - 1)))
     return found
 
 
@@ -238,7 +252,7 @@ def perform(case: Case, state: World, action, promised: bool = True) -> World:
         case Terminate(name, decrement, _, _):
             at = names[name]
             gone = ones[at]
-            ones[at] = None
+            ones[at] = gone._replace(lifecycle=Lifecycle.GONE)
             if decrement and gone.lifecycle == IN:
                 desired = max(desired - 1, case.minimum)
         case Send(task, instances, _, goal, _):
@@ -252,13 +266,12 @@ def perform(case: Case, state: World, action, promised: bool = True) -> World:
                 if promised and task == "deploy" and ones[at].lifecycle != OUT:
                     raise Broken(f"{ones[at]} is deployed to while it serves")
                 ones[at] = ones[at]._replace(runs=(*ones[at].runs, (*run, "running")))
-    left = [one for one in ones if one is not None]
-    after = sum(one.up for one in left)
+    after = sum(one.up for one in ones)
     if promised and after < before and after < case.floor:
         raise Broken(f"{action}: {after} in service, {case.floor} promised, in {state}")
-    if sum(one.lifecycle in (IN, PENDING) for one in left) > case.maximum:
+    if sum(one.lifecycle in (IN, PENDING) for one in ones) > case.maximum:
         raise Broken(f"{action}: more instances than the group may have")
-    return World(tuple(left), desired, suspended, state.back, state.faults, state.deaths)
+    return state._replace(ones=tuple(ones), desired=desired, suspended=suspended)
 
 
 def tidy(state: World) -> World:
@@ -271,7 +284,7 @@ def tidy(state: World) -> World:
         )
         for one in state.ones
     ]
-    return world(ones, *state[1:])
+    return sort(state._replace(ones=tuple(ones)))
 
 
 def dead(state: World) -> World:
@@ -279,7 +292,7 @@ def dead(state: World) -> World:
     ones = [
         one._replace(runs=tuple((t, g, False, p) for t, g, _, p in one.runs if p == "running")) for one in state.ones
     ]
-    return world(ones, state.desired, state.suspended, state.back, state.faults, state.deaths - 1)
+    return sort(state._replace(ones=tuple(ones), deaths=state.deaths - 1))
 
 
 def steps(case: Case, state: World) -> tuple[list[World], list[World]]:
@@ -323,12 +336,17 @@ def steps(case: Case, state: World) -> tuple[list[World], list[World]]:
                         hurt.append(dead(tidy(perform(case, moved, actions[0], promised=False))))
     if state.deaths:
         hurt.append(dead(state))
+    if state.faults and not state.back:
+        alarmed = decide(replace(fleet(case, state), alarms=("5xx",)), want(case, False))
+        if not isinstance(alarmed[0], Stop):
+            raise Broken(f"an alarm does not stop {state}")
+        hurt.append(tidy(state._replace(back=True, faults=state.faults - 1)))
     return free, hurt
 
 
 def start(case: Case, faults: int, deaths: int) -> World:
     one = One(IN, Target.HEALTHY, OLD, "1", 0, 0)
-    return world([one] * case.size, case.size, False, False, faults, deaths)
+    return World((one,) * case.size, case.size, False, False, faults, deaths)
 
 
 def explore(case: Case, faults: int, deaths: int) -> tuple[dict[World, list[World]], int]:
@@ -377,6 +395,9 @@ CASES = [
     (Case(3, "in-place", 1, False), 2, 1),
     (Case(3, "in-place", 2, False), 1, 1),
     (Case(4, "in-place", 1, False), 1, 1),
+    (Case(2, "in-place", 1, False, canary=1), 1, 1),
+    (Case(3, "in-place", 1, False, canary=1), 1, 1),
+    (Case(3, "surge", 1, False, canary=1), 1, 0),
     (Case(1, "surge", 1, False), 1, 1),
     (Case(2, "surge", 1, False), 1, 1),
     (Case(3, "surge", 1, False), 1, 1),

@@ -1,9 +1,9 @@
 exec 2>/dev/null
 export ROOT
-python3 - "$HERMES_APP" "$ASK$HERMES_HEALTH_PATH" "$HOME_DIR/.env" "$OPERATION" "$STATE_DIR" <<'PYTHON'
+python3 - "$HERMES_APP" "$ASK$HERMES_HEALTH_PATH" "$HOME_DIR/.env" "$OPERATION" "$STATE_DIR" "$HERMES_PERIOD_S" <<'PYTHON'
 import datetime, json, os, pathlib, re, socket, ssl, subprocess, sys, urllib.error, urllib.parse, urllib.request
 
-app, health, env_file, operation, state_dir = sys.argv[1:]
+app, health, env_file, operation, state_dir, period = sys.argv[1:]
 
 def run(*command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
@@ -93,6 +93,11 @@ def failed():
             "log": masked(kept("failed-log")).splitlines()[-50:], "health": answer,
             "memory": safely(lambda: memory(kept("failed-memory")))}
 
+def requests():
+    """What the container's own log says that it answered within the last period, and how much of it was a failure."""
+    first = re.findall(r"\bSent ([1-5])\d\d\b", run("docker", "logs", "--since", period + "s", app))
+    return {"within_s": int(period), "answered": len(first), "failed": first.count("5")}
+
 def disk():
     total, _, free = run("df", "-Pm", os.environ.get("ROOT") or "/").splitlines()[-1].split()[1:4]
     return {"total_bytes": int(total) * 2**20, "free_bytes": int(free) * 2**20}
@@ -103,7 +108,7 @@ print(json.dumps({
     "container": safely(lambda: container(run("docker", "inspect", app))),
     "log": safely(lambda: masked(run("docker", "logs", "--tail", "50", app)).splitlines()[-50:]),
     "health": safely(answer), "memory": safely(lambda: memory(pathlib.Path("/proc/meminfo").read_text())),
-    "disk": safely(disk),
+    "disk": safely(disk), "requests": safely(requests),
     "docker": safely(lambda: run("systemctl", "is-active", "docker")),
     "systemd": {unit: safely(lambda: run("systemctl", "is-active", unit)) for unit in ("hermes", "hermes-watch")},
     "clock": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

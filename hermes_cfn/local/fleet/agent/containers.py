@@ -108,9 +108,15 @@ class Container:
             self._task.cancel()
             self._finished(self.exit_code)
 
-    def logs(self, tail: int | None) -> tuple[str, str]:
-        """What the container wrote to stdout and stderr, the last ``tail`` lines of both together."""
+    def logs(self, tail: int | None, within_s: float | None = None) -> tuple[str, str]:
+        """What the container wrote to stdout and stderr, the last ``tail`` lines of both together.
+
+        ``within_s``: only those of the last so many real seconds.
+        """
         lines = [json.loads(line) for line in self.log_path.read_text().splitlines()] if self.log_path.exists() else []
+        if within_s is not None:
+            since = datetime.now(UTC).timestamp() - within_s
+            lines = [line for line in lines if datetime.fromisoformat(line["time"]).timestamp() >= since]
         chosen = lines if tail is None else lines[len(lines) - min(tail, len(lines)) :]
         return (
             "".join(line["log"] for line in chosen if line["stream"] == "stdout"),

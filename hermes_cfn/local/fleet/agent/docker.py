@@ -237,9 +237,10 @@ class Docker:
 
     async def _logs(self, arguments: list[str], _given: str) -> Output:
         flags = {"--timestamps": "", "-t": ""}
-        _, values, words = options(arguments, flags, {"--tail": "tail", "-n": "tail", "--since": ""})
-        tail = (values.get("tail") or ["all"])[-1]
-        out, err = self._container(words[0]).logs(None if tail == "all" else int(tail))
+        _, values, words = options(arguments, flags, {"--tail": "tail", "-n": "tail", "--since": "since"})
+        tail, since = (values.get("tail") or ["all"])[-1], (values.get("since") or [""])[-1]
+        within = float(since.removesuffix("s")) / self._machine.speed if since else None
+        out, err = self._container(words[0]).logs(None if tail == "all" else int(tail), within)
         return out, err, 0
 
     async def _list(self, arguments: list[str], _given: str) -> Output:

@@ -6,7 +6,8 @@ Copied into an image and run there as ``python3 -S app.py serve``; any other com
 contain ``migrate`` runs the migration.  Environment: ``RELEASE`` is what ``/`` and the header
 ``X-Release`` answer, ``PORT`` (4000) the container port, ``DATABASE_URL`` and ``POOL_SIZE`` (5)
 the database, ``HEALTH_NEEDS_DATABASE=yes`` makes ``/health`` depend on it, ``BOOT_S`` delays the
-start, ``NEVER_BOOTS=yes`` never listens, ``HEALTH_STATUS`` answers that on ``/health``.
+start, ``NEVER_BOOTS=yes`` never listens, ``HEALTH_STATUS`` answers that on ``/health``, ``ERROR_SHARE=0.2``
+answers 500 to a fifth of the requests, ``REQUEST_LOG=yes`` writes a line a request as Phoenix does.
 
 Paths: ``/`` ``/health`` ``/slow?s=SECONDS`` ``/upload`` ``/socket`` (WebSocket echo)
 ``/page?n=QUERIES`` ``/env?name=NAME``.  SIGTERM stops listening, finishes what runs, and ends.
@@ -17,6 +18,7 @@ import base64
 import hashlib
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -31,6 +33,8 @@ REASONS = {
     503: "Service Unavailable",
 }
 RELEASE = os.environ.get("RELEASE", "unnamed")
+ERROR_SHARE = float(os.environ.get("ERROR_SHARE", "0"))
+REQUEST_LOG = os.environ.get("REQUEST_LOG") == "yes"
 GRACE_S = float(os.environ.get("GRACE_S", "60"))
 WEBSOCKET_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -87,7 +91,7 @@ class Application:
             await asyncio.sleep(3600)
         if status and int(status) != 200:
             return int(status), "unhealthy\n"
-        if os.environ.get("HEALTH_NEEDS_DATABASE") == "yes":
+        if os.environ.get("HEALTH_NEEDS_DATABASE") == "yes" or self.fault("health_needs_database"):
             try:
                 await asyncio.wait_for(self.query("select 1"), 2)
             except Exception as problem:
@@ -208,6 +212,10 @@ class Connection(asyncio.Protocol):
                 status, text = await self.application.answer(method, path, parse_qs(query) if query else {})
             except (ValueError, IndexError) as problem:
                 status, text = 500, f"{problem}\n"
+            if path != "/health" and random.random() < ERROR_SHARE:
+                status, text = 500, "failed\n"
+            if REQUEST_LOG:
+                print(f"{method} {path} Sent {status} in 1ms", flush=True)
             last = self.application.stopping or headers.get("connection", "").lower() == "close"
             body = text.encode()
             lines = f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\nContent-Type: text/plain\r\nX-Release: {RELEASE}\r\n"

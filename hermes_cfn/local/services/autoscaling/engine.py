@@ -414,7 +414,7 @@ class Engine:
             self.soon(group)
 
     def died(self, instance_id: str) -> None:
-        """EC2 status checks fail from now on; the group notices a check later."""
+        """EC2 notices a check later, and so does the group, which looks at nothing that is in standby."""
         found = self.group_of(instance_id)
         if found is None:
             return
@@ -423,6 +423,8 @@ class Engine:
         def noticed() -> None:
             if group.members.get(instance_id) is not member:
                 return
+            if not member.state.startswith("Terminating"):
+                self.launching.stop(group.region, instance_id)
             member.noticed_dead = True
             if member.state in ("Pending", "Pending:Wait") and group.active("HealthCheck"):
                 self._terminate_now(group, member, "an EC2 health check indicating it has been terminated or stopped")

@@ -98,6 +98,13 @@ class Launching:
         except ClientError:
             return
 
+    def stop(self, region: str, instance_id: str) -> None:
+        """EC2 shows the instance as stopped from now on; one that is gone already is as good."""
+        try:
+            self._ec2(region).stop_instances(InstanceIds=[instance_id])
+        except ClientError:
+            return
+
     def zones(self, region: str, settings: dict[str, Any]) -> dict[str, str]:
         """Zone to subnet, for the subnets (or zones) of a group; ServiceError for unknown ones."""
         subnets = [part.strip() for part in settings.get("VPCZoneIdentifier", "").split(",") if part.strip()]
