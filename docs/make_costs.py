@@ -6,9 +6,11 @@ around the tables stands here.
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
+from hermes_cfn import permissions
 from hermes_cfn.bill import guide
 from hermes_cfn.bill.allowances import ALLOWANCES, NOTES
 from hermes_cfn.bill.rules import RULES
@@ -97,10 +99,16 @@ Every price carries its service code, usage type, operation, region, unit, tiers
 **published** (AWS's price list, or a generator that reads it), **billed** (somebody's bill, divided),
 **inferred** (a neighbour's), or the **guide**'s. `hermes-cfn prices show WORD` searches them with their source.
 
-Sources, in order of trust: what `hermes-cfn prices refresh` fetched from the AWS Pricing API
-(or with `--public` from the public offer files, or with `--offer FILE` from one of them on disk),
-kept under the user's cache directory and said to be old after seven days; then the dated snapshot in the
-package. `--book` chooses another; every bill says which it used.
+Sources, in order of trust: the AWS Pricing API; for who has no credentials the public offer files (`--public`
+asks for them at once, `--offer FILE` reads one from disk), streamed and filtered; the dated snapshot in the
+package; and, where it is asked for by name, the guide's own figures. `hermes-cfn prices refresh` fetches from
+the first that can be had, machines, databases and caches by the family, everything else product by product,
+and keeps the book under the user's cache directory; after seven days it is used and said to be old. A bill
+takes each price from the most trusted book that has it, of every region that its stacks are in, and says
+which books those were. `--book` chooses another.
+
+Reserved terms come with the products (`prices commitments TYPE --ask`, with savings plans and spot, which
+have calls of their own); a few are in the package.
 
 ## What is inferred, and how far off that may be
 
@@ -112,23 +120,10 @@ The spread of each step is measured on the prices that the book knows in both re
 POLICY = """
 ## The policy `prices`
 
-Reading prices needs none of the deployment's roles:
+Reading prices needs none of the deployment's roles, and none of them has it (`hermes_cfn/permissions.py`, `PRICES`):
 
 ```json
-{
-  "Version": "2012-10-17",
-  "Statement": [
-    {
-      "Effect": "Allow",
-      "Action": [
-        "pricing:GetProducts",
-        "savingsplans:DescribeSavingsPlansOfferingRates",
-        "ec2:DescribeSpotPriceHistory"
-      ],
-      "Resource": "*"
-    }
-  ]
-}
+{policy}
 ```
 
 ## Coverage
@@ -162,7 +157,13 @@ def prices() -> str:
     """The page on the price book."""
     book = books.snapshot()
     steps = "".join(f"* {step}\n" for step in coverage.steps(book))
-    return PRICES + steps + POLICY + coverage.table(book)
+    return PRICES + steps + POLICY.replace("{policy}", json.dumps(policy(), indent=2)) + coverage.table(book)
+
+
+def policy() -> dict[str, object]:
+    """The policy ``prices`` as IAM takes it."""
+    actions = [action for row in permissions.PRICES for action in row.actions]
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
 
 
 PAGES = {ROOT / "docs" / "costs.md": costs, ROOT / "docs" / "prices.md": prices}

@@ -111,7 +111,9 @@ def deployments() -> Iterator[Deployment]:
 def permissions_page() -> str:
     """Every role's rows, the service role's types, and what is unproven."""
     parts = [PERMISSIONS]
-    for role, rows in {**permissions.ROLES, "instance": permissions.INSTANCE}.items():
+    tables = {**permissions.ROLES, "instance": permissions.INSTANCE}
+    tables["prices (a policy apart: docs/prices.md)"] = permissions.PRICES
+    for role, rows in tables.items():
         parts.append(f"\n## {role}\n\n| action | on | why |\n|---|---|---|\n")
         for row in rows:
             actions = "<br>".join(f"`{action}`" for action in row.actions)

@@ -217,7 +217,6 @@ PLAN: tuple[Permission, ...] = (
     may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
     may("acm:DescribeCertificate", "*", "shows the records that a certificate waits for; its id is AWS's"),
     may("servicequotas:GetServiceQuota", "*", "checks limits; the action has no resource"),
-    may("pricing:GetProducts", "*", "live prices; the action has no resource"),
 )
 
 RELEASE: tuple[Permission, ...] = (
@@ -299,6 +298,13 @@ ROLES: Mapping[str, tuple[Permission, ...]] = {
     "operator": OPERATOR,
 }
 """The four roles of an environment; ``foundation`` makes them."""
+
+PRICES: tuple[Permission, ...] = (
+    may("pricing:GetProducts", "*", "on-demand and reserved prices; the action has no resource"),
+    may("savingsplans:DescribeSavingsPlansOfferingRates", "*", "rates of savings plans; the action has no resource"),
+    may("ec2:DescribeSpotPriceHistory", "*", "spot prices of the last days; the action has no resource"),
+)
+"""The policy ``prices``, for whoever runs ``prices refresh`` or ``prices commitments --ask``: in no role of a deployment."""
 
 NAT: tuple[str, ...] = ("ec2:AssociateAddress", "ec2:CreateRoute", "ec2:ReplaceRoute", "ec2:ModifyInstanceAttribute")
 """What a NAT instance does when it takes over."""

@@ -9,7 +9,7 @@ from hermes_cfn import service_role, stacks
 from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.config import parse
 from hermes_cfn.config.network import Egress
-from hermes_cfn.permissions import INSTANCE, OBSERVE, PLAN, ROLES
+from hermes_cfn.permissions import INSTANCE, OBSERVE, PLAN, PRICES, ROLES
 
 EVERYTHING = """
 network.egress = "{egress}"
@@ -105,8 +105,14 @@ def test_plan_only_reads():
     assert all(verbs.search(action) for row in PLAN for action in row.actions)
 
 
+def test_prices_are_read_with_a_policy_of_their_own():
+    actions = {action for row in PRICES for action in row.actions}
+    assert all(re.search(r":(Describe|Get)", action) for action in actions)
+    assert not actions & {action for rows in ROLES.values() for row in rows for action in row.actions}
+
+
 def test_a_star_has_its_reason():
-    for row in {*OBSERVE, *INSTANCE, *(row for rows in ROLES.values() for row in rows)}:
+    for row in {*OBSERVE, *INSTANCE, *PRICES, *(row for rows in ROLES.values() for row in rows)}:
         assert row.reason
         if row.on == ("*",):
             assert re.search(r"no (narrower )?resource|AWS's|not known beforehand", row.reason), row

@@ -18,10 +18,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hermes_cfn.aws.calls import Calls
-from hermes_cfn.errors import Finding, HermesError, Severity
+from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.pricing import commitments, offers
 from hermes_cfn.pricing.prices import Price
-from hermes_cfn.pricing.wanted import Wanted, wanted
+from hermes_cfn.pricing.wanted import FAMILIES, Wanted, fitting, region_filter, settle, sieve, wanted
 
 if TYPE_CHECKING:
     from hermes_cfn.aws.session import Doors
@@ -40,7 +40,7 @@ class Fetched:
 
 
 class Prices:
-    """The three calls for prices."""
+    """The calls for prices; ``products`` and ``reserved`` are one."""
 
     def __init__(self, pricing: Calls, savings_plans: Calls, ec2: Calls, now: Callable[[], datetime]) -> None:
         self._pricing = pricing
@@ -54,40 +54,51 @@ class Prices:
         plans = doors.calls("savingsplans", SAVINGS_PLANS)
         return cls(doors.calls("pricing", ENDPOINT), plans, doors.calls("ec2"), doors.now)
 
-    def products(self, want: Wanted) -> tuple[Price, ...]:
-        """Every on-demand price of one wanted product, over all pages; its usage type in the first spelling that exists.
+    def products(self, service_code: str, **filters: str) -> Iterator[Price]:
+        """Every on-demand price of a service's products whose attributes are ``filters``, over all pages.
 
         Raises :class:`HermesError`: ``throttled`` after every retry, ``credentials-expired``,
         ``price-list-broken``.
         """
+        return offers.prices(self._items(service_code, **filters))
+
+    def _items(self, service_code: str, **filters: str) -> Iterator[str]:
+        return self._pricing.pages(
+            "get_products",
+            "PriceList",
+            ServiceCode=service_code,
+            FormatVersion="aws_v1",
+            Filters=[{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in filters.items()],
+        )
+
+    def product(self, want: Wanted) -> tuple[Price, ...]:
+        """The prices of one wanted product, its usage type in the first spelling that exists."""
         for usage_type in want.usage_types:
-            filters = {"usagetype": usage_type, **({"operation": want.operation} if want.operation else {})}
-            items = self._pricing.pages(
-                "get_products",
-                "PriceList",
-                ServiceCode=want.service_code,
-                FormatVersion="aws_v1",
-                Filters=[{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in filters.items()],
-            )
-            found = [price for price in offers.prices(items) if price.operation == want.operation]
+            filters = {"usagetype": usage_type, **region_filter(want.service_code, want.region)}
+            if want.operation:
+                filters["operation"] = want.operation
+            found = fitting(want, self.products(want.service_code, **filters))
             if found:
-                return tuple(found)
+                return found
         return ()
 
     def fetch(self, region: str) -> Fetched:
         """The whole book of one region: exactly one product each, the rest told as findings."""
-        prices: list[Price] = []
-        findings: list[Finding] = []
+        came: list[Price] = []
+        for family in FAMILIES:
+            came += self.products(
+                family.service_code, **region_filter(family.service_code, region), **dict(family.filters)
+            )
         for want in wanted(region):
-            found = self.products(want)
-            if len(found) == 1:
-                prices.append(found[0])
-                continue
-            where = f"{want.service_code} {want.usage_types[0]} in {want.region}"
-            said = "AWS offers no such product" if not found else f"{len(found)} products match, and exactly one must"
-            evidence = "\n".join(f"{price.describe()} {price.first} {price.sku}" for price in found)
-            findings.append(Finding("price-not-single", where, said, evidence=evidence, severity=Severity.WARNING))
-        return Fetched(tuple(prices), tuple(findings))
+            came += self.product(want)
+        return Fetched(*settle(region, came))
+
+    def reserved(self, instance_type: str, region: str) -> tuple[commitments.Offer, ...]:
+        """The reserved terms of a shared Linux instance: 1 and 3 years, three payments, standard and convertible."""
+        machine = FAMILIES[0]
+        filters = {**region_filter(machine.service_code, region), **machine.filters, "instanceType": instance_type}
+        terms = offers.reserved(self._items(machine.service_code, **filters))
+        return tuple(commitments.of_reserved(term, "AWS Pricing API") for term in terms)
 
     def savings_plans(self, instance_type: str, region: str) -> tuple[commitments.Offer, ...]:
         """Compute and EC2 instance savings plans for a shared Linux instance."""
@@ -125,24 +136,25 @@ class Prices:
         )
 
 
-def bulk(region: str, base: str = OFFERS) -> Iterator[Price]:
+def bulk(region: str, base: str = OFFERS) -> Fetched:
     """The book of a region from the public offer files, for who has no account: streamed and filtered.
 
     Raises :class:`HermesError` ``aws-unreachable`` or ``price-list-broken``.
     """
-    names: dict[tuple[str, str], set[str]] = {}
-    for want in wanted(region):
-        names.setdefault((want.service_code, want.region), set()).update(want.usage_types)
-    for (service, where), usage_types in sorted(names.items()):
+    places = {(want.service_code, want.region) for want in wanted(region)}
+    places |= {(family.service_code, region) for family in FAMILIES}
+    came: list[Price] = []
+    for service, where in sorted(places):
         part = f"{where}/" if where == region else ""
-        yield from _offer(f"{base}/{service}/current/{part}index.csv", frozenset(usage_types))
+        came += _offer(f"{base}/{service}/current/{part}index.csv", service, region)
+    return Fetched(*settle(region, came))
 
 
-def _offer(url: str, usage_types: frozenset[str]) -> Iterator[Price]:
+def _offer(url: str, service: str, region: str) -> Iterator[Price]:
     try:
         with urllib.request.urlopen(url, timeout=60) as answer:
             lines = io.TextIOWrapper(answer, encoding="utf-8", newline="")
-            yield from offers.bulk(lines, usage_types, "AWS bulk price list")
+            yield from offers.bulk(lines, sieve(region, service), "AWS bulk price list")
     except (urllib.error.URLError, OSError) as error:
         raise HermesError(
             Finding("aws-unreachable", url, str(error), why="the old book stays in use", next="check the network")

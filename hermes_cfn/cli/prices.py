@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,22 @@ def command() -> None:
 def _book(name: str, region: str | None = None) -> PriceBook:
     from hermes_cfn.pricing import books
 
-    return books.load(region, next(source for source in books.SOURCES if source == name))
+    source = next(source for source in books.SOURCES if source == name)
+    return books.load(region, source, directory=_directory())
+
+
+def _directory() -> Path | None:
+    """Where fetched prices are kept: those of the embedded cloud apart from AWS's."""
+    from hermes_cfn.pricing import cache
+
+    return cache.home() / "embedded" if console.context().local else None
+
+
+def _known(region: str) -> None:
+    from hermes_cfn.pricing.regions import known
+
+    if not known(region):
+        raise HermesError(Finding("region-unknown", region, "there is no such AWS region"), exit_code=ExitCode.USAGE)
 
 
 def _amounts(price: Price) -> str:
@@ -58,11 +74,14 @@ def _cells(price: Price) -> tuple[str, ...]:
 @click.option("--region", default=None, help="One region only.")
 @click.option("--book", type=click.Choice(BOOKS), default="auto", show_default=True)
 @console.format_option("table", "json", "csv")
+@console.local_option
 def show(word: str, region: str | None, book: str, form: str) -> int:
     """Search the book for WORD in service, usage type, operation or source."""
     from hermes_cfn.pricing import tables
 
-    prices = _book(book, region)
+    if region is not None:
+        _known(region)
+    prices = _book(book)
     found = [
         price
         for price in prices
@@ -85,6 +104,7 @@ def show(word: str, region: str | None, book: str, form: str) -> int:
 @click.argument("before", type=click.Choice(BOOKS))
 @click.argument("after", type=click.Choice(BOOKS))
 @click.option("--region", default="eu-south-2", show_default=True)
+@console.local_option
 def diff(before: str, after: str, region: str) -> int:
     """What two books say differently of one region."""
     old, new = (
@@ -108,7 +128,8 @@ def diff(before: str, after: str, region: str) -> int:
 @click.argument("instance_type")
 @click.option("--region", default="eu-south-2", show_default=True)
 @click.option("--book", type=click.Choice(BOOKS), default="auto", show_default=True)
-@click.option("--ask", is_flag=True, help="Ask AWS for savings plans and spot, too.")
+@click.option("--ask", is_flag=True, help="Ask AWS for reserved instances, savings plans and spot, too.")
+@console.local_option
 def commitments(instance_type: str, region: str, book: str, ask: bool) -> int:
     """Reserved, savings plan and spot offers of an instance type, with what they save and when."""
     from hermes_cfn.bill.show import plain
@@ -116,9 +137,8 @@ def commitments(instance_type: str, region: str, book: str, ask: bool) -> int:
     from hermes_cfn.units import dollars
 
     on_demand = _book(book, region).find("AmazonEC2", f"BoxUsage:{instance_type}", region, "RunInstances").first
-    offers = list(known.for_instance(instance_type, region))
-    if ask:
-        offers += _asked(instance_type, region)
+    carried = known.for_instance(instance_type, region)
+    offers = _asked(instance_type, region, carried) if ask else carried
     rows = []
     for offer in offers:
         months = offer.break_even_months(on_demand) if offer.years else None
@@ -139,13 +159,30 @@ def commitments(instance_type: str, region: str, book: str, ask: bool) -> int:
     return ExitCode.OK
 
 
-def _asked(instance_type: str, region: str) -> list[Offer]:
+def refused_alone(error: HermesError) -> bool:
+    """Whether one call was refused, so that the others may still be answered."""
+    return error.findings[0].code in ("aws-refused", "permission-denied")
+
+
+def _asked(instance_type: str, region: str, carried: Sequence[Offer]) -> tuple[Offer, ...]:
+    """What AWS offers, and what the package carries where AWS named nothing of the kind."""
     from hermes_cfn.aws.prices import Prices
     from hermes_cfn.cli import reach
+    from hermes_cfn.pricing import commitments as known
 
     context = console.context()
     prices = Prices.of(reach.doors(context, context.settings()))
-    return [*prices.savings_plans(instance_type, region), *prices.spot(instance_type, region)]
+    asked: list[Offer] = []
+    for ask in (prices.reserved, prices.savings_plans, prices.spot):
+        try:
+            asked += ask(instance_type, region)
+        except HermesError as error:
+            if not refused_alone(error):
+                raise
+            click.echo(f"warning: {error.findings[0]}", err=True)
+    names = {offer.name for offer in asked}
+    kept = [offer for offer in carried if offer.name not in names]
+    return known.for_instance(instance_type, region, [*asked, *kept])
 
 
 @command.command("refresh")
@@ -154,42 +191,55 @@ def _asked(instance_type: str, region: str) -> list[Offer]:
 @click.option("--offer", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="From an offer file (CSV).")
 @console.local_option
 def refresh(region: str | None, public: bool, offer: Path | None) -> int:
-    """Fetch the book into the user's cache; the old one stays until the new one is whole."""
+    """Fetch the book into the user's cache; the old one stays until the new one is whole.
+
+    The Pricing API is asked first; who has no credentials gets the public offer files.
+    """
     from hermes_cfn.pricing import cache
-    from hermes_cfn.pricing.regions import known
 
     context = console.context()
     where = region or context.settings().region
-    if not known(where):
-        raise HermesError(Finding("region-unknown", where, "there is no such AWS region"), exit_code=ExitCode.USAGE)
-    findings: tuple[Finding, ...] = ()
+    _known(where)
     with console.progress("fetching prices"):
-        if offer is not None:
-            origin, prices = "offer-file", _from_file(offer, where)
-        elif public:
-            from hermes_cfn.aws.prices import bulk
-
-            origin, prices = "offer-files", list(bulk(where))
-        else:
-            from hermes_cfn.aws.prices import Prices
-            from hermes_cfn.cli import reach
-
-            fetched = Prices.of(reach.doors(context, context.settings())).fetch(where)
-            origin, prices, findings = "api", list(fetched.prices), fetched.findings
+        origin, (prices, findings) = _fetched(where, public, offer)
     if not prices:
         raise HermesError(Finding("price-list-broken", where, "no price came", why="the old book stays in use"))
-    directory = cache.home() / "embedded" if context.local else None
-    path = cache.write(where, prices, datetime.now(UTC), origin, directory)
+    path = cache.write(where, prices, datetime.now(UTC), origin, _directory())
     for finding in findings:
         click.echo(f"{finding.severity}: {finding}", err=True)
     click.echo(f"{len(prices)} prices of {where} from {origin}: {path}")
     return ExitCode.OK
 
 
-def _from_file(path: Path, region: str) -> list[Price]:
-    from hermes_cfn.pricing import offers
-    from hermes_cfn.pricing.wanted import wanted
+Fetched = tuple[tuple["Price", ...], tuple[Finding, ...]]
 
-    names = frozenset(name for want in wanted(region) for name in want.usage_types)
+
+def _fetched(region: str, public: bool, offer: Path | None) -> tuple[str, Fetched]:
+    """The most trusted source that can be had, and what came from it."""
+    if offer is not None:
+        return "offer-file", _from_file(offer, region)
+    from hermes_cfn.aws import prices
+    from hermes_cfn.cli import reach
+
+    if not public:
+        context = console.context()
+        try:
+            found = prices.Prices.of(reach.doors(context, context.settings())).fetch(region)
+            return "api", (found.prices, found.findings)
+        except HermesError as error:
+            if error.findings[0].code != "credentials-missing":
+                raise
+            click.echo("no credentials for the Pricing API: asking for the public offer files", err=True)
+    found = prices.bulk(region)
+    return "offer-files", (found.prices, found.findings)
+
+
+def _from_file(path: Path, region: str) -> Fetched:
+    from hermes_cfn.pricing import offers
+    from hermes_cfn.pricing.wanted import settle, sieve
+
     with path.open(encoding="utf-8", newline="") as file:
-        return [price for price in offers.bulk(file, names, f"offer file {path.name}") if price.region == region]
+        came = list(offers.bulk(file, sieve(region), f"offer file {path.name}"))
+    prices, findings = settle(region, came)
+    services = {price.service_code for price in came}
+    return prices, tuple(finding for finding in findings if finding.where.split(" ")[0] in services)

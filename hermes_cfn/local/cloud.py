@@ -61,7 +61,7 @@ class Cloud:
             "elbv2": LoadBalancing(self.clients, self.traffic),
             "ssm": self.commands,
         }
-        self._partial = {"ssm": Commands.actions}
+        self._partial = {"ssm": Commands.actions, "ec2": frozenset({"DescribeSpotPriceHistory"})}
         self.database: Database | None = None
         self.controls = Controls(self)
 
@@ -80,6 +80,10 @@ class Cloud:
             from hermes_cfn.pricing.books import load
 
             self.services[name] = Pricing(load(None, "snapshot", self.clock.now()))
+        if name in ("savingsplans", "ec2") and name not in self.services:
+            from hermes_cfn.local.services.pricing import SavingsPlans, SpotPrices
+
+            self.services[name] = SavingsPlans() if name == "savingsplans" else SpotPrices(self.clock.now)
         return self.services.get(name)
 
     def start(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import as_file, files
@@ -44,22 +45,45 @@ def guide() -> PriceBook:
 
 
 def live(region: str | None, now: datetime | None = None, directory: Path | None = None) -> PriceBook | None:
-    """What was fetched from AWS for ``region``, over the snapshot; ``None`` if nothing was."""
-    found = kept.read(region or "all", directory)
-    if found is None:
-        return None
-    prices, fetched, origin = found
-    have = {price.key for price in prices}
-    rest = tuple(price for price in _packaged("snapshot.csv") if price.key not in have)
-    age = (now or datetime.now(UTC)) - fetched
-    note = f"{len(prices)} prices from {origin}, {fetched:%Y-%m-%d %H:%M} UTC"
-    if age > FRESH_FOR:
-        note += f"; {age.days} days old: next: hermes-cfn prices refresh"
-    return PriceBook(origin, inference.fill((*prices, *rest)), f"{fetched:%Y-%m-%d}", fetched, note)
+    """What was fetched from AWS, for any region, over the snapshot; ``None`` if nothing was.
+
+    Its name, date and ``fetched`` are those of ``region``: the snapshot's where nothing was fetched for it.
+    """
+    kept_of = {name: kept.read(name, directory) for name in kept.regions(directory)}
+    fetched = {name: found for name, found in kept_of.items() if found is not None}
+    return _over_snapshot(region, fetched, now or datetime.now(UTC)) if fetched else None
 
 
-def load(region: str | None, source: Source = "auto", now: datetime | None = None) -> PriceBook:
-    """The book for ``region``; ``auto`` is what was fetched if there is any, otherwise the snapshot.
+Fetched = tuple[tuple[Price, ...], datetime, str]
+
+
+def _over_snapshot(region: str | None, fetched: Mapping[str, Fetched], now: datetime) -> PriceBook:
+    """Fetched prices first, then those of the snapshot that none of them replaces; what is inferred comes last."""
+    prices = {
+        price.key: price for name in sorted(fetched, key=lambda name: name == region) for price in fetched[name][0]
+    }
+    known = {key[:3] for key in prices}
+    rest = (
+        price
+        for price in _packaged("snapshot.csv")
+        if price.key not in prices and (price.operation or price.key[:3] not in known)
+    )
+    notes = []
+    for name, (found, at, origin) in fetched.items():
+        age = now - at
+        stale = f"; {age.days} days old: next: hermes-cfn prices refresh --region {name}" if age > FRESH_FOR else ""
+        notes.append(f"{name}: {len(found)} prices from {origin}, {at:%Y-%m-%d %H:%M} UTC{stale}")
+    filled, note = inference.fill((*prices.values(), *rest)), "; ".join(notes)
+    own = fetched.get(region) if region is not None else None
+    if own is None:
+        return PriceBook("snapshot", filled, _newest(_packaged("snapshot.csv")), None, note)
+    return PriceBook(own[2], filled, f"{own[1]:%Y-%m-%d}", own[1], note)
+
+
+def load(
+    region: str | None, source: Source = "auto", now: datetime | None = None, directory: Path | None = None
+) -> PriceBook:
+    """The book for ``region``; ``auto`` is what was fetched, price by price, and the snapshot where nothing was.
 
     Raises :class:`HermesError` ``region-unknown`` for what is no region, ``book-missing``
     for a region without prices or a source without a book.
@@ -75,18 +99,18 @@ def load(region: str | None, source: Source = "auto", now: datetime | None = Non
         )
     if source == "guide":
         return guide()
-    book = live(region, now) if source in ("auto", "live") else None
-    if book is None and source == "live":
+    book = live(region, now, directory) if source in ("auto", "live") else None
+    if source == "live" and (book is None or (region is not None and book.fetched is None)):
         raise HermesError(
             Finding("book-missing", region or "all", "no prices were fetched", next="hermes-cfn prices refresh")
         )
     book = book or snapshot()
-    if region is not None and region not in book.regions:
+    if region is not None and region not in with_prices(book):
         raise HermesError(
             Finding(
                 "book-missing",
                 region,
-                "no book has prices of this region",
+                "no book has the prices that a bill of this region needs",
                 evidence="regions with prices: " + ", ".join(with_prices(book)),
                 next=f"hermes-cfn prices refresh --region {region}",
             )
@@ -99,5 +123,5 @@ def with_prices(book: PriceBook) -> tuple[str, ...]:
     return tuple(
         region
         for region in book.regions
-        if region not in PLACES and book.candidates("AmazonEC2", "BoxUsage:t4g.small", region)
+        if region not in PLACES and book.candidates("AWSELB", "LoadBalancerUsage", region)
     )

@@ -42,6 +42,11 @@ def write(region: str, prices: Iterable[Price], fetched: datetime, origin: str, 
     return path
 
 
+def regions(directory: Path | None = None) -> tuple[str, ...]:
+    """The regions of which prices are kept."""
+    return tuple(sorted(path.stem for path in (directory or home()).glob("[!.]*.csv")))
+
+
 def read(region: str, directory: Path | None = None) -> tuple[tuple[Price, ...], datetime, str] | None:
     """(prices, when they were fetched, where from), or ``None``; a damaged file counts as none."""
     path = (directory or home()) / f"{region}.csv"

@@ -51,8 +51,9 @@ def fill(prices: Iterable[Price]) -> tuple[Price, ...]:
     for region, origin in CHAIN:
         step = spread(known, region, origin)
         have = {(price.service_code, price.stem, price.operation) for price in known if price.region == region}
+        have |= {(service, stem, "") for service, stem, _ in have}
         known += [
-            price.at(region, prefixed(price.stem, region), step)
+            price.at(region, prefixed(price.stem, region, price.service_code), step)
             for price in known
             if price.region == origin
             and (price.service_code, price.stem, price.operation) not in have

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -51,13 +51,13 @@ def item(text: str | Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def place(attributes: Mapping[str, str], service_code: str) -> str:
-    """The region of a product: its own, or CloudFront's edges, or ``global``."""
+    """The region of a product: its own, that from which data is transferred, CloudFront's edges, or ``global``."""
     if service_code == "AmazonCloudFront":
         where = attributes.get("fromLocation") or attributes.get("location") or ""
         return {"Europe": "europe", "United States": "united-states"}.get(
             where, attributes.get("regionCode") or "europe"
         )
-    return attributes.get("regionCode") or "global"
+    return attributes.get("regionCode") or attributes.get("fromRegionCode") or "global"
 
 
 def prices(products: Iterable[str | Mapping[str, Any]], source: str = "AWS Pricing API") -> Iterator[Price]:
@@ -148,10 +148,12 @@ def reserved(products: Iterable[str | Mapping[str, Any]]) -> Iterator[Reserved]:
             )
 
 
-def bulk(lines: Iterable[str], wanted: frozenset[str], source: str = "AWS bulk price list") -> Iterator[Price]:
-    """The on-demand prices of a CSV offer file whose usage type is in ``wanted``, read line by line.
+def bulk(
+    lines: Iterable[str], keep: Callable[[str, str], bool], source: str = "AWS bulk price list"
+) -> Iterator[Price]:
+    """The on-demand prices of a CSV offer file, read line by line, where ``keep(usage type, operation)``.
 
-    Memory is that of the wanted rows alone, whatever the size of the file.  Raises
+    Memory is that of the kept rows alone, whatever the size of the file.  Raises
     :class:`HermesError` ``price-list-broken`` for a file without its heading.
     """
     meta: dict[str, str] = {}
@@ -167,12 +169,12 @@ def bulk(lines: Iterable[str], wanted: frozenset[str], source: str = "AWS bulk p
         raise broken("offer file", "it has no heading that begins with SKU")
     index = {name: position for position, name in enumerate(header)}
     try:
-        usage, term = index["usageType"], index["TermType"]
+        usage, term, operation = index["usageType"], index["TermType"], index["operation"]
     except KeyError as error:
         raise broken("offer file", f"it has no column {error}") from error
     kept: dict[tuple[str, str], list[dict[str, str]]] = {}
     for cells in csv.reader(stream):
-        if len(cells) == len(header) and cells[term] == "OnDemand" and cells[usage] in wanted:
+        if len(cells) == len(header) and cells[term] == "OnDemand" and keep(cells[usage], cells[operation]):
             kept.setdefault((cells[0], cells[usage]), []).append(dict(zip(header, cells, strict=True)))
     for rows in kept.values():
         yield _from_rows(rows, meta, source)
@@ -185,6 +187,7 @@ def _from_rows(rows: list[dict[str, str]], meta: Mapping[str, str], source: str)
         "usagetype": first["usageType"],
         "operation": first.get("operation", ""),
         "regionCode": first.get("Region Code") or first.get("regionCode", ""),
+        "fromRegionCode": first.get("From Region Code", ""),
         "fromLocation": first.get("From Location", ""),
     }
     dimensions = [

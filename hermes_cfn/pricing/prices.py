@@ -165,9 +165,9 @@ class PriceBook:
         return tuple(sorted({region for _, region, _ in self._prices}))
 
     def candidates(self, service_code: str, usage_type: str, region: str, operation: str | None = None) -> list[Price]:
-        """Every price that matches; ``operation`` None is any."""
+        """Every price that matches; ``operation`` None is any, empty the product without one or else any."""
         operations = self._prices.get((service_code, region, stem(usage_type, region)), {})
-        if operation is None:
+        if operation is None or (not operation and "" not in operations):
             return [price for prices in operations.values() for price in prices]
         return list(operations.get(operation, []))
 

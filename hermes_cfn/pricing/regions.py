@@ -47,6 +47,10 @@ PLACES = frozenset({"europe", "united-states", "global"})
 """What prices name as a region although it is none."""
 
 
+SPELLED_OUT = frozenset({"awskms"})
+"""Services whose usage types carry the region's own name."""
+
+
 def known(region: str) -> bool:
     """Whether ``region`` is one in which a stack can be."""
     return region in PREFIXES and region not in PLACES
@@ -60,8 +64,10 @@ def stem(usage_type: str, region: str) -> str:
     return usage_type
 
 
-def prefixed(stem_: str, region: str) -> str:
+def prefixed(stem_: str, region: str, service_code: str = "") -> str:
     """The usage type as that region's bill most likely spells it."""
+    if service_code in SPELLED_OUT:
+        return f"{region}-{stem_}"
     prefixes = PREFIXES.get(region, ("",))
     prefix = "" if "" in prefixes else prefixes[0]
     return f"{prefix}-{stem_}" if prefix else stem_

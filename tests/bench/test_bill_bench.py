@@ -121,7 +121,7 @@ def test_an_offer_file_of_hundreds_of_megabytes_is_read_in_less_than_100_mb(tmp_
         import json
         from hermes_cfn.pricing import offers
         with open({str(path)!r}, newline="") as file:
-            found = list(offers.bulk(file, frozenset({{"EU-BoxUsage:x700000.large"}})))
+            found = list(offers.bulk(file, lambda usage, _: usage == "EU-BoxUsage:x700000.large"))
         print(json.dumps([len(found), PEAK]))
         """
     )

@@ -91,6 +91,7 @@ def test_reconcile_reads_an_export(place):
         (("cost", "--template", "nothing.yaml"), "file-unreadable"),
         (("cost", "--template", str(CDK), "--region", "mars-1"), "region-unknown"),
         (("cost", "--template", str(CDK), "--region", "ap-south-1"), "book-missing"),
+        (("cost", "--template", str(CDK), "--region", "eu-west-2"), "book-missing"),
         (("cost", "--template", str(ROOT / "README.md")), "template-invalid"),
         (("cost", "--template", str(CDK), "--parameter", "Nothing=1"), "template-invalid"),
         (("cost", "--book", "live"), "book-missing"),
@@ -124,6 +125,21 @@ def test_prices_come_from_an_offer_file_on_disk(place):
     lines = json.loads(typed(place, "cost", "--format", "json").output)["lines"]
     (nat,) = [line for line in lines if line["what"] == "NAT gateway"]
     assert (D(nat["monthly"]), nat["basis"]) == (D("36.427"), "published")
+
+
+def test_without_credentials_prices_come_from_the_public_offer_files(place, monkeypatch):
+    from hermes_cfn.aws import prices as door
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(place / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(place / "none"))
+    nat = books.snapshot().find("AmazonEC2", "NatGateway-Hours", "eu-west-1", "NatGateway")
+    monkeypatch.setattr(door, "bulk", lambda region: door.Fetched((nat,)))
+    said = typed(place, "prices", "refresh", "--region", "eu-west-1").output
+    assert "no credentials for the Pricing API" in said
+    assert "1 prices of eu-west-1 from offer-files" in said
 
 
 def test_the_bill_of_a_template_imports_neither_troposphere_nor_cfnlint_nor_boto3(tmp_path):

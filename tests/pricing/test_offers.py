@@ -127,7 +127,7 @@ def nat(start="0", end="Inf", usd="0.0480000000", usage="EU-NatGateway-Hours", t
 
 def test_an_offer_file_is_filtered_by_usage_type_and_term():
     rows = [nat(), nat(usage="EU-RegionalNatGateway-Hours"), nat(term="Reserved", usd="1")]
-    (found,) = offers.bulk(offer_file(rows), frozenset({"EU-NatGateway-Hours"}))
+    (found,) = offers.bulk(offer_file(rows), lambda usage_type, _: usage_type == "EU-NatGateway-Hours")
     assert (found.first, found.region, found.operation) == (D("0.048"), "eu-west-1", "NatGateway")
     assert found.published == "2026-09-04"
     assert "20260904231117" in found.source
@@ -135,11 +135,45 @@ def test_an_offer_file_is_filtered_by_usage_type_and_term():
 
 def test_tiers_of_an_offer_file_are_put_in_order():
     rows = [nat("100", "Inf", "1"), nat("0", "100", "2")]
-    (found,) = offers.bulk(offer_file(rows), frozenset({"EU-NatGateway-Hours"}))
+    (found,) = offers.bulk(offer_file(rows), lambda usage_type, _: usage_type == "EU-NatGateway-Hours")
     assert found.cost(D(101)) == 201
+
+
+def test_transfer_belongs_to_the_region_that_it_comes_from():
+    """Transfer has no ``regionCode``: ``fromRegionCode``, or ``From Region Code`` in an offer file."""
+    item = {
+        "product": {
+            "sku": "HQEH3ZWJVT46JHRG",
+            "attributes": {
+                "servicecode": "AWSDataTransfer",
+                "transferType": "AWS Outbound",
+                "fromLocation": "EU (Spain)",
+                "fromRegionCode": "eu-south-2",
+                "toLocation": "External",
+                "usagetype": "EUS2-DataTransfer-Out-Bytes",
+                "operation": "",
+            },
+        },
+        "serviceCode": "AWSDataTransfer",
+        "terms": {
+            "OnDemand": {
+                "x": {
+                    "priceDimensions": {
+                        "y": {"unit": "GB", "beginRange": "0", "endRange": "Inf", "pricePerUnit": {"USD": "0.09"}}
+                    }
+                }
+            }
+        },
+    }
+    (out,) = offers.prices([json.dumps(item)])
+    assert (out.region, out.stem) == ("eu-south-2", "DataTransfer-Out-Bytes")
+    header = HEADER.replace('"Region Code"', '"From Region Code"')
+    row = nat(usage="EU-DataTransfer-Out-Bytes").replace('"AmazonEC2"', '"AWSDataTransfer"')
+    (out,) = offers.bulk([header, row], lambda *_: True)
+    assert out.region == "eu-west-1"
 
 
 def test_a_file_that_is_no_offer_file_says_so():
     with pytest.raises(HermesError) as caught:
-        list(offers.bulk(["<html>", "no"], frozenset({"x"})))
+        list(offers.bulk(["<html>", "no"], lambda *_: True))
     assert caught.value.findings[0].code == "price-list-broken"

@@ -2,8 +2,11 @@
 
 import json
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal as D
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import botocore.session
 import pytest
@@ -13,11 +16,11 @@ from hermes_cfn.aws import prices as door
 from hermes_cfn.aws import session
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.errors import HermesError
-from hermes_cfn.local.services.pricing import Pricing
-from hermes_cfn.local.wire import ServiceError
+from hermes_cfn.local.services.pricing import Pricing, SavingsPlans, SpotPrices
+from hermes_cfn.local.wire import CALL, Call, ServiceError
 from hermes_cfn.pricing import books, cache
 from hermes_cfn.pricing.prices import Basis, Price, PriceBook, Tier
-from hermes_cfn.pricing.wanted import Wanted
+from hermes_cfn.pricing.wanted import Wanted, settle
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ NAT = Wanted("AmazonEC2", "eu-south-2", ("EUS2-NatGateway-Hours",), "NatGateway"
 
 
 def test_a_product_is_found_by_service_usage_type_and_operation(cloud):
-    (found,) = cloud[1].products(NAT)
+    (found,) = cloud[1].product(NAT)
     assert (found.first, found.region, found.operation) == (D("0.048"), "eu-south-2", "NatGateway")
     assert found.source.startswith("AWS Pricing API")
 
@@ -66,15 +69,65 @@ def test_the_second_spelling_is_tried(cloud):
     want = Wanted(
         "AmazonEC2", "us-east-1", ("USE1-NatGateway-Hours", "NatGateway-Hours"), "NatGateway", "NatGateway-Hours"
     )
-    (found,) = cloud[1].products(want)
+    (found,) = cloud[1].product(want)
     assert found.usage_type == "NatGateway-Hours"
 
 
 def test_a_whole_book_of_madrid_comes_and_what_is_missing_is_told(cloud):
-    fetched = cloud[1].fetch("eu-south-2")
+    service, prices = cloud
+    service._prices = tuple(price for price in service._prices if price.stem != "NatGateway-Hours")
+    fetched = prices.fetch("eu-south-2")
     assert len(fetched.prices) > 100
-    assert {"price-not-single"} == {finding.code for finding in fetched.findings}
-    assert any("BoxUsage:t2.small" in finding.where for finding in fetched.findings)
+    (told,) = fetched.findings
+    assert (told.code, told.what) == ("price-not-single", "AWS offers no such product")
+    assert told.where == "AmazonEC2 EUS2-NatGateway-Hours in eu-south-2"
+    came = {(price.service_code, price.stem, price.operation): price for price in fetched.prices}
+    assert came[("AmazonEC2", "BoxUsage:t4g.small", "RunInstances")].first == D("0.0184")
+    assert came[("AWSDataTransfer", "DataTransfer-Out-Bytes", "")].region == "eu-south-2"
+    assert {price.region for price in fetched.prices} <= {"eu-south-2", "europe", "united-states", "global"}
+
+
+def test_every_class_of_a_region_comes_although_no_row_of_the_snapshot_names_it(cloud):
+    service, prices = cloud
+    new = replace(books.snapshot().find("AmazonEC2", "BoxUsage:t4g.small", "eu-south-2"), basis=Basis.PUBLISHED)
+    service._prices = (*service._prices, replace(new, usage_type="EUS2-BoxUsage:c9g.metal", sku="NEW"))
+    assert "BoxUsage:c9g.metal" in {price.stem for price in prices.fetch("eu-south-2").prices}
+
+
+def test_a_product_that_aws_gives_an_operation_is_found_without_naming_it(cloud):
+    service, prices = cloud
+    want = Wanted("AmazonCloudWatch", "us-east-1", ("USE1-DataProcessing-Bytes",), "", "DataProcessing-Bytes")
+    logs = replace(
+        books.snapshot().find("AmazonCloudWatch", "DataProcessing-Bytes", "us-east-1"),
+        usage_type="USE1-DataProcessing-Bytes",
+        operation="PutLogEvents",
+    )
+    service._prices = (logs,)
+    (found,) = prices.product(want)
+    assert found.operation == "PutLogEvents"
+    book = PriceBook("api", [found])
+    assert book.find("AmazonCloudWatch", "DataProcessing-Bytes", "us-east-1", "") is found
+
+
+def test_two_products_where_one_must_be_are_told_and_neither_is_taken():
+    nat = books.snapshot().find("AmazonEC2", "NatGateway-Hours", "eu-south-2", "NatGateway")
+    kept, findings = settle("eu-south-2", [replace(nat, sku="A"), replace(nat, sku="B")])
+    assert kept == ()
+    (told,) = [
+        finding for finding in findings if "NatGateway-Hours" in finding.where and "Regional" not in finding.where
+    ]
+    assert told.what == "2 products match, and exactly one must"
+    assert told.evidence.count("\n") == 1
+
+
+def test_reserved_terms_come_with_the_products(cloud):
+    service, prices = cloud
+    recorded = json.loads((Path(__file__).parent / "recorded/t3.medium-us-east-1.json").read_text())
+    service._item = lambda price: recorded[0]
+    service._prices = service._prices[:1]
+    terms = prices.reserved("t3.medium", "us-east-1")
+    assert len(terms) == 12
+    assert {term.years for term in terms} == {1, 3}
 
 
 def test_pages_are_followed(monkeypatch):
@@ -98,14 +151,14 @@ def test_the_client_follows_pages(cloud):
 def test_throttling_is_survived(cloud):
     service, prices = cloud
     service.fail("throttle", 2)
-    assert len(prices.products(NAT)) == 1
+    assert len(prices.product(NAT)) == 1
 
 
 def test_endless_throttling_says_so(cloud):
     service, prices = cloud
     service.fail("throttle", 50)
     with pytest.raises(AwsError) as caught:
-        prices.products(NAT)
+        prices.product(NAT)
     assert caught.value.findings[0].code == "throttled"
 
 
@@ -113,7 +166,7 @@ def test_an_expired_token_says_what_to_do(cloud):
     service, prices = cloud
     service.fail("expired")
     with pytest.raises(AwsError) as caught:
-        prices.products(NAT)
+        prices.product(NAT)
     finding = caught.value.findings[0]
     assert finding.code == "credentials-expired"
     assert "renew" in finding.next
@@ -132,14 +185,30 @@ def test_no_network_says_so():
     prices = door.Prices.of(session.connect(None, "eu-south-2", "http://127.0.0.1:9", ("AKIATEST", "secret")))
     prices._pricing._client.meta.config.retries = {"max_attempts": 0}
     with pytest.raises(AwsError) as caught:
-        prices.products(NAT)
+        prices.product(NAT)
     assert caught.value.findings[0].code == "aws-unreachable"
 
 
 def test_an_unreachable_offer_file_says_so():
     with pytest.raises(HermesError) as caught:
-        list(door.bulk("eu-south-2", "http://127.0.0.1:9/offers"))
+        door.bulk("eu-south-2", "http://127.0.0.1:9/offers")
     assert caught.value.findings[0].code == "aws-unreachable"
+
+
+def test_spot_prices_of_the_embedded_cloud_are_those_that_were_seen_and_no_others():
+    spot = SpotPrices(lambda: datetime(2026, 11, 1, tzinfo=UTC))
+    token = CALL.set(Call("ec2", "eu-south-2", "AKIATEST"))
+    try:
+        answer = spot.handle("DescribeSpotPriceHistory", {"InstanceTypes": ["t4g.small"]})
+        assert [item["SpotPrice"] for item in answer["SpotPriceHistory"]] == ["0.0037", "0.0043"]
+        model = botocore.session.get_session().get_service_model("ec2").operation_model("DescribeSpotPriceHistory")
+        assert not ParamValidator().validate(answer, model.output_shape).has_errors()
+        with pytest.raises(ServiceError, match="does not know spot prices of x9"):
+            spot.handle("DescribeSpotPriceHistory", {"InstanceTypes": ["x9.huge"]})
+    finally:
+        CALL.reset(token)
+    with pytest.raises(ServiceError, match="does not know"):
+        SavingsPlans().handle("DescribeSavingsPlansOfferingRates", {})
 
 
 @pytest.mark.parametrize(

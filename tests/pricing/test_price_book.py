@@ -39,6 +39,7 @@ def test_prefixes_are_put_on_as_bills_spell_them():
     assert prefixed("NatGateway-Hours", "eu-south-2") == "EUS2-NatGateway-Hours"
     assert prefixed("NatGateway-Hours", "eu-west-1") == "EU-NatGateway-Hours"
     assert prefixed("NatGateway-Hours", "us-east-1") == "NatGateway-Hours"
+    assert prefixed("KMS-Keys", "eu-south-2", "awskms") == "eu-south-2-KMS-Keys"
 
 
 def test_decoys_beside_the_real_price_do_not_match():

@@ -1,10 +1,12 @@
 """Fetched prices on disk: whole or not at all, used when old and said to be old."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
 
+from hermes_cfn.errors import HermesError
 from hermes_cfn.pricing import books, cache
 from hermes_cfn.pricing.prices import Basis, Price, Tier
 
@@ -36,6 +38,34 @@ def test_what_was_fetched_goes_before_the_snapshot_and_the_rest_is_filled():
     assert book.find("AmazonEC2", "NatGateway-Hours", "eu-south-2").first == D("0.0499")
     assert book.find("AmazonEC2", "BoxUsage:t4g.small", "eu-south-2").first == D("0.0184")
     assert book.name == "api"
+
+
+def test_prices_of_every_fetched_region_are_used_and_each_is_named():
+    """A deployment has stacks in us-east-1, too."""
+    alarm = replace(
+        books.snapshot().find("AmazonCloudWatch", "CW:AlarmMonitorUsage", "us-east-1"),
+        tiers=(Tier(D(0), None, D("0.11")),),
+    )
+    cache.write("us-east-1", [alarm], NOW, "offer-files")
+    book = books.load("eu-south-2", now=NOW)
+    assert book.find("AmazonCloudWatch", "CW:AlarmMonitorUsage", "us-east-1").first == D("0.11")
+    assert (book.name, book.fetched) == ("snapshot", None)
+    assert "us-east-1: 1 prices from offer-files" in book.note
+    with pytest.raises(HermesError) as caught:
+        books.load("eu-south-2", "live", now=NOW)
+    assert caught.value.findings[0].code == "book-missing"
+
+
+def test_a_fetched_price_replaces_the_snapshots_although_aws_names_its_operation():
+    logs = replace(
+        books.snapshot().find("AmazonCloudWatch", "DataProcessing-Bytes", "eu-west-1"),
+        operation="PutLogEvents",
+        tiers=(Tier(D(0), None, D("0.60")),),
+    )
+    cache.write("eu-west-1", [logs], NOW, "api")
+    book = books.load("eu-west-1", now=NOW)
+    assert book.find("AmazonCloudWatch", "DataProcessing-Bytes", "eu-west-1", "").first == D("0.60")
+    assert book.find("AmazonCloudWatch", "DataProcessing-Bytes", "eu-south-2", "").first == D("0.60")
 
 
 def test_without_a_cache_it_is_the_snapshot():

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Literal
 
-from hermes_cfn.local.wire import ServiceError, unsupported
+from hermes_cfn.local.wire import CALL, ServiceError, unsupported
+from hermes_cfn.pricing import commitments
 from hermes_cfn.pricing.prices import Price, PriceBook
 
 Fault = Literal["throttle", "expired", "broken-json"]
@@ -55,8 +57,7 @@ class Pricing:
         found = [
             item
             for item in map(self._item, self._prices)
-            if item["serviceCode"] == service
-            and all(item["product"]["attributes"].get(field) == value for field, value, _ in wanted)
+            if item["serviceCode"] == service and all(_attribute(item, field) == value for field, value, _ in wanted)
         ]
         page, token = _page(found, params)
         texts = [json.dumps(item) for item in page]
@@ -75,7 +76,10 @@ class Pricing:
         if price.service_code == "AmazonCloudFront":
             attributes["fromLocation"] = "Europe" if price.region == "europe" else price.region
         elif price.region != "global":
-            attributes["regionCode"] = price.region
+            transfer = price.service_code == "AWSDataTransfer"
+            attributes["fromRegionCode" if transfer else "regionCode"] = price.region
+        family, more = _kind(price)
+        attributes |= more
         dimensions = {
             f"{term}.{index}": {
                 "rateCode": f"{term}.{index}",
@@ -89,7 +93,7 @@ class Pricing:
             for index, tier in enumerate(price.tiers)
         }
         return {
-            "product": {"sku": sku, "attributes": attributes},
+            "product": {"sku": sku, "productFamily": family, "attributes": attributes},
             "serviceCode": price.service_code,
             "terms": {"OnDemand": {term: _term(sku, price, dimensions)}},
             "version": self._version,
@@ -116,6 +120,61 @@ class Pricing:
         }
         page, token = _page([{"Value": value} for value in sorted(filter(None, values))], params)
         return {"AttributeValues": page, **token}
+
+
+class SavingsPlans:
+    """Refused: no rate of a savings plan is in any book, and none is made up."""
+
+    def handle(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        raise unsupported("savingsplans", action)
+
+
+class SpotPrices:
+    """``DescribeSpotPriceHistory`` of EC2: the spot prices that were seen and are carried, and no others."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+
+    def handle(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        region = CALL.get().region
+        types = params.get("InstanceTypes", [])
+        seen = [
+            offer
+            for instance_type in types
+            for offer in commitments.for_instance(instance_type, region)
+            if offer.name.startswith("spot")
+        ]
+        if not seen:
+            raise unsupported("ec2", f"spot prices of {', '.join(types) or 'every type'} in {region}")
+        history = [
+            {
+                "AvailabilityZone": f"{region}{zone}",
+                "InstanceType": offer.instance_type,
+                "ProductDescription": "Linux/UNIX",
+                "SpotPrice": f"{offer.hourly:f}",
+                "Timestamp": self._now(),
+            }
+            for zone, offer in zip("abc", seen, strict=False)
+        ]
+        return {"SpotPriceHistory": history}
+
+
+def _attribute(item: Mapping[str, Any], field: str) -> Any:
+    product = item["product"]
+    return product["productFamily"] if field == "productFamily" else product["attributes"].get(field)
+
+
+def _kind(price: Price) -> tuple[str, dict[str, str]]:
+    """The product family of a machine, a database or a cache, and what a client filters it by; empty for others."""
+    name, _, size = price.stem.partition(":")
+    if name == "BoxUsage":
+        machine = {"tenancy": "Shared", "capacitystatus": "Used", "operatingSystem": "Linux", "instanceType": size}
+        return "Compute Instance", machine
+    if price.service_code == "AmazonRDS" and name in ("InstanceUsage", "Multi-AZUsage"):
+        return "Database Instance", {"instanceType": size}
+    if name == "NodeUsage":
+        return "Cache Instance", {"instanceType": size}
+    return "", {}
 
 
 def _term(sku: str, price: Price, dimensions: dict[str, Any]) -> dict[str, Any]:
