@@ -193,6 +193,12 @@ OBSERVE: tuple[Permission, ...] = (
         "sees what documents did; the actions have no resource",
     ),
     may("ssm:DescribeDocument", "documents", "calls documents at an explicit version"),
+    may(
+        "ssm:DescribeParameters",
+        "*",
+        "knows version and author of each secret, never a value; the action has no resource",
+    ),
+    may("acm:DescribeCertificate", "*", "shows days left and the records that it waits for; its id is AWS's"),
     may("cloudwatch:DescribeAlarms", "*", "stops a rollout on an alarm; listing has no resource"),
     may("ecr:DescribeImages ecr:DescribeRepositories", "repository", "knows tags and digests"),
     may("dynamodb:GetItem", "lock", "sees who works"),
@@ -215,7 +221,6 @@ PLAN: tuple[Permission, ...] = (
         "checks what needs the account to be known; the actions have no resource",
     ),
     may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
-    may("acm:DescribeCertificate", "*", "shows the records that a certificate waits for; its id is AWS's"),
     may("servicequotas:GetServiceQuota", "*", "checks limits; the action has no resource"),
 )
 

@@ -22,13 +22,14 @@ BY_NAME = 10
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter's value (none for secrets), version and time of its last change."""
+    """A parameter's value (none for secrets), version, time of its last change and, where it was asked, whose it was."""
 
     name: str
     value: str
     version: int
     modified: datetime | None = None
     kind: str = "String"
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,15 @@ class Ssm:
     def under(self, path: str) -> dict[str, Parameter]:
         """Every parameter under a path by name; SecureString values stay encrypted."""
         found = self._calls.pages("get_parameters_by_path", "Parameters", Path=path, Recursive=True)
+        return {item["Name"]: _parameter(item) for item in found}
+
+    def described(self, path: str) -> dict[str, Parameter]:
+        """Version, time and author of every parameter under a path by name, and no value.
+
+        The one call about secrets that needs no right to read them (DescribeParameters answers metadata only).
+        """
+        filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
+        found = self._calls.pages("describe_parameters", "Parameters", ParameterFilters=filters)
         return {item["Name"]: _parameter(item) for item in found}
 
     def history(self, name: str) -> list[Parameter]:
@@ -167,4 +177,5 @@ def _progress(status: str) -> Progress:
 def _parameter(item: Mapping[str, Any]) -> Parameter:
     kind = str(item.get("Type", "String"))
     value = "" if kind == "SecureString" else str(item.get("Value", ""))
-    return Parameter(item["Name"], value, int(item["Version"]), item.get("LastModifiedDate"), kind)
+    author = str(item.get("LastModifiedUser", "")).rpartition("/")[2]
+    return Parameter(item["Name"], value, int(item["Version"]), item.get("LastModifiedDate"), kind, author)

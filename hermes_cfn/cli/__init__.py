@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import click
@@ -128,10 +130,17 @@ def _tell(error: HermesError) -> None:
             click.secho(f"  next: {finding.next}", bold=True, err=True)
 
 
+def _interrupt(number: int, frame: object) -> None:
+    """A run that is told to end ends as with Ctrl-C: the deploy lock is given back."""
+    raise KeyboardInterrupt
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit with one of :class:`hermes_cfn.errors.ExitCode`."""
     from hermes_cfn.errors import ExitCode, HermesError
 
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
     arguments = sys.argv[1:] if argv is None else argv
     debug = "--debug" in arguments
     try:

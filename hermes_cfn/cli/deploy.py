@@ -17,15 +17,16 @@ from hermes_cfn.errors import ExitCode, Finding, HermesError
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", is_flag=True, help="Stay and poll while you do what only you can do.")
 @click.option("--incompatible", is_flag=True, help="This release's schema does not serve the one before it.")
+@click.option("--stacks-only", is_flag=True, help="Leave the instances as they are; `release` brings them after.")
 @console.format_option("text", "json")
-def command(image: str, yes: bool, wait: bool, incompatible: bool, form: str) -> int:
+def command(image: str, yes: bool, wait: bool, incompatible: bool, stacks_only: bool, form: str) -> int:
     """Every stack through a change set, then the release on every instance."""
     from hermes_cfn.flows import deploy
 
     context = console.context()
     agree(yes or context.local, "deploy")
     ground = reach.ground(context, start=True)
-    wish = deploy.Wish(image=image, wait=wait or sys.stdin.isatty(), compatible=not incompatible)
+    wish = deploy.Wish(image, wait or sys.stdin.isatty(), compatible=not incompatible, stacks_only=stacks_only)
     console.follow(deploy.run(ground, wish), form)
     return ExitCode.OK
 

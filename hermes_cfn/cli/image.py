@@ -1,4 +1,4 @@
-"""``image``: push one, list them."""
+"""``image``: push one, name it by digest, list them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,23 @@ def command() -> None:
 @console.local_option
 @click.argument("tag")
 @click.option("--from", "source", default="", help="The image on this machine (default: APPLICATION:TAG).")
-def push(tag: str, source: str) -> int:
+@click.option("--keep", is_flag=True, help="Leave a tag that is there already as it is.")
+def push(tag: str, source: str, keep: bool) -> int:
     """Check the architecture, log in, tag and push with docker."""
     from hermes_cfn.flows import image
 
-    console.follow(image.push(reach.ground(console.context()), tag, source))
+    console.follow(image.push(reach.ground(console.context()), tag, source, keep))
+    return ExitCode.OK
+
+
+@command.command("digest")
+@console.local_option
+@click.argument("tag")
+def digest(tag: str) -> int:
+    """Print the digest that TAG names."""
+    from hermes_cfn.flows import image
+
+    click.echo(image.digest(reach.ground(console.context()), tag))
     return ExitCode.OK
 
 

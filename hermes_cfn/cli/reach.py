@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,14 +57,19 @@ def _start_afresh(context: Context) -> None:
 
 
 def doors(context: Context, settings: Settings, status: Status | None = None) -> Doors:
-    """Doors to AWS, or with ``--local`` to the embedded cloud that runs."""
+    """Doors to AWS, or with ``--local`` to the embedded cloud that runs.
+
+    There one is its administrator, unless the environment's ``AWS_ENDPOINT_URL`` names that cloud: then
+    whoever the environment's credentials say, as on a runner.
+    """
     from hermes_cfn.aws.session import connect
 
     region = settings.account.region
     if not context.local:
         return connect(context.profile, region)
     found = status or embedded(start=False)
-    return connect(None, region, found.endpoint, LOCAL_CREDENTIALS)
+    own = os.environ.get("AWS_ENDPOINT_URL") == found.endpoint
+    return connect(None, region, found.endpoint, None if own else LOCAL_CREDENTIALS)
 
 
 def embedded(start: bool) -> Status:

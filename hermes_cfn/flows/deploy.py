@@ -21,7 +21,10 @@ from hermes_cfn.flows.stacks import Bringing, Guard, size
 
 @dataclass(frozen=True)
 class Wish:
-    """``image``: a tag or digest, or nothing for what runs.  ``wait``: stay while a person does chores."""
+    """``image``: a tag or digest, or nothing for what runs.  ``wait``: stay while a person does chores.
+
+    ``stacks_only``: leave the release to whoever may make one.
+    """
 
     image: str = ""
     wait: bool = False
@@ -29,6 +32,7 @@ class Wish:
     guard: Guard | None = None
     role: str = ""
     compatible: bool = True
+    stacks_only: bool = False
 
 
 def run(ground: Ground, wish: Wish) -> Story[None]:
@@ -37,7 +41,8 @@ def run(ground: Ground, wish: Wish) -> Story[None]:
         yield from foundation(ground)
     with Held(ground, f"deploy {wish.image}".strip()) as held:
         yield from stacks(ground, wish, held)
-        yield from _release(ground, wish, held)
+        if not wish.stacks_only:
+            yield from _release(ground, wish, held)
 
 
 def foundation(ground: Ground) -> Story[None]:

@@ -6,20 +6,27 @@ import shutil
 import subprocess
 
 from hermes_cfn.checks.images import DOCKER_WORD, wrong
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
+from hermes_cfn.flows import releases
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
 
 
-def push(ground: Ground, tag: str, local: str = "") -> Story[None]:
+def push(ground: Ground, tag: str, local: str = "", keep: bool = False) -> Story[None]:
     """Pushes the local image ``local`` (default ``APPLICATION:TAG``) under ``tag``.
+
+    ``keep``: a tag that is there already is left as it is, for a pipeline that runs again.
 
     Raises HermesError ``docker-missing``, ``image-not-built``, ``image-architecture``,
     ``repository-missing``, ``tag-moved`` and ``push-failed``.
     """
     repository = ground.names.repository
     source = local or f"{repository}:{tag}"
+    there = ground.doors.ecr.image(repository, tag)
+    if keep and there is not None:
+        yield StageEnded(ground.now, "push", f"{there.pinned} is there already")
+        return
     architecture = _architecture(ground, source)
     if architecture != DOCKER_WORD[ground.settings.compute.architecture]:
         raise HermesError(wrong(ground.settings, source, (architecture,)))
@@ -28,13 +35,13 @@ def push(ground: Ground, tag: str, local: str = "") -> Story[None]:
         raise HermesError(
             Finding("repository-missing", repository, "there is no repository yet", next="hermes-cfn bootstrap")
         )
-    if ground.doors.ecr.image(repository, tag) is not None:
+    if there is not None:
         raise HermesError(
             Finding(
                 "tag-moved",
                 f"{repository}:{tag}",
                 "the repository has this tag already, and tags do not move",
-                next="push under another tag: a commit's hash is a good one",
+                next="push under another tag: a commit's hash is a good one; or --keep what is there",
             )
         )
     yield StageStarted(ground.now, "push", f"{source} to {uri}:{tag}")
@@ -44,6 +51,14 @@ def push(ground: Ground, tag: str, local: str = "") -> Story[None]:
     _docker("push", f"{uri}:{tag}")
     found = ground.doors.ecr.image(repository, tag)
     yield StageEnded(ground.now, "push", found.pinned if found else f"{uri}:{tag}")
+
+
+def digest(ground: Ground, tag: str) -> str:
+    """``sha256:…`` of the image that a tag names.  Raises HermesError ``image-unknown``."""
+    found = ground.doors.ecr.image(ground.names.repository, tag)
+    if found is None:
+        raise HermesError(releases.image_missing(ground, tag), exit_code=ExitCode.USAGE)
+    return found.digest
 
 
 def _architecture(ground: Ground, source: str) -> str:

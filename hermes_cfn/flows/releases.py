@@ -107,7 +107,7 @@ def listed(ground: Ground) -> list[str]:
 
 def missing_secrets(ground: Ground) -> list[str]:
     """Names of secrets that the application needs and that are not set."""
-    there = ground.doors.ssm.under(ground.names.secrets_path)
+    there = ground.doors.ssm.described(ground.names.secrets_path)
     return [name for name in ground.settings.application.secrets if ground.names.secret(name) not in there]
 
 
@@ -121,7 +121,7 @@ def resolve(ground: Ground, reference: str, compatible: bool = True) -> Release:
     image = doors.ecr.image(names.repository, reference)
     if image is None:
         raise HermesError(image_missing(ground, reference))
-    secrets = doors.ssm.under(names.secrets_path)
+    secrets = doors.ssm.described(names.secrets_path)
     missing = [name for name in ground.settings.application.secrets if names.secret(name) not in secrets]
     if missing:
         raise HermesError.of(secret_missing(ground, name) for name in missing)

@@ -61,7 +61,7 @@ def put(ground: Ground, name: str, value: str) -> int:
 
 def listed(ground: Ground) -> list[SecretSeen]:
     """Every secret that is asked for or set."""
-    there = ground.doors.ssm.under(ground.names.secrets_path)
+    there = ground.doors.ssm.described(ground.names.secrets_path)
     stable = releases.stable(ground)
     used = stable.secrets if stable else {}
     names = dict.fromkeys((*ground.settings.application.secrets, *(name.rpartition("/")[2] for name in sorted(there))))

@@ -28,6 +28,7 @@ from hermes_cfn.local.services.commands import Commands
 from hermes_cfn.local.services.elbv2.service import LoadBalancing
 from hermes_cfn.local.services.elbv2.traffic import Traffic
 from hermes_cfn.local.services.monitoring import Monitoring
+from hermes_cfn.local.services.simulation import Simulation
 from hermes_cfn.local.wire import Call, HttpRequest, HttpResponse, Service, ServiceError
 
 log = logging.getLogger("hermes.local")
@@ -60,8 +61,13 @@ class Cloud:
             "autoscaling": AutoScaling(self.engine),
             "elbv2": LoadBalancing(self.clients, self.traffic),
             "ssm": self.commands,
+            "iam": Simulation(self.moto),
         }
-        self._partial = {"ssm": Commands.actions, "ec2": frozenset({"DescribeSpotPriceHistory"})}
+        self._partial = {
+            "ssm": Commands.actions,
+            "ec2": frozenset({"DescribeSpotPriceHistory"}),
+            "iam": Simulation.actions,
+        }
         self.database: Database | None = None
         self.controls = Controls(self)
 
@@ -146,6 +152,9 @@ class Cloud:
         if service is not None and action in self._partial.get(call.service, {action}):
             return self._own(service, call, action, request)
         answer = self.moto.handle(request)
+        if (call.service, action) == ("ssm", "PutParameter") and answer.status < 300:
+            name = wire.parse("ssm", action, request)["Name"]
+            self.moto.sign_parameter(call.region, name, self.authorisation.caller(call, request))
         if call.service == "ec2" and answer.status < 300 and call.access_key != FLEET_KEY:
             with self.lock:
                 if action in _EC2_CHANGES:

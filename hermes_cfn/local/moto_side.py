@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 from urllib.parse import unquote
 
-from hermes_cfn.local.wire import HttpRequest, HttpResponse
+from hermes_cfn.local.wire import ACCOUNT, HttpRequest, HttpResponse
 
 CERTIFICATES_AT_ONCE = -1
 """Seconds of real time that moto leaves a certificate unvalidated; its own default is 60."""
@@ -28,6 +28,7 @@ class MotoSide:
         self._application = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.RLock()
         _stand_for_tls()
+        _authors()
 
     def exclusive(self) -> threading.RLock:
         """Held by whoever works on moto's models directly."""
@@ -37,6 +38,11 @@ class MotoSide:
         """moto's answer; its models are not written for threads, so one request at a time."""
         with self._lock:
             return self._handle(request)
+
+    def sign_parameter(self, region: str, name: str, author: str) -> None:
+        """Remembers who wrote the newest version of a parameter."""
+        with self._lock:
+            backend("ssm", region, ACCOUNT)._parameters[name][-1].author = author
 
     def _handle(self, request: HttpRequest) -> HttpResponse:
         started: list[Any] = []
@@ -101,6 +107,18 @@ def _stand_for_tls() -> None:
         return IAMPolicy(json.dumps(document)).is_action_permitted(action, resource)
 
     FakeBucket.get_permission = get_permission
+
+
+def _authors() -> None:
+    """DescribeParameters and GetParameterHistory say who wrote a version; moto says ``N/A``."""
+    from moto.ssm.models import Parameter
+
+    plain = Parameter.describe_response_object
+
+    def described(parameter: Any, *arguments: Any, **more: Any) -> dict[str, Any]:
+        return {**plain(parameter, *arguments, **more), "LastModifiedUser": getattr(parameter, "author", "N/A")}
+
+    Parameter.describe_response_object = described
 
 
 def backend(service: str, region: str, account: str) -> Any:

@@ -107,6 +107,18 @@ def test_deployments_queue_and_a_failed_one_is_resumed(tmp_path):
     assert resuming and resuming[0]["if"].startswith("always()")
 
 
+def test_actionlint_finds_nothing(tmp_path):
+    workflows(tmp_path)
+    tools = Path(sys.executable).parent
+    done = subprocess.run(
+        [str(tools / "actionlint"), "-no-color", *map(str, (tmp_path / ".github/workflows").iterdir())],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"},
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_zizmor_finds_nothing(tmp_path):
     workflows(tmp_path)
     zizmor = Path(sys.executable).with_name("zizmor")

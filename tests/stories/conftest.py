@@ -13,6 +13,7 @@ from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 
 ROOT = Path(__file__).parents[2]
+PLAIN = Options(follow_parent=True)
 SECRETS = ("SECRET_KEY_BASE", "ANTHROPIC_API_KEY", "DATABASE_URL")
 
 
@@ -25,9 +26,11 @@ class Cloud:
         own = {"HERMES_STATE": str(self.state), "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(directory)}
         self.env = {**os.environ, **own}
 
-    def deploy(self, configuration: str = "") -> None:
-        (self.directory / "hermes.toml").write_text(configuration)
-        control.start(self.state, Options(follow_parent=True))
+    def deploy(self, configuration: str | None = "", options: Options = PLAIN) -> None:
+        """The first deployment; ``configuration`` None leaves the file that is there."""
+        if configuration is not None:
+            (self.directory / "hermes.toml").write_text(configuration)
+        control.start(self.state, options)
         self.type("bootstrap")
         for tag in ("v1", "v2"):
             self.type(f"local image {tag}")
@@ -68,6 +71,12 @@ class Cloud:
     def fault(self, **body) -> None:
         """What the cloud's control side is asked."""
         control.ask(control.status(self.state).endpoint, "faults", body)
+
+
+@pytest.fixture(scope="session")
+def new_cloud():
+    """For a story that needs a cloud of its own kind."""
+    return Cloud
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,12 @@ class Authorisation:
                     return _denied(call.service, arn, name, resource, why)
         return None
 
+    def caller(self, call: Call, request: HttpRequest) -> str:
+        """The caller's ARN; the administrator's as moto names it."""
+        with self._moto.exclusive():
+            known = None if call.access_key in (ADMIN_KEY, FLEET_KEY) else self._identity(call, request)
+        return known[0] if known else f"arn:aws:sts::{ACCOUNT}:user/moto"
+
     def _identity(self, call: Call, request: HttpRequest) -> tuple[str, list[Document], Document | None] | None:
         from moto.iam.access_control import CreateAccessKeyFailure, create_access_key
 
@@ -72,19 +78,14 @@ class Authorisation:
             key = create_access_key(ACCOUNT, "aws", call.access_key, headers)
         except CreateAccessKeyFailure:
             return None
-        documents = [_document(policy) for policy in key.collect_policies()]
+        documents = [document_of(policy) for policy in key.collect_policies()]
         return key.arn, documents, self._boundary(key.arn)
 
     def _boundary(self, arn: str) -> Document | None:
         if ":assumed-role/" not in arn:
             return None
         iam = backend("iam", "us-east-1", ACCOUNT)
-        role = iam.get_role(arn.partition(":assumed-role/")[2].partition("/")[0])
-        limit = role.permissions_boundary
-        if not limit:
-            return None
-        found = iam.managed_policies[limit if isinstance(limit, str) else limit["PermissionsBoundaryArn"]]
-        return _document(found)
+        return boundary_of(iam.get_role(arn.partition(":assumed-role/")[2].partition("/")[0]))
 
     def _needs(self, call: Call, prefix: str, action: str, request: HttpRequest) -> list[tuple[str, str, Tags]]:
         """Every (action, resource, tags of the resource) that the call needs."""
@@ -126,7 +127,8 @@ class Authorisation:
         return [("*", {})]
 
     def _autoscaling(self, action: str, params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
-        name = params.get("AutoScalingGroupName", "")
+        tagged = [tag["ResourceId"] for tag in params.get("Tags", [])]
+        name = params.get("AutoScalingGroupName") or "".join(tagged[:1])
         found = self._engine.group_of(params.get("InstanceId", ""))
         for group in self._engine.groups.values():
             if not action.startswith("Describe") and (group.name == name or (not name and found and found[0] is group)):
@@ -143,8 +145,8 @@ class Authorisation:
         return [(f"arn:aws:dynamodb:{here}:table/{params['TableName']}", {})] if "TableName" in params else [("*", {})]
 
     def _ecr(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
-        name = params.get("repositoryName")
-        return [(f"arn:aws:ecr:{here}:repository/{name}", {})] if name else [("*", {})]
+        names = params.get("repositoryNames") or [params[key] for key in ("repositoryName",) if key in params]
+        return [(f"arn:aws:ecr:{here}:repository/{name}", {}) for name in names] or [("*", {})]
 
     def _logs(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
         name, stream = params.get("logGroupName"), params.get("logStreamName")
@@ -181,13 +183,23 @@ def _star(_action: str, _params: dict[str, Any], _here: str) -> list[tuple[str, 
     return [("*", {})]
 
 
-def _document(policy: Any) -> Document:
+def boundary_of(role: Any) -> Document | None:
+    """The document of a role's permissions boundary."""
+    limit = role.permissions_boundary
+    if not limit:
+        return None
+    arn = limit if isinstance(limit, str) else limit["PermissionsBoundaryArn"]
+    return document_of(backend("iam", "us-east-1", ACCOUNT).managed_policies[arn])
+
+
+def document_of(policy: Any) -> Document:
+    """Of what moto calls a policy: a text, an inline policy's record, or a managed policy with its versions."""
     text = (
         policy
         if isinstance(policy, str)
         else policy["policy_document"]
         if isinstance(policy, dict)
-        else policy.document
+        else next(one.document for one in policy.versions if one.version_id == policy.default_version_id)
     )
     loaded: Document = json.loads(unquote(text) if text.startswith("%") else text)
     return loaded
