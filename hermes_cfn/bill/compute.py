@@ -50,11 +50,16 @@ def charges(around: Surroundings, book: PriceBook) -> Charges:
 
 
 MAKES_NOTHING = {"AWS::CDK::Metadata": "a note that CDK leaves, no resource"}
+CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
 
 
 def _without_rule(resource_type: str) -> Free | NotPriced:
     if resource_type in MAKES_NOTHING:
         return Free("resource", MAKES_NOTHING[resource_type])
+    if resource_type.startswith(CUSTOM):
+        return Free("resource", "its function is charged where it is; what that makes is not in the template")
+    if resource_type == "AWS::CloudFormation::Stack":
+        return NotPriced("nested stack", "its template is another file: hermes-cfn cost --template with that one")
     row = kind(resource_type)
     if row is not None and row.billing == "free":
         return Free("resource", "AWS does not charge for it")

@@ -57,7 +57,7 @@ class Surroundings:
         """The resource that a Ref or an attribute names, if it is one of these."""
         if not isinstance(reference, str):
             return None
-        name = reference.rsplit(":", 1)[-1] if reference.startswith("arn:") else reference
+        name = reference.rsplit(":", 1)[-1].rsplit("/", 1)[-1] if reference.startswith("arn:") else reference
         if name in self._by_id:
             return self._by_id[name]
         return self._by_id.get(".".join(name.split(".")[:2]))

@@ -173,6 +173,7 @@ class Usage(BaseModel):
     releases: Driver = _default(20)
     image_gb: Driver = _default("0.15")
     images_kept: Driver = _default(10)
+    cloudfront_plan: Literal["pay-as-you-go", "free", "pro", "business", "premium"] = "pay-as-you-go"
     asset_requests: Driver = _default(500_000)
     assets_to_users_gb: Driver = _default(10)
     cpu_percent: Driver = _default(10)
@@ -188,6 +189,10 @@ class Usage(BaseModel):
 
     cross_zone_gb: Driver = None
     ebs_snapshot_gb: Driver = None
+    database_backup_gb: Driver = None
+    aurora_gb: Driver = None
+    aurora_ios: Driver = None
+    cache_backup_gb: Driver = None
     endpoint_gb: Driver = None
     nlb_gb: Driver = None
     lambda_requests: Driver = None
@@ -248,6 +253,7 @@ TRAFFIC: frozenset[str] = frozenset(
         "cpu_percent",
         "cross_zone_gb",
         "dns_queries",
+        "aurora_ios",
         "endpoint_gb",
         "nlb_gb",
         "lambda_requests",

@@ -54,6 +54,10 @@ FAMILIES = (
 """``RunInstances`` alone is Linux; SQL Server and Windows have a number behind it."""
 
 
+OURS = "FlatRatePlan:"
+"""How the usage types begin that are ours and not AWS's: no price list has them."""
+
+
 def region_filter(service_code: str, region: str) -> dict[str, str]:
     """By which attribute a service names the region of a product; none where it has no region."""
     if region in PLACES:
@@ -73,7 +77,9 @@ def wanted(region: str) -> tuple[Wanted, ...]:
     """What the book of ``region`` should have besides :data:`FAMILIES`: all that the snapshot knows of any region."""
     found: dict[tuple[str, str, str, str], Wanted] = {}
     for price in snapshot():
-        if any(family.holds(price.service_code, price.stem, price.operation, region) for family in FAMILIES):
+        if price.stem.startswith(OURS) or any(
+            family.holds(price.service_code, price.stem, price.operation, region) for family in FAMILIES
+        ):
             continue
         where = price.region if price.region in PLACES else region
         key = (price.service_code, where, price.stem, price.operation)

@@ -1,7 +1,9 @@
 """Templates that nobody here wrote: no crash, coverage stated, nothing wrongly free."""
 
+import importlib.util
 import json
 import re
+from collections import Counter
 from decimal import Decimal as D
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from hermes_cfn import bill
 from hermes_cfn.bill import State
+from hermes_cfn.bill.rules import RULES
 from hermes_cfn.cfn.kinds import kind
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.errors import HermesError
@@ -16,6 +19,7 @@ from hermes_cfn.pricing import books
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = sorted((ROOT / "../shared/foreign-templates").glob("*.[jy][sa]*"))
+MAKE_NOTHING = ("AWS::CDK::Metadata", "Custom::")
 CARRIED = sorted((Path(__file__).parent / "templates").glob("*.json"))
 
 
@@ -28,11 +32,59 @@ def test_every_resource_has_an_answer(path, region):
     assert seen <= set(template.resources)
     for line in made.lines:
         assert line.state is not State.NOT_PRICED or line.note
-        if line.what == "resource" and line.state is State.FREE and line.resource_type != "AWS::CDK::Metadata":
+        if line.what == "resource" and line.state is State.FREE and not line.resource_type.startswith(MAKE_NOTHING):
             assert kind(line.resource_type).billing == "free"
     cover = made.coverage
     assert cover.resources == len(seen)
     assert cover.priced + cover.not_given + cover.free + cover.not_priced == cover.resources
+
+
+def counted():
+    """What ``docs/costs.md`` says of the dozen."""
+    types, lines = set(), []
+    for path in FOREIGN:
+        template = Template.parse(path.read_text())
+        types |= {resource.type for resource in template.resources.values()}
+        lines += bill.compute_template(template, "us-east-1", books.snapshot()).lines
+    free = {name for name in types - RULES.keys() if kind(name) and kind(name).billing == "free"}
+    states = Counter(line.state for line in lines)
+    unpriced = {line.what for line in lines if line.state is State.NOT_PRICED}
+    return {
+        "templates": len(FOREIGN),
+        "types": len(types),
+        "ruled": len(types & RULES.keys()),
+        "free": len(free),
+        "unknown": len(types - RULES.keys() - free),
+        "lines": len(lines),
+        "priced": states[State.PRICED],
+        "not_given": states[State.NOT_GIVEN],
+        "lines_free": states[State.FREE],
+        "not_priced": states[State.NOT_PRICED],
+    }, unpriced
+
+
+def test_the_docs_count_the_dozen_rightly():
+    spec = importlib.util.spec_from_file_location("make_costs", ROOT / "docs/make_costs.py")
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    said = {name: value for name, value in page.DOZEN.items() if name != "why"}
+    found, unpriced = counted() if FOREIGN else (said, {"root volume", "public IPv4 address"})
+    assert found == said
+    assert unpriced == {"root volume", "public IPv4 address"}
+
+
+def test_a_nested_stack_and_a_custom_resource_say_what_they_are():
+    template = Template.parse(
+        {
+            "Resources": {
+                "Inner": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "https://x"}},
+                "Own": {"Type": "Custom::Thing", "Properties": {"ServiceToken": "arn:aws:lambda:x"}},
+            }
+        }
+    )
+    states = {line.logical_id: line for line in bill.compute_template(template, "us-east-1", books.snapshot()).lines}
+    assert (states["Inner"].state, states["Own"].state) == (State.NOT_PRICED, State.FREE)
+    assert "--template" in states["Inner"].note
 
 
 def test_an_unknown_type_is_not_priced_and_never_free():

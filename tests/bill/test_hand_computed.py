@@ -37,7 +37,9 @@ def test_two_instances_with_disks_in_us_east_1():
                 MinSize="2",
                 MaxSize="3",
                 LaunchTemplate={"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"},
+                VPCZoneIdentifier=[{"Ref": "Subneta"}],
             ),
+            **SUBNETS,
         },
         given=usage(cpu_percent=10),
     )
@@ -226,3 +228,211 @@ def test_cloudfront_inside_and_beyond_its_terabyte():
     assert of(site, given=usage(assets_to_users_gb=1024, asset_requests=10_000_000)).total == 0
     # 1 GB at 0.085 and 1 M requests at 1.20 the million
     assert of(site, given=usage(assets_to_users_gb=1025, asset_requests=11_000_000)).total == D("1.285")
+
+
+INSTANCE = resource("AWS::EC2::Instance", InstanceType="t4g.small")
+
+
+@pytest.mark.parametrize(
+    ("properties", "dollars"),
+    [
+        ({}, "3.65"),  # the default VPC's subnets give an address: 730 x 0.005
+        ({"SubnetId": {"Ref": "Subneta"}}, "0"),
+        ({"SubnetId": {"Ref": "Public"}}, "3.65"),
+        ({"SubnetId": {"Ref": "Public"}, "NetworkInterfaces": [{"AssociatePublicIpAddress": False}]}, "0"),
+        ({"NetworkInterfaces": [{"AssociatePublicIpAddress": "true", "SubnetId": {"Ref": "Subneta"}}]}, "3.65"),
+    ],
+)
+def test_the_public_address_of_an_instance(properties, dollars):
+    public = resource("AWS::EC2::Subnet", VpcId="vpc", AvailabilityZone="us-east-1a", MapPublicIpOnLaunch=True)
+    one = {**INSTANCE, "Properties": {**INSTANCE["Properties"], **properties}}
+    made = of({**SUBNETS, "Public": public, "One": one})
+    assert sum(line.monthly for line in made.lines if "address" in line.what) == D(dollars)
+    assert not [line for line in made.lines if "address" in line.what and line.state == "not priced"]
+
+
+def test_an_address_that_nobody_can_know_is_said():
+    made = of({"One": resource("AWS::EC2::Instance", InstanceType="t4g.small", SubnetId="subnet-1")})
+    assert line(made, "public IPv4").note == "whether its subnet gives one is not known"
+
+
+def test_an_instance_with_an_elastic_ip_pays_for_that_one_alone():
+    made = of({"One": INSTANCE, "Address": resource("AWS::EC2::EIP", InstanceId={"Ref": "One"})})
+    assert [one.logical_id for one in made.lines if "address" in one.what] == ["Address"]
+
+
+def test_a_regional_nat_gateway_has_addresses_of_its_own_in_each_zone():
+    regional = resource("AWS::EC2::NatGateway", VpcId="vpc", AvailabilityMode="regional")
+    made = of({**SUBNETS, "Nat": regional})
+    # 3 x 730 x 0.045 = 98.55 hours, 3 x 730 x 0.005 = 10.95 addresses
+    assert (line(made, "regional NAT").monthly, line(made, "public IPv4").monthly) == (D("98.55"), D("10.95"))
+    given = [{"AvailabilityZone": "us-east-1a", "AllocationIds": ["eipalloc-1"]}]
+    made = of(
+        {
+            **SUBNETS,
+            "Nat": resource(
+                "AWS::EC2::NatGateway", VpcId="v", AvailabilityMode="regional", AvailabilityZoneAddresses=given
+            ),
+        }
+    )
+    assert not [one for one in made.lines if "address" in one.what]
+
+
+def test_what_instances_send_to_the_database_and_to_apis_is_transfer_whatever_its_path():
+    for path in ("nat", "ipv6", "direct"):
+        made = of(
+            {**SUBNETS, "Nat": NAT, "One": INSTANCE},
+            given=usage(
+                to_database_gb=130,
+                from_database_gb=900,
+                to_apis_gb=20,
+                from_apis_gb=900,
+                database_path=path,
+                apis_path=path,
+            ),
+        )
+        # 130 + 20 GB out, of which the account's first 100 are free: 50 x 0.09; what comes in is free of transfer
+        assert sum(one.monthly for one in made.lines if one.what.startswith("transfer to")) == D("4.50")
+        through = sum(one.monthly for one in made.lines if one.what.startswith("NAT, ") and one.quantity)
+        # through the gateway both directions are processed: 1,950 x 0.045
+        assert through == (D("87.75") if path == "nat" else 0)
+
+
+def test_images_are_pulled_through_the_gateway_unless_s3_has_an_endpoint():
+    group = {
+        "Template": resource("AWS::EC2::LaunchTemplate", LaunchTemplateData={"InstanceType": "t4g.small"}),
+        "Group": resource(
+            "AWS::AutoScaling::AutoScalingGroup",
+            MinSize="2",
+            MaxSize="3",
+            LaunchTemplate={"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"},
+            VPCZoneIdentifier=[{"Ref": "Subneta"}],
+        ),
+    }
+    given = usage(releases=20, image_gb="0.5")
+    made = of({**SUBNETS, **group, "Nat": NAT}, given=given)
+    # 20 releases x 0.5 GB x 2 instances = 20 GB x 0.045
+    assert line(made, "NAT, image pulls").monthly == D("0.90")
+    s3 = resource("AWS::EC2::VPCEndpoint", VpcId="vpc", ServiceName="com.amazonaws.us-east-1.s3")
+    made = of({**SUBNETS, **group, "Nat": NAT, "S3": s3}, given=given)
+    assert line(made, "image pulls", "Nat").state == "free"
+
+
+def test_flow_logs_to_a_bucket_are_vended_too_at_a_price_of_their_own():
+    flow = resource(
+        "AWS::EC2::FlowLog",
+        ResourceId="vpc",
+        ResourceType="VPC",
+        LogDestinationType="s3",
+        LogDestination="arn:aws:s3:::x",
+    )
+    assert line(of({"Flow": flow}, given=usage(flow_logs_gb=10)), "flow logs").usage_type.endswith("S3-Egress-Bytes")
+
+
+@pytest.mark.parametrize(("tier", "dollars"), [("FREE", 0), ("PRO", 15), ("BUSINESS", 200), ("PREMIUM", 1000)])
+def test_a_flat_rate_plan_covers_its_distribution_its_web_acl_and_its_zone(tier, dollars):
+    site = resource("AWS::CloudFront::Distribution", DistributionConfig={})
+    acl = resource("AWS::WAFv2::WebACL", Scope="CLOUDFRONT", Rules=[])
+    zone = resource("AWS::Route53::HostedZone", Name="example.org")
+    arns = [
+        {"Fn::Sub": "arn:aws:cloudfront::${AWS::AccountId}:distribution/${Site}"},
+        {"Fn::GetAtt": ["Acl", "Arn"]},
+        {"Fn::Sub": "arn:aws:route53:::hostedzone/${Zone}"},
+    ]
+    plan = resource("AWS::PricingPlanManager::Subscription", PlanFamily="CloudFront", PlanTier=tier, ResourceArns=arns)
+    used = {"assets_to_users_gb": 5000, "asset_requests": 10**8, "dns_queries": 10**8}
+    made = of({"Site": site, "Acl": acl, "Zone": zone, "Plan": plan}, given=usage(**used))
+    assert made.total == dollars
+    assert {one.state for one in made.lines if one.logical_id != "Plan"} == {"free"}
+    stated = of({"Site": site, "Acl": acl, "Zone": zone}, given=usage(cloudfront_plan=tier.lower(), **used))
+    assert stated.total == dollars
+    other = of({"Site": site, "Plan": {**plan, "Properties": {**plan["Properties"], "UsageLevel": "TWICE"}}})
+    assert line(other, "flat-rate").state == "not priced"
+
+
+def test_rds_classes_cost_by_their_engine_and_a_public_one_has_an_address():
+    database = {"DBInstanceClass": "db.t3.medium", "AllocatedStorage": "100", "StorageType": "gp3"}
+    mysql = of({"Data": resource("AWS::RDS::DBInstance", Engine="mysql", **database)})
+    # 730 x 0.068 + 100 x 0.115 = 49.64 + 11.50
+    assert mysql.total == D("61.14")
+    postgres = of({"Data": resource("AWS::RDS::DBInstance", Engine="postgres", PubliclyAccessible=True, **database)})
+    # 730 x 0.072 + 11.50 + 3.65
+    assert postgres.total == D("67.71")
+
+
+def test_an_aurora_cluster():
+    cluster = resource(
+        "AWS::RDS::DBCluster",
+        Engine="aurora-postgresql",
+        ServerlessV2ScalingConfiguration={"MinCapacity": 0.5, "MaxCapacity": 4},
+    )
+    member = resource("AWS::RDS::DBInstance", DBInstanceClass="db.serverless", Engine="aurora-postgresql")
+    made = of({"Cluster": cluster, "Member": member}, given=usage(aurora_gb=20, aurora_ios=10_000_000))
+    # 730 x 0.5 x 0.12 = 43.80; 20 x 0.10 = 2; 10 M x 0.20 = 2
+    assert made.total == D("47.80")
+
+
+def test_cache_nodes_cost_by_their_engine():
+    group = {"CacheNodeType": "cache.t4g.small", "NumNodeGroups": 2, "ReplicasPerNodeGroup": 1}
+    made = of({"Cache": resource("AWS::ElastiCache::ReplicationGroup", **group)})
+    # 4 nodes x 730 x 0.032
+    assert (made.total, line(made, "4 ×").operation) == (D("93.44"), "CreateCacheCluster:0002")
+    valkey = of({"Cache": resource("AWS::ElastiCache::ReplicationGroup", Engine="valkey", **group)})
+    assert line(valkey, "4 ×").state == "not priced"
+
+
+def test_fargate_on_arm_with_public_addresses_and_sizes_with_units():
+    task = resource(
+        "AWS::ECS::TaskDefinition", Cpu=".5 vCPU", Memory="1 GB", RuntimePlatform={"CpuArchitecture": "ARM64"}
+    )
+    service = resource(
+        "AWS::ECS::Service",
+        LaunchType="FARGATE",
+        DesiredCount=2,
+        TaskDefinition={"Ref": "Task"},
+        NetworkConfiguration={"AwsvpcConfiguration": {"AssignPublicIp": "ENABLED"}},
+    )
+    # 2 x 730 x (0.5 x 0.03238 + 0.00356) = 28.835; 2 x 730 x 0.005 = 7.30
+    assert of({"Task": task, "Service": service}).total == D("28.835") + D("7.30")
+    spot = {**service["Properties"], "CapacityProviderStrategy": [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]}
+    del spot["LaunchType"]
+    made = of({"Task": task, "Service": {"Type": "AWS::ECS::Service", "Properties": spot}})
+    assert line(made, "tasks").state == "not priced"
+
+
+def test_queues_topics_keys_and_secrets():
+    made = of(
+        {
+            "Jobs": resource("AWS::SQS::Queue"),
+            "Topic": resource("AWS::SNS::Topic"),
+            "Key": resource("AWS::KMS::Key", KeyPolicy={}),
+            "Secret": resource("AWS::SecretsManager::Secret"),
+        },
+        given=usage(queue_requests=3_000_000, topic_publishes=3_000_000, kms_requests=30_000, secret_requests=100_000),
+    )
+    assert {
+        one.logical_id: sum(x.monthly for x in made.lines if x.logical_id == one.logical_id) for one in made.lines
+    } == {
+        "Jobs": D("0.8"),  # 3 M - 1 M at 0.40 the million
+        "Topic": D("1"),  # 3 M - 1 M at 0.50
+        "Key": D("1.03"),  # the key, and 10,000 requests at 0.03 for as many
+        "Secret": D("0.9"),  # the secret, and 100,000 calls at 0.05 for 10,000
+    }
+
+
+def test_a_network_load_balancer_by_its_largest_dimension():
+    balancer = resource(
+        "AWS::ElasticLoadBalancingV2::LoadBalancer", Type="network", Scheme="internal", Subnets=["a", "b"]
+    )
+    made = of({"Balancer": balancer}, given=usage(nlb_gb=100, new_connections=10, active_connections=500_000))
+    # 500,000 / 100,000 x 730 = 3,650 NLCU-hours x 0.006, and 730 x 0.0225
+    assert made.total == D("21.9") + D("16.425")
+
+
+def test_an_anomaly_band_counts_as_two_metrics_more():
+    band = resource(
+        "AWS::CloudWatch::Alarm",
+        ThresholdMetricId="band",
+        Metrics=[{"Id": "m", "MetricStat": {}}, {"Id": "band", "Expression": "x"}],
+    )
+    assert line(of({"Alarm": band}), "alarm").quantity == 3

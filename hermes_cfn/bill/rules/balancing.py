@@ -2,7 +2,8 @@
 
 One LCU is 25 new connections a second, 3,000 active ones a minute, 1 GB an hour (both
 directions) or 1,000 rule evaluations a second, whichever is the most; the first ten rules of
-a request are free (https://aws.amazon.com/elasticloadbalancing/pricing/).
+a request are free.  One NLCU is 800 new TCP connections a second, 100,000 active ones or 1 GB an hour
+(https://aws.amazon.com/elasticloadbalancing/pricing/).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 NEW_A_SECOND, ACTIVE, GB_AN_HOUR, RULES_A_SECOND, FREE_RULES = 25, 3000, 1, 1000, 10
 SECONDS = 3600
+NLB_NEW_A_SECOND, NLB_ACTIVE = 800, 100_000
 
 
 def dimensions(rules: int) -> tuple[Sum, Sum, Sum, Sum]:
@@ -78,9 +80,15 @@ def balancer(place: Placed, around: Surroundings) -> Iterable[Item]:
             logs = per("access_logs_gb", Decimal(1) / count)
             yield Charge("access logs kept", "AmazonS3", "TimedStorage-ByteHrs", logs, "GB-Mo", operation="")
     else:
-        yield Charge(
-            "capacity units (NLCU)", "AWSELB", "LCUUsage", Largest((per("nlb_gb"),)), "LCU-Hrs", operation=operation
+        share = Decimal(1) / count
+        units = Largest(
+            (
+                per("new_connections", share / (NLB_NEW_A_SECOND * SECONDS)),
+                per("active_connections", share * HOURS / NLB_ACTIVE),
+                per("nlb_gb", share / GB_AN_HOUR),
+            )
         )
+        yield Charge("capacity units (NLCU)", "AWSELB", "LCUUsage", units, "LCU-Hrs", operation=operation)
     if public:
         yield from addresses(place)
         yield Charge(

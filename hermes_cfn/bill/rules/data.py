@@ -1,7 +1,7 @@
 """Databases: DynamoDB, RDS, ElastiCache.
 
-RDS operations name the engine (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/ and
-the price list: 0002 MySQL, 0014 PostgreSQL, 0018 MariaDB).
+Operations name the engine in the price list: one usage type has a price for each (RDS 0002 MySQL, 0014
+PostgreSQL, 0018 MariaDB; ElastiCache 0001 Memcached, 0002 Redis OSS, and Valkey by its name).
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from hermes_cfn.bill.charge import Charge, Item, NotPriced
+from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
 from hermes_cfn.bill.quantity import fixed, per
+from hermes_cfn.bill.rules.ec2 import address
 from hermes_cfn.bill.surroundings import Placed, Surroundings, true, whole
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
@@ -20,6 +21,11 @@ ENGINES = {
     "mariadb": "CreateDBInstance:0018",
     "aurora-mysql": "CreateDBInstance:0016",
     "aurora-postgresql": "CreateDBInstance:0021",
+}
+CACHE_ENGINES = {
+    "memcached": "CreateCacheCluster:0001",
+    "redis": "CreateCacheCluster:0002",
+    "valkey": "CreateCacheCluster:Valkey",
 }
 STORAGE = {"gp2": "GP2-Storage", "gp3": "GP3-Storage", "io1": "PIOPS-Storage", "standard": "StorageUsage"}
 
@@ -72,10 +78,15 @@ def database(place: Placed, around: Surroundings) -> Iterable[Item]:
     if not isinstance(kind, str) or not isinstance(engine, str):
         yield NotPriced("database instance", "its class and engine are not both known")
         return
+    if kind == "db.serverless":
+        yield Free("database instance", "its capacity units are counted with its cluster")
+        return
     twice = true(place.get("MultiAZ", False))
     usage = f"{'Multi-AZUsage' if twice else 'InstanceUsage'}:{kind}"
     operation = ENGINES.get(engine.lower(), engine)
     yield Charge(f"{kind} {engine}", "AmazonRDS", usage, fixed(HOURS), "Hrs", operation=operation)
+    if true(place.get("PubliclyAccessible", False)):
+        yield address(2 if twice else 1)
     if engine.startswith("aurora"):
         return
     size = whole(place.get("AllocatedStorage", source.get("AllocatedStorage") if source else None))
@@ -85,6 +96,34 @@ def database(place: Placed, around: Surroundings) -> Iterable[Item]:
     else:
         prefix = "RDS:Multi-AZ-" if twice else "RDS:"
         yield Charge("storage", "AmazonRDS", prefix + storage, fixed(size), "GB-Mo")
+        iops = whole(place.get("Iops")) or 0
+        if iops and place.get("StorageType") == "io1":
+            yield Charge("provisioned IOPS", "AmazonRDS", f"{prefix}PIOPS", fixed(iops), "IOPS-Mo")
+    if around.usage.database_backup_gb is not None:
+        share = Decimal(1) / len(around.of("AWS::RDS::DBInstance"))
+        backup = per("database_backup_gb", share)
+        yield Charge("backups beyond its size", "AmazonRDS", "RDS:ChargedBackupUsage", backup, "GB-Mo")
+
+
+def cluster(place: Placed, around: Surroundings) -> Iterable[Item]:
+    """Aurora's storage and I/O, and its capacity units at the least that they scale down to."""
+    engine = place.get("Engine")
+    if not isinstance(engine, str) or not engine.startswith("aurora"):
+        yield NotPriced("cluster", f"no rule for a cluster of {engine}")
+        return
+    share = Decimal(1) / len(around.of("AWS::RDS::DBCluster"))
+    yield Charge("storage", "AmazonRDS", "Aurora:StorageUsage", per("aurora_gb", share), "GB-Mo")
+    if place.get("StorageType", "aurora") == "aurora":
+        yield Charge("reads and writes", "AmazonRDS", "Aurora:StorageIOUsage", per("aurora_ios", share), "IOs")
+    scaling = place.get("ServerlessV2ScalingConfiguration")
+    if isinstance(scaling, dict):
+        least = scaling.get("MinCapacity")
+        try:
+            units = fixed(HOURS * Decimal(str(least)))
+        except ArithmeticError:
+            yield NotPriced("capacity units", "their least number is not known")
+            return
+        yield Charge(f"capacity units, {least} at least", "AmazonRDS", "Aurora:ServerlessV2Usage", units, "ACU-Hr")
 
 
 def cache_nodes(place: Placed, around: Surroundings) -> Iterable[Item]:
@@ -96,13 +135,24 @@ def cache_nodes(place: Placed, around: Surroundings) -> Iterable[Item]:
     if not isinstance(kind, str) or count is None:
         yield NotPriced("cache nodes", "their type and number are not both known")
         return
-    yield Charge(f"{count} × {kind}", "AmazonElastiCache", f"NodeUsage:{kind}", fixed(HOURS * count), "Hrs")
+    engine = str(place.get("Engine", "redis")).lower()
+    operation = CACHE_ENGINES.get(engine, engine)
+    usage = f"NodeUsage:{kind}"
+    yield Charge(
+        f"{count} × {kind} {engine}", "AmazonElastiCache", usage, fixed(HOURS * count), "Hrs", operation=operation
+    )
+    if around.usage.cache_backup_gb is not None:
+        share = Decimal(1) / len(around.of(*CACHES))
+        yield Charge("backups", "AmazonElastiCache", "BackupUsage", per("cache_backup_gb", share), "GB-Mo")
+
+
+CACHES = ("AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup")
 
 
 RULES = {
     "AWS::DynamoDB::Table": table,
     "AWS::DynamoDB::GlobalTable": table,
     "AWS::RDS::DBInstance": database,
-    "AWS::ElastiCache::CacheCluster": cache_nodes,
-    "AWS::ElastiCache::ReplicationGroup": cache_nodes,
+    "AWS::RDS::DBCluster": cluster,
+    **dict.fromkeys(CACHES, cache_nodes),
 }

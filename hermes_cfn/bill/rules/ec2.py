@@ -91,7 +91,7 @@ def machines(
         return
     spot = isinstance(specification.get("InstanceMarketOptions"), Mapping)
     if spot:
-        yield NotPriced("spot instances", "spot prices move: hermes-cfn prices show spot")
+        yield NotPriced("spot instances", f"spot prices move: hermes-cfn prices commitments {kind}")
     else:
         yield Charge(
             f"{count} × {kind}", "AmazonEC2", f"BoxUsage:{kind}", fixed(HOURS * count), "Hrs", operation="RunInstances"
@@ -116,8 +116,12 @@ def machines(
             "Metrics",
             allowance="metrics",
         )
-    if addressed and _public(specification, place, around):
-        yield address(count)
+    if addressed:
+        public = _public(specification, place, around)
+        if public is None:
+            yield NotPriced("public IPv4 address", "whether its subnet gives one is not known")
+        elif public:
+            yield address(count)
 
 
 def _monitoring(specification: Mapping[str, Any]) -> Any:
@@ -125,7 +129,10 @@ def _monitoring(specification: Mapping[str, Any]) -> Any:
     return monitoring.get("Enabled", False) if isinstance(monitoring, Mapping) else monitoring
 
 
-def _public(specification: Mapping[str, Any], place: Placed, around: Surroundings) -> bool:
+def _public(specification: Mapping[str, Any], place: Placed, around: Surroundings) -> bool | None:
+    """Whether instances get a public address; None if nobody can know.  Default subnets give one
+    (https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc.html).
+    """
     cards = specification.get("NetworkInterfaces")
     subnets: list[Any] = [specification.get("SubnetId")]
     if isinstance(cards, list) and cards and isinstance(cards[0], Mapping):
@@ -135,9 +142,12 @@ def _public(specification: Mapping[str, Any], place: Placed, around: Surrounding
     if "AssociatePublicIpAddress" in specification:
         return true(specification["AssociatePublicIpAddress"])
     zone = place.get("VPCZoneIdentifier")
-    subnets += zone if isinstance(zone, list) else []
-    found = [around.find(subnet) for subnet in subnets if subnet is not None]
-    return any(subnet is not None and true(subnet.get("MapPublicIpOnLaunch")) for subnet in found)
+    subnets += zone if isinstance(zone, list) else [zone]
+    named = [subnet for subnet in subnets if subnet is not None]
+    found = [around.find(subnet) for subnet in named]
+    if any(subnet is not None and true(subnet.get("MapPublicIpOnLaunch")) for subnet in found):
+        return True
+    return None if None in found else not named
 
 
 def sent(place: Placed, around: Surroundings) -> Iterator[Item]:

@@ -1,7 +1,10 @@
-"""CloudFront (pay as you go), WAF and Route 53.
+"""CloudFront (pay as you go, or a flat-rate plan), WAF and Route 53.
 
 CloudFront is priced for viewers in Europe.  What it fetches from an origin in AWS is free
-(https://aws.amazon.com/cloudfront/pricing/).
+(https://aws.amazon.com/cloudfront/pricing/).  A flat-rate plan covers one distribution with its web
+ACL and, if named, its hosted zone, without charges beyond it
+(https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/flat-rate-pricing-plan.html); it is
+a resource of the template (AWS::PricingPlanManager::Subscription), or chosen elsewhere and said in ``[usage]``.
 """
 
 from __future__ import annotations
@@ -15,8 +18,48 @@ from hermes_cfn.bill.surroundings import Placed, Surroundings
 
 EDGES = "europe"
 
+PLANS = {
+    "FREE": "1 million requests and 100 GB a month",
+    "PRO": "10 million requests and 50 TB a month",
+    "BUSINESS": "125 million requests and 50 TB a month",
+    "PREMIUM": "500 million requests and 50 TB a month",
+}
+"""Tier of a flat-rate plan -> what it is meant for; beyond it AWS may slow down and charges nothing more."""
+
+
+def covered(place: Placed, around: Surroundings) -> str:
+    """The tier of the flat-rate plan that covers a resource; empty if none does."""
+    for plan in around.of("AWS::PricingPlanManager::Subscription"):
+        arns = plan.get("ResourceArns")
+        if isinstance(arns, list) and any(around.find(arn) is place for arn in arns):
+            return str(plan.get("PlanTier"))
+    stated = around.usage.cloudfront_plan
+    return "" if stated == "pay-as-you-go" else stated.upper()
+
+
+def plan_price(tier: str) -> Item:
+    """The month's price of a flat-rate plan."""
+    return Charge(
+        f"flat-rate plan {tier}", "AmazonCloudFront", f"FlatRatePlan:{tier}", fixed(1), "Month", region="global"
+    )
+
+
+def subscription(place: Placed, around: Surroundings) -> Iterable[Item]:
+    """A paid one waits for an approval that CloudFormation does not give, and costs nothing until then."""
+    tier, level = place.get("PlanTier"), place.get("UsageLevel", "DEFAULT")
+    if tier in PLANS and level == "DEFAULT":
+        yield plan_price(str(tier))
+    else:
+        yield NotPriced("flat-rate plan", f"tier {tier} at usage level {level} is in no book")
+
 
 def distribution(place: Placed, around: Surroundings) -> Iterable[Item]:
+    tier = covered(place, around)
+    if tier:
+        if around.usage.cloudfront_plan != "pay-as-you-go":
+            yield plan_price(tier)
+        yield Free("transfer and requests", f"in the flat-rate plan {tier}, meant for {PLANS.get(tier, 'its tier')}")
+        return
     share = Decimal(1) / len(around.of("AWS::CloudFront::Distribution"))
     yield Charge(
         "transfer to users",
@@ -42,6 +85,9 @@ def distribution(place: Placed, around: Surroundings) -> Iterable[Item]:
 def web_acl(place: Placed, around: Surroundings) -> Iterable[Item]:
     rules = place.get("Rules", [])
     world = place.get("Scope") == "CLOUDFRONT"
+    if world and covered(place, around):
+        yield Free("web ACL", f"in the flat-rate plan {covered(place, around)}")
+        return
     region = "global" if world else ""
     yield Charge("web ACL", "awswaf", "WebACLV2", fixed(1), "Month", region=region)
     if isinstance(rules, list):
@@ -53,6 +99,9 @@ def web_acl(place: Placed, around: Surroundings) -> Iterable[Item]:
 
 
 def hosted_zone(place: Placed, around: Surroundings) -> Iterable[Item]:
+    if around.of("AWS::CloudFront::Distribution") and covered(place, around):
+        yield Free("hosted zone", f"in the flat-rate plan {covered(place, around)}")
+        return
     yield Charge("hosted zone", "AmazonRoute53", "HostedZone", fixed(1), "HostedZone", region="global")
     share = Decimal(1) / len(around.of("AWS::Route53::HostedZone"))
     yield Charge("DNS queries", "AmazonRoute53", "DNS-Queries", per("dns_queries", share), "Queries", region="global")
@@ -73,6 +122,7 @@ def record(place: Placed, around: Surroundings) -> Iterable[Item]:
 
 RULES = {
     "AWS::CloudFront::Distribution": distribution,
+    "AWS::PricingPlanManager::Subscription": subscription,
     "AWS::WAFv2::WebACL": web_acl,
     "AWS::Route53::HostedZone": hosted_zone,
     "AWS::Route53::HealthCheck": health_check,

@@ -35,14 +35,17 @@ def nat_gateway(place: Placed, around: Surroundings) -> Iterable[Item]:
     regional = place.get("AvailabilityMode") == "regional"
     name = "RegionalNatGateway" if regional else "NatGateway"
     zones = around.zones if regional else 1
+    public = place.get("ConnectivityType", "public") == "public"
     what = f"regional NAT gateway in {zones} zones" if regional else "NAT gateway"
     yield Charge(what, "AmazonEC2", f"{name}-Hours", fixed(HOURS * zones), "Hrs", operation=name)
+    if regional and public and not place.get("AllocationId") and not place.get("AvailabilityZoneAddresses"):
+        yield address(zones, f"public IPv4 addresses, one in each of {zones} zones")
     gateways = max(1, around.nat_gateways)
     elsewhere = 0 if regional else max(0, around.zones - gateways)
     for whom, amount in through("nat", around):
         share = amount.times(Decimal(1) / gateways)
         yield Charge(f"NAT, {whom}", "AmazonEC2", f"{name}-Bytes", share, "GB", operation=name)
-        if elsewhere and place.get("ConnectivityType", "public") == "public":
+        if elsewhere and public:
             yield Charge(
                 f"from other zones to the NAT gateway, {whom}",
                 "AWSDataTransfer",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
 from hermes_cfn.bill.quantity import fixed, per
+from hermes_cfn.bill.rules.ec2 import address
 from hermes_cfn.bill.surroundings import Placed, Surroundings, true, whole
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
@@ -77,7 +79,12 @@ def subscription(place: Placed, around: Surroundings) -> Iterable[Item]:
 def fargate(place: Placed, around: Surroundings) -> Iterable[Item]:
     task = around.find(place.get("TaskDefinition"))
     launch, count = place.get("LaunchType", "EC2"), whole(place.get("DesiredCount", 1))
-    if launch != "FARGATE" and not place.get("CapacityProviderStrategy"):
+    providers = place.get("CapacityProviderStrategy") or []
+    names = {item.get("CapacityProvider") for item in providers if isinstance(item, dict)}
+    if "FARGATE_SPOT" in names:
+        yield NotPriced("tasks", "spot prices of Fargate move, and which task runs on them is not known")
+        return
+    if launch != "FARGATE" and not names & {"FARGATE"}:
         yield Free("service", "its instances are charged where they are")
         return
     cpu, memory = (_units(task, name) for name in ("Cpu", "Memory"))
@@ -97,9 +104,27 @@ def fargate(place: Placed, around: Surroundings) -> Iterable[Item]:
         f"{count} tasks, memory", "AmazonECS", f"Fargate-{arm}GB-Hours", fixed(HOURS * count * memory / 1024), "hours"
     )
 
+    network: Any = place.get("NetworkConfiguration") or {}
+    if (network.get("AwsvpcConfiguration") or {}).get("AssignPublicIp") == "ENABLED":
+        yield address(count)
+    storage: Any = task.get("EphemeralStorage") or {}
+    beyond = (whole(storage.get("SizeInGiB")) or INCLUDED_GIB) - INCLUDED_GIB
+    if beyond > 0:
+        usage = f"Fargate-{arm}EphemeralStorage-GB-Hours"
+        yield Charge(f"{count} tasks, ephemeral storage", "AmazonECS", usage, fixed(HOURS * count * beyond), "GB-Hours")
+
+
+INCLUDED_GIB = 20
+"""Ephemeral storage of a task that costs nothing (https://aws.amazon.com/fargate/pricing/)."""
+
+_SIZE = re.compile(r"([\d.]+)\s*(vCPU|GB)", re.IGNORECASE)
+
 
 def _units(task: Placed | None, name: str) -> int | None:
-    return whole(task.get(name)) if task else None
+    """CPU units or MiB, also of ``.5 vCPU`` and ``1 GB``."""
+    value = task.get(name) if task else None
+    sized = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    return int(Decimal(sized[1]) * 1024) if sized else whole(value)
 
 
 RULES = {

@@ -66,8 +66,8 @@ def _metrics_watched(metrics: Any) -> int:
 
 
 def alarm(place: Placed, around: Surroundings) -> Iterable[Item]:
-    """An alarm is charged by the metrics it watches; anomaly bands and short periods cost more."""
-    count = _metrics_watched(place.get("Metrics"))
+    """An alarm is charged by the metrics it watches; an anomaly band counts as two more, short periods cost more."""
+    count = _metrics_watched(place.get("Metrics")) + (2 if place.get("ThresholdMetricId") else 0)
     period = place.get("Period", 60)
     usage = "CW:HighResAlarmMonitorUsage" if str(period) in ("10", "30") else "CW:AlarmMonitorUsage"
     yield Charge("alarm", CLOUDWATCH, usage, fixed(count), "Alarms", allowance="alarms")

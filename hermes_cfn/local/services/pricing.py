@@ -25,7 +25,7 @@ class Pricing:
     """``GetProducts``, ``DescribeServices`` and ``GetAttributeValues`` over a book."""
 
     def __init__(self, book: PriceBook) -> None:
-        self._prices = tuple(book)
+        self._prices = tuple(price for price in book if not price.stem.startswith("FlatRatePlan:"))
         self._version = f"embedded {book.name} {book.as_of}".strip()
         self._faults: deque[Fault] = deque()
 
