@@ -17,11 +17,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class StageStarted(Event):
-    """A stage of a flow begins; ``estimate_s`` in seconds where one is known."""
+    """A stage of a flow begins; ``estimate_s`` in seconds where one is known.
+
+    ``resources``: how many of a stack's resources will change.
+    """
 
     stage: str
     detail: str = ""
     estimate_s: float | None = None
+    resources: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,11 @@ class Names:
         return f"{self._both}-{task}"
 
     @property
+    def service_role_arn(self) -> str:
+        """The role that CloudFormation works with on the stacks of this environment."""
+        return f"arn:aws:iam::{self.account}:role/{self.role('cloudformation')}"
+
+    @property
     def boundary(self) -> str:
         """The permissions boundary, one an account."""
         return f"{self.application}-boundary"

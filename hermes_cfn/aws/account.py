@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hermes_cfn.aws.calls import AwsError, Calls
@@ -57,17 +56,7 @@ class Account:
             raise
         return True
 
-    def denied(self, source: str, actions: Sequence[str]) -> Mapping[str, str] | None:
-        """Of ``actions``, those that a simulation denies with its decision; None where it is not allowed."""
-        denied: dict[str, str] = {}
-        try:
-            for at in range(0, len(actions), 100):
-                some = list(actions[at : at + 100])
-                for result in self._iam.simulate_principal_policy(PolicySourceArn=source, ActionNames=some)[
-                    "EvaluationResults"
-                ]:
-                    if result["EvalDecision"] != "allowed":
-                        denied[result["EvalActionName"]] = result["EvalDecision"]
-        except AwsError:
-            return None
-        return denied
+    def has_provider(self, host: str) -> bool:
+        """Whether the account has an OpenID Connect identity provider for ``host``."""
+        found = self._iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        return any(item["Arn"].endswith(f"/{host}") for item in found)

@@ -80,6 +80,7 @@ class CloudFormation:
             tags={t["Key"]: t["Value"] for t in found.get("Tags", ())},
             stack_id=str(found["StackId"]),
             updated=str(found.get("LastUpdatedTime", found.get("CreationTime", ""))),
+            drift=str(found.get("DriftInformation", {}).get("StackDriftStatus", "")),
         )
 
     def change_set(self, stack: str, name: str) -> ChangeSetSeen | None:

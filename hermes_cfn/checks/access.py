@@ -15,7 +15,7 @@ def denied(_settings: Settings, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "permission-missing",
             action,
-            f"the simulation says {decision}",
+            f"by IAM's simulation {decision}",
             why="conditions on tags are not simulated, so this may be wrong",
             next="hermes-cfn whoami",
             severity=Severity.WARNING,

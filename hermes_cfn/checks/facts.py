@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from hermes_cfn.checks.observed import CertificateSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +19,33 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """``first``: the service stack is not there yet.  ``buckets``: name -> ours, taken or free."""
+    """``first``: the service stack is not there yet.  ``buckets``: name -> ours, taken or free.
 
+    ``roles`` are names that are taken, ``provider`` whether GitHub's identity provider is there and
+    would be created; ``stale`` rows are stack, parameter, its value and the output that feeds it now.
+    """
+
+    now: datetime
     account: str = ""
     region: str = ""
     first: bool = False
     offered: frozenset[str] | None = None
-    zones: tuple[str, ...] | None = None
     key_pair: bool | None = None
     addresses: int | None = None
     addresses_quota: float | None = None
+    nat_gateways: int | None = None
+    nat_gateways_quota: float | None = None
     vcpus: int | None = None
     vcpus_quota: float | None = None
     buckets: Mapping[str, str] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+    provider: bool | None = None
+    certificate_arn: str = ""
+    certificate: CertificateSeen | None = None
     missing_secrets: tuple[str, ...] = ()
     image: ImageFacts | None = None
     image_wanted: str = ""
     stacks: Mapping[str, str] = field(default_factory=dict)
+    drifted: tuple[str, ...] = ()
+    stale: tuple[tuple[str, str, str, str], ...] = ()
     denied: Mapping[str, str] | None = None

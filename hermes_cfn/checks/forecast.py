@@ -4,23 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hermes_cfn.checks import access, capacity, images, namesakes, place, secrets, standing
+from hermes_cfn.checks import access, capacity, certificate, images, namesakes, place, secrets, standing
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
 from hermes_cfn.errors import Finding
 
 Check = Callable[[Settings, Facts], Iterator[Finding]]
 
+CERTIFICATE_DAYS = 21
+"""A certificate that expires sooner is told before anything is deployed with it."""
+
+
+def _certificate(settings: Settings, facts: Facts) -> Iterator[Finding]:
+    """The certificate that ``[certificate] arn`` names; one that a stack requests waits for its DNS there."""
+    yield from certificate.check(
+        facts.certificate,
+        facts.certificate_arn,
+        settings.certificate.domain,
+        facts.region,
+        facts.now,
+        CERTIFICATE_DAYS,
+    )
+
+
 CHECKS: tuple[Check, ...] = (
     place.account,
     place.zones,
     place.key_pair,
     capacity.addresses,
+    capacity.nat_gateways,
     capacity.vcpus,
     images.architecture,
     namesakes.buckets,
+    namesakes.roles,
+    namesakes.provider,
+    _certificate,
     secrets.missing,
     standing.stacks,
+    standing.drifted,
+    standing.parameters,
     access.denied,
 )
 

@@ -1,4 +1,4 @@
-"""Names that are taken: bucket names are global."""
+"""Names that are taken: bucket names are global, roles and identity providers are the account's."""
 
 from __future__ import annotations
 
@@ -27,3 +27,27 @@ def buckets(_settings: Settings, facts: Facts) -> Iterator[Finding]:
                 "the bucket is there already, from an earlier deployment; it is taken up again",
                 severity=Severity.INFO,
             )
+
+
+def roles(_settings: Settings, facts: Facts) -> Iterator[Finding]:
+    """``role-taken``: a role that a stack would create is there already."""
+    for name in facts.roles:
+        yield Finding(
+            "role-taken",
+            name,
+            "there is a role of this name already, and no stack of this deployment has it",
+            why="its creation would fail with 'already exists' and the stack would roll back",
+            next="change [application] name or [environment] name, or delete that role",
+        )
+
+
+def provider(settings: Settings, facts: Facts) -> Iterator[Finding]:
+    """``provider-taken``: an account has GitHub's identity provider at most once, and it is there."""
+    if facts.provider:
+        yield Finding(
+            "provider-taken",
+            "hermes.toml [account] github_provider",
+            "the account has GitHub's identity provider already",
+            why=f"github_provider is {settings.account.github_provider!r}, and there can be only one",
+            next='[account] github_provider = "existing"',
+        )

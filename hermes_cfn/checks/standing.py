@@ -22,3 +22,28 @@ def stacks(_settings: Settings, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 "stack-stuck", key, f"{status}: deploy will continue the rollback first", severity=Severity.WARNING
             )
+
+
+def drifted(_settings: Settings, facts: Facts) -> Iterator[Finding]:
+    """``stack-drifted``: AWS's last look found resources that somebody changed by hand."""
+    for key in facts.drifted:
+        yield Finding(
+            "stack-drifted",
+            key,
+            "somebody changed it by hand since it was deployed",
+            why="a deployment overwrites only what its template changes",
+            next="hermes-cfn doctor --drift names what differs",
+            severity=Severity.WARNING,
+        )
+
+
+def parameters(_settings: Settings, facts: Facts) -> Iterator[Finding]:
+    """``parameter-stale``: a stack was given an output that has changed since."""
+    for key, name, given, fed in facts.stale:
+        yield Finding(
+            "parameter-stale",
+            f"{key}/{name}",
+            f"it was given {given}, the stack that feeds it says {fed} now",
+            next="hermes-cfn deploy passes the new value on",
+            severity=Severity.WARNING,
+        )

@@ -139,7 +139,7 @@ def describe(event: events.Event) -> str:
         case events.InstanceEvent():
             return f"    {event.instance_id}  {event.what}" + (f" — {event.detail}" if event.detail else "")
         case events.Noted(finding=finding):
-            return f"    {finding.severity}: {finding}"
+            return "\n        | ".join((f"    {finding.severity}: {finding}", *finding.evidence.splitlines()))
         case events.Waiting(what=what, at_most_s=limit):
             return f"    … {what}" + (f" (at most {duration(limit)})" if limit else "")
         case _:

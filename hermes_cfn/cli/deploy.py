@@ -1,34 +1,128 @@
-"""``deploy``: stacks, then the release."""
+"""``deploy``: the plan, a question, stacks, then the release."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.plan import as_event, price_book, put
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+if TYPE_CHECKING:
+    from hermes_cfn.flows.ground import Ground
+    from hermes_cfn.flows.survey import Question
 
 
 @click.command()
 @console.local_option
 @console.reset_option
 @click.option("--image", default="", help="Tag or digest to release; what runs is kept without it.")
+@click.option(
+    "--plan",
+    "recorded",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Do what plan --out FILE recorded, if it would still be the same.",
+)
+@click.option("--replace", multiple=True, metavar="LOGICAL_ID", help="It may be replaced, and its data go with it.")
+@click.option("--allow-older", is_flag=True, help="This checkout may undo what was deployed from a newer one.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", is_flag=True, help="Stay and poll while you do what only you can do.")
+@click.option(
+    "--on-interrupt",
+    type=click.Choice(["ask", "detach", "cancel"]),
+    default="ask",
+    show_default=True,
+    help="On Ctrl-C: leave CloudFormation to it, or cancel its updates; nobody to ask means detach.",
+)
+@click.option(
+    "--assets",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Publish these static files before the release.",
+)
 @click.option("--incompatible", is_flag=True, help="This release's schema does not serve the one before it.")
 @click.option("--stacks-only", is_flag=True, help="Leave the instances as they are; `release` brings them after.")
 @console.format_option("text", "json")
-def command(image: str, yes: bool, wait: bool, incompatible: bool, stacks_only: bool, form: str) -> int:
-    """Every stack through a change set, then the release on every instance."""
+def command(
+    image: str,
+    recorded: Path | None,
+    replace: tuple[str, ...],
+    allow_older: bool,
+    yes: bool,
+    wait: bool,
+    on_interrupt: str,
+    assets: Path | None,
+    incompatible: bool,
+    stacks_only: bool,
+    form: str,
+) -> int:
+    """Show the plan, ask, then every stack through a change set, then the release on every instance."""
     from hermes_cfn.flows import deploy
+    from hermes_cfn.flows.survey import Question
+    from hermes_cfn.plan import record
 
     context = console.context()
-    agree(yes or context.local, "deploy")
+    agreed = recorded.read_text(encoding="utf-8") if recorded else ""
+    if agreed:
+        asked = record.asked(agreed)
+        if image or replace:
+            raise click.UsageError("--plan says which image and what may be replaced; give neither beside it")
+        image, replace = asked.image, tuple(asked.replace)
+    agreement = bool(agreed) or yes or context.local
+    if not agreement and not sys.stdin.isatty():
+        agree(False, "deploy")
     ground = reach.ground(context, start=True)
-    wish = deploy.Wish(image, wait or sys.stdin.isatty(), compatible=not incompatible, stacks_only=stacks_only)
+    question = Question(
+        image=image,
+        replace=frozenset(replace),
+        book=price_book(ground.region),
+        older=allow_older,
+        compatible=not incompatible,
+    )
+    agreed = agreed or _shown(ground, question, agreement, form)
+    wish = deploy.Wish(
+        question,
+        agreed=agreed,
+        wait=wait or sys.stdin.isatty(),
+        interrupted=lambda: _leaving(on_interrupt),
+        assets=assets,
+        stacks_only=stacks_only,
+    )
     console.follow(deploy.run(ground, wish), form)
     return ExitCode.OK
+
+
+def _shown(ground: Ground, question: Question, agreement: bool, form: str) -> str:
+    """The first half: the plan, and whether it may be done.  Answers its record."""
+    from hermes_cfn.flows import deploy, survey
+    from hermes_cfn.plan import record
+
+    made = survey.make(ground, question)
+    if form == "json":
+        as_event(made, ground.now)
+    else:
+        put(made, "text")
+    deploy.stop(made)
+    agree(agreement or made.empty, "deploy")
+    return record.text(made)
+
+
+def _leaving(choice: str) -> str:
+    """``detach`` or ``cancel``."""
+    if choice != "ask":
+        return choice
+    if not sys.stdin.isatty():
+        return "detach"
+    return str(
+        click.prompt(
+            "\nCloudFormation goes on by itself. Leave it to it, or cancel its updates?",
+            type=click.Choice(["detach", "cancel"]),
+            default="detach",
+        )
+    )
 
 
 def agree(yes: bool, verb: str) -> None:

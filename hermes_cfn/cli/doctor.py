@@ -38,14 +38,9 @@ def command(offline: bool, drift: bool, form: str) -> int:
 
 
 def _visited(context: console.Context, drift: bool) -> list[Finding]:
-    from hermes_cfn.aws.calls import AwsError
-    from hermes_cfn.flows.doctor import Doctor, resolve, unreached
+    from hermes_cfn.flows.doctor import Doctor, resolve
 
-    opened = reach.doors(context, context.settings())
-    try:
-        ground = reach.ground(context)
-    except AwsError as error:
-        return unreached(opened, error)
+    ground = reach.ground(context)
     return _told(Doctor(ground, None if context.local else resolve, drift).visit())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,17 +21,28 @@ if TYPE_CHECKING:
 @console.local_option
 @click.option("--image", default="", help="Tag or digest that would be released.")
 @click.option("--against", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Compare offline.")
+@click.option("--change-set", is_flag=True, help="Ask AWS too, by change sets that are deleted again.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Record the plan for deploy --plan.")
-@click.option("--replace", multiple=True, metavar="LOGICAL_ID", help="Its data may go with it.")
+@click.option("--replace", multiple=True, metavar="LOGICAL_ID", help="It may be replaced, and its data go with it.")
+@click.option("--allow-older", is_flag=True, help="This checkout may undo what was deployed from a newer one.")
 @click.option("--detailed-exitcode", is_flag=True, help="End with 3 when something would change.")
 @console.format_option("text", "json", "markdown")
 def command(
-    image: str, against: Path | None, out: Path | None, replace: tuple[str, ...], detailed_exitcode: bool, form: str
+    image: str,
+    against: Path | None,
+    change_set: bool,
+    out: Path | None,
+    replace: tuple[str, ...],
+    allow_older: bool,
+    detailed_exitcode: bool,
+    form: str,
 ) -> int:
-    """Reads only; nothing is written, not even a change set."""
+    """Reads only; nothing is written, except with --change-set, which cleans up after itself."""
     from hermes_cfn.plan import record
 
-    made = _offline(against, replace) if against else _online(image, replace)
+    if against and (change_set or image or out):
+        raise click.UsageError("--against compares two sets of templates offline: no --image, --change-set or --out")
+    made = _offline(against, replace) if against else _online(image, replace, allow_older, change_set)
     if out:
         out.write_text(record.text(made), encoding="utf-8")
     put(made, form)
@@ -40,12 +53,13 @@ def command(
     return ExitCode.CHANGES if detailed_exitcode and not made.empty else ExitCode.OK
 
 
-def _online(image: str, replace: tuple[str, ...]) -> Plan:
-    from hermes_cfn.flows import survey
+def _online(image: str, replace: tuple[str, ...], older: bool, change_set: bool) -> Plan:
+    from hermes_cfn.flows import asked, survey
 
     ground = reach.ground(console.context())
-    book = price_book(ground.region)
-    return survey.make(ground, survey.Question(image=image, replace=frozenset(replace), book=book))
+    question = survey.Question(image=image, replace=frozenset(replace), book=price_book(ground.region), older=older)
+    made = survey.make(ground, question)
+    return asked.of_aws(ground, made) if change_set else made
 
 
 def _offline(directory: Path, replace: tuple[str, ...]) -> Plan:
@@ -77,6 +91,13 @@ def price_book(region: str) -> PriceBook:
     from hermes_cfn.pricing import books
 
     return books.load(region)
+
+
+def as_event(made: Plan, at: datetime) -> None:
+    """Print a plan as a line of JSON, like an event."""
+    from hermes_cfn.plan.model import as_data
+
+    click.echo(json.dumps({"event": "Planned", "at": str(at), "plan": as_data(made)}))
 
 
 def put(made: Plan, form: str) -> None:

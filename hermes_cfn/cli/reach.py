@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,9 @@ def ground(context: Context, start: bool = False) -> Ground:
     _start_afresh(context)
     deployment = stacks.build(settings)
     commit = head(context.config)
+    undo = partial(undone, context.config)
     if not context.local:
-        return stand(doors(context, settings), settings, deployment, commit=commit)
+        return stand(doors(context, settings), settings, deployment, commit=commit, undone=undo)
     status = embedded(start)
     return stand(
         doors(context, settings, status),
@@ -39,6 +41,7 @@ def ground(context: Context, start: bool = False) -> Ground:
         connect_to=lambda: embedded(start=False).load_balancers,
         verify_certificate=False,
         commit=commit,
+        undone=undo,
     )
 
 
@@ -92,15 +95,13 @@ def head(config: Path) -> str:
     return _git(config, "rev-parse", "HEAD")
 
 
-def contains(config: Path, commit: str) -> bool | None:
-    """Whether the checkout's history holds ``commit``; None outside of a checkout."""
-    if not head(config):
+def undone(config: Path, commit: str) -> str | None:
+    """The subjects that ``commit`` has and the checkout has not, newest first; empty when it is not in the clone.
+
+    None when the checkout contains ``commit``, and outside of one.
+    """
+    if not head(config) or _git(config, "merge-base", commit, "HEAD") == commit:
         return None
-    return bool(_git(config, "merge-base", commit, "HEAD") == commit)
-
-
-def commits_after(config: Path, commit: str) -> str:
-    """The subjects that ``commit`` has and the checkout has not, newest first."""
     return _git(config, "log", "--oneline", "-10", f"HEAD..{commit}")
 
 

@@ -179,6 +179,7 @@ class StackSeen:
     stack_id: str = ""
     begun: bool = True
     updated: str = ""
+    drift: str = ""
 
 
 @dataclass(frozen=True, slots=True)

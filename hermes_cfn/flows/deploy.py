@@ -2,47 +2,74 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT
 from hermes_cfn.cfn.template import Template, dependencies, references
 from hermes_cfn.deployment import StackSpec
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Noted, StageEnded, StageStarted
-from hermes_cfn.flows import release, releases
+from hermes_cfn.flows import assets, chores, release, releases, survey
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.lock import Held, there
-from hermes_cfn.flows.releases import Kept
-from hermes_cfn.flows.stacks import Bringing, Guard, size
+from hermes_cfn.flows.stacks import Bringing, Size, as_sent, size
+from hermes_cfn.flows.survey import Question
+from hermes_cfn.plan import Plan, guard, record
 
 
 @dataclass(frozen=True)
 class Wish:
-    """``image``: a tag or digest, or nothing for what runs.  ``wait``: stay while a person does chores.
+    """``question``: the image, or what runs, and what may be replaced for it.
 
+    ``agreed``: the record of the plan that somebody agreed to; what would be done now must be the
+    same.  ``wait``: stay while a person does chores.  ``interrupted`` says ``detach`` or ``cancel``
+    when a person wants to leave.  ``assets``: a directory of static files to publish before the release.
     ``stacks_only``: leave the release to whoever may make one.
     """
 
-    image: str = ""
+    question: Question = field(default_factory=Question)
+    agreed: str = ""
     wait: bool = False
-    lookups: Mapping[str, str] = field(default_factory=dict)
-    guard: Guard | None = None
-    role: str = ""
-    compatible: bool = True
+    interrupted: Callable[[], str] = lambda: "detach"
+    assets: Path | None = None
     stacks_only: bool = False
 
 
 def run(ground: Ground, wish: Wish) -> Story[None]:
     """Foundation, then under the lock every other stack, then the release."""
+    common = frozenset(spec.key for spec in ground.deployment if spec.account_wide)
+    done: frozenset[str] = frozenset()
     if not there(ground):
+        _planned(ground, wish, done)
         yield from foundation(ground)
-    with Held(ground, f"deploy {wish.image}".strip()) as held:
-        yield from stacks(ground, wish, held)
+        done = common
+    with Held(ground, f"deploy {wish.question.image}".strip()) as held:
+        made = _planned(ground, wish, done)
+        yield from stacks(ground, wish, held, made)
+        if wish.assets is not None:
+            yield from assets.push(ground, wish.assets)
         if not wish.stacks_only:
             yield from _release(ground, wish, held)
+
+
+def _planned(ground: Ground, wish: Wish, done: frozenset[str]) -> Plan:
+    """The plan as of now.  Raises HermesError for what would fail, and when it is not what was agreed to."""
+    made = survey.make(ground, wish.question)
+    stop(made)
+    if wish.agreed:
+        record.compare(wish.agreed, made, done)
+    return made
+
+
+def stop(made: Plan) -> None:
+    """Raises HermesError with everything that would make the plan fail."""
+    if made.errors:
+        budget = {finding.code for finding in made.errors} == {"over-budget"}
+        raise HermesError(*made.errors, exit_code=ExitCode.OVER_BUDGET if budget else ExitCode.REFUSED)
 
 
 def foundation(ground: Ground) -> Story[None]:
@@ -81,84 +108,46 @@ def beginning(spec: StackSpec, limit: int = TEMPLATE_LIMIT) -> StackSpec:
         del resources[last]
 
 
-def stacks(ground: Ground, wish: Wish, held: Held) -> Story[dict[str, str]]:
+def stacks(ground: Ground, wish: Wish, held: Held, made: Plan) -> Story[dict[str, str]]:
     """Every stack, gates in between: the first release is written as stable before instances start."""
     common = [spec for spec in ground.deployment if spec.account_wide]
     own = [spec for spec in ground.deployment if not spec.account_wide]
+    first = releases.stable(ground) is None
     yield from (Noted(ground.now, finding) for spec in common if (finding := stale(ground, spec)))
+
+    def unplanned(spec: StackSpec, changes: list[dict[str, Any]]) -> list[Finding]:
+        return list(guard.unplanned(made, spec.key, changes))
+
     bringing = Bringing(
         ground,
         own,
         outputs={spec.key: ground.doors.cloudformation(spec.region).observe(spec.name).outputs for spec in common},
-        lookups=wish.lookups,
-        gate=_Gate(ground, wish),
-        guard=wish.guard,
-        role=wish.role,
+        lookups=wish.question.lookups,
+        gate=chores.Gate(ground, wish.question.image, wish.question.compatible, wish.wait),
+        guard=unplanned,
+        role=ground.names.service_role_arn,
+        sizes=sizes(made),
+        interrupted=wish.interrupted,
     )
-    yield StageStarted(ground.now, "stacks", f"{len(own)} of {ground.deployment.environment}")
+    yield StageStarted(ground.now, "stacks", f"{len(own)} of {ground.deployment.environment}", made.stacks_s or None)
     outcomes = yield from bringing.run(held.guard)
     changed = sum(outcome != "unchanged" for outcome in outcomes.values())
     yield StageEnded(ground.now, "stacks", f"{changed} changed, {len(outcomes) - changed} unchanged")
+    found = chores.record(ground, bringing.outputs) if first else None
+    if found is not None:
+        yield Noted(ground.now, found)
     return outcomes
+
+
+def sizes(made: Plan) -> Mapping[str, Size]:
+    """How many resources of each stack change, and about how long that takes in seconds."""
+    return {stack.key: Size(len(stack.changes), stack.seconds) for stack in made.stacks}
 
 
 def stale(ground: Ground, spec: StackSpec) -> Finding | None:
     """An account-wide stack that differs from its template: only bootstrap may touch it."""
     there = ground.doors.cloudformation(spec.region).template(spec.name)
-    if there is None or there == json.loads(json.dumps(dict(spec.template))):
-        return None
-    return Finding(
-        "foundation-stale",
-        spec.name,
-        "the account's foundation is not what hermes.toml says",
-        why="deploy does not touch it",
-        next="hermes-cfn bootstrap",
-        severity=Severity.WARNING,
-    )
-
-
-class _Gate:
-    """Holds a stack until what a person must do is done, then writes the first stable release."""
-
-    def __init__(self, ground: Ground, wish: Wish) -> None:
-        self.ground = ground
-        self.wish = wish
-        self.checks: Mapping[str, Callable[[], list[Finding]]] = {"image": self._image, "secrets": self._secrets}
-
-    def __call__(self, spec: StackSpec) -> list[Finding]:
-        if not spec.gates or releases.stable(self.ground) is not None:
-            return []
-        found = [finding for gate in spec.gates if gate in self.checks for finding in self.checks[gate]()]
-        if found:
-            if self.wish.wait:
-                return found
-            raise HermesError(*found, exit_code=ExitCode.REFUSED)
-        if "stable" in spec.gates:
-            first = releases.resolve(self.ground, self.wish.image, self.wish.compatible)
-            releases.keep(self.ground, Kept(first).then(self.ground.now, "first release", first.requested_by))
-            releases.write_goal(self.ground, first)
-            releases.write_stable(self.ground, first)
-        return []
-
-    def _image(self) -> list[Finding]:
-        ground, wanted = self.ground, self.wish.image
-        if not wanted:
-            tags = [tag for image in ground.doors.ecr.images(ground.names.repository) for tag in image.tags]
-            return [
-                Finding(
-                    "image-not-chosen",
-                    ground.names.repository,
-                    "the first deployment needs an image",
-                    evidence=f"tags there: {', '.join(tags[:8]) or 'none'}",
-                    next="hermes-cfn image push TAG, then deploy --image TAG",
-                )
-            ]
-        if ground.doors.ecr.image(ground.names.repository, wanted) is None:
-            return [releases.image_missing(ground, wanted)]
-        return []
-
-    def _secrets(self) -> list[Finding]:
-        return [releases.secret_missing(self.ground, name) for name in releases.missing_secrets(self.ground)]
+    return None if there is None or there == as_sent(spec) else survey.foundation_stale(spec)
 
 
 def _release(ground: Ground, wish: Wish, held: Held) -> Story[None]:
@@ -167,5 +156,6 @@ def _release(ground: Ground, wish: Wish, held: Held) -> Story[None]:
     if stable is None:
         yield StageEnded(ground.now, "release", "there is none to roll")
         return
-    wanted = releases.resolve(ground, wish.image, wish.compatible) if wish.image else stable
+    question = wish.question
+    wanted = releases.resolve(ground, question.image, question.compatible) if question.image else stable
     yield from release.roll(ground, held, wanted)

@@ -44,11 +44,11 @@ def run(ground: Ground, consent: Consent) -> Story[list[str]]:
     specs = [spec for spec in ground.deployment if not spec.account_wide]
     if there(ground):
         with Held(ground, "destroy") as held:
-            yield from _Leaving(ground, specs, consent).run(held)
+            yield from Leaving(ground, specs, consent).run(held)
     stays = staying(ground, consent)
     if consent.foundation:
         common = [spec for spec in ground.deployment if spec.account_wide]
-        yield from _Leaving(ground, common, consent).run(None)
+        yield from Leaving(ground, common, consent).run(None)
     return stays
 
 
@@ -68,7 +68,7 @@ def staying(ground: Ground, consent: Consent) -> list[str]:
     return lines
 
 
-class _Leaving:
+class Leaving:
     """Deletes stacks, a stack only when nothing that was built on it is left."""
 
     def __init__(self, ground: Ground, specs: Iterable[StackSpec], consent: Consent) -> None:

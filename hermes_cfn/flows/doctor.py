@@ -11,7 +11,6 @@ from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.drift import Drift
 from hermes_cfn.aws.listeners import Listeners
 from hermes_cfn.aws.machines import Machines
-from hermes_cfn.aws.session import Doors
 from hermes_cfn.cfn.statuses import DRIFT_CHECKED
 from hermes_cfn.checks import balancing, certificate, database, deployed, instance
 from hermes_cfn.checks.observed import Diagnosis, Lease, StackLine
@@ -28,9 +27,6 @@ Resolve = Callable[[str], frozenset[str] | None]
 ADDRESSES_QUOTA = ("ec2", "L-0263D0A3")
 """Elastic IP addresses of a region (Service Quotas, "EC2-VPC Elastic IPs")."""
 
-ELSEWHERE = "us-east-1"
-"""A region that is on in every account."""
-
 GROUP_PATIENCE_S = 900.0
 """An instance younger than this may still be booting."""
 
@@ -41,19 +37,6 @@ def resolve(name: str) -> frozenset[str] | None:
         return frozenset(str(found[4][0]) for found in socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM))
     except OSError:
         return None
-
-
-def unreached(doors: Doors, error: HermesError) -> list[Finding]:
-    """Why the region refuses: it is off in the account, or what the error says.
-
-    A region that is off refuses every call as if the credentials were wrong; us-east-1 knows better.
-    """
-    try:
-        doors.calls("sts", ELSEWHERE).get_caller_identity()
-        enabled = Machines(doors.calls("ec2", ELSEWHERE)).region_enabled(doors.region)
-    except HermesError:
-        return list(error.findings)
-    return list(deployed.region(doors.region, enabled)) or list(error.findings)
 
 
 @dataclass(frozen=True)

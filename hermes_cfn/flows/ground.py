@@ -11,12 +11,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.aws.machines import Machines
 from hermes_cfn.aws.session import Doors
+from hermes_cfn.checks import deployed
 from hermes_cfn.clock import Clock, SystemClock
 from hermes_cfn.config import Settings
 from hermes_cfn.deployment import Deployment
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.names import Names
+
+ELSEWHERE = "us-east-1"
+"""A region that is on in every account."""
 
 Addresses = Mapping[str, Mapping[str, str]]
 """Load balancer DNS name -> scheme -> ``address:port``, as curl's ``--connect-to``."""
@@ -24,7 +30,11 @@ Addresses = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Ground:
-    """``connect_to``, asked when it is needed, and ``verify_certificate`` say how the load balancer is reached."""
+    """``connect_to``, asked when it is needed, and ``verify_certificate`` say how the load balancer is reached.
+
+    ``undone(commit)`` is None when the checkout contains ``commit`` or nobody can tell, else the
+    commits that a deployment from here would undo, one a line; empty when the clone does not know them.
+    """
 
     doors: Doors
     names: Names
@@ -34,6 +44,7 @@ class Ground:
     connect_to: Callable[[], Addresses] = dict
     verify_certificate: bool = True
     commit: str = ""
+    undone: Callable[[str], str | None] = lambda _commit: None
 
     @property
     def now(self) -> datetime:
@@ -79,6 +90,19 @@ def _user() -> str:
         return str(os.getuid())
 
 
+def unreached(doors: Doors, error: HermesError) -> list[Finding]:
+    """Why the region refuses: it is off in the account, or what the error says.
+
+    A region that is off refuses every call as if the credentials were wrong; us-east-1 knows better.
+    """
+    try:
+        doors.calls("sts", ELSEWHERE).get_caller_identity()
+        enabled = Machines(doors.calls("ec2", ELSEWHERE)).region_enabled(doors.region)
+    except HermesError:
+        return list(error.findings)
+    return list(deployed.region(doors.region, enabled)) or list(error.findings)
+
+
 def stand(
     doors: Doors,
     settings: Settings,
@@ -87,12 +111,17 @@ def stand(
     connect_to: Callable[[], Addresses] = dict,
     verify_certificate: bool = True,
     commit: str = "",
+    undone: Callable[[str], str | None] = lambda _commit: None,
 ) -> Ground:
     """The ground, after asking whose account this is.
 
-    Raises HermesError ``account-wrong`` when ``[account] id`` names another one.
+    Raises HermesError ``account-wrong`` when ``[account] id`` names another one, ``region-off`` when
+    the account has not switched the region on, and what is wrong with the credentials.
     """
-    identity = doors.account.identity()
+    try:
+        identity = doors.account.identity()
+    except AwsError as error:
+        raise HermesError(*unreached(doors, error)) from error
     wanted = settings.account.id
     if wanted and wanted != identity.account:
         raise HermesError(
@@ -114,4 +143,5 @@ def stand(
         connect_to,
         verify_certificate,
         commit,
+        undone,
     )

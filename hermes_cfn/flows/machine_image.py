@@ -12,6 +12,7 @@ from hermes_cfn.flows import deploy
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.fleet import group
 from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.survey import Question
 
 LOOKUP = "machine-image"
 
@@ -72,7 +73,7 @@ def observe(ground: Ground) -> Images:
 
 def update(ground: Ground, image: str) -> Story[None]:
     """Records ``image`` in the service stack and rolls every instance onto it, release unchanged."""
-    yield from deploy.run(ground, deploy.Wish(lookups={LOOKUP: image}))
+    yield from deploy.run(ground, deploy.Wish(Question(lookups={LOOKUP: image})))
 
 
 def _days(created: str, now: datetime) -> int | None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT, CloudFormation, StackEvent
@@ -26,7 +26,7 @@ from hermes_cfn.deciders.actions import (
 from hermes_cfn.deciders.cause import root_cause
 from hermes_cfn.deciders.observed import StackSeen
 from hermes_cfn.deployment import FromLookup, FromOutput, FromSetting, StackSpec
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.events import Event, Noted, ResourceEvent, StageEnded, StageStarted
 from hermes_cfn.flows.drive import Story, drive
 from hermes_cfn.flows.ground import Ground
@@ -35,11 +35,31 @@ from hermes_cfn.names import output_id
 COMMIT = "hermes:commit"
 """The stack tag that carries the commit it was deployed from."""
 
-Gate = Callable[[StackSpec], list[Finding]]
-"""What must be done before a stack may be deployed; nothing when it may."""
+Guard = Callable[[StackSpec, list[dict[str, Any]]], list[Finding]]
+"""Looks at a change set's resource changes before it is executed; what it finds stops."""
 
-Guard = Callable[[StackSpec, list[dict[str, Any]]], Finding | None]
-"""Looks at a change set's resource changes before it is executed."""
+
+class Gate(Protocol):
+    """Holds stacks until what only a person can do is done; ``slow`` are keys of stacks that wait for one too."""
+
+    @property
+    def slow(self) -> frozenset[str]: ...
+
+    def chores(self, spec: StackSpec, outputs: Mapping[str, Mapping[str, str]]) -> list[Finding]:
+        """Errors hold the stack, the rest is told."""
+        ...
+
+    def open(self, spec: StackSpec) -> None:
+        """Called once, when the stack's turn has come and nothing holds it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many resources of a stack change, and about how many seconds that takes."""
+
+    resources: int = 0
+    seconds: float = 0.0
 
 
 @dataclass
@@ -120,6 +140,47 @@ def _looked_up(ground: Ground, lookup: str, argument: str, deployed: str, lookup
     raise HermesError(Finding("lookup-failed", lookup, f"{argument or lookup} could not be resolved"))
 
 
+@dataclass(frozen=True)
+class Offer:
+    """A change set of ours; its name is a digest of what it says, so that a second run finds it."""
+
+    spec: StackSpec
+    parameters: Mapping[str, str]
+    name: str
+
+    @classmethod
+    def of(cls, spec: StackSpec, parameters: Mapping[str, str], purpose: str = "") -> Offer:
+        text = json.dumps([dict(spec.template), dict(parameters), dict(spec.tags)], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return cls(spec, parameters, f"hermes-{purpose}-{digest}" if purpose else f"hermes-{digest}")
+
+    def make(self, ground: Ground, door: CloudFormation, kind: str, role: str = "") -> None:
+        """Has CloudFormation make it; ``role`` is the ARN that it works with, else the caller's own rights."""
+        spec = self.spec
+        tags = dict(spec.tags) | ({COMMIT: ground.commit} if ground.commit else {})
+        door.create_change_set(
+            spec.name,
+            self.name,
+            kind,
+            _carried(ground, spec),
+            self.parameters,
+            tags,
+            role,
+            import_existing=kind == "CREATE",
+        )
+
+
+def _carried(ground: Ground, spec: StackSpec) -> dict[str, str]:
+    """The template in the request where it fits, else through the artifacts bucket."""
+    body = compact(spec.template)
+    if size(spec.template) <= TEMPLATE_LIMIT:
+        return {"TemplateBody": body}
+    bucket = ground.names.artifacts_bucket
+    key = f"templates/{spec.key}-{hashlib.sha256(body.encode()).hexdigest()[:16]}.json"
+    ground.doors.s3.put(bucket, key, body.encode(), ContentType="application/json")
+    return {"TemplateURL": ground.doors.s3.url(bucket, ground.region, key)}
+
+
 class Bringing:
     """Brings stacks to what the deployment says."""
 
@@ -132,15 +193,20 @@ class Bringing:
         gate: Gate | None = None,
         guard: Guard | None = None,
         role: str = "",
+        sizes: Mapping[str, Size] | None = None,
+        interrupted: Callable[[], str] = lambda: "detach",
     ) -> None:
         self.ground = ground
         self.tracks = {spec.key: Track(spec, ground.doors.cloudformation(spec.region)) for spec in specs}
         self.outputs: dict[str, Mapping[str, str]] = dict(outputs or {})
         self.lookups = lookups or {}
-        self.gate = gate or (lambda _: [])
-        self.change_guard = guard or (lambda _spec, _changes: None)
+        self.gate = gate
+        self.change_guard = guard or (lambda _spec, _changes: [])
         self.role = role
+        self.sizes = sizes or {}
+        self.interrupted = interrupted
         self.chores: dict[str, list[Finding]] = {}
+        self.abandoned = False
         self._told: set[Finding] = set()
 
     def run(self, hold: Callable[[], None]) -> Story[dict[str, str]]:
@@ -149,10 +215,39 @@ class Bringing:
         Raises HermesError with the root cause of the first stack that failed, after the others
         that were under way have come to rest.
         """
-        result = yield from drive(self._look, self._decide, self._act, hold, self.ground.clock, self.ground.doors.now)
+        try:
+            result = yield from self._drive(hold)
+        except KeyboardInterrupt:
+            yield from self._leave()
+            result = yield from self._drive(hold)
         if isinstance(result, Stop):
-            raise HermesError(*self._causes(result))
+            raise HermesError(*self._causes(result), exit_code=ExitCode.INTERRUPTED if self.abandoned else None)
         return {key: track.outcome for key, track in self.tracks.items()}
+
+    def _drive(self, hold: Callable[[], None]) -> Story[Done | Stop]:
+        return drive(self._look, self._decide, self._act, hold, self.ground.clock, self.ground.doors.now)
+
+    def _leave(self) -> Iterator[Event]:
+        """A person wants to leave: updates are cancelled and followed to their end, or go on without us.
+
+        CloudFormation cancels updates only; a creation goes on (CancelUpdateStack).
+        """
+        busy = [track for track in self.tracks.values() if track.seen and track.seen.status in decider.BUSY]
+        if self.interrupted() != "cancel":
+            raise HermesError(
+                Finding(
+                    "detached",
+                    ", ".join(track.spec.name for track in busy) or "stacks",
+                    "nobody follows it any more; what CloudFormation has begun goes on",
+                    next="hermes-cfn deploy attaches to it again and goes on from there",
+                ),
+                exit_code=ExitCode.INTERRUPTED,
+            )
+        for track in busy:
+            if track.door.observe(track.spec.name).status == "UPDATE_IN_PROGRESS":
+                track.door.cancel_update(track.spec.name)
+                yield StageStarted(self.ground.now, track.spec.key, "cancelled: the stack goes back to what it was")
+        self.abandoned = True
 
     def _ready(self) -> list[Track]:
         done = {key for key, track in self.tracks.items() if track.done} | set(self.outputs)
@@ -162,15 +257,11 @@ class Bringing:
     def _look(self) -> tuple[dict[str, StackSeen], list[Event]]:
         seen: dict[str, StackSeen] = {}
         news: list[Event] = []
+        if not self.abandoned:
+            news += self._next()
         for track in self._ready():
             if not track.checked:
-                chores = self.gate(track.spec)
-                self.chores[track.spec.key] = chores
-                news += [Noted(self.ground.now, chore) for chore in chores if chore not in self._told]
-                self._told |= set(chores)
-                if chores:
-                    continue
-                news += self._begin(track)
+                continue
             found = track.door.observe(track.spec.name, track.change_set)
             begun = (found.status, found.updated) != track.before or not track.tried.executes
             seen[track.spec.key] = track.seen = replace(found, begun=begun)
@@ -178,18 +269,46 @@ class Bringing:
                 news += self._events(track)
         return seen, news
 
+    def _next(self) -> Iterator[Event]:
+        """Begins every stack whose turn has come; one that is as it should be lets the next ones begin."""
+        for track in self._near():
+            yield from self._ask(track)
+        while fresh := [t for t in self._ready() if not t.checked and not self.chores.get(t.spec.key)]:
+            for track in fresh:
+                yield from self._begin(track)
+            for track in self._near():
+                yield from self._ask(track)
+
+    def _near(self) -> list[Track]:
+        """Stacks that a gate may hold, and that wait for nothing but what waits for a person itself."""
+        if self.gate is None:
+            return []
+        over = {key for key, track in self.tracks.items() if track.done} | set(self.outputs)
+        slow = {key for key, track in self.tracks.items() if track.checked and key in self.gate.slow}
+        return [t for t in self.tracks.values() if t.spec.gates and not t.checked and t.spec.precursors <= over | slow]
+
+    def _ask(self, track: Track) -> Iterator[Event]:
+        """What holds the stack, and what a person should know before it; each is told once."""
+        chores = self.gate.chores(track.spec, self.outputs) if self.gate else []
+        self.chores[track.spec.key] = [chore for chore in chores if chore.severity is Severity.ERROR]
+        yield from (Noted(self.ground.now, chore) for chore in chores if chore not in self._told)
+        self._told |= set(chores)
+
     def _begin(self, track: Track) -> Iterator[Event]:
         """Once, when a stack's turn comes: its parameters, its change set's name, and whether anything differs."""
         spec, found = track.spec, track.door.observe(track.spec.name)
+        if self.gate:
+            self.gate.open(spec)
         track.parameters = parameters_of(self.ground, spec, self.outputs, found.parameters, self.lookups)
-        track.change_set = f"hermes-{_digest(spec, track.parameters)}"
+        track.change_set = Offer.of(spec, track.parameters).name
         track.last_event = track.door.latest_event(spec.name) if found.status else ""
         track.checked = True
         if found.status in decider.STEADY and self._same(track, found):
             self._finish(track, "unchanged", found)
             yield StageEnded(self.ground.now, spec.key, "unchanged")
             return
-        yield StageStarted(self.ground.now, spec.key, spec.name)
+        size = self.sizes.get(spec.key, Size())
+        yield StageStarted(self.ground.now, spec.key, spec.name, size.seconds or None, size.resources)
 
     def _same(self, track: Track, found: StackSeen) -> bool:
         """Nothing differs but the commit: no change set is needed to know."""
@@ -200,7 +319,7 @@ class Bringing:
         tags = {k: v for k, v in found.tags.items() if k != COMMIT}
         if wanted != there or tags != dict(track.spec.tags):
             return False
-        return bool(track.door.template(track.spec.name) == json.loads(json.dumps(dict(track.spec.template))))
+        return bool(track.door.template(track.spec.name) == as_sent(track.spec))
 
     def _events(self, track: Track) -> list[Event]:
         fresh = track.door.events(track.spec.name, track.last_event)
@@ -217,6 +336,9 @@ class Bringing:
             track = self.tracks[key]
             if track.done:
                 continue
+            if self.abandoned:
+                busy += [f"{key}: {found.status}"] if found.status in decider.BUSY else []
+                continue
             step = decider.decide(found, decider.Goal(True, track.spec.name), track.tried)
             match step:
                 case Done(what):
@@ -227,6 +349,8 @@ class Bringing:
                     busy.append(f"{key}: {found.status or 'not there yet'} ({why})")
                 case _:
                     steps.append(Step(key, step))
+        if self.abandoned and not busy:
+            return (Stop(Finding("cancelled", self._rest(seen), "cancelled as you wished", next="hermes-cfn deploy")),)
         if stops and not busy:
             return (stops[0],)
         if steps and not stops:
@@ -237,6 +361,10 @@ class Bringing:
             return (Wait("; ".join(sorted(line.split(" (")[0] for line in busy))),)
         open_chores = [chore for chores in self.chores.values() for chore in chores]
         return (Wait(f"{len(open_chores)} things that only you can do" if open_chores else "the next stack"),)
+
+    @staticmethod
+    def _rest(seen: Mapping[str, StackSeen]) -> str:
+        return ", ".join(f"{key}: {found.status or 'not there'}" for key, found in seen.items()) or "stacks"
 
     def _act(self, step: Step) -> Iterable[Event]:
         track = self.tracks[step.key]
@@ -249,12 +377,13 @@ class Bringing:
                     _quietly(lambda: door.delete_change_set(name, track.change_set))
                 yield StageEnded(self.ground.now, step.key, what)
             case CreateChangeSet(kind):
-                self._create(track, kind)
+                Offer(track.spec, track.parameters, track.change_set).make(self.ground, door, kind, self.role)
                 track.tried = replace(track.tried, creates=track.tried.creates + 1)
             case ExecuteChangeSet():
                 refused = self.change_guard(track.spec, door.changes(name, track.change_set))
-                if refused is not None:
-                    raise HermesError(refused)
+                if refused:
+                    _quietly(lambda: door.delete_change_set(name, track.change_set))
+                    raise HermesError(*refused, exit_code=ExitCode.REFUSED)
                 found = door.observe(name)
                 track.before = (found.status, found.updated)
                 door.execute(name, track.change_set)
@@ -270,29 +399,6 @@ class Bringing:
             case ContinueRollback():
                 door.continue_rollback(name)
                 track.tried = replace(track.tried, continues=track.tried.continues + 1)
-
-    def _create(self, track: Track, kind: str) -> None:
-        tags = dict(track.spec.tags) | ({COMMIT: self.ground.commit} if self.ground.commit else {})
-        track.door.create_change_set(
-            track.spec.name,
-            track.change_set,
-            kind,
-            self._template(track.spec),
-            track.parameters,
-            tags,
-            self.role,
-            import_existing=kind == "CREATE",
-        )
-
-    def _template(self, spec: StackSpec) -> dict[str, str]:
-        """In the request where it fits, else through the artifacts bucket."""
-        body = compact(spec.template)
-        if size(spec.template) <= TEMPLATE_LIMIT:
-            return {"TemplateBody": body}
-        bucket = self.ground.names.artifacts_bucket
-        key = f"templates/{spec.key}-{hashlib.sha256(body.encode()).hexdigest()[:16]}.json"
-        self.ground.doors.s3.put(bucket, key, body.encode(), ContentType="application/json")
-        return {"TemplateURL": self.ground.doors.s3.url(bucket, self.ground.region, key)}
 
     def _finish(self, track: Track, what: str, found: StackSeen) -> None:
         track.outcome, track.seen = what, found
@@ -312,14 +418,14 @@ def compact(template: Mapping[str, Any]) -> str:
     return json.dumps(dict(template), separators=(",", ":"))
 
 
+def as_sent(spec: StackSpec) -> Any:
+    """A template as AWS gives it back."""
+    return json.loads(compact(spec.template))
+
+
 def size(template: Mapping[str, Any]) -> int:
     """Bytes of a template as it is sent."""
     return len(compact(template).encode())
-
-
-def _digest(spec: StackSpec, parameters: Mapping[str, str]) -> str:
-    text = json.dumps([dict(spec.template), dict(parameters), dict(spec.tags)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _quietly(call: Callable[[], None]) -> None:

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import partial
-from typing import TypeVar
 
 from hermes_cfn import plan
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.checks import forecast
-from hermes_cfn.checks.facts import Facts, ImageFacts
-from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source
+from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
 from hermes_cfn.errors import Finding, HermesError, Severity
-from hermes_cfn.flows import releases
+from hermes_cfn.flows import facts, releases
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.rollout import strategy
-from hermes_cfn.flows.stacks import COMMIT
+from hermes_cfn.flows.stacks import COMMIT, as_sent
 from hermes_cfn.plan import Circumstances, Deployed, Plan
 from hermes_cfn.plan.timing import Pace
 from hermes_cfn.pricing.prices import PriceBook
 
-Answer = TypeVar("Answer")
-
 
 @dataclass(frozen=True)
 class Question:
-    """What the plan is for: an image (or what runs), what may be replaced, prices."""
+    """What the plan is for: an image (or what runs), what may be replaced, prices.
+
+    ``older``: a checkout that lacks what was deployed may undo it.
+    """
 
     image: str = ""
     replace: frozenset[str] = frozenset()
     book: PriceBook | None = None
     lookups: Mapping[str, str] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
+    older: bool = False
+    compatible: bool = True
 
 
 def deployed(ground: Ground) -> dict[str, Deployed]:
@@ -52,6 +51,7 @@ def deployed(ground: Ground) -> dict[str, Deployed]:
             outputs=seen.outputs,
             tags=seen.tags,
             commit=seen.tags.get(COMMIT, ""),
+            drift=seen.drift,
         )
     return found
 
@@ -59,14 +59,15 @@ def deployed(ground: Ground) -> dict[str, Deployed]:
 def make(ground: Ground, question: Question) -> Plan:
     """The plan for what the deployment says now.  Nothing is written."""
     there = deployed(ground)
-    findings = [*question.findings, *forecast.of(ground.settings, facts(ground, question, there))]
+    known = facts.gather(ground, question.image, there)
+    findings = [*forecast.of(ground.settings, known), *_foundation(ground, there), *_older(ground, there, question)]
     now = releases.stable(ground)
     following = now.id if now else ""
     if question.image:
         try:
-            following = releases.resolve(ground, question.image).id
+            following = releases.resolve(ground, question.image, question.compatible).id
         except HermesError as error:
-            findings += error.findings
+            findings += [_chore(finding) if known.first else finding for finding in error.findings]
             following = question.image
     chosen = strategy(ground.settings)
     return plan.make(
@@ -77,6 +78,7 @@ def make(ground: Ground, question: Question) -> Plan:
             lookups=_lookups(ground, there, question.lookups),
             release_now=now.id if now else "",
             release_next=following,
+            image=question.image,
             strategy=chosen.kind,
             batch=chosen.batch,
             instances=ground.settings.compute.count,
@@ -84,10 +86,63 @@ def make(ground: Ground, question: Question) -> Plan:
             book=question.book,
             replace=question.replace,
             ceiling=Decimal(ground.settings.budget.ceiling_usd),
-            findings=tuple(dict.fromkeys(findings)),
+            findings=_once(findings),
             commit=ground.commit,
         ),
     )
+
+
+def _once(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Each code once for what it is about, as it was told first."""
+    told: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        told.setdefault((finding.code, finding.where.rpartition("/")[2]), finding)
+    return tuple(told.values())
+
+
+def _chore(finding: Finding) -> Finding:
+    """Before the first deployment this is something to do, which ``deploy`` waits for."""
+    return replace(finding, severity=Severity.WARNING)
+
+
+def _foundation(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[Finding]:
+    """``foundation-stale``: the account's stack is not what the settings say, and deploy leaves it alone."""
+    for spec in ground.deployment:
+        if spec.account_wide and spec.key in there and there[spec.key].template != as_sent(spec):
+            yield foundation_stale(spec)
+
+
+def foundation_stale(spec: StackSpec) -> Finding:
+    return Finding(
+        "foundation-stale",
+        spec.name,
+        "the account's foundation is not what hermes.toml says",
+        why="deploy does not touch it",
+        next="hermes-cfn bootstrap",
+        severity=Severity.WARNING,
+    )
+
+
+def _older(ground: Ground, there: Mapping[str, Deployed], question: Question) -> Iterator[Finding]:
+    """``checkout-older``: a stack was deployed from a commit that this checkout lacks."""
+    by_commit: dict[str, list[str]] = {}
+    for spec in ground.deployment:
+        commit = there.get(spec.key, Deployed()).commit
+        if commit and commit != ground.commit and not spec.account_wide:
+            by_commit.setdefault(commit, []).append(spec.key)
+    for commit, keys in by_commit.items():
+        undone = ground.undone(commit)
+        if undone is None:
+            continue
+        yield Finding(
+            "checkout-older",
+            ", ".join(keys),
+            f"deployed from commit {commit[:12]}, which this checkout does not contain",
+            why="a deployment from here would undo what came with it",
+            evidence=undone or f"{commit[:12]} is not in this clone either: git fetch",
+            next="git pull (or merge it), or --allow-older if it shall be undone",
+            severity=Severity.WARNING if question.older else Severity.ERROR,
+        )
 
 
 def against(around: Circumstances, deployment: Deployment, old: Deployment) -> Plan:
@@ -131,55 +186,3 @@ def _lookups(ground: Ground, there: Mapping[str, Deployed], given: Mapping[str, 
             if parameter is not None:
                 found[source.lookup] = parameter.value
     return found
-
-
-def facts(ground: Ground, question: Question, there: Mapping[str, Deployed]) -> Facts:
-    """What the forecast asks the account; what may not be asked stays None."""
-    doors, names, settings = ground.doors, ground.names, ground.settings
-    kind = settings.compute.instance_type
-    image = None
-    there_is = question.image and _allowed(lambda: doors.ecr.uri(names.repository) or "")
-    if there_is:
-        found = doors.ecr.image(names.repository, question.image)
-        if found is not None:
-            known = _allowed(lambda: doors.ecr.architectures(names.repository, found.digest))
-            image = ImageFacts(found.digest, known or ())
-    fresh = "service" not in there
-    return Facts(
-        account=names.account,
-        region=settings.account.region,
-        first=fresh,
-        offered=_allowed(lambda: doors.ec2.offered(kind)) if fresh else None,
-        zones=_allowed(doors.ec2.zones) if fresh else None,
-        key_pair=_allowed(lambda: doors.ec2.key_pair(settings.compute.key_name)) if settings.compute.key_name else None,
-        addresses=_allowed(doors.ec2.addresses) if "network" not in there else None,
-        addresses_quota=_allowed(lambda: doors.account.quota("ec2", "L-0263D0A3")) if "network" not in there else None,
-        vcpus=_allowed(doors.ec2.vcpus) if fresh else None,
-        vcpus_quota=_allowed(lambda: doors.account.quota("ec2", "L-1216C47A")) if fresh else None,
-        buckets={name: _allowed(partial(doors.s3.exists, name)) or "" for name in _buckets(ground, there)},
-        missing_secrets=tuple(_allowed(lambda: releases.missing_secrets(ground)) or ()),
-        image=image,
-        image_wanted=question.image,
-        stacks={key: str(one.status) for key, one in there.items()},
-    )
-
-
-def _buckets(ground: Ground, there: Mapping[str, Deployed]) -> list[str]:
-    names = []
-    if "foundation" not in there:
-        names.append(ground.names.artifacts_bucket)
-    if "edge" in ground.deployment.keys and "edge" not in there:
-        names.append(ground.names.assets_bucket)
-    return names
-
-
-def _allowed(ask: Callable[[], Answer]) -> Answer | None:
-    """What a question answers, or None where it may not be asked."""
-    try:
-        return ask()
-    except AwsError:
-        return None
-
-
-def worst(findings: tuple[Finding, ...]) -> bool:
-    return any(finding.severity is Severity.ERROR for finding in findings)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hermes_cfn import permissions
+from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.aws.simulation import Simulation
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.names import ACCOUNT
@@ -52,6 +53,31 @@ def ask(ground: Ground) -> Who:
     ours = {ground.names.role(role): role for role in ("infrastructure", "release", "plan", "operator")}
     role = ours.get(identity.policy_source.rpartition("/")[2], "")
     return Who(identity.account, identity.arn, role, ground.region, ground.names.environment, may)
+
+
+def denied(ground: Ground, verb: str) -> Mapping[str, str] | None:
+    """Of what ``verb`` needs, the actions that the simulator denies; None where it may not be asked.
+
+    The plan role cannot deploy and need not: for it the infrastructure role is asked about.
+    """
+    try:
+        identity = ground.doors.account.identity()
+    except AwsError:
+        return None
+    source = identity.policy_source
+    if source.endswith(f"role/{ground.names.role('plan')}"):
+        source = f"arn:aws:iam::{identity.account}:role/{ground.names.role('infrastructure')}"
+    simulation = Simulation(ground.doors.calls("iam"), source)
+    places = permissions.places(ground.settings)
+    found: dict[str, str] = {}
+    for action, place in NEEDS[verb]:
+        where = _concrete(places[place][0], identity.account)
+        answer = simulation.allowed(action, where)
+        if answer is None:
+            return None
+        if not answer:
+            found[action] = f"{source.rpartition('/')[2]} may not do this on {where}"
+    return found
 
 
 def _concrete(arn: str, account: str) -> str:

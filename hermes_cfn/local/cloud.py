@@ -78,9 +78,10 @@ class Cloud:
 
             with self.lock:
                 if name not in self.services:
-                    self.services[name] = CloudFormation(
-                        self.clients, self.clock, self.directory, self.options.real_time
-                    )
+                    made = CloudFormation(self.clients, self.clock, self.directory, self.options.real_time)
+                    made.engine.fault = self._resource_fault
+                    made.engine.replaces = lambda logical_id: bool(self.faults.condition("replaces", logical_id))
+                    self.services[name] = made
         if name == "pricing" and name not in self.services:
             from hermes_cfn.local.services.pricing import Pricing
             from hermes_cfn.pricing.books import load
@@ -91,6 +92,11 @@ class Cloud:
 
             self.services[name] = SavingsPlans() if name == "savingsplans" else SpotPrices(self.clock.now)
         return self.services.get(name)
+
+    def _resource_fault(self, _stack: str, logical_id: str, _kind: str, action: str) -> str | None:
+        """Why CloudFormation cannot ``action`` (create, update, delete) a resource, when that is asked for."""
+        why = self.faults.condition(f"{action}-fails", logical_id)
+        return None if why is None else str(why)
 
     def start(self) -> None:
         """Starts what has to run from the beginning."""
@@ -151,7 +157,11 @@ class Cloud:
         service = self._service(call.service)
         if service is not None and action in self._partial.get(call.service, {action}):
             return self._own(service, call, action, request)
-        answer = self.moto.handle(request)
+        try:
+            answer = self.moto.handle(request)
+        except NotImplementedError as problem:
+            unknown = ServiceError("NotImplemented", f"The embedded cloud does not know this: {problem}", 501)
+            return wire.refuse(call.service, action, unknown, request)
         if (call.service, action) == ("ssm", "PutParameter") and answer.status < 300:
             name = wire.parse("ssm", action, request)["Name"]
             self.moto.sign_parameter(call.region, name, self.authorisation.caller(call, request))

@@ -15,7 +15,10 @@ from hermes_cfn.local.wire import DEFAULT_REGION, ServiceError
 if TYPE_CHECKING:
     from hermes_cfn.local.cloud import Cloud
 
-CONDITIONS = ("registry", "capacity", "ssm-silent")
+CONDITIONS = (
+    *("registry", "capacity", "ssm-silent"),
+    *("create-fails", "update-fails", "delete-fails", "replaces"),
+)
 
 
 class Controls:
@@ -90,7 +93,9 @@ class Controls:
         ``{"clear": true}``; ``{"api": {service, action, kind, times, skip, probability, seconds}}``;
         ``{"set": name, "subject": "*", "value": message | null}`` with name registry (pulls
         fail with the message), capacity (subject a zone: launches fail with it), ssm-silent
-        (subject an instance: commands are not taken); ``{"instance": id, "do": "kill" |
+        (subject an instance: commands are not taken), create-fails, update-fails and delete-fails (subject
+        a logical ID: CloudFormation fails on it with the message), replaces (subject a logical ID:
+        CloudFormation replaces it whenever it changes, whatever its schema says); ``{"instance": id, "do": "kill" |
         "reboot" | "disk-full" | "disk-free"}``; ``{"instance": id, "application": {"health":
         503 | "hang" | null, "answer_s": seconds}}``; ``{"zone": name, "do": "gone" | "back"}``;
         ``{"kind": name, "instance": id}`` with a name of :data:`hermes_cfn.local.fault_kinds.KINDS`.

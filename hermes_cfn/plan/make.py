@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from hermes_cfn import bill
-from hermes_cfn.bill.lines import Difference
 from hermes_cfn.config.usage import Usage
 from hermes_cfn.deployment import Deployment, FromSetting, StackSpec
 from hermes_cfn.errors import Finding
@@ -15,6 +14,7 @@ from hermes_cfn.plan.model import Change, Deployed, Interruption, Plan, StackPla
 from hermes_cfn.plan.stacks import stack_plan
 from hermes_cfn.plan.timing import Pace, RolloutTime, critical_path, rollout
 from hermes_cfn.pricing.prices import PriceBook
+from hermes_cfn.units import dollars
 
 REPLACES_INSTANCES = frozenset({"AWS::EC2::LaunchTemplate"})
 """A change of these makes instances stale; the rollout replaces them."""
@@ -47,6 +47,7 @@ class Circumstances:
     lookups: Mapping[str, str] = field(default_factory=dict)
     release_now: str = ""
     release_next: str = ""
+    image: str = ""
     strategy: str = "in-place"
     batch: int = 1
     instances: int = 0
@@ -64,8 +65,8 @@ def make(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circu
     stacks = tuple(stack_plan(spec, deployed, around.lookups, around.account) for spec in deployment)
     changes = tuple(change for stack in stacks for change in stack.changes)
     rolling = _rolls(stacks, changes, around)
-    difference = _bill(deployment, deployed, around) if around.book else None
-    findings = (*around.findings, *_data_findings(changes, around.replace), *_ceiling(difference, around))
+    before, after = _bills(deployment, deployed, around) if around.book else (None, None)
+    findings = (*around.findings, *_data_findings(changes, around.replace), *_ceiling(before, after, around))
     release_next = around.release_next or around.release_now
     return Plan(
         environment=deployment.environment,
@@ -78,9 +79,12 @@ def make(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circu
         release_now=around.release_now,
         release_next=release_next,
         strategy=around.strategy,
-        bill=difference,
+        bill=bill.difference(before, after) if before and after else None,
+        bill_high=after.high if after else None,
         findings=findings,
         commit=around.commit,
+        image=around.image,
+        replace=around.replace,
     )
 
 
@@ -93,7 +97,7 @@ def _rolls(stacks: tuple[StackPlan, ...], changes: tuple[Change, ...], around: C
     if first:
         seconds = around.pace.boot_s + around.pace.health_s
         return RolloutTime(seconds, seconds, 0.0, 1)
-    return rollout(around.pace, around.instances, around.strategy, around.batch)
+    return rollout(around.pace, around.instances, around.strategy, around.batch, replaced=_new_template(changes))
 
 
 def _new_template(changes: tuple[Change, ...]) -> bool:
@@ -113,13 +117,21 @@ def _interruption(
     )
     if hit:
         return Interruption("instances", rolling.interruption_s, hit)
+    perhaps = tuple(
+        f"noticed if AWS replaces {c.stack}/{c.logical_id}"
+        for c in changes
+        if c.resource_type in INTERRUPTS and c.replacement == "Conditional"
+    )
     if rolling.interruption_s:
         return Interruption(
             "instances",
             rolling.interruption_s,
-            (f"all {around.instances} instances leave at once, {around.strategy}; surge would interrupt nobody",),
+            (
+                f"all {around.instances} instances leave at once, {around.strategy}; surge would interrupt nobody",
+                *perhaps,
+            ),
         )
-    return Interruption("none")
+    return Interruption("none", what=perhaps)
 
 
 def _data_findings(changes: tuple[Change, ...], allowed: frozenset[str]) -> list[Finding]:
@@ -137,11 +149,12 @@ def _data_findings(changes: tuple[Change, ...], allowed: frozenset[str]) -> list
     ]
 
 
-def _bill(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circumstances) -> Difference:
+def _bills(
+    deployment: Deployment, deployed: Mapping[str, Deployed], around: Circumstances
+) -> tuple[bill.Bill, bill.Bill]:
     assert around.book is not None
     before = bill.compute(as_deployed(deployment, deployed), around.book, around.usage)
-    after = bill.compute(deployment, around.book, around.usage)
-    return bill.difference(before, after)
+    return before, bill.compute(deployment, around.book, around.usage)
 
 
 def as_deployed(deployment: Deployment, deployed: Mapping[str, Deployed]) -> Deployment:
@@ -168,19 +181,31 @@ def _as_it_is(spec: StackSpec, mine: Deployed) -> StackSpec:
     return replace(spec, template=template, parameters=kept)
 
 
-def _ceiling(difference: Difference | None, around: Circumstances) -> list[Finding]:
-    if difference is None or not around.ceiling or difference.after <= around.ceiling:
-        return []
-    lines = "\n".join(
-        f"{line.stack} {line.logical_id} {line.what}: {line.before:.2f} -> {line.after:.2f}"
-        for line in difference.changes[:8]
+def _ceiling(before: bill.Bill | None, after: bill.Bill | None, around: Circumstances) -> Iterator[Finding]:
+    """``over-budget``: the bill is above the ceiling, as expected or at its P90."""
+    if before is None or after is None or not around.ceiling or after.high <= around.ceiling:
+        return
+    above = after.expected > around.ceiling
+    amount = after.expected if above else after.high
+    word = "expected" if above else "P90"
+    yield Finding(
+        "over-budget",
+        "hermes.toml [budget] ceiling_usd",
+        f"the bill would be {dollars(amount)} a month ({word}), the ceiling is {dollars(around.ceiling)}",
+        evidence="\n".join(_crossing(before, after, amount - around.ceiling, before.total > around.ceiling)),
+        next="raise [budget] ceiling_usd, or take out what is dear: hermes-cfn cost",
     )
-    return [
-        Finding(
-            "over-budget",
-            "hermes.toml [budget] ceiling_usd",
-            f"the bill would be ${difference.after:.2f} a month, the ceiling is ${around.ceiling:.2f}",
-            evidence=lines,
-            next="raise [budget] ceiling_usd, or take out what is dear: hermes-cfn cost",
-        )
-    ]
+
+
+def _crossing(before: bill.Bill, after: bill.Bill, excess: Decimal, already: bool) -> Iterator[str]:
+    """The lines without which the bill would stay below: what this change adds, or, where it
+    was above before, the dearest there are; until they make up ``excess``."""
+    found = bill.difference(before, after).changes
+    lines = [line for line in found if line.monthly > 0]
+    if already or not lines:
+        lines = list(bill.difference(replace(after, lines=()), after).changes)
+    for line in lines:
+        yield f"{line.stack} {line.logical_id}  {line.what}: {dollars(line.before)} -> {dollars(line.after)}"
+        excess -= line.monthly
+        if excess <= 0:
+            return

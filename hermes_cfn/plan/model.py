@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from hermes_cfn.bill.lines import Difference
@@ -17,7 +18,8 @@ MASKED = "********"
 class Deployed:
     """A stack as it was observed; ``status`` is None where there is none.
 
-    ``parameters`` are as CloudFormation shows them: a NoEcho value is asterisks.
+    ``parameters`` are as CloudFormation shows them: a NoEcho value is asterisks.  ``drift`` is
+    what AWS last knew of it.
     """
 
     status: str | None = None
@@ -26,6 +28,7 @@ class Deployed:
     outputs: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     commit: str = ""
+    drift: str = ""
 
     @property
     def there(self) -> bool:
@@ -81,7 +84,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class StackPlan:
-    """What happens to one stack: ``create``, ``update``, ``unchanged``, ``recreate`` or ``continue``."""
+    """What happens to one stack: ``create``, ``update``, ``unchanged``, ``recreate`` or ``continue``.
+
+    ``status`` and ``commit`` are those that were observed, empty where there is no stack.
+    """
 
     key: str
     name: str
@@ -91,6 +97,8 @@ class StackPlan:
     parameters: tuple[Shown, ...] = ()
     seconds: float = 0.0
     waits_for: tuple[str, ...] = ()
+    status: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,11 @@ class Interruption:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be done, and what it means.  ``findings`` of severity error would make it fail."""
+    """What would be done, and what it means.  ``findings`` of severity error would make it fail.
+
+    ``image`` and ``replace`` are what was asked for: the image to release, and the logical IDs
+    whose replacement was agreed to.  ``bill_high`` is the P90 of the bill after it, in USD a month.
+    """
 
     environment: str
     stacks: tuple[StackPlan, ...]
@@ -115,8 +127,11 @@ class Plan:
     release_next: str = ""
     strategy: str = ""
     bill: Difference | None = None
+    bill_high: Decimal | None = None
     findings: tuple[Finding, ...] = ()
     commit: str = ""
+    image: str = ""
+    replace: frozenset[str] = frozenset()
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -147,6 +162,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
     return {
         "environment": plan.environment,
         "commit": plan.commit,
+        "asked": {"image": plan.image, "replace": sorted(plan.replace)},
         "release": {"now": plan.release_now, "next": plan.release_next, "strategy": plan.strategy},
         "stacks": [
             {
@@ -154,6 +170,8 @@ def as_data(plan: Plan) -> dict[str, Any]:
                 "name": stack.name,
                 "region": stack.region,
                 "action": stack.action,
+                "status": stack.status,
+                "commit": stack.commit,
                 "seconds": round(stack.seconds, 1),
                 "waits_for": list(stack.waits_for),
                 "parameters": [_shown(shown) for shown in stack.parameters],
@@ -176,6 +194,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
             "before": str(bill.before),
             "after": str(bill.after),
             "monthly": str(bill.monthly),
+            "after_p90": str(plan.bill_high) if plan.bill_high is not None else None,
             "lines": [
                 {
                     "stack": line.stack,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.plan.model import Plan, as_data
 
-VERSION = 1
+VERSION = 2
 
 
 def text(plan: Plan) -> str:
@@ -17,11 +18,30 @@ def text(plan: Plan) -> str:
     return json.dumps({"version": VERSION, "plan": as_data(plan)}, indent=2, sort_keys=True) + "\n"
 
 
-def compare(recorded: str, plan: Plan) -> None:
-    """Raises HermesError ``plan-changed`` with the difference, or ``plan-unreadable``."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a recorded plan was made for."""
+
+    environment: str
+    image: str
+    replace: frozenset[str]
+
+
+def asked(recorded: str) -> Asked:
+    """Raises HermesError ``plan-unreadable``."""
+    data = _read(recorded)
+    return Asked(str(data["environment"]), str(data["asked"]["image"]), frozenset(data["asked"]["replace"]))
+
+
+def _read(recorded: str) -> dict[str, Any]:
     try:
         content = json.loads(recorded)
-        before = content["plan"]
+        if content["version"] != VERSION:
+            raise ValueError(f"its version is {content['version']}, this one reads {VERSION}")
+        data = content["plan"]
+        if not {"environment", "asked", "stacks"} <= set(data):
+            raise ValueError("it lacks what a plan has")
+        return dict(data)
     except (ValueError, TypeError, KeyError) as error:
         raise HermesError(
             Finding(
@@ -29,7 +49,14 @@ def compare(recorded: str, plan: Plan) -> None:
             ),
             exit_code=ExitCode.USAGE,
         ) from error
-    old, new = _compared(before), _compared(as_data(plan))
+
+
+def compare(recorded: str, plan: Plan, done: frozenset[str] = frozenset()) -> None:
+    """``done`` are keys of stacks that were deployed since, by this very run: they are not compared.
+
+    Raises HermesError ``plan-changed`` with the difference, or ``plan-unreadable``.
+    """
+    old, new = _compared(_read(recorded), done), _compared(as_data(plan), done)
     if old == new:
         return
     difference = "\n".join(
@@ -47,8 +74,12 @@ def compare(recorded: str, plan: Plan) -> None:
     )
 
 
-def _compared(data: dict[str, Any]) -> dict[str, Any]:
+def _compared(data: dict[str, Any], done: frozenset[str]) -> dict[str, Any]:
+    """Without durations, and without the findings that only tell something."""
     kept = {key: value for key, value in data.items() if key not in {"seconds", "findings"}}
+    kept["stacks"] = [stack for stack in data["stacks"] if stack["key"] not in done]
+    if done:
+        del kept["bill"]
     kept["errors"] = [f["code"] for f in data.get("findings", ()) if f.get("severity") == "error"]
     return kept
 

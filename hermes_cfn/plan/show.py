@@ -39,7 +39,7 @@ def summary(plan: Plan) -> Iterator[str]:
         sign = "+" if plan.bill.monthly >= 0 else ""
         yield (
             f"bill: {dollars(plan.bill.before)} -> {dollars(plan.bill.after)} a month "
-            f"({sign}{dollars(plan.bill.monthly)})"
+            f"({sign}{dollars(plan.bill.monthly)}{_high(plan)})"
         )
         for line in plan.bill.changes:
             yield f"    {line.stack} {line.logical_id}  {line.what}: {dollars(line.before)} -> {dollars(line.after)}"
@@ -55,6 +55,11 @@ def summary(plan: Plan) -> Iterator[str]:
         yield f"{finding.severity}: {finding.code}  {finding}"
         for evidence in finding.evidence.splitlines():
             yield f"    | {evidence}"
+
+
+def _high(plan: Plan) -> str:
+    high = plan.bill_high
+    return "" if plan.bill is None or high is None or high == plan.bill.after else f"; P90 {dollars(high)}"
 
 
 def counts(plan: Plan) -> str:
@@ -77,7 +82,7 @@ def counts(plan: Plan) -> str:
 def interruption(plan: Plan) -> str:
     """Who notices, in words."""
     if plan.interruption.kind == "none":
-        return "none"
+        return "; ".join(("none", *plan.interruption.what))
     seconds = f" for about {duration(plan.interruption.seconds)}" if plan.interruption.seconds else ""
     what = "; ".join(plan.interruption.what)
     if plan.interruption.kind == "data":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes
@@ -66,7 +68,16 @@ def stack_plan(
     waits = tuple(sorted({v.reason for v in values.values() if isinstance(v, Unknown)}))
     changed = shown if action != "unchanged" else ()
     return StackPlan(
-        spec.key, spec.name, spec.region, action, changed, parameter_changes, _seconds(changed, after), waits
+        spec.key,
+        spec.name,
+        spec.region,
+        action,
+        changed,
+        parameter_changes,
+        _seconds(changed, after),
+        waits,
+        mine.status or "",
+        mine.commit,
     )
 
 
@@ -129,11 +140,16 @@ def _change(stack: str, change: ResourceChange, template: Template) -> Change:
 
 
 def _detail(detail: PropertyChange) -> Shown:
-    hidden = bool(_SECRET.search(detail.path.rpartition("/")[2]))
-    after = f"known after {detail.cause}" if detail.dynamic else _text(detail.after, hidden)
+    name = detail.path.rpartition("/")[2]
+    before, after = detail.before, detail.after
+    if name == "UserData":
+        before, after = _decoded(before), _decoded(after)
+    before, after = _texts(before, after, bool(_SECRET.search(name)))
+    if detail.dynamic:
+        before, after = "", f"known after {detail.cause}"
     return Shown(
         detail.path.removeprefix("/Properties/"),
-        "" if detail.dynamic else _text(detail.before, hidden),
+        before,
         after,
         detail.requires_recreation != "Never",
         "" if detail.cause == "direct" else detail.cause,
@@ -149,20 +165,57 @@ def _parameters(before: Mapping[str, str], after: Mapping[str, Any], template: T
             continue
         if hidden or old == new:
             continue
-        rows.append(Shown(f"parameter {name}", _text(old, hidden), _text(new, hidden), False))
+        rows.append(Shown(f"parameter {name}", *_texts(old, new), False))
     return rows
 
 
+def _decoded(value: Any) -> Any:
+    """User data as the instance reads it; line ends stay visible."""
+    try:
+        return base64.b64decode(value, validate=True).decode().replace("\n", "\\n")
+    except (ValueError, TypeError):
+        return value
+
+
+def _texts(before: Any, after: Any, hidden: bool = False) -> tuple[str, str]:
+    """Both values as text; of long ones the part in which they differ."""
+    old, new = _text(before, hidden), _text(after, hidden)
+    if max(len(old), len(new)) <= LONGEST:
+        return old, new
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    start = max(0, same - LONGEST // 4)
+    return _part(old, start), _part(new, start)
+
+
+def _part(text: str, start: int) -> str:
+    if len(text) <= LONGEST:
+        return text
+    end = start + LONGEST
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''} ({len(text)} characters)"
+
+
 def _text(value: Any, hidden: bool = False) -> str:
+    """A value in words; what is a secret by its name or its shape is masked at any depth."""
     if value is None:
         return ""
     if hidden:
         return MASKED
     if isinstance(value, Unknown):
         return value.reason
-    shown = value if isinstance(value, str) else json.dumps(value, default=_unknown, sort_keys=True)
-    shown = re.sub(r"(\w+://[^:/\s]+:)[^@\s]+@", rf"\1{MASKED}@", shown)
-    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}… ({len(shown)} characters)"
+    shown = value if isinstance(value, str) else json.dumps(_masked(value), default=_unknown, sort_keys=True)
+    return re.sub(r"(\w+://[^:/\s]*:)[^@\s]+@", rf"\1{MASKED}@", shown)
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: MASKED if _hides(str(key), inner) else _masked(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner) for inner in value]
+    return value
+
+
+def _hides(name: str, value: Any) -> bool:
+    return bool(_SECRET.search(name)) and isinstance(value, str)
 
 
 def _unknown(value: Any) -> str:

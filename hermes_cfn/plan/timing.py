@@ -72,21 +72,23 @@ class RolloutTime:
     batches: int
 
 
-def rollout(pace: Pace, instances: int, kind: str = "in-place", batch: int = 1) -> RolloutTime:
+def rollout(pace: Pace, instances: int, kind: str = "in-place", batch: int = 1, replaced: bool = False) -> RolloutTime:
     """Bound and estimate of a rollout.
 
     ``bound = batches * (drain + stop + start + health)``, with surge one boot more; the
     estimate adds the pull, which takes nobody out, and a call for each step of a batch.  A
-    surge of at least ``instances`` still visits each of them.
+    surge of at least ``instances`` still visits each of them.  With ``replaced`` (a new launch
+    template version) a machine boots in place of stop and start.
     """
     if instances <= 0:
         return RolloutTime(0.0, 0.0, 0.0, 0)
     batch = max(1, min(batch, instances))
     batches = ceil(instances / batch)
-    bound = batches * pace.away_s
+    away = pace.drain_s + pace.boot_s + pace.health_s if replaced else pace.away_s
+    bound = batches * away
     if kind == "surge":
         bound += pace.boot_s + pace.health_s
-    interruption = pace.away_s if kind == "in-place" and batch >= instances else 0.0
+    interruption = away if kind == "in-place" and batch >= instances else 0.0
     return RolloutTime(bound, bound + pace.pull_s + batches * 4 * CALL_S, interruption, batches)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes
@@ -68,7 +69,15 @@ def difference(engine: Engine, stack: Stack, change_set: ChangeSet) -> tuple[Res
             "template that are not being imported. Update, create or delete operations cannot be executed during import "
             "operations."
         )
-    return tuple(change for change in found if change.action != "Modify" or change.details)
+    return tuple(_forced(engine, change) for change in found if change.action != "Modify" or change.details)
+
+
+def _forced(engine: Engine, change: ResourceChange) -> ResourceChange:
+    """Replaced in any case, where a rehearsal asks for that."""
+    if change.action != "Modify" or not engine.replaces(change.logical_id):
+        return change
+    details = tuple(replace(detail, requires_recreation="Always") for detail in change.details)
+    return replace(change, replacement="True", details=details, policy=change.policy or "ReplaceAndDelete")
 
 
 def is_empty(engine: Engine, stack: Stack, request: Request) -> bool:

@@ -23,7 +23,8 @@ class Engine:
     """All stacks of an account, in every region.
 
     ``clients(service, region)`` makes boto3 clients.  ``fault(stack, logical_id, type, action)``
-    may give a reason why a resource fails: what a rehearsal asks for.
+    may give a reason why a resource fails, and ``replaces(logical_id)`` say that a change replaces
+    whatever the schema says: what a rehearsal asks for.
     """
 
     def __init__(self, clients: Callable[[str, str], Any], clock: Clock, real_time: bool = False) -> None:
@@ -34,6 +35,7 @@ class Engine:
         self.stacks: dict[str, Stack] = {}
         self.detections: dict[str, Any] = {}
         self.fault: Fault = lambda stack, logical_id, kind, action: None
+        self.replaces: Callable[[str], bool] = lambda logical_id: False
         self._zones: dict[str, tuple[str, ...]] = {}
 
     def find(self, name: str, region: str) -> Stack | None:

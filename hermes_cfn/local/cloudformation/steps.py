@@ -182,7 +182,7 @@ class Steps:
             self._mark(live, "UPDATE_FAILED", "Resource update cancelled")
 
     def _replaces(self, raw: Resource, new: Resource, live: Live, touches: list[PropertyChange]) -> bool:
-        if any(detail.requires_recreation == "Always" for detail in touches):
+        if self.engine.replaces(raw.logical_id) or any(detail.requires_recreation == "Always" for detail in touches):
             return True
         perhaps = {detail.name for detail in touches if detail.requires_recreation == "Conditionally"}
         context = self.engine.context(self.stack, new)

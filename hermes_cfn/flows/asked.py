@@ -1,0 +1,86 @@
+"""``plan --change-set``: what AWS itself says of each stack; every change set is deleted again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.aws.cloudformation import CloudFormation
+from hermes_cfn.clock import patience
+from hermes_cfn.deciders import stack as decider
+from hermes_cfn.deployment import StackSpec
+from hermes_cfn.errors import Finding, HermesError, Severity
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.stacks import Offer, outputs_of, parameters_of
+from hermes_cfn.plan import Plan, guard
+
+AT_MOST_S = 300.0
+
+
+def of_aws(ground: Ground, made: Plan) -> Plan:
+    """The plan with what AWS's change sets add to it, as findings."""
+    outputs = outputs_of(ground)
+    found: list[Finding] = []
+    for spec in ground.deployment:
+        stack = next(stack for stack in made.stacks if stack.key == spec.key)
+        if stack.action not in {"create", "update"} or stack.status in decider.BUSY:
+            continue
+        waits = [reason for reason in stack.waits_for if reason.startswith("known after")]
+        if waits:
+            found.append(_told(spec, f"AWS cannot be asked yet: {', '.join(waits)}"))
+            continue
+        found += _asked(ground, made, spec, outputs)
+    return replace(made, findings=(*made.findings, *found))
+
+
+def _asked(ground: Ground, made: Plan, spec: StackSpec, outputs: dict[str, Any]) -> Iterator[Finding]:
+    door = ground.doors.cloudformation(spec.region)
+    seen = door.observe(spec.name)
+    kind = "UPDATE" if seen.status in decider.STEADY else "CREATE"
+    parameters = parameters_of(ground, spec, outputs, seen.parameters, {})
+    offer = Offer.of(spec, parameters, "plan")
+    try:
+        offer.make(ground, door, kind, ground.names.service_role_arn if not spec.account_wide else "")
+        ended = _waited(ground, door, spec.name, offer.name)
+        if ended.empty:
+            yield _told(spec, "AWS's change set is empty")
+        elif ended.status != "CREATE_COMPLETE":
+            yield Finding("change-set-failed", spec.key, f"AWS's change set is {ended.status}", evidence=ended.reason)
+        else:
+            changes = door.changes(spec.name, offer.name)
+            unplanned = list(guard.unplanned(made, spec.key, changes))
+            yield from unplanned
+            if not unplanned:
+                yield _told(spec, f"AWS's change set agrees: {len(changes)} resources, no replacement beyond the plan")
+    finally:
+        _clean(door, spec.name, offer.name, seen.status is None)
+
+
+def _waited(ground: Ground, door: CloudFormation, stack: str, name: str) -> Any:
+    waited = 0.0
+    while True:
+        found = door.change_set(stack, name)
+        if found is not None and found.status not in decider.UNREADY:
+            return found
+        if waited > AT_MOST_S:
+            raise HermesError(Finding("change-set-slow", stack, f"no answer within {AT_MOST_S:.0f} s"))
+        pause = patience(waited)
+        ground.clock.sleep(pause)
+        waited += pause
+
+
+def _clean(door: CloudFormation, stack: str, name: str, ours: bool) -> None:
+    """The change set goes, and the empty stack that one of kind CREATE leaves in REVIEW_IN_PROGRESS."""
+    try:
+        door.delete_change_set(stack, name)
+    except AwsError as error:
+        if error.code not in {"ChangeSetNotFound", "ValidationError"}:
+            raise
+    if ours and door.observe(stack).status == "REVIEW_IN_PROGRESS":
+        door.delete(stack)
+
+
+def _told(spec: StackSpec, what: str) -> Finding:
+    return Finding("change-set", spec.key, what, severity=Severity.INFO)

@@ -1,0 +1,120 @@
+"""What only a person can do before the first deployment goes on: one list, shown at once.
+
+Foundation and certificate (free, slow) and the network are created first, because their answers
+are part of the list: addresses for the database, records for the certificate.  What bills by the
+hour beyond them waits.  Everything that can be polled is looked at again, and the command may be
+closed and run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hermes_cfn.aws.certificates import Certificates
+from hermes_cfn.deployment import StackSpec
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.flows import releases
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.releases import Kept
+from hermes_cfn.names import output_id
+
+Outputs = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Holds a stack until its chores are done; with ``wait`` polls them, else refuses with the list."""
+
+    ground: Ground
+    image: str
+    compatible: bool = True
+    wait: bool = False
+    slow = frozenset({"certificate"})
+
+    def chores(self, spec: StackSpec, outputs: Outputs) -> list[Finding]:
+        """Everything there is to do.  Raises HermesError when nobody waits for what holds the stack."""
+        if not spec.gates or releases.stable(self.ground) is not None:
+            return []
+        held = [*self._image(), *self._secrets()] if {"image", "secrets"} & set(spec.gates) else []
+        told = [*held, *self._addresses(outputs), *self._records(outputs)]
+        if held and not self.wait:
+            raise HermesError(*told, exit_code=ExitCode.REFUSED)
+        return told
+
+    def open(self, spec: StackSpec) -> None:
+        """The stack's turn has come: the first release is what its instances will boot."""
+        if "stable" not in spec.gates or releases.stable(self.ground) is not None:
+            return
+        first = releases.resolve(self.ground, self.image, self.compatible)
+        releases.keep(self.ground, Kept(first).then(self.ground.now, "first release", first.requested_by))
+        releases.write_goal(self.ground, first)
+        releases.write_stable(self.ground, first)
+
+    def _image(self) -> Iterator[Finding]:
+        ground = self.ground
+        if self.image:
+            if ground.doors.ecr.image(ground.names.repository, self.image) is None:
+                yield releases.image_missing(ground, self.image)
+            return
+        tags = [tag for image in ground.doors.ecr.images(ground.names.repository) for tag in image.tags]
+        yield Finding(
+            "image-not-chosen",
+            ground.names.repository,
+            "the first deployment needs an image",
+            evidence=f"tags there: {', '.join(tags[:8]) or 'none'}",
+            next="hermes-cfn image push TAG, then deploy --image TAG",
+        )
+
+    def _secrets(self) -> Iterator[Finding]:
+        for name in releases.missing_secrets(self.ground):
+            yield releases.secret_missing(self.ground, name)
+
+    def _addresses(self, outputs: Outputs) -> Iterator[Finding]:
+        """Only the database's own side can admit them; the first instance tests the connection."""
+        found = outputs.get("network", {}).get(output_id("nat_public_ips"), "")
+        if not self.ground.settings.database.allow_list or not found:
+            return
+        yield Finding(
+            "database-allow-list",
+            "the external database",
+            f"must admit {found}, port {self.ground.settings.database.port}",
+            why="these are the addresses that instances reach the world from",
+            next="add them to the database's allow-list; hermes-cfn outputs shows them again",
+            severity=Severity.WARNING,
+        )
+
+    def _records(self, outputs: Outputs) -> Iterator[Finding]:
+        """The records that a certificate waits for while its stack is in progress."""
+        ground = self.ground
+        spec = next((spec for spec in ground.deployment if spec.key == "certificate"), None)
+        if spec is None or "certificate" in outputs or ground.settings.certificate.validation != "manual":
+            return
+        door, acm = ground.doors.cloudformation(spec.region), Certificates(ground.doors.calls("acm", spec.region))
+        for resource in door.resources(spec.name) if door.describe(spec.name) else ():
+            seen = acm.describe(resource.physical_id) if resource.physical_id.startswith("arn:") else None
+            if seen is not None and seen.status == "PENDING_VALIDATION" and seen.records:
+                yield Finding(
+                    "certificate-pending",
+                    ground.settings.certificate.domain,
+                    "the certificate waits for its DNS records",
+                    evidence="\n".join(f"{name} CNAME {value}" for name, value in seen.records),
+                    next="create them at the DNS provider; this goes on by itself",
+                    severity=Severity.WARNING,
+                )
+
+
+def record(ground: Ground, outputs: Outputs) -> Finding | None:
+    """The record that leads people to the load balancer, where nobody but a person can create it."""
+    domain = ground.settings.certificate.domain
+    balancer = outputs.get("service", {}).get(output_id("alb_dns_name"), "")
+    if not balancer or ground.settings.edge.dns != "manual":
+        return None
+    return Finding(
+        "dns-record",
+        domain,
+        "people reach it when this record stands",
+        evidence=f"{domain} CNAME {balancer} (ALIAS or ANAME at the top of a zone)",
+        next="create it at the DNS provider; hermes-cfn doctor looks whether it is there",
+        severity=Severity.INFO,
+    )

@@ -1,0 +1,125 @@
+"""What a forecast asks the account.  What may not be asked stays None, and nothing is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TypeVar
+
+from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.aws.certificates import Certificates
+from hermes_cfn.checks.facts import Facts, ImageFacts
+from hermes_cfn.checks.observed import CertificateSeen
+from hermes_cfn.deployment import FromOutput
+from hermes_cfn.flows import releases
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.whoami import denied
+from hermes_cfn.plan import Deployed
+
+Answer = TypeVar("Answer")
+QUOTAS = {"addresses": ("ec2", "L-0263D0A3"), "vcpus": ("ec2", "L-1216C47A"), "nat-gateways": ("vpc", "L-FE5A380F")}
+"""Quota -> service and code (Service Quotas, "AWS service quotas")."""
+
+
+def gather(ground: Ground, image: str, there: Mapping[str, Deployed]) -> Facts:
+    """Facts for a plan that releases ``image``, or what runs; ``there`` is what is deployed, by stack key."""
+    doors, names, settings = ground.doors, ground.names, ground.settings
+    fresh, networked = "service" not in there, "network" in there
+    arn, certificate = _certificate(ground)
+    key = settings.compute.key_name
+
+    def quota(name: str) -> float | None:
+        return doors.account.quota(*QUOTAS[name])
+
+    return Facts(
+        account=names.account,
+        region=settings.account.region,
+        now=ground.now,
+        first=fresh,
+        offered=_allowed(lambda: doors.ec2.offered(settings.compute.instance_type)),
+        key_pair=_allowed(lambda: doors.ec2.key_pair(key)) if key else None,
+        addresses=None if networked else _allowed(doors.ec2.addresses),
+        addresses_quota=None if networked else quota("addresses"),
+        nat_gateways=None if networked else _allowed(lambda: sum(doors.ec2.nat_gateways().values())),
+        nat_gateways_quota=None if networked else quota("nat-gateways"),
+        vcpus=_allowed(doors.ec2.vcpus) if fresh else None,
+        vcpus_quota=quota("vcpus") if fresh else None,
+        buckets={name: _allowed(partial(doors.s3.exists, name)) or "" for name in _buckets(ground, there)},
+        roles=tuple(name for name in _roles(ground, there) if _allowed(partial(doors.account.role_exists, name))),
+        provider=_provider(ground, there),
+        certificate_arn=arn,
+        certificate=certificate,
+        missing_secrets=tuple(_allowed(lambda: releases.missing_secrets(ground)) or ()),
+        image=_image(ground, image),
+        image_wanted=image,
+        stacks={key: str(one.status) for key, one in there.items()},
+        drifted=tuple(key for key, one in there.items() if one.drift == "DRIFTED"),
+        stale=tuple(_stale(ground, there)),
+        denied=denied(ground, "deploy"),
+    )
+
+
+def _certificate(ground: Ground) -> tuple[str, CertificateSeen | None]:
+    """The ARN that the settings name, and its certificate; no ARN where it may not be asked."""
+    arn = ground.settings.certificate.arn
+    if not arn:
+        return "", None
+    try:
+        return arn, Certificates(ground.doors.calls("acm")).describe(arn)
+    except AwsError:
+        return "", None
+
+
+def _image(ground: Ground, wanted: str) -> ImageFacts | None:
+    ecr, repository = ground.doors.ecr, ground.names.repository
+    if not wanted or not _allowed(lambda: ecr.uri(repository) or ""):
+        return None
+    found = ecr.image(repository, wanted)
+    if found is None:
+        return None
+    return ImageFacts(found.digest, _allowed(lambda: ecr.architectures(repository, found.digest)) or ())
+
+
+def _buckets(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[str]:
+    if "foundation" not in there:
+        yield ground.names.artifacts_bucket
+    if "edge" in ground.deployment.keys and "edge" not in there:
+        yield ground.names.assets_bucket
+
+
+def _roles(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[str]:
+    """Names of the roles that stacks which are not there yet would create."""
+    for spec in ground.deployment:
+        for resource in spec.template["Resources"].values() if spec.key not in there else ():
+            name = resource.get("Properties", {}).get("RoleName")
+            if resource["Type"] == "AWS::IAM::Role" and isinstance(name, str):
+                yield name
+
+
+def _provider(ground: Ground, there: Mapping[str, Deployed]) -> bool | None:
+    """Whether the account has GitHub's identity provider already, where a stack would create it."""
+    spec = next((spec for spec in ground.deployment if spec.account_wide and spec.key not in there), None)
+    types = {resource["Type"] for resource in spec.template["Resources"].values()} if spec else set()
+    if "AWS::IAM::OIDCProvider" not in types:
+        return None
+    return _allowed(lambda: ground.doors.account.has_provider("token.actions.githubusercontent.com"))
+
+
+def _stale(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[tuple[str, str, str, str]]:
+    """(stack, parameter, its value, the output it is fed by now) of parameters that outputs have left behind."""
+    for spec in ground.deployment:
+        given = there.get(spec.key, Deployed()).parameters
+        for name, source in spec.parameters.items():
+            if not isinstance(source, FromOutput) or name not in given:
+                continue
+            fed = there.get(source.stack, Deployed()).outputs.get(source.output)
+            if fed is not None and fed != given[name]:
+                yield spec.key, name, given[name], fed
+
+
+def _allowed(ask: Callable[[], Answer]) -> Answer | None:
+    """What a question answers, or None where it may not be asked."""
+    try:
+        return ask()
+    except AwsError:
+        return None

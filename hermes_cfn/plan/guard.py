@@ -1,0 +1,62 @@
+"""What AWS's own change set would do, against what the plan showed.
+
+The plan reads the resource schemas; CloudFormation decides.  Where it would replace or remove
+more than was shown, nobody agreed to that.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hermes_cfn.errors import Finding
+from hermes_cfn.plan.model import Change, Plan
+
+
+def unplanned(plan: Plan, stack: str, changes: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """``replacement-unplanned`` and ``data-at-risk``: resources whose end the plan did not show.
+
+    ``changes`` are the ``ResourceChange`` of the change set for the stack with that key.  A
+    logical ID that was named by ``--replace`` may go.
+    """
+    shown = {change.logical_id: change for change in plan.changes if change.stack == stack}
+    for change in changes:
+        name = str(change["LogicalResourceId"])
+        if name in plan.replace:
+            continue
+        fate, planned = _fate(change), shown.get(name)
+        if not fate:
+            continue
+        if planned is None or not (planned.replaced or planned.action == "Remove"):
+            yield _finding(
+                "replacement-unplanned", stack, change, f"AWS would {fate} it, and the plan did not show that"
+            )
+        elif fate == "replace" and planned.replacement == "Conditional" and _holds(planned):
+            yield _finding("data-at-risk", stack, change, "AWS would replace it, and its data goes with it")
+
+
+def _fate(change: Mapping[str, Any]) -> str:
+    if change.get("Action") == "Remove":
+        return "remove"
+    return {"True": "replace", "Conditional": "perhaps replace"}.get(str(change.get("Replacement", "")), "")
+
+
+def _holds(planned: Change) -> bool:
+    return planned.data and not planned.policy.endswith(("Retain", "Snapshot"))
+
+
+def _finding(code: str, stack: str, change: Mapping[str, Any], what: str) -> Finding:
+    causes = [
+        f"{detail.get('Target', {}).get('Path') or detail.get('Target', {}).get('Name', '')}"
+        f"{' by ' + detail['CausingEntity'] if detail.get('CausingEntity') else ''}"
+        for detail in change.get("Details", ())
+        if detail.get("Target", {}).get("RequiresRecreation", "Never") != "Never"
+    ]
+    return Finding(
+        code,
+        f"{stack}/{change['LogicalResourceId']}",
+        f"{change.get('ResourceType', 'resource')}: {what}",
+        why=", ".join(causes),
+        next=f"look at it with hermes-cfn plan --change-set; --replace {change['LogicalResourceId']}, if it may",
+    )

@@ -1,0 +1,214 @@
+"""What a plan says of changed stacks: property by property, with what it costs, takes and interrupts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from deployments import ACCOUNT, as_there, built, change_of, changed, planned
+
+from hermes_cfn.plan import Deployed, show
+from hermes_cfn.plan.model import MASKED, as_data
+from hermes_cfn.plan.timing import Pace
+from hermes_cfn.pricing import books
+
+PACE = Pace(drain_s=30, stop_s=2, start_s=8, health_s=20)
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    return built()
+
+
+@pytest.fixture(scope="module")
+def there(wanted):
+    return as_there(wanted)
+
+
+@pytest.fixture(scope="module")
+def book():
+    return books.load("eu-south-2", "snapshot")
+
+
+def test_what_is_deployed_as_wanted_needs_nothing(wanted, there) -> None:
+    plan = planned(wanted, there, release_now="v1", release_next="v1")
+    assert plan.empty
+    assert not plan.changes
+    assert "nothing to do" in "\n".join(show.lines(plan))
+
+
+def test_a_first_plan_adds_everything_and_says_what_waits_for_which_stack(wanted) -> None:
+    plan = planned(wanted, {})
+    assert {change.action for change in plan.changes} == {"Add"}
+    service = next(stack for stack in plan.stacks if stack.key == "service")
+    assert service.action == "create"
+    assert set(service.waits_for) >= {"known after network", "known after certificate"}
+    assert "known after network" in "\n".join(show.lines(plan))
+
+
+def test_a_property_is_shown_before_and_after_and_says_whether_it_replaces(there) -> None:
+    plan = planned(built("[service]\nhealth_interval_s = 15\nderegistration_delay_s = 60"), there)
+    target = change_of(plan, "TargetGroup")
+    shown = {one.path: (one.before, one.after, one.replaces) for one in target.details}
+    assert shown["HealthCheckIntervalSeconds"] == ("10", "15", False)
+    assert ("30", "60", False) in shown.values()
+    assert target.sign == "~"
+
+
+def test_what_is_replaced_takes_with_it_those_that_refer_to_it(wanted, there) -> None:
+    def other_port(template):
+        template["Resources"]["TargetGroup"]["Properties"]["Port"] = 4100
+
+    plan = planned(changed(wanted, "service", other_port), there)
+    assert change_of(plan, "TargetGroup").sign == "±"
+    assert any(one.path == "Port" and one.replaces for one in change_of(plan, "TargetGroup").details)
+    group = change_of(plan, "AutoScalingGroup")
+    assert any(one.cause == "TargetGroup" and one.after == "known after TargetGroup" for one in group.details)
+    assert plan.interruption.kind == "instances"
+    assert ("service", "TargetGroup") in plan.replacements
+
+
+def test_secrets_are_masked_by_name_by_depth_and_in_urls(wanted, there) -> None:
+    def before(template):
+        template["Resources"]["LogGroup"]["Metadata"] = {"note": "postgres://u:hunter2@db/x", "api_key": "hunter3"}
+        template["Resources"]["LoadBalancer"]["Properties"]["Tags"] = [{"Key": "a", "Value": "amqp://u:hunter4@h"}]
+        template["Resources"]["AppSecurityGroup"]["Metadata"] = {"list": [{"db_password": "hunter5"}]}
+
+    old = changed(wanted, "service", before)
+    plan = planned(wanted, there | {"service": replace(there["service"], template=old.stack("service").template)})
+    for text in ("\n".join(show.lines(plan)), show.markdown(plan), json.dumps(as_data(plan))):
+        assert "hunter" not in text
+        assert MASKED in text
+
+
+def test_of_a_long_value_the_part_that_differs_is_shown(wanted, there) -> None:
+    def longer(template):
+        data = json.dumps(template["Resources"]["LaunchTemplate"])
+        assert "/opt/hermes" in data
+        template["Resources"]["LaunchTemplate"] = json.loads(data.replace("/opt/hermes", "/opt/other", 1))
+
+    detail = change_of(planned(changed(wanted, "service", longer), there), "LaunchTemplate").details[0]
+    assert "/opt/hermes" in detail.before
+    assert "/opt/other" in detail.after
+    assert "characters)" in detail.after
+
+
+def test_a_removed_bucket_stops_the_plan_unless_it_is_named(there) -> None:
+    with_assets = built("[edge]\nassets = true\n[worldwide]\ncloudfront = true")
+    name = next(n for n, r in with_assets.stack("edge").template["Resources"].items() if r["Type"] == "AWS::S3::Bucket")
+    loose = changed(with_assets, "edge", lambda t: t["Resources"][name].update(DeletionPolicy="Delete"))
+
+    def bare(template):
+        for title, resource in list(template["Resources"].items()):
+            if title == name or f'"{name}' in json.dumps(resource):
+                del template["Resources"][title]
+        template["Resources"]["Left"] = {"Type": "AWS::SNS::Topic"}
+        template["Outputs"] = {}
+
+    there = as_there(loose)
+    plan = planned(changed(loose, "edge", bare), there)
+    (finding,) = [one for one in plan.errors if one.code == "data-at-risk"]
+    assert name in finding.next
+    assert plan.interruption.kind == "data"
+    assert not planned(changed(loose, "edge", bare), there, replace=frozenset({name})).errors
+
+
+def test_the_bill_differs_line_by_line_and_in_total(wanted, there, book) -> None:
+    plan = planned(built("[compute]\ncount = 3"), there, book=book)
+    assert plan.bill is not None
+    lines = {line.what: line.monthly for line in plan.bill.changes}
+    assert lines["3 × t4g.small"] > 0 > lines["2 × t4g.small"]
+    assert sum(lines.values()) == plan.bill.monthly > 0
+    assert plan.bill_high is not None
+    assert plan.bill_high > plan.bill.after
+    assert "P90" in "\n".join(show.summary(plan))
+
+
+@pytest.mark.parametrize("word", ["expected", "P90"])
+def test_above_the_ceiling_the_lines_that_cross_it_are_named(wanted, there, book, word) -> None:
+    now = planned(wanted, there, book=book)
+    more = built("[compute]\ncount = 3")
+    after = planned(more, there, book=book)
+    assert now.bill and after.bill and after.bill_high
+    high = after.bill_high
+    ceiling = (now.bill.after + after.bill.after) / 2 if word == "expected" else (after.bill.after + high) / 2
+    (finding,) = [one for one in planned(more, there, book=book, ceiling=ceiling).errors if one.code == "over-budget"]
+    assert word in finding.what
+    assert "3 × t4g.small" in finding.evidence
+    assert "NAT gateway" not in finding.evidence
+    assert not planned(more, there, book=book, ceiling=high + 1).errors
+
+
+def test_above_a_ceiling_that_was_crossed_before_the_dearest_lines_are_named(wanted, there, book) -> None:
+    (finding,) = planned(wanted, there, book=book, ceiling=Decimal(50)).errors
+    assert finding.evidence.splitlines()[0].startswith("network NatGateway  NAT gateway")
+
+
+@pytest.mark.parametrize(
+    ("instances", "strategy", "kind", "seconds"),
+    [(2, "in-place", "none", 0), (1, "in-place", "instances", 60), (1, "surge", "none", 0)],
+)
+def test_the_interruption_is_none_or_says_for_how_long(wanted, there, instances, strategy, kind, seconds) -> None:
+    plan = planned(
+        wanted,
+        there,
+        release_now="v1",
+        release_next="v2",
+        instances=instances,
+        strategy=strategy,
+        pace=PACE,
+    )
+    assert (plan.interruption.kind, plan.interruption.seconds) == (kind, seconds)
+    assert plan.rollout_s > 0
+    assert "v1 -> v2" in "\n".join(show.summary(plan))
+
+
+def test_a_new_launch_template_takes_a_boot_for_each_instance(there) -> None:
+    plan = planned(built("[compute]\nvolume_gib = 30"), there, instances=1, pace=PACE)
+    assert plan.interruption.seconds == PACE.drain_s + PACE.boot_s + PACE.health_s
+
+
+def test_the_time_is_the_critical_path_over_the_stacks(wanted) -> None:
+    plan = planned(wanted, {})
+    seconds = {stack.key: stack.seconds for stack in plan.stacks}
+    first = max(seconds["network"], seconds["certificate"])
+    assert plan.stacks_s == pytest.approx(seconds["foundation"] + first + seconds["service"])
+
+
+def test_a_stack_that_was_never_whole_is_created_anew(wanted, there) -> None:
+    broken = there | {"service": replace(there["service"], status="ROLLBACK_COMPLETE")}
+    plan = planned(wanted, broken)
+    assert {stack.key: stack.action for stack in plan.stacks}["service"] == "recreate"
+
+
+def test_a_hidden_parameter_never_counts_as_a_change_and_is_never_shown(wanted, there) -> None:
+    def hide(template):
+        template["Parameters"]["Token"] = {"Type": "String", "NoEcho": True, "Default": ""}
+        template["Resources"]["LogGroup"]["Metadata"] = {"v": {"Ref": "Token"}}
+
+    new = changed(wanted, "service", hide)
+    old = replace(
+        there["service"],
+        template=new.stack("service").template,
+        parameters={**there["service"].parameters, "Token": "****"},
+    )
+    plan = planned(new, there | {"service": old})
+    assert "****" not in "\n".join(show.lines(plan)).replace(MASKED, "")
+    assert not plan.errors
+
+
+def test_every_format_tells_the_same(there) -> None:
+    plan = planned(built("[service]\nhealth_interval_s = 15"), there)
+    markdown, data = show.markdown(plan), as_data(plan)
+    assert markdown.startswith("### Plan for production")
+    assert "HealthCheckIntervalSeconds: 10 -> 15" in markdown
+    changes = [change for stack in data["stacks"] for change in stack["changes"]]
+    assert [change["logical_id"] for change in changes] == ["TargetGroup"]
+    assert json.loads(json.dumps(data)) == data
+
+
+def test_nothing_there_is_not_an_unknown_account(wanted) -> None:
+    plan = planned(wanted, {"network": Deployed(None)})
+    assert all(ACCOUNT not in one.after for change in plan.changes for one in change.details)

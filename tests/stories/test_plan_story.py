@@ -1,0 +1,180 @@
+"""Plan and deploy against the embedded cloud: what AWS would do beyond the plan, and what was agreed to."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from hermes_cfn.errors import ExitCode
+from hermes_cfn.local import control
+
+WIDER = "[service]\nhealth_interval_s = 15\n"
+
+
+def git(cloud, *words: str) -> str:
+    own = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", "-C", cloud.directory, *own, *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def configure(cloud, text: str) -> None:
+    (cloud.directory / "hermes.toml").write_text(text)
+
+
+def commit(cloud, text: str, subject: str) -> str:
+    configure(cloud, text)
+    git(cloud, "add", "hermes.toml")
+    git(cloud, "commit", "-m", subject)
+    return git(cloud, "rev-parse", "HEAD")
+
+
+def refused(cloud, words: str, code: ExitCode = ExitCode.REFUSED) -> str:
+    """What is said on both streams by a command that must end with ``code``."""
+    done = run(cloud, words)
+    assert done.returncode == code, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout + done.stderr
+
+
+def run(cloud, words: str, local: str = "--local"):
+    return subprocess.run(
+        [sys.executable, "-m", "hermes_cfn", local, *words.split()],
+        cwd=cloud.directory,
+        env=cloud.env,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=180,
+    )
+
+
+def stacks(cloud):
+    found = cloud.client("cloudformation").describe_stacks()["Stacks"]
+    return {stack["StackName"]: stack for stack in found}
+
+
+@pytest.fixture
+def quiet(cloud):
+    """The deployment as it is, without faults afterwards."""
+    yield cloud
+    cloud.fault(clear=True)
+    configure(cloud, "")
+
+
+def test_a_change_set_is_asked_for_and_cleaned_up(quiet) -> None:
+    configure(quiet, WIDER)
+    before = stacks(quiet)
+    said = quiet.type("plan --change-set")
+    assert "HealthCheckIntervalSeconds: 10 -> 15" in said
+    assert "AWS's change set agrees: 1 resources" in said
+    assert quiet.client("cloudformation").list_change_sets(StackName="hermes-production-service")["Summaries"] == []
+    assert stacks(quiet) == before
+
+
+def test_a_change_set_of_a_stack_that_is_not_there_leaves_none_behind(quiet) -> None:
+    configure(quiet, "[watch]\nenabled = true\n")
+    assert "watch" in quiet.type("plan --change-set")
+    assert "hermes-production-watch" not in stacks(quiet)
+
+
+def test_deploy_stops_when_aws_would_replace_what_the_plan_did_not_show(quiet) -> None:
+    configure(quiet, WIDER)
+    quiet.fault(set="replaces", subject="TargetGroup", value="yes")
+    before = stacks(quiet)
+    assert "replacement-unplanned" in quiet.type("plan --change-set", codes=(ExitCode.FAILED,))
+    said = refused(quiet, "deploy --yes")
+    assert "replacement-unplanned" in said
+    assert "service/TargetGroup" in said
+    assert stacks(quiet) == before
+    assert quiet.client("cloudformation").list_change_sets(StackName="hermes-production-service")["Summaries"] == []
+    assert not quiet.json("lock show")["held"]
+
+
+def test_a_recorded_plan_is_done_and_another_one_is_refused_with_its_difference(quiet) -> None:
+    configure(quiet, WIDER)
+    path = quiet.directory / "plan.json"
+    quiet.type(f"plan --out {path}")
+    assert json.loads(path.read_text())["plan"]["stacks"]
+    configure(quiet, "[service]\nhealth_interval_s = 20\n")
+    said = refused(quiet, f"deploy --plan {path}")
+    assert "plan-changed" in said
+    assert '|-"after":"15"' in said.replace(" ", "")
+    assert '|+"after":"20"' in said.replace(" ", "")
+    configure(quiet, WIDER)
+    quiet.type(f"deploy --plan {path}")
+    assert "plan-changed" in refused(quiet, f"deploy --plan {path}"), "what it says was done already"
+    configure(quiet, "")
+    quiet.type("deploy --yes")
+
+
+def test_exit_codes_tell_no_change_from_change_and_from_too_dear(quiet) -> None:
+    quiet.type("plan --detailed-exitcode")
+    configure(quiet, WIDER)
+    quiet.type("plan --detailed-exitcode", codes=(ExitCode.CHANGES,))
+    configure(quiet, "[budget]\nceiling_usd = 50\n")
+    said = quiet.type("plan", codes=(ExitCode.OVER_BUDGET,))
+    assert "over-budget" in said
+    assert "NAT gateway" in said
+    assert "over-budget" in refused(quiet, "deploy --yes", ExitCode.OVER_BUDGET)
+
+
+def test_nobody_to_ask_is_refused_and_a_no_on_a_terminal_does_nothing(quiet) -> None:
+    configure(quiet, WIDER)
+    before = stacks(quiet)
+    done = run(quiet, "deploy", local="--aws")
+    assert done.returncode == ExitCode.REFUSED
+    assert "--yes" in done.stderr
+    said, code = typed(quiet, "deploy", "n\n")
+    assert "HealthCheckIntervalSeconds" in said
+    assert "deploy now?" in said
+    assert code == ExitCode.INTERRUPTED
+    assert stacks(quiet) == before
+
+
+def typed(cloud, words: str, answer: str) -> tuple[str, int]:
+    """What is printed on a terminal, and the exit code; AWS is the embedded cloud, as its own SDK is told."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hermes_cfn", *words.split()],
+        cwd=cloud.directory,
+        env={
+            **cloud.env,
+            "TERM": "dumb",
+            "AWS_ENDPOINT_URL": control.status(cloud.state).endpoint,
+            "AWS_ACCESS_KEY_ID": "AKIALOCALADMIN000000",
+            "AWS_SECRET_ACCESS_KEY": "local",
+        },
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    os.write(master, answer.encode())
+    said = b""
+    while True:
+        try:
+            read = os.read(master, 65536)
+        except OSError:
+            break
+        if not read:
+            break
+        said += read
+    os.close(master)
+    return said.decode(), process.wait()
+
+
+def test_a_checkout_that_lacks_what_is_deployed_is_refused_naming_what_it_would_undo(quiet) -> None:
+    git(quiet, "init", "-q", "-b", "main")
+    old = commit(quiet, "", "as it was")
+    new = commit(quiet, WIDER, "check health less often")
+    quiet.type("deploy --yes")
+    assert {"Key": "hermes:commit", "Value": new} in stacks(quiet)["hermes-production-service"]["Tags"]
+    git(quiet, "checkout", "-q", old)
+    said = refused(quiet, "deploy --yes")
+    assert "checkout-older" in said
+    assert "check health less often" in said
+    assert "checkout-older" in quiet.type("plan", codes=(ExitCode.FAILED,))
+    quiet.type("deploy --allow-older --yes")
+    assert {"Key": "hermes:commit", "Value": old} in stacks(quiet)["hermes-production-service"]["Tags"]
