@@ -7,6 +7,7 @@ Dated trials and new accounts' credits are no allowances: they are notes, and of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 
@@ -75,5 +76,7 @@ NOTES: tuple[str, ...] = (
 )
 """Reductions that end, told under every bill."""
 
-TRIALS: dict[str, tuple[str, Decimal, str]] = {"t4g.small": ("BoxUsage:t4g.small", Decimal(750), "2026-12-31")}
+TRIALS: dict[str, tuple[str, Decimal, date]] = {
+    "t4g.small": ("BoxUsage:t4g.small", Decimal(750), date(2026, 12, 31)),
+}
 """Trial -> (usage type, hours a month of an account, last day)."""

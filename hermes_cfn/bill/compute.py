@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from hermes_cfn.bill import drivers, exact
-from hermes_cfn.bill.allowances import NOTES, TRIALS
+from hermes_cfn.bill.allowances import ALLOWANCES, NOTES, TRIALS
 from hermes_cfn.bill.charge import Charge, Free, NotPriced
 from hermes_cfn.bill.lines import Bill, BillLine
 from hermes_cfn.bill.rules import RULES
 from hermes_cfn.bill.surroundings import Surroundings, of_deployment, of_template
 from hermes_cfn.cfn.kinds import kind
 from hermes_cfn.cfn.template import Template
+from hermes_cfn.clock import SystemClock
 from hermes_cfn.config.usage import Usage, nothing_given
 from hermes_cfn.deployment import Deployment
+from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.pricing.prices import PriceBook
+from hermes_cfn.units import dollars, rounded
 
 ZERO = Decimal(0)
 
@@ -46,7 +50,8 @@ def charges(around: Surroundings, book: PriceBook) -> Charges:
                 settled.append(exact.said(item, *where, place.region))
     known, unknown = exact.lookup(made, book)
     settled += [exact.without_price(charge, why) for charge, why in unknown]
-    return Charges(tuple(known), tuple(settled), (*((book.note,) if book.note else ()), *NOTES))
+    steps = dict.fromkeys(f"inferred: {step}" for _, price in known for step in price.steps)
+    return Charges(tuple(known), tuple(settled), (*((book.note,) if book.note else ()), *steps))
 
 
 MAKES_NOTHING = {"AWS::CDK::Metadata": "a note that CDK leaves, no resource"}
@@ -66,8 +71,20 @@ def _without_rule(resource_type: str) -> Free | NotPriced:
     return NotPriced("resource", "no rule for this type")
 
 
-def bill_of(found: Charges, book: PriceBook, usage: Usage) -> Bill:
-    """The bill of charges under a usage; ranges make low, expected and high differ."""
+def bill_of(found: Charges, book: PriceBook, usage: Usage, on: date | None = None) -> Bill:
+    """The bill of charges under a usage; ranges make low, expected and high differ.
+
+    A trial counts until its last day, ``on`` (default: today) included.  Raises
+    :class:`HermesError` ``usage-invalid`` for an allowance that AWS does not give.
+    """
+    strange = sorted(set(usage.allowances_used) - set(ALLOWANCES))
+    if strange:
+        known = ", ".join(ALLOWANCES)
+        where = f"usage.allowances_used.{strange[0]}"
+        raise HermesError(Finding("usage-invalid", where, "AWS gives no such allowance", next=f"one of {known}"))
+    today = on or SystemClock().now().date()
+    runs = tuple(name for name in usage.trials if today <= TRIALS[name][2])
+    usage = usage.model_copy(update={"trials": runs}) if runs != usage.trials else usage
     used = {name: amount.expected for name, amount in usage.allowances_used.items() if amount is not None}
     trial = {TRIALS[name][0]: TRIALS[name][1] for name in usage.trials}
     priced = exact.lines(found.known, drivers.exact(usage), used, trial)
@@ -78,7 +95,17 @@ def bill_of(found: Charges, book: PriceBook, usage: Usage) -> Bill:
 
         return sampled.range_of(found.known, usage)
 
-    return Bill(tuple(lines), book.name, book.as_of, found.notes, None if usage.certain else draw)
+    total = sum((line.monthly for line in lines), ZERO)
+    notes = (*found.notes, *(NOTES if today <= TRIALS["t4g.small"][2] else NOTES[1:]), *_credits(usage, total))
+    return Bill(tuple(lines), book.name, book.as_of, notes, None if usage.certain else draw)
+
+
+def _credits(usage: Usage, total: Decimal) -> tuple[str, ...]:
+    if usage.credits is None:
+        return ()
+    usd, until = usage.credits.usd, usage.credits.until
+    months = f"pay {rounded(usd / total, Decimal('0.1'))} months of this bill" if total else "have nothing to pay"
+    return (f"credits of {dollars(usd)} that end on {until} {months}; they are not taken off the total",)
 
 
 def compute(deployment: Deployment, book: PriceBook, usage: Usage | None = None) -> Bill:

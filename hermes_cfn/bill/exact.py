@@ -65,7 +65,8 @@ def lines(
         after = before + quantity - allowed
         pooled[price.key] = after
         monthly = (after - before) * price.tiers[0].price if price.flat else price.cost(after) - price.cost(before)
-        made.append(_line(charge, price, State.PRICED, quantity, monthly, allowed))
+        marginal = ZERO if left.get(allowance) else price.marginal(after)
+        made.append(_line(charge, price, State.PRICED, quantity, monthly, allowed, marginal=marginal))
     return made
 
 
@@ -77,6 +78,7 @@ def _line(
     monthly: Decimal = ZERO,
     allowed: Decimal = ZERO,
     note: str = "",
+    marginal: Decimal | None = None,
 ) -> BillLine:
     return BillLine(
         stack=charge.stack,
@@ -98,6 +100,7 @@ def _line(
         operation=price.operation,
         sku=price.sku,
         spread=price.spread(),
+        marginal=marginal,
     )
 
 

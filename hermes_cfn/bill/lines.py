@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -27,7 +27,8 @@ class BillLine:
     """One line; ``monthly`` in USD for a month of 730 hours, not rounded.
 
     ``quantity`` is None where usage was not given; ``unit_price`` is that of the first paid
-    unit; ``allowed`` the part of the quantity that is free of charge.  ``note`` explains a
+    unit, ``marginal`` that of one more, ``blended`` that of all on average, through tiers and
+    allowances; ``allowed`` the part of the quantity that is free of charge.  ``note`` explains a
     line that is free, not priced or not given.
     """
 
@@ -50,6 +51,11 @@ class BillLine:
     operation: str = ""
     sku: str = ""
     spread: tuple[Decimal, Decimal] = (Decimal(1), Decimal(1))
+    marginal: Decimal | None = None
+
+    @property
+    def blended(self) -> Decimal | None:
+        return self.monthly / self.quantity if self.quantity else None
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,10 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of the resources the bill has an answer for; a resource counts once, by its worst line."""
+    """How much of the resources the bill has an answer for; a resource counts once, by its worst line.
+
+    By dollars: how sure those are that are in the total, and how many lines have dollars that are not.
+    """
 
     resources: int
     priced: int
@@ -119,6 +128,9 @@ class Coverage:
     free: int
     not_priced: int
     monthly: Decimal
+    by_basis: Mapping[Basis, Decimal]
+    lines_not_given: int
+    lines_not_priced: int
     types_not_priced: tuple[str, ...]
 
     @classmethod
@@ -136,6 +148,13 @@ class Coverage:
             free=count(State.FREE),
             not_priced=count(State.NOT_PRICED),
             monthly=bill.total,
+            by_basis={
+                basis: amount
+                for basis in Basis
+                if (amount := sum((line.monthly for line in bill.lines if line.basis is basis), ZERO))
+            },
+            lines_not_given=len(bill.of(State.NOT_GIVEN)),
+            lines_not_priced=len(bill.of(State.NOT_PRICED)),
             types_not_priced=tuple(sorted({line.resource_type for line in bill.of(State.NOT_PRICED)})),
         )
 

@@ -7,11 +7,21 @@ from decimal import Decimal
 from io import StringIO
 from typing import Any
 
-from hermes_cfn.bill.lines import Bill, BillLine, State
-from hermes_cfn.pricing.prices import Basis
+from hermes_cfn.bill.lines import Bill, BillLine, Coverage, State
 from hermes_cfn.units import dollars, rounded
 
-HEADINGS = ("stack", "resource", "what", "quantity", "unit", "unit price", "USD a month", "state", "basis")
+HEADINGS = (
+    "stack",
+    "resource",
+    "what",
+    "quantity",
+    "free of it",
+    "unit",
+    "unit price",
+    "USD a month",
+    "state",
+    "basis",
+)
 
 
 def plain(number: Decimal | None, places: int = 4) -> str:
@@ -35,6 +45,7 @@ def row(line: BillLine) -> tuple[str, ...]:
         line.logical_id,
         line.what,
         plain(line.quantity),
+        plain(line.allowed) if line.allowed else "",
         line.unit,
         unit_price(line.unit_price),
         dollars(line.monthly) if counted else "",
@@ -53,22 +64,37 @@ def summary(bill: Bill) -> list[str]:
     """Coverage, total, range and how sure it is, as sentences."""
     cover = bill.coverage
     said = [
-        f"{cover.resources} resources: {cover.priced} priced, {cover.not_given} with usage not given, "
+        f"coverage by count: {cover.resources} resources: {cover.priced} priced, {cover.not_given} with usage not given, "
         f"{cover.free} free, {cover.not_priced} with something not priced",
-        f"total {dollars(bill.total)} a month (730 hours)",
+        _by_dollars(cover),
+        f"total {dollars(bill.total)} a month (730 hours); book {bill.book}"
+        + (f" of {bill.as_of}" if bill.as_of else ""),
     ]
     if bill.low != bill.high:
         said.append(f"P10 {dollars(bill.low)}, mean {dollars(bill.expected)}, P90 {dollars(bill.high)}")
-    if bill.total:
-        sums = {basis: sum((ln.monthly for ln in bill.lines if ln.basis is basis), Decimal(0)) for basis in Basis}
-        parts = [f"{dollars(amount)} {basis}" for basis, amount in sums.items() if amount]
-        said.append("of it " + ", ".join(parts) + f"; book {bill.book}" + (f" of {bill.as_of}" if bill.as_of else ""))
     if bill.inferred:
         low, high = bill.inference_range
         said.append(f"inferred prices as far off as was ever seen: {dollars(low)} to {dollars(high)}")
     if cover.types_not_priced:
         said.append("not priced: " + ", ".join(cover.types_not_priced))
     return said
+
+
+def _by_dollars(cover: Coverage) -> str:
+    parts = [
+        f"{dollars(amount)} {basis} ({rounded(amount / cover.monthly * 100, Decimal(1))} %)"
+        for basis, amount in cover.by_basis.items()
+    ]
+    said = "coverage by dollars: " + (", ".join(parts) or "nothing in the total")
+    rest = [
+        f"{count} lines {why}"
+        for count, why in (
+            (cover.lines_not_given, "wait for usage"),
+            (cover.lines_not_priced, "have no price"),
+        )
+        if count
+    ]
+    return said + (f"; {' and '.join(rest)}, with dollars that are in no total" if rest else "; all of it in the total")
 
 
 def as_data(bill: Bill) -> dict[str, Any]:
@@ -88,6 +114,9 @@ def as_data(bill: Bill) -> dict[str, Any]:
             "usage_not_given": cover.not_given,
             "free": cover.free,
             "not_priced": cover.not_priced,
+            "dollars": {str(basis): str(amount) for basis, amount in cover.by_basis.items()},
+            "lines_usage_not_given": cover.lines_not_given,
+            "lines_not_priced": cover.lines_not_priced,
             "types_not_priced": list(cover.types_not_priced),
         },
         "lines": [
@@ -106,6 +135,8 @@ def as_data(bill: Bill) -> dict[str, Any]:
                 "allowed": str(line.allowed),
                 "unit": line.unit,
                 "unit_price": None if line.unit_price is None else str(line.unit_price),
+                "marginal": None if line.marginal is None else str(line.marginal),
+                "blended": None if line.blended is None else str(line.blended),
                 "monthly": str(line.monthly),
                 "basis": str(line.basis or ""),
                 "source": line.source,

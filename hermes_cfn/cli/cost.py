@@ -11,6 +11,8 @@ from hermes_cfn.cli import console
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from hermes_cfn.bill import Bill
     from hermes_cfn.config.usage import Usage
     from hermes_cfn.pricing.books import Source
@@ -43,13 +45,13 @@ def command(
     if ctx.invoked_subcommand is not None:
         ctx.obj["book"] = book
         return ExitCode.OK
-    usage = _usage(usage_file)
+    usage, ceiling = _usage(usage_file), _ceiling(limit)
     if template is not None:
         bill = _of_template(template, region or "us-east-1", parameters, usage, book)
     else:
         bill = _of_stacks(usage, book)
     _put(bill, form, focus, everything)
-    return _within(bill, limit)
+    return ExitCode.OK if ceiling is None or bill.expected <= ceiling else ExitCode.OVER_BUDGET
 
 
 def _usage(path: Path | None) -> Usage | None:
@@ -85,7 +87,10 @@ def _of_template(path: Path, region: str, parameters: tuple[str, ...], usage: Us
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise HermesError(Finding("file-unreadable", str(path), str(error))) from error
-    given = dict(pair.split("=", 1) for pair in parameters if "=" in pair)
+    for pair in parameters:
+        if "=" not in pair:
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--parameter")
+    given = dict(pair.split("=", 1) for pair in parameters)
     prices = books.load(region, _source(book))
     return bill.compute_template(Template.parse(text), region, prices, usage, given)
 
@@ -134,21 +139,18 @@ def _put(bill: Bill, form: str, focus: str | None, everything: bool) -> None:
         for said in show.summary(bill):
             click.echo(said)
         out = console.console()
-        out.print(console.table("", show.HEADINGS, show.rows(bill, everything), right=(3, 5, 6)))
+        out.print(console.table("", show.HEADINGS, show.rows(bill, everything), right=(3, 4, 6, 7)))
         for note in bill.notes:
             click.echo(f"note: {note}")
 
 
-def _within(bill: Bill, limit: str | None) -> int:
-    if limit is None:
-        return ExitCode.OK
+def _ceiling(limit: str | None) -> Decimal | None:
     from decimal import Decimal, InvalidOperation
 
     try:
-        ceiling = Decimal(limit)
+        return None if limit is None else Decimal(limit)
     except InvalidOperation:
         raise click.BadParameter(f"{limit!r} is no amount of dollars", param_hint="--limit") from None
-    return ExitCode.OVER_BUDGET if bill.expected > ceiling else ExitCode.OK
 
 
 @command.command("reconcile")

@@ -205,6 +205,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "metric_requests": "for metrics",
         "allowances_used": "of AWS's free allowances, by others in the account",
         "trials": "that still run, like t4g.small",
+        "credits": "of a new account, usd and until; told, not counted",
     },
     "planning": {
         "users": "shares by city",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from statistics import NormalDist
 from typing import Annotated, Any, Literal
@@ -141,6 +142,15 @@ def _default(value: Any) -> Any:
     return Field(default_factory=lambda: Amount.model_validate(_read(value)))
 
 
+class Credits(BaseModel):
+    """What is left of an account's credits: USD, and the last day on which AWS takes them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    usd: Decimal = Field(gt=0)
+    until: date
+
+
 class Usage(BaseModel):
     """``[usage]``: what a month of traffic, releases and storage looks like.
 
@@ -207,6 +217,7 @@ class Usage(BaseModel):
 
     allowances_used: Mapping[str, Driver] = Field(default_factory=dict)
     trials: tuple[Literal["t4g.small"], ...] = ()
+    credits: Credits | None = None
 
     @model_validator(mode="after")
     def _profiles(self) -> Usage:

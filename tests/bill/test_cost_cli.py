@@ -8,6 +8,7 @@ from decimal import Decimal as D
 from io import StringIO
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -102,6 +103,13 @@ def test_bad_input_says_what_and_what_next(place, words, code):
     error = typed(place, *words).exception
     assert isinstance(error, HermesError)
     assert error.findings[0].code == code
+
+
+@pytest.mark.parametrize("words", [("--parameter", "Nothing"), ("--limit", "much")])
+def test_an_option_that_makes_no_sense_stops_before_anything_is_said(place, words):
+    ended = typed(place, "cost", "--template", str(CDK), *words)
+    assert isinstance(ended.exception, click.BadParameter)
+    assert ended.output == ""
 
 
 def test_prices_can_be_searched_and_compared(place):

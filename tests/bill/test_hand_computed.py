@@ -4,10 +4,18 @@ Each sum is written out as one would on paper; prices are those of the snapshot.
 """
 
 import importlib.util
+from datetime import date
 from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
+
+from hermes_cfn.bill import show
+from hermes_cfn.bill.compute import bill_of, charges
+from hermes_cfn.bill.surroundings import of_template
+from hermes_cfn.cfn.template import Template
+from hermes_cfn.errors import HermesError
+from hermes_cfn.pricing import books
 
 _spec = importlib.util.spec_from_file_location("bills", Path(__file__).with_name("bills.py"))
 bills = importlib.util.module_from_spec(_spec)
@@ -436,3 +444,70 @@ def test_an_anomaly_band_counts_as_two_metrics_more():
         Metrics=[{"Id": "m", "MetricStat": {}}, {"Id": "band", "Expression": "x"}],
     )
     assert line(of({"Alarm": band}), "alarm").quantity == 3
+
+
+def test_one_unit_more_and_all_on_average_through_allowance_and_tiers():
+    def out(gigabytes):
+        rest = dict.fromkeys(("from_users_gb", "new_connections", "active_connections", "requests"), 0)
+        return line(of({**SUBNETS, "Balancer": ALB}, given=usage(to_users_gb=gigabytes, **rest)), "transfer to users")
+
+    assert (out(50).marginal, out(50).blended) == (0, 0)
+    assert (out(100).marginal, out(200).marginal, out(200).blended) == (D("0.09"), D("0.09"), D("0.045"))
+    # 100 free, 10,240 at 0.09, 660 at 0.085: 977.70 for 11,000
+    assert (out(11_000).marginal, out(11_000).blended) == (D("0.085"), D("977.70") / 11_000)
+
+
+def test_a_trial_ends_on_its_day_and_so_does_what_is_said_of_it():
+    one = Template.parse({"Resources": {"One": INSTANCE}})
+    taken = usage(trials=["t4g.small"])
+    for day, dollars in ((date(2026, 12, 31), "0"), (date(2027, 1, 1), "12.264")):
+        around = of_template(one, "us-east-1", taken)
+        made = bill_of(charges(around, books.snapshot()), books.snapshot(), taken, day)
+        assert line(made, "1 × t4g.small").monthly == D(dollars)
+        assert any("t4g.small" in note for note in made.notes) == (day.year == 2026)
+
+
+def test_credits_are_told_with_their_end_and_never_taken_off():
+    with_credits = usage(credits={"usd": 100, "until": "2027-05-31"})
+    made = of({"Nat": NAT}, given=with_credits)
+    assert made.total == D("32.85")
+    (note,) = [note for note in made.notes if note.startswith("credits of")]
+    assert (
+        note
+        == "credits of $100.00 that end on 2027-05-31 pay 3.0 months of this bill; they are not taken off the total"
+    )
+    assert not [note for note in of({"Nat": NAT}).notes if note.startswith("credits of")]
+
+
+def test_an_allowance_that_aws_does_not_give_is_refused():
+    with pytest.raises(HermesError) as caught:
+        of({"Nat": NAT}, given=usage(allowances_used={"internet_gb": 5}))
+    finding = caught.value.findings[0]
+    assert (finding.code, finding.where) == ("usage-invalid", "usage.allowances_used.internet_gb")
+    assert "internet_out_gb" in finding.next
+
+
+def test_every_step_of_inference_is_named_with_its_spread():
+    notes = of({"Nat": NAT}, "eu-south-2").notes
+    (step,) = [note for note in notes if note.startswith("inferred: ")]
+    assert step.startswith("inferred: eu-south-2 ← eu-west-1 (+0 to +6 %")
+    assert not [note for note in of({"Nat": NAT}).notes if note.startswith("inferred: ")]
+
+
+def test_coverage_by_count_and_by_dollars():
+    made = of(
+        {
+            "Nat": NAT,
+            "Bucket": resource("AWS::S3::Bucket"),
+            "Acl": resource("AWS::WAFv2::WebACL", Scope="REGIONAL", Rules=[]),
+            "Odd": resource("AWS::QuantumLedger::Fridge"),
+        }
+    )
+    cover = made.coverage
+    assert (cover.resources, cover.priced, cover.not_given, cover.free, cover.not_priced) == (4, 0, 3, 0, 1)
+    assert cover.by_basis == {"published": D("32.85"), "billed": D(5)}
+    assert show.summary(made)[:2] == [
+        "coverage by count: 4 resources: 0 priced, 3 with usage not given, 0 free, 1 with something not priced",
+        f"coverage by dollars: $32.85 published (87 %), $5.00 billed (13 %); {cover.lines_not_given} lines wait for usage "
+        "and 1 lines have no price, with dollars that are in no total",
+    ]
