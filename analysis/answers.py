@@ -21,6 +21,7 @@ from analysis.options import variants
 from analysis.options.table import Options, nearest_fly
 from analysis.sizing.credits import machine
 from analysis.sizing.fleet import Limit, Sized, dry_from, inside, requests_month, size, transfer_gb_month
+from analysis.text import figure
 from hermes_cfn import bill, stacks
 from hermes_cfn.bill import Bill, State
 from hermes_cfn.config.planning import Planning
@@ -28,6 +29,9 @@ from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import HermesError
 from hermes_cfn.pricing.prices import Basis, PriceBook
 from hermes_cfn.units import dollars
+
+COMMAND, PERMISSION = "hermes-cfn prices refresh", "pricing:GetProducts"
+"""What would settle every inferred price, and the smallest permission that it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def payment(settings: Settings, book: PriceBook) -> Payment:
     if lacking:
         sentence += f"; {lacking} lines have no price and are not in it"
     sure = (
-        "hermes-cfn prices refresh, with pricing:GetProducts alone, replaces every inferred price by AWS's own"
+        f"{COMMAND}, with {PERMISSION} alone, replaces every inferred price by AWS's own"
         if found.inferred
         else "every price is published or billed"
     )
@@ -194,7 +198,7 @@ def enough(settings: Settings, kind: str, count: int, book: PriceBook, probed: P
     except HermesError:
         price = Decimal(0)
     surplus = sized.usual_day.surplus_month(price) * count
-    margin = f"{first.what}: {first.used:.3g} of {first.available:.3g} {first.unit}"
+    margin = f"{first.what}: {figure(first.used)} of {figure(first.available)} {first.unit}"
     verdict = "Yes" if sized.holds else "No"
     how = {
         "approximation": "by the approximation, where simulation confirms it",
@@ -204,7 +208,7 @@ def enough(settings: Settings, kind: str, count: int, book: PriceBook, probed: P
     sentence = (
         f"{verdict}: {count} x {kind} {'carry' if sized.holds else 'do not carry'} {settings.planning.peak_requests_per_s:g} "
         f"requests a second; p99 of a page {sized.page_p99_ms:.0f} ms on the instances ({how}). "
-        f"First to break is {margin} ({first.margin:.0%} left; {first.note})."
+        f"First to break: {margin} ({first.margin:.0%} left; {first.note})."
     )
     return Enough(sentence, _credits(settings, sized, surplus), sized, first, surplus)
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.latency.places import access, access_networks, fit, measured, place
+from analysis.latency.places import LOCAL_RTT_MS, access, access_networks, fit, measured, place
+from analysis.latency.times import BACKBONE_SPREAD, EDGES
 from hermes_cfn import config
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.settings import Settings
@@ -54,7 +55,7 @@ def planning(given: Mapping[str, Any]) -> Planning:
 
 def checked(section: Planning) -> Planning:
     """``section`` with its places and last miles known.  Raises :class:`HermesError` otherwise."""
-    for city in (*section.users, section.database):
+    for city in (*section.users, section.database, *filter(None, [section.current_place])):
         place(city)
     for kind in section.access:
         access(kind)
@@ -71,13 +72,19 @@ def read(path: Path | None, environment: str | None = None) -> Settings:
     return settings
 
 
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {share:g}" for key, share in value.items())
+    return ", ".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value)
+
+
 def ledger(section: Planning) -> tuple[Assumption, ...]:
     """Every assumption behind an answer: the section, the last miles, the measured pairs and their fit."""
     defaults = Planning()
     found = [
         Assumption(
             name,
-            str(dict(value) if isinstance(value, Mapping) else value),
+            _shown(value),
             "default" if value == getattr(defaults, name) else "stated",
             "assumption of this project: replace it in [planning]"
             if value == getattr(defaults, name)
@@ -93,6 +100,32 @@ def ledger(section: Planning) -> tuple[Assumption, ...]:
     found += [
         Assumption(f"round trip {pair.a}–{pair.b}", f"{pair.ms:g} ms", "measured", pair.source, pair.as_of)
         for pair in measured()
+    ]
+    found += [
+        Assumption(
+            "round trip within a city",
+            f"{LOCAL_RTT_MS:g} ms",
+            "assumption",
+            "one metropolitan area, about 1 ms (blog.gonzaleztroyano.es, RIPE Atlas)",
+        ),
+        Assumption(
+            "spread of round trips",
+            f"{BACKBONE_SPREAD:g}",
+            "assumption",
+            "sigma of the logarithm; only means and medians are published",
+        ),
+        Assumption(
+            "edge of CloudFront",
+            ", ".join(EDGES["cloudfront"]),
+            "assumption",
+            "cities of its points of presence among the known ones",
+        ),
+        Assumption(
+            "edge of Fly.io",
+            ", ".join(EDGES["fly"]),
+            "published",
+            "superfly/docs reference/regions.mdx: all are gateways; that a connection ends at the nearest is its Anycast, an assumption",
+        ),
     ]
     known_fit = fit()
     found.append(

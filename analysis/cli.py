@@ -183,12 +183,12 @@ def _whole(one: Any) -> str:
 @cli.command()
 @click.option("--budget", type=float, default=None, help="USD a month at most.")
 @click.option("--p99", type=float, default=None, help="Milliseconds of a cold page at most, as the users see it.")
-@click.option("--availability", type=float, default=0.0, help="Fraction of a month at least, as 0.998.")
+@click.option("--availability", type=float, default=None, help="Fraction of a month at least; by default [planning]'s.")
 @click.option("--sensitivity", is_flag=True, help="Which assumption would change the winner.")
 @form_option
 @pass_context
 def frontier(
-    context: Context, budget: float | None, p99: float | None, availability: float, sensitivity: bool, form: str
+    context: Context, budget: float | None, p99: float | None, availability: float | None, sensitivity: bool, form: str
 ) -> None:
     """Cost x p99 x availability over a million configurations; the cheapest that meets a target."""
     from analysis.options import frontier as lattice
@@ -198,7 +198,8 @@ def frontier(
     click.echo("rendering the variants …", err=True)
     whole = Lattice(settings, context.book(settings), context.probed())
     best = whole.frontier()
-    wanted = budget is not None or p99 is not None or availability > 0
+    wanted = budget is not None or p99 is not None or availability is not None
+    availability = settings.planning.availability if availability is None else availability
     answer = whole.answer(budget=budget, p99_ms=p99, availability=availability) if wanted else None
     moved = (
         lattice.sensitivity(whole, budget, p99, availability, lambda what: click.echo(f"moving {what} …", err=True))
@@ -361,7 +362,14 @@ def sizing(context: Context, kind: str | None, count: int | None, compare: bool,
 
     def screen() -> str:
         lines = [
-            [limit.what, f"{limit.used:,.3g}", f"{limit.available:,.3g}", limit.unit, f"{limit.margin:.0%}", limit.note]
+            [
+                limit.what,
+                text.figure(limit.used),
+                text.figure(limit.available),
+                limit.unit,
+                f"{limit.margin:.0%}",
+                limit.note,
+            ]
             for limit in asked.sized.limits
         ]
         return "\n\n".join(

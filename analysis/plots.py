@@ -22,8 +22,8 @@ from matplotlib import pyplot as plt
 from analysis.latency.places import Probed, place
 from analysis.latency.times import SHAPES, Home, Interaction, compose
 from analysis.latency.times import break_even as break_even_at
-from analysis.sizing.credits import machine, over_a_day, settled
-from analysis.sizing.fleet import hourly_utilisation
+from analysis.sizing.credits import machine, settled
+from analysis.sizing.fleet import dry_from, hourly_utilisation
 from analysis.sizing.queueing import Compared, Station, analytic_quantile
 from hermes_cfn.config.planning import Planning
 
@@ -95,7 +95,7 @@ def options(rows: Sequence[Option]) -> Any:
     with _figure(
         "What each option costs",
         "Source: bill engine and Fly.io's published rates; bars from P10 to P90 of the usage",
-        6.6,
+        7.2,
     ) as (
         figure,
         axes,
@@ -107,7 +107,7 @@ def options(rows: Sequence[Option]) -> Any:
             axes.plot(expected, n, marker="o" if row.deployable else "D", color=colour, linestyle="none")
         axes.plot([], [], marker="o", color=BLUE, linestyle="none", label="this project deploys it")
         axes.plot([], [], marker="D", color=ORANGE, linestyle="none", label="it does not")
-        axes.set_yticks(range(len(shown)), [_short(row.name) for row in shown], fontsize=8)
+        axes.set_yticks(range(len(shown)), [_short(row.name) for row in shown], fontsize=7.5)
         axes.set_xlabel("USD a month")
         axes.set_xlim(left=0)
         axes.legend(loc="lower right")
@@ -115,29 +115,42 @@ def options(rows: Sequence[Option]) -> Any:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 46 else name[:45] + "…"
+    return name if len(name) <= 62 else name[:61] + "…"
 
 
-def frontier(best: Sequence[Configuration], evaluated: int) -> Any:
-    """Cost against the month's unavailable minutes, the size of the point for p99."""
+def frontier(
+    known: Sequence[Configuration], best: Sequence[Configuration], evaluated: int, winner: Configuration | None = None
+) -> Any:
+    """Cost against the month's unavailable minutes, shaded by p99; what no other beats is ringed, the answer starred."""
     with _figure(
-        "The frontier", f"Source: {evaluated:,} configurations of the lattice; commitments of the published SLAs"
+        "The frontier: ringed is what no other beats",
+        f"Source: {evaluated:,} configurations of the lattice, shown at the disks and logs of hermes.toml; published commitments",
     ) as (figure, axes):
-        minutes = [(1 - one.availability) * 730 * 60 for one in best]
         points = axes.scatter(
-            [one.monthly for one in best],
-            minutes,
-            c=[one.p99_ms for one in best],
-            cmap="cividis_r",
-            s=38,
-            edgecolor="black",
-            linewidth=0.4,
-        )
+            [one.monthly for one in known], [_minutes(one) for one in known], c=[one.p99_ms for one in known],
+            cmap="cividis_r", s=9, linewidth=0,
+        )  # fmt: skip
+        axes.plot(
+            [one.monthly for one in best], [_minutes(one) for one in best], marker="o", markersize=7, linestyle="none",
+            markerfacecolor="none", markeredgecolor=RED, label="no other is cheaper, faster and surer",
+        )  # fmt: skip
+        if winner is not None:
+            axes.plot(
+                winner.monthly, _minutes(winner), marker="*", markersize=14, linestyle="none", color=RED,
+                label="as fast and as sure as hermes.toml, for less",
+            )  # fmt: skip
         axes.set_yscale("log")
+        axes.set_xlim(0, 1.7 * max((one.monthly for one in best), default=1))
         axes.set_xlabel("USD a month")
         axes.set_ylabel("minutes a month without service")
+        axes.legend(fontsize=8, loc="upper right")
         figure.colorbar(points, label="p99 of a cold page, ms")
     return figure
+
+
+def _minutes(one: Configuration) -> float:
+    """Minutes of a month of 730 hours in which it is not there."""
+    return (1 - one.availability) * 730 * 60
 
 
 def composition(planning: Planning, homes: Sequence[Home], service_ms: float, probed: Probed = None) -> Any:
@@ -195,20 +208,23 @@ def break_even(planning: Planning, near: str = "eu-south-2", probed: Probed = No
 
 
 def credits(planning: Planning, kinds: Sequence[str] = ("t4g.micro", "t4g.small"), count: int = 2) -> Any:
-    """CPU credits over a new instance's first day and a usual one, at the planned load and at four times it."""
+    """CPU credits over a new instance's first day and a usual one, at the planned load and at one that drains the smallest."""
     with _figure(
         "CPU credits over a day",
         "Source: EC2 user guide (earning and limits); load from [planning]; below zero is borrowed",
     ) as (figure, axes):
         hours = np.arange(24 * 60) / 60
+        small = machine(kinds[0])
+        dry = dry_from(planning, small, count) or planning.peak_requests_per_s * 4
         for kind, colour in zip(kinds, (BLUE, ORANGE), strict=False):
-            for times, dash in ((1, "-"), (4, "--")):
-                heavier = planning.model_copy(update={"peak_requests_per_s": planning.peak_requests_per_s * times})
+            for rate, dash in ((planning.peak_requests_per_s, "-"), (dry * 1.2, "--")):
+                heavier = planning.model_copy(update={"peak_requests_per_s": rate})
                 hourly = hourly_utilisation(heavier, machine(kind), count)
-                day = over_a_day(machine(kind), hourly, planning.credits)
-                axes.plot(hours, day.balance, color=colour, linestyle=dash, label=f"{kind}, load x {times}, first day")
-            usual = settled(machine(kind), hourly_utilisation(planning, machine(kind), count), planning.credits)[1]
-            axes.plot(hours, usual.balance, color=colour, linestyle=":", label=f"{kind}, load x 1, after a month")
+                new, usual = settled(machine(kind), hourly, planning.credits, boot_cpu_s=planning.boot_cpu_s)
+                axes.plot(hours, new.balance, color=colour, linestyle=dash, label=f"{kind}, {rate:.0f} requests/s, new")
+            axes.plot(
+                hours, usual.balance, color=colour, linestyle=":", label=f"{kind}, {rate:.0f} requests/s, after a month"
+            )
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_xlabel("hour of the day")
         axes.set_ylabel("credits (one vCPU for a minute)")
@@ -217,23 +233,30 @@ def credits(planning: Planning, kinds: Sequence[str] = ("t4g.micro", "t4g.small"
     return figure
 
 
-def utilisation(servers: int = 2, service_ms: float = 15.0) -> Any:
-    """p99 against utilisation for a few variations of the service time."""
+def utilisation(station: Station | None = None) -> Any:
+    """p99 against utilisation for a few variations of the service time; ``station`` is marked where it is."""
+    servers, service_ms = (station.servers, station.service_ms) if station else (2, 15.0)
     with _figure(
-        f"p99 against utilisation, {servers} servers of {service_ms:g} ms",
+        f"p99 against utilisation, {servers} servers of {service_ms:.3g} ms",
         "Source: Erlang C, Allen–Cunneen, exponential tail; gamma service",
     ) as (figure, axes):
-        loads = np.linspace(0.05, 0.95, 40)
+        loads = np.linspace(0.02, 0.95, 50)
         for scv, colour, dash in zip((0.0, 1.0, 4.0), COLOURS, DASHES, strict=False):
             times = [
                 analytic_quantile(Station(servers, load * servers * 1000 / service_ms, service_ms, scv))
                 for load in loads
             ]
             axes.plot(loads, times, color=colour, linestyle=dash, label=f"squared variation {scv:g}")
+        if station is not None:
+            axes.axvline(station.utilisation, color="black", linewidth=0.8, linestyle=":")
+            axes.annotate(
+                "the planned peak", (station.utilisation, 0.97), xycoords=("data", "axes fraction"), xytext=(4, 0),
+                textcoords="offset points", fontsize=8, va="top",
+            )  # fmt: skip
         axes.set_yscale("log")
         axes.set_xlabel("utilisation")
         axes.set_ylabel("p99 of a response, ms")
-        axes.legend()
+        axes.legend(loc="upper center")
     return figure
 
 

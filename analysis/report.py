@@ -5,7 +5,8 @@ Needs neither credentials nor network; loads nothing when it is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,15 +16,16 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from analysis import audit, plots, text
-from analysis.answers import Payment, Worth, enough, payment, worth
+from analysis.answers import COMMAND, PERMISSION, Payment, Worth, enough, payment, worth
 from analysis.assumptions import Assumption, ledger
 from analysis.data import rows
-from analysis.latency.places import Probed
+from analysis.latency.places import Probed, place
 from analysis.latency.times import Home, Interaction
-from analysis.options.frontier import Lattice
+from analysis.options.frontier import Configuration, Lattice, Sensitivity, sensitivity
 from analysis.options.table import Option, Options
 from hermes_cfn.bill import BillLine
 from hermes_cfn.config.settings import Settings
+from hermes_cfn.errors import HermesError
 from hermes_cfn.pricing.prices import PriceBook
 from hermes_cfn.units import dollars
 
@@ -46,6 +48,8 @@ def render(
     told("the frontier: rendering its variants")
     whole = lattice or Lattice(settings, book, probed)
     best = whole.frontier()
+    told("what would change the answer")
+    winner, moved = _answer(whole, next(row for row in options if row.key == "as-is"), told)
     told("latency and sizing")
     compared = worth(settings, book, probed)
     compute = settings.compute
@@ -58,11 +62,11 @@ def render(
     figures = {
         "waterfall": plots.waterfall(paid),
         "options": plots.options(options),
-        "frontier": plots.frontier(best, whole.evaluated),
+        "frontier": plots.frontier(whole.cheapest(), best, whole.evaluated, winner),
         "composition": plots.composition(plan, homes, plan.service_ms, probed),
         "break_even": plots.break_even(plan, region, probed),
         "credits": plots.credits(plan, tuple(dict.fromkeys(("t4g.micro", compute.instance_type)))[:2], compute.count),
-        "utilisation": plots.utilisation(sized.sized.processors.servers, plan.service_ms),
+        "utilisation": plots.utilisation(sized.sized.processors),
     }
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
         Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
@@ -76,17 +80,28 @@ def render(
         book=book.name,
         as_of=book.as_of,
         decision=decision(settings, paid, compared, sized.sized.holds),
-        costs=paid.sentence,
-        worth=compared.sentence,
-        enough=sized.sentence,
+        lead=lead(settings, compared),
+        answers=[
+            {"name": "What it costs", "text": paid.sentence + (f" {paid.disagreement}." if paid.disagreement else "")},
+            {"name": "What it gives", "text": compared.sentence},
+            {"name": "Is it enough", "text": f"{sized.sentence} {sized.credits}"},
+            {"name": "How sure", "text": surety(paid, compared)},
+            *({"name": name, "text": text} for name, text in better(options, winner, paid)),
+            *({"name": "In your money", "text": text} for text in filter(None, [stated(settings, paid.bill.expected)])),
+        ],
         cards=list(_cards(paid, compared)),
-        surety=surety(paid),
-        settled_by=f"What would settle it: {paid.settled_by}.",
-        stated=stated(settings, paid.bill.expected),
+        gains=[_gain(compared, one) for one in Interaction],
+        other=place(compared.other).name,
+        command=COMMAND,
+        permission=PERMISSION,
+        winner=""
+        if winner is None
+        else f"The cheapest that is as fast and as sure is {winner.name}, {winner.monthly:,.2f} USD a month.",
+        moved=[_moved(row) for row in moved],
         figures={name: Markup(plots.svg(figure)) for name, figure in figures.items()},
         options=[_option(row) for row in options],
-        frontier_text=f"{whole.evaluated:,} configurations, {whole.feasible:,} distinct and feasible, {len(best)} that no other beats. "
-        + " ".join(sorted({f"Left out: {why}." for why in whole.refused.values()})),
+        frontier_text=f"{whole.evaluated:,} configurations, {whole.feasible:,} distinct and feasible, {len(best)} that no other beats.",
+        left_out=sorted(set(whole.refused.values())),
         limits=[_limit(limit) for limit in sized.sized.limits],
         audit=claims,
         audit_text=", ".join(f"{count} {name}" for name, count in audit.summary(claims).items()) + ".",
@@ -96,33 +111,106 @@ def render(
 
 
 def decision(settings: Settings, paid: Payment, compared: Worth, holds: bool) -> str:
-    """What to run, what it costs and what it gives, in one sentence."""
+    """What to run and what it costs, in one sentence."""
     compute, region = settings.compute, settings.account.region
-    p50, p99 = compared.per_millisecond(Interaction.COLD)
     what = f"{compute.count} x {compute.instance_type} in {region}"
     if not holds:
         return f"Not {what}: they do not carry the planned load."
-    if p50 is None:
+    if compared.per_millisecond(Interaction.COLD)[0] is None:
         return (
-            f"Run it beside the database ({compared.other}), not as {what} for {dollars(paid.bill.expected)} a month: "
-            "for these users and this database nothing is gained."
+            f"Run it beside the database, in {place(compared.other).name}, not as {what} for "
+            f"{dollars(paid.bill.expected)} a month."
         )
-    late = f" and {dollars(p99)} at p99" if p99 is not None else ""
+    return f"Run {what} for {dollars(paid.bill.expected)} a month."
+
+
+def lead(settings: Settings, compared: Worth) -> str:
+    """What the money buys: USD a month for a millisecond at p50 and at p99, for this mix of users."""
+    p50, p99 = compared.per_millisecond(Interaction.COLD)
+    users = ", ".join(place(city).name for city in settings.planning.users)
+    if p50 is None:
+        return f"For users in {users} and a database in {place(settings.planning.database).name} nothing is gained."
+    late = f" and {dollars(p99)} at p99" if p99 is not None else ", and nothing at p99"
     return (
-        f"Run {what} for {dollars(paid.bill.expected)} a month: against {compared.other} a cold page's millisecond "
-        f"costs {dollars(p50)} a month at p50{late}."
+        f"A millisecond of a cold page costs {dollars(p50)} a month at p50{late}, against {place(compared.other).name}, for users "
+        f"in {users}."
     )
 
 
-def surety(paid: Payment) -> str:
-    """The shares of the total by where their prices come from, and the total if inferred ones were off by a tenth."""
-    total = paid.bill.total
-    shares = ", ".join(f"{amount / total:.0%} {basis}" for basis, amount in paid.shares.items())
+def surety(paid: Payment, compared: Worth) -> str:
+    """The shares of the total by where their prices come from, and the verdict if inferred ones were off by a tenth."""
     low, high = paid.if_inferred
-    return (
-        f"Of the total {shares}; usage figures are assumptions until you state them. If every inferred price were a tenth "
-        f"lower or higher the month would cost {dollars(low)} or {dollars(high)}."
+    told = (
+        f"Of the total {paid.sources}; usage figures are assumptions until you state them. If every inferred price were a tenth "
+        f"lower or higher the month would cost {dollars(low)} or {dollars(high)}"
     )
+    p50 = compared.per_millisecond(Interaction.COLD)[0]
+    if p50 is None:
+        return f"{told}, and nothing would be gained at either."
+    gained = compared.there[Interaction.COLD].p50 - compared.here[Interaction.COLD].p50
+    each = [
+        dollars((compared.monthly_more + total - paid.bill.expected) / Decimal(repr(gained))) for total in (low, high)
+    ]
+    return f"{told}, and a millisecond {each[0]} or {each[1]}: the verdict {_verdict(compared, paid)}."
+
+
+def _verdict(compared: Worth, paid: Payment) -> str:
+    """Whether the sign of the difference survives a tenth of the inferred prices."""
+    signs = {
+        compared.monthly_more + total - paid.bill.expected > 0 for total in (*paid.if_inferred, paid.bill.expected)
+    }
+    return "stands" if len(signs) == 1 else "turns"
+
+
+def better(options: Sequence[Option], winner: Configuration | None, paid: Payment) -> Iterator[tuple[str, str]]:
+    """What costs less and is no worse, and what is much faster for its money."""
+    rows = {row.key: row for row in options}
+    here = rows["as-is"]
+    if winner is not None and winner.monthly < float(paid.bill.expected) - 1:
+        less = float(paid.bill.expected) - winner.monthly
+        yield "Cheaper", f"As fast and as sure for ${less:,.2f} a month less: {winner.name}."
+    moved = rows.get("move-database")
+    if moved and moved.expected and here.expected and moved.p50_ms and here.p50_ms and moved.p50_ms < here.p50_ms - 5:
+        more = moved.expected - here.expected
+        yield (
+            "Faster",
+            f"A cold page {here.p50_ms - moved.p50_ms:.0f} ms faster at p50 for {dollars(more)} a month more (less what the database "
+            f"costs today): {moved.name}.",
+        )
+
+
+def _answer(whole: Lattice, here: Option, told: Told) -> tuple[Configuration | None, tuple[Sensitivity, ...]]:
+    """The cheapest that is as fast (to 2 %) and as sure as what is asked for, and what would change that."""
+    if here.p99_ms is None or here.availability is None:
+        return None, ()
+    targets = {"p99_ms": here.p99_ms * 1.02, "availability": here.availability - 1e-5}
+    try:
+        return whole.answer(**targets), sensitivity(whole, **targets, told=lambda what: told(f"  {what}"))
+    except HermesError:
+        return None, ()
+
+
+def _moved(row: Sensitivity) -> dict[str, str]:
+    return {
+        "assumption": row.assumption,
+        "now": row.now,
+        "at": row.at or f"never ({row.tried})",
+        "winner": row.winner if row.at else "the same",
+        "monthly": "" if row.monthly is None else f"{row.monthly:,.2f}",
+    }
+
+
+def _gain(compared: Worth, one: Interaction) -> dict[str, str]:
+    here, there = compared.here[one], compared.there[one]
+    each = compared.per_millisecond(one)
+    names = {Interaction.WARM: "warm message", Interaction.COLD: "cold page", Interaction.LIVE: "first LiveView load"}
+    return {
+        "name": names[one],
+        "here": f"{text.ms(here.p50)} / {text.ms(here.p99)}",
+        "there": f"{text.ms(there.p50)} / {text.ms(there.p99)}",
+        "gained": f"{there.p50 - here.p50:+,.0f} / {there.p99 - here.p99:+,.0f}" if math.isfinite(here.p50) else "?",
+        "each": " / ".join("–" if money is None else dollars(money) for money in each),
+    }
 
 
 def stated(settings: Settings, expected: Decimal) -> str:
@@ -138,19 +226,21 @@ def stated(settings: Settings, expected: Decimal) -> str:
 
 def _cards(paid: Payment, compared: Worth) -> Iterator[dict[str, str]]:
     here, there = compared.here[Interaction.COLD], compared.there[Interaction.COLD]
+    other = place(compared.other).name
     yield {"value": dollars(paid.bill.expected), "name": f"a month ({text.span(paid.bill.low, paid.bill.high)})"}
-    yield {"value": dollars(paid.bill.expected), "name": "the first month; nothing is paid once"}
+    yield {"value": dollars(paid.bill.expected), "name": "the first month: nothing is paid once"}
     yield {"value": dollars(paid.bill.expected * 12), "name": "twelve months"}
-    yield {"value": f"{text.ms(here.p50)} ms", "name": f"cold page p50 ({text.ms(there.p50)} at {compared.other})"}
-    yield {"value": f"{text.ms(here.p99)} ms", "name": f"cold page p99 ({text.ms(there.p99)} at {compared.other})"}
-    warm = compared.here[Interaction.WARM]
-    yield {"value": f"{text.ms(warm.p50)} ms", "name": "warm message p50"}
+    yield {"value": f"{text.ms(here.p50)} ms", "name": f"cold page, p50 ({text.ms(there.p50)} at {other})"}
+    yield {"value": f"{text.ms(here.p99)} ms", "name": f"cold page, p99 ({text.ms(there.p99)} at {other})"}
+    warm, far = compared.here[Interaction.WARM], compared.there[Interaction.WARM]
+    yield {"value": f"{text.ms(warm.p50)} ms", "name": f"warm message, p50 ({text.ms(far.p50)} at {other})"}
 
 
 def _option(row: Option) -> dict[str, str]:
     return {
         "name": row.name,
         "monthly": text.money(row.expected),
+        "range": text.span(row.low, row.high),
         "first": text.money(row.first_month),
         "year": text.money(row.twelve_months),
         "p50": text.ms(row.p50_ms),
@@ -168,8 +258,8 @@ def _option(row: Option) -> dict[str, str]:
 def _limit(limit: Any) -> dict[str, str]:
     return {
         "what": limit.what,
-        "used": f"{limit.used:,.3g}",
-        "available": f"{limit.available:,.3g}",
+        "used": text.figure(limit.used),
+        "available": text.figure(limit.available),
         "unit": limit.unit,
         "left": f"{limit.margin:.0%}",
         "note": limit.note,

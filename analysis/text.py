@@ -54,6 +54,11 @@ def entry(word: str, *lines: str) -> str:
     return word.ljust(15) + "\n".join(told).removeprefix(margin)
 
 
+def figure(value: float) -> str:
+    """Three significant digits, never with an exponent."""
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
 def money(amount: Decimal | None) -> str:
     return "?" if amount is None else dollars(amount)
 

@@ -17,6 +17,10 @@ from hermes_cfn.units import SECONDS_PER_MONTH
 SIZES_GB = tuple(Decimal(size) for size in ("0.25", "0.5", "1", "2", "4"))
 """Memory of the machines on the price page."""
 
+BASELINE = 1 / 16
+"""What a shared vCPU gets at all times, a fraction of it (superfly/docs machines/cpu-performance.mdx); more from a
+balance that is not modelled."""
+
 REGIONS = ("ams", "arn", "cdg", "fra", "lhr")
 
 
@@ -67,7 +71,7 @@ class FlyLine:
 def month(
     kind: FlyMachine, count: int, region: str, egress_gb: Decimal, volume_gb: Decimal = Decimal(0)
 ) -> tuple[FlyLine, ...]:
-    """Machines, egress, a dedicated IPv4, a stable egress address a machine, volumes and the certificate's price."""
+    """Machines, egress, a dedicated IPv4, a stable egress address a machine, volumes; the first ten certificates are free."""
     known = rates()
     return (
         FlyLine(f"{count} x {kind.name} in {region}", count * machine_month(kind, region)),

@@ -24,6 +24,7 @@ from analysis.options.compiled import Compiled, compile_variant
 from analysis.options.variants import Change, changed, toml
 from analysis.sizing.credits import machine
 from analysis.sizing.fleet import inside
+from analysis.text import figure
 from hermes_cfn import bill, stacks
 from hermes_cfn.bill import State
 from hermes_cfn.config.planning import Planning
@@ -303,7 +304,21 @@ class Lattice:
 
         Raises :class:`HermesError` code ``target-unreachable`` with the closest and what blocks it.
         """
-        ways = tuple(commitments())
+        found = self.find(budget, p99_ms, availability)
+        if found is None:
+            known = [one for one in self.cheapest() if one.deployable]
+            raise HermesError(_unreachable(known, budget, p99_ms, availability))
+        return found
+
+    def find(
+        self, budget: float | None = None, p99_ms: float | None = None, availability: float = 0.0
+    ) -> Configuration | None:
+        """The same, or None.
+
+        Looks in order of cost, and at no count of a type whose most instances are too slow: more are never slower.
+        """
+        ways, most = tuple(commitments()), max(self.counts)
+        limit = float(np.finfo(float).max) if p99_ms is None else p99_ms
         meeting: list[Configuration] = []
         for monthly, block, place in self._by_cost():
             count = self.counts[place[1]]
@@ -311,16 +326,12 @@ class Lattice:
                 continue
             if self.availability(block, count, ways[place[0]]) < availability:
                 continue
-            limit = np.finfo(float).max if p99_ms is None else p99_ms
-            if self.p99(block.region, block.kind, count) > limit:
+            if any(self.p99(block.region, block.kind, n) > limit for n in (most, count)):
                 continue
             meeting.append(self.configuration(block, place))
             if p99_ms is not None or budget is None:
                 return meeting[0]
-        if meeting:
-            return min(meeting, key=lambda one: (round(one.p99_ms, -1), one.monthly))
-        known = [one for one in self.cheapest() if one.deployable]
-        raise HermesError(_unreachable(known, budget, p99_ms, availability))
+        return min(meeting, key=lambda one: (round(one.p99_ms, -1), one.monthly), default=None)
 
 
 def _unreachable(
@@ -413,7 +424,7 @@ def sensitivity(
     told("the database's place")
     for city in CITIES:
         if city != plan.database:
-            other = _under(lattice.under(plan.model_copy(update={"database": city})), targets)
+            other = lattice.under(plan.model_copy(update={"database": city})).find(**targets)
             at = None if _same(other, base) else city
             found.append(Sensitivity("place of the database", plan.database, city, at, None, *_told(other)))
     return tuple(found)
@@ -438,33 +449,24 @@ def _moved(
     targets: Mapping[str, Any],
 ) -> Iterator[Sensitivity]:
     """Where on the way to each limit the winner changes, by halving on a logarithmic scale; one row if nowhere."""
-    tried, changes = f"{now * limits[0]:.3g} to {now * limits[1]:.3g}", 0
+    tried, changes = f"{figure(now * limits[0])} to {figure(now * limits[1])}", 0
     for limit in limits:
-        same, changed, other = 1.0, limit, _under(at(limit), targets)
+        same, changed, other = 1.0, limit, at(limit).find(**targets)
         if _same(other, base):
             continue
         while max(changed / same, same / changed) > CLOSE:
             middle = math.sqrt(same * changed)
-            there = _under(at(middle), targets)
+            there = at(middle).find(**targets)
             same, changed, other = (middle, changed, other) if _same(there, base) else (same, middle, there)
         changes += 1
-        yield Sensitivity(name, f"{now:.3g}", tried, f"{now * changed:.3g}", changed, *_told(other))
+        yield Sensitivity(name, figure(now), tried, figure(now * changed), changed, *_told(other))
     if not changes:
-        yield Sensitivity(name, f"{now:.3g}", tried, None, None, base.name, base.monthly)
+        yield Sensitivity(name, figure(now), tried, None, None, base.name, base.monthly)
 
 
-def _under(other: Lattice, targets: Mapping[str, Any]) -> Configuration | HermesError:
-    try:
-        return other.answer(**targets)
-    except HermesError as error:
-        return error
+def _same(one: Configuration | None, base: Configuration) -> bool:
+    return one is not None and one.name == base.name
 
 
-def _same(one: Configuration | HermesError, base: Configuration) -> bool:
-    return isinstance(one, Configuration) and one.name == base.name
-
-
-def _told(one: Configuration | HermesError) -> tuple[str, float | None]:
-    if isinstance(one, Configuration):
-        return one.name, one.monthly
-    return f"none: {one.findings[0].why}", None
+def _told(one: Configuration | None) -> tuple[str, float | None]:
+    return ("none reaches it", None) if one is None else (one.name, one.monthly)

@@ -20,7 +20,7 @@ from analysis.options.availability import k_of_n, of_fleet, way_out
 from analysis.options.frontier import commitments
 from analysis.options.variants import Change, changed, toml
 from analysis.sizing.credits import Machine, machine
-from analysis.sizing.fleet import inside
+from analysis.sizing.fleet import hourly_utilisation, inside
 from hermes_cfn import bill, stacks
 from hermes_cfn.bill import Bill, BillLine, State
 from hermes_cfn.config.planning import Planning
@@ -39,7 +39,8 @@ class Option:
     """One row.
 
     ``low``, ``expected``, ``high`` in USD a month; None where prices are lacking, and ``lacks`` says
-    which.  ``guide_says`` is the guide's total where it has one.
+    which.  ``guide_says`` is the guide's total where it has one.  ``one_off`` is what is paid at the
+    start and spread over twelve of those months.
     """
 
     key: str
@@ -62,13 +63,13 @@ class Option:
 
     @property
     def first_month(self) -> Decimal | None:
-        """USD: the month and what is paid once."""
-        return None if self.expected is None else self.expected + self.one_off
+        """USD that leave in the first month: what is paid at the start, and the month without its share of that."""
+        return None if self.expected is None else self.expected + self.one_off * 11 / 12
 
     @property
     def twelve_months(self) -> Decimal | None:
         """USD."""
-        return None if self.expected is None else self.expected * 12 + self.one_off
+        return None if self.expected is None else self.expected * 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class _Choice:
     commitment: str = "on-demand"
 
 
+PAID_AT_ONCE = ("reserved-1y-upfront",)
+
 ALLOW_ANY: Change = (("database.allow_list", False),)
 
 CHOICES: tuple[_Choice, ...] = (
@@ -90,6 +93,9 @@ CHOICES: tuple[_Choice, ...] = (
     _Choice("savings-plan", "guide 2: compute savings plan, one year", (), "an order", "the freedom to use less for a year", "80-88", "savings-plan-1y"),
     _Choice("one-instance", "guide 3: one instance", (("compute.count", 1),), "one line", "redundancy: a failure or a release interrupts", "74-82"),
     _Choice("micro", "guide 4: t4g.micro", (("compute.instance_type", "t4g.micro"),), "one line", "half of the memory, half of the credits", "74-82"),
+    _Choice("reserved-upfront", "reserved instances, one year, all paid at once", (), "an order", "a year's money at the start, and the freedom to change", "", "reserved-1y-upfront"),
+    _Choice("three-instances", "three instances", (("compute.count", 3),), "one line", "nothing but money"),
+    _Choice("larger", "t4g.medium", (("compute.instance_type", "t4g.medium"),), "one line", "nothing but money"),
     _Choice("spot", "spot instances", (), "a day", "AWS may take an instance back after two minutes", "", "spot"),
     _Choice("nat-instance", "a NAT instance", (("network.egress", "nat-instance"),), "one line", "the gateway's commitment; an instance to keep patched", "~3 for it"),
     _Choice("nat-regional", "a regional NAT gateway", (("network.egress", "nat-gateway-regional"),), "one line", "nothing but money"),
@@ -98,6 +104,7 @@ CHOICES: tuple[_Choice, ...] = (
     _Choice("ipv6", "IPv6 out", (("network.egress", "ipv6"), ("database.addresses", ("ipv6",)), *ALLOW_ANY), "a day", "every API and the database must speak IPv6"),
     _Choice("two-zones", "two zones", (), "one line", "the third zone"),
     _Choice("no-flow-logs", "no flow logs", (("network.flow_logs", False),), "one line", "the record of network traffic"),
+    _Choice("access-logs", "access logs of the load balancer", (("service.access_logs", True),), "one line", "nothing; a record of every request, in S3"),
     _Choice("assets", "static assets through CloudFront", (("edge.assets", True), ("worldwide.cloudfront", True)), "a day", "nothing; a second address for assets"),
 )  # fmt: skip
 
@@ -132,16 +139,25 @@ class Options:
         yield from self.database_moved()
 
     def stay(self) -> Option:
-        """Where one is today, from ``[planning] current_*``; unknown where it says nothing."""
-        plan = self.planning
+        """Where one is today, from ``[planning] current_*``; unknown where it says nothing.
+
+        Without a measured latency but with a place, the model's: the same machines there.
+        """
+        plan, compute = self.planning, self.settings.compute
         stated = bool(plan.current_name or plan.current_monthly)
         monthly = plan.current_monthly if stated else None
+        p50, p99 = plan.current_p50_ms or None, plan.current_p99_ms or None
+        if plan.current_place and p50 is None:
+            kind, home = machine(compute.instance_type), place(plan.current_place).key
+            sampler, method = inside(plan, kind, compute.count, home, Interaction.COLD, self.probed)
+            if method != "saturated":
+                seen = users_see(plan, Home.of(home), Interaction.COLD, sampler, probed=self.probed)
+                p50, p99 = seen.p50, p99 or seen.p99
+        lacking = [key for key in ("current_monthly", "current_p50_ms") if not getattr(plan, key)]
         return Option(
             "stay", f"stay where you are{': ' + plan.current_name if plan.current_name else ''}",
-            monthly, monthly, monthly, plan.current_p50_ms or None, None, None, None,
-            "none", "whatever made you look", True,
-            lacks="" if stated else "say current_name, current_monthly and current_p50_ms in [planning]",
-            home=plan.current_place,
+            monthly, monthly, monthly, p50, p99, None, None, "none", "whatever made you look", True,
+            lacks="" if stated and p50 else f"say {' and '.join(lacking)} in [planning]", home=plan.current_place,
         )  # fmt: skip
 
     def own(self, choice: _Choice) -> Option:
@@ -160,6 +176,7 @@ class Options:
             choice.key, choice.name, found, made, choice.effort, choice.gives_up,
             deployable=choice.commitment != "spot", lines=toml(change), factor=factor,
             guide_says=choice.guide_says, spot=choice.commitment == "spot",
+            one_off=fleet_hours(found) * factor * 12 if choice.commitment in PAID_AT_ONCE else ZERO,
         )  # fmt: skip
 
     def _refused(self, choice: _Choice, change: Change, why: str) -> Option:
@@ -178,7 +195,7 @@ class Options:
         self, key: str, name: str, found: Bill, made: Settings, effort: str, gives_up: str, *,
         deployable: bool, lines: str = "", factor: Decimal = Decimal(1), guide_says: str = "", edge: str = "",
         spot: bool = False, kind: Machine | None = None, planning: Planning | None = None, in_line: tuple[str, ...] = ("alb",),
-        extra: Decimal = ZERO, one_off: Decimal = ZERO, instance: str = "instance",
+        extra: Decimal = ZERO, one_off: Decimal = ZERO,
     ) -> Option:  # fmt: skip
         plan, region = planning or made.planning, made.account.region
         lacking = self._lacking(found)
@@ -195,7 +212,7 @@ class Options:
             made.compute.count,
             region,
             *in_line,
-            instance="spot-instance" if spot else instance,
+            instance="spot-instance" if spot else "instance",
             probed=self.probed,
         )
         there *= way_out(made.network.egress, len(made.network.zones))
@@ -242,11 +259,15 @@ class Options:
         tasks = bill.compute(homes.fargate(deployment, count), self.book, made.usage)
         kind = Machine("Fargate 0.5 vCPU, 2 GB", 1, 2048, 1.0, 60, 1440, 0.5, "x86_64")
         slower = made.planning.model_copy(update={"service_ms": made.planning.service_ms * 2})
-        yield self._row(
+        fargate = self._row(
             "fargate", f"Fargate, {count} tasks of 0.5 vCPU and 2 GB (x86)", tasks, made, "a week",
             "half a vCPU a task takes twice as long; the instance's shell and disk",
-            deployable=False, kind=kind, planning=slower, instance="instance",
+            deployable=False, kind=kind, planning=slower,
         )  # fmt: skip
+        if count > 1:
+            there = sla()["fargate"] * sla()["alb"] * way_out(made.network.egress, len(made.network.zones))
+            fargate = replace(fargate, availability=there)
+        yield fargate
 
     def flies(self) -> Iterator[Option]:
         """Fly.io in Paris and Frankfurt: machines matched by memory, and by memory and vCPUs."""
@@ -255,24 +276,32 @@ class Options:
             yield self.fly(region, 2, "matched by memory and vCPUs")
 
     def fly(self, region: str, vcpu: int, note: str, planning: Planning | None = None) -> Option:
-        """Machines as many as there are instances, with as much memory."""
+        """Machines as many as there are instances, with as much memory; at most with volumes as large as their disks."""
         plan, count = planning or self.planning, self.settings.compute.count
         memory = machine(self.settings.compute.instance_type).memory_mib
         kind = fly.FlyMachine(vcpu, Decimal(repr(memory / 1024)))
         egress = self.settings.usage.to_users_gb
         gb = (egress.low, egress.expected, egress.high) if egress is not None else (ZERO, ZERO, ZERO)
-        low, expected, high = (sum((line.monthly for line in fly.month(kind, count, region, one)), ZERO) for one in gb)
-        machine_kind = Machine(kind.name, vcpu, memory, 1 / 16, 0, 0, 1.0, "x86_64")
+        disks = Decimal(count * self.settings.compute.volume_gib)
+        low, expected, high = (
+            sum((line.monthly for line in fly.month(kind, count, region, out, volumes)), ZERO)
+            for out, volumes in zip(gb, (ZERO, ZERO, disks), strict=True)
+        )
+        machine_kind = Machine(kind.name, vcpu, memory, fly.BASELINE, 0, 0, 1.0, "x86_64")
+        mean = sum(hourly_utilisation(plan, machine_kind, count)) / 24
+        over = mean > fly.BASELINE
         sampler, method = inside(plan, machine_kind, count, f"fly-{region}", Interaction.COLD, self.probed)
         seen = None
-        if method != "saturated":
-            seen = users_see(plan, Home(f"fly-{region}", "fly"), Interaction.COLD, sampler, probed=self.probed)
+        if method != "saturated" and not over:
+            seen = users_see(plan, Home.of(f"fly-{region}"), Interaction.COLD, sampler, probed=self.probed)
         there = k_of_n(1, count, sla()["fly-machine"]) * sla()["fly-proxy"]
         city = place(f"fly-{region}").name
         return Option(
             f"fly-{region}-{vcpu}x", f"{city}, {count} x {kind.name}", low, expected, high,
             seen.p50 if seen else None, seen.p99 if seen else None, there, 0.0 if count > 1 else 10.0, "days",
-            f"AWS's commitments and network; shared CPUs with a baseline of 1/16 ({note})", False,
+            f"AWS's commitments and network; shared CPUs with a baseline of {fly.BASELINE:.2%} ({note})", False,
+            lacks=f"throttled: the day's mean of {mean:.0%} of each vCPU is over the baseline of {fly.BASELINE:.2%}" if over
+            else "" if seen else "saturates under the planned load",
             home=f"fly-{region}",
         )  # fmt: skip
 
@@ -284,7 +313,7 @@ class Options:
         found = bill.compute(homes.with_database(stacks.build(made)), self.book, usage)
         yield self._row(
             "move-database", f"move the database into {made.account.region} (RDS db.t4g.micro, one zone)", found, made,
-            "days", "the present provider; its price, which is not subtracted", deployable=False, planning=near,
+            "days", "the present provider, whose price is not subtracted; RDS's commitment counts here, an external database's nowhere", deployable=False, planning=near,
             in_line=("alb", "rds-single"),
         )  # fmt: skip
         home = nearest_fly(made.planning.database, self.probed)

@@ -27,7 +27,8 @@ class Planning(Section):
     ``users`` and ``access`` are shares by city and by last mile (``analysis latency --places``
     names the known ones).  ``peak_requests_per_s`` is the busiest hour's mean; ``day`` gives 24
     hourly weights of which the largest is that peak.  ``*_scv`` is a squared coefficient of
-    variation.  ``current_*`` is where one is today, the first row of the options.
+    variation.  ``current_*`` is where one is today, the first row of the options; 0 and empty are not stated.
+    ``availability`` is what the frontier's answer must reach at least, unless its verb says otherwise.
     """
 
     users: Mapping[str, Positive] = Field(
@@ -76,6 +77,7 @@ class Planning(Section):
     current_monthly: Money = Decimal(0)
     current_place: str = ""
     current_p50_ms: NotNegative = 0
+    current_p99_ms: NotNegative = 0
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     currency_per_usd: Money = Decimal(1)
     vat: Money = Decimal(0)

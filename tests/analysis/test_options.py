@@ -28,6 +28,10 @@ def test_staying_is_the_first_row_and_says_what_it_lacks(book):
     stated = config.parse('[planning]\ncurrent_name = "a server"\ncurrent_monthly = 30\ncurrent_p50_ms = 200\n')
     row = Options(stated, book).stay()
     assert (row.expected, row.p50_ms, row.lacks) == (Decimal(30), 200, "")
+    there = config.parse('[planning]\ncurrent_monthly = 30\ncurrent_place = "frankfurt"\n')
+    placed = Options(there, book).stay()
+    assert placed.p50_ms > Options(there, book).rows()[1].p50_ms
+    assert placed.lacks == ""
 
 
 def test_as_is_is_the_bill_to_the_last_digit(rows, book):
@@ -131,3 +135,32 @@ def test_twelve_months_and_the_first(rows):
     assert row.twelve_months == row.expected * 12
     assert row.first_month == row.expected
     assert rows["stay"].twelve_months is None
+    at_once = rows["reserved-upfront"]
+    assert at_once.expected < rows["reserved"].expected
+    assert at_once.one_off > at_once.first_month / 2
+    rest = at_once.expected - at_once.one_off / 12
+    assert at_once.first_month == at_once.one_off + rest
+    assert at_once.twelve_months == at_once.one_off + rest * 12
+
+
+def test_a_shared_machine_over_its_baseline_is_throttled_and_says_so(book):
+    busy = config.parse("[planning]\npeak_requests_per_s = 20\n")
+    one, two = (Options(busy, book).fly("fra", vcpu, "") for vcpu in (1, 2))
+    assert "throttled" in one.lacks and one.p50_ms is None
+    assert one.expected is not None
+    assert Options(Settings(), book).fly("fra", 1, "").lacks == ""
+    assert two.high - two.expected > Decimal("5"), "volumes as large as the instances' disks"
+
+
+def test_every_dimension_of_the_choice_is_there(rows):
+    assert {
+        *("stay", "as-is", "one-instance", "three-instances", "micro", "larger"),
+        *("reserved", "reserved-upfront", "savings-plan", "spot"),
+        *("nat-regional", "nat-per-zone", "nat-instance", "public-subnets", "ipv6"),
+        *("two-zones", "private-ingress", "flat-free", "flat-pro", "assets", "no-flow-logs", "access-logs"),
+        *("fargate", "fly-cdg-1x", "fly-cdg-2x", "fly-fra-1x", "fly-fra-2x"),
+        *("region-eu-west-1", "region-eu-west-3", "region-eu-central-1", "move-database", "fly-by-database"),
+    } == set(rows)
+    for row in rows.values():
+        assert row.effort and row.gives_up
+        assert row.key == "stay" or (row.availability and row.interruption_s is not None)

@@ -1,3 +1,4 @@
+import html
 import re
 import shutil
 import subprocess
@@ -31,14 +32,28 @@ def page(book):
 
 
 def test_the_decision_comes_first_in_one_sentence_with_money_a_millisecond(page):
-    first = page[: page.index("<h2>")]
-    headline = re.search(r"<h1>(.*?)</h1>", first).group(1)
-    assert re.search(r"2 x t4g\.small in eu-south-2 for \$\d+\.\d\d a month", headline)
-    assert "p50" in headline and "p99" in headline
+    first = page[: page.index("<h2")]
+    headline, lead = (re.search(pattern, first).group(1) for pattern in (r"<h1>(.*?)</h1>", r'"lead">(.*?)</p>'))
+    assert re.fullmatch(r"Run 2 x t4g\.small in eu-south-2 for \$\d+\.\d\d a month\.", headline)
+    assert re.search(r"\$\d+\.\d\d a month at p50 and \$\d+\.\d\d at p99", lead) and "Las Palmas" in lead
     assert "inferred" in first and "published" in first
-    assert "a tenth" in first
-    assert "prices refresh" in first and "pricing:GetProducts" in first
+    assert "a tenth lower or higher" in first and "the verdict stands" in first
+    assert "<code>hermes-cfn prices refresh</code>" in first and "<code>pricing:GetProducts</code>" in first
     assert "first month" in first and "twelve months" in first
+    for name in ("warm message", "cold page", "first LiveView load", "Cheaper", "Faster", "How sure"):
+        assert name in first
+    assert "In your money" not in first
+
+
+def test_a_verdict_that_hangs_on_inferred_prices_says_so(book):
+    from dataclasses import replace
+
+    from analysis.answers import payment, worth
+
+    paid, compared = payment(Settings(), book), worth(Settings(), book)
+    close = replace(compared, monthly_more=paid.bill.inferred / 20)
+    assert "the verdict turns" in report.surety(paid, close)
+    assert "the verdict stands" in report.surety(paid, compared)
 
 
 def test_it_asks_nothing_of_the_network(page):
@@ -92,28 +107,51 @@ def test_a_far_database_changes_the_headline(book):
 
     far = config.parse('[planning]\ndatabase = "frankfurt"\n')
     told = report.decision(far, payment(far, book), worth(far, book), True)
-    assert "beside the database (fly-fra)" in told
+    assert "beside the database, in Fly.io Frankfurt" in told
+    assert "nothing is gained" in report.lead(far, worth(far, book))
     assert "do not carry" in report.decision(far, payment(far, book), worth(far, book), False)
 
 
-def test_a_browser_shows_it_without_errors_at_phone_width(page, tmp_path):
+WIDTHS = {"phone": 360, "paper": 794, "desk": 1280}
+"""CSS pixels: a small telephone, A4 at 96 a inch, a screen."""
+A4_HEIGHT = 1123
+
+WATCH = """
+<script>
+addEventListener("load", () => {
+  for (const frame of document.querySelectorAll("iframe")) {
+    const page = frame.contentDocument, root = page.documentElement;
+    const loads = frame.contentWindow.performance.getEntriesByType("resource").filter(one => !one.name.startsWith("data:"));
+    frame.dataset.said = [frame.id, root.scrollWidth, root.clientWidth, loads.length,
+      Math.round(page.querySelector(".settle").getBoundingClientRect().bottom),
+      Math.max(...[...page.querySelectorAll("td, dd, p")].map(one => 16 / parseFloat(getComputedStyle(one).fontSize)))].join(" ");
+  }
+});
+</script>"""
+
+
+def test_a_browser_shows_it_without_errors_at_every_width(page, tmp_path):
     """Where a browser is installed; without one the page's own policy and structure are what is tested above."""
     if BROWSER is None:
         return
-    file = tmp_path / "report.html"
-    probe = (
-        "<script>addEventListener('load',()=>{const d=document.documentElement;"
-        "document.body.dataset.wide=d.scrollWidth>d.clientWidth?'yes':'no';"
-        "document.body.dataset.loads=performance.getEntriesByType('resource').filter(e=>!e.name.startsWith('data:')).length})</script></body>"
+    file = tmp_path / "frames.html"
+    frames = "".join(
+        f'<iframe id="{name}" width="{width}" height="900" style="border:0" srcdoc="{html.escape(page)}"></iframe>'
+        for name, width in WIDTHS.items()
     )
-    file.write_text(page.replace("style-src", "script-src 'unsafe-inline'; style-src").replace("</body>", probe))
+    file.write_text(f"<!doctype html><meta charset=utf-8><title>frames</title>{frames}{WATCH}")
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={tmp_path / 'profile'}",
-               "--window-size=500,1000", "--enable-logging=stderr", "--dump-dom", file.as_uri()]  # fmt: skip
+               "--window-size=1600,1000", "--enable-logging=stderr", "--dump-dom", file.as_uri()]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
-    body = re.search(r"<body[^>]*>", done.stdout).group(0)
-    assert 'data-wide="no"' in body
-    assert 'data-loads="0"' in body
     assert "CONSOLE" not in done.stderr
+    said = {row.split()[0]: row.split()[1:] for row in re.findall(r'data-said="([^"]+)"', done.stdout)}
+    assert set(said) == set(WIDTHS)
+    for name, (wide, seen, loads, settled, smallest) in said.items():
+        assert int(wide) <= int(seen) <= WIDTHS[name], name
+        assert int(loads) == 0, name
+        assert float(smallest) <= 16 / 11, "no text below 11 pixels"
+        if name == "paper":
+            assert int(settled) < A4_HEIGHT, "the whole decision is on the first page"
 
 
 def test_pictures_are_the_same_every_time_and_in_both_formats(tmp_path):
