@@ -34,6 +34,27 @@ def test_what_has_inputs_comes_out_to_the_cent(name, low, high):
     assert tuple(map(rounded, FIGURES[name].ours)) == (D(low), D(high))
 
 
+@pytest.mark.parametrize(
+    ("says", "ours", "verdict"),
+    [
+        (24, "24.528", Verdict.TRUNCATED),
+        (16, "16.425", Verdict.ROUNDED),
+        (66, "66", Verdict.REPRODUCED),
+        (3, "4.38", Verdict.CONTRADICTS),
+    ],
+)
+def test_a_verdict_follows_from_the_two_figures(says, ours, verdict):
+    assert guide.judged(says, D(ours)) is verdict
+
+
+def test_every_verdict_is_given_and_the_total_is_the_sum_of_truncated_parts():
+    assert {figure.verdict for figure in FIGURES.values()} == set(Verdict)
+    ec2, balancer, nat = (int(part(books.guide())) for part in (guide.ec2, guide.balancer, guide.nat))
+    low, high = FIGURES["Total"].says.strip("~$").split("-")
+    assert ec2 + balancer + 7 + nat + 5 + 2 == int(low)
+    assert ec2 + balancer + 7 + nat + 10 + 5 + 1 == int(high)
+
+
 def test_what_has_no_inputs_is_inverted():
     assert rounded(guide.lcu(D(7)), D("0.1")) == D("1.2")
     assert [rounded(guide.transfer_gb(D(usd)), D(1)) for usd in (5, 10)] == [156, 211]
