@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hermes_cfn import events
+from hermes_cfn.cli import live
 from hermes_cfn.units import duration
 
 if TYPE_CHECKING:
@@ -154,17 +155,39 @@ def as_json(event: events.Event) -> dict[str, object]:
 
 
 def follow(stream: Iterator[events.Event], form: str = "text", quiet: bool = False) -> list[events.Event]:
-    """Print events as they come, one line each, and return them."""
+    """Print events as they come, one line each, and return them.
+
+    On a terminal the stacks that are under way stand below, with their progress and estimate.
+    Ctrl-C reaches the flow itself, wherever it strikes.
+    """
     out = console()
     seen: list[events.Event] = []
-    for event in stream:
-        seen.append(event)
-        if form == "json":
-            click.echo(json.dumps(as_json(event), default=str))
-        elif not quiet or isinstance(event, events.StageStarted | events.StageEnded | events.Noted):
-            style = "bold" if isinstance(event, events.StageStarted) else None
-            out.print(Text(describe(event), style=style or ""), soft_wrap=True)
-    return seen
+    struck: KeyboardInterrupt | None = None
+    with live.View(out) as view:
+        while True:
+            try:
+                event = next(stream) if struck is None else _thrown(stream, struck)
+            except StopIteration:
+                return seen
+            struck = None
+            try:
+                seen.append(event)
+                view.take(event)
+                if form == "json":
+                    click.echo(json.dumps(as_json(event), default=str))
+                elif not quiet or isinstance(event, events.StageStarted | events.StageEnded | events.Noted):
+                    style = "bold" if isinstance(event, events.StageStarted) else None
+                    out.print(Text(describe(event), style=style or ""), soft_wrap=True)
+            except KeyboardInterrupt as interrupt:
+                struck = interrupt
+
+
+def _thrown(stream: Iterator[events.Event], interrupt: KeyboardInterrupt) -> events.Event:
+    """The next event of a stream that hears of ``interrupt``."""
+    if isinstance(stream, Generator):
+        event: events.Event = stream.throw(interrupt)
+        return event
+    raise interrupt
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, live, reach
 from hermes_cfn.cli.plan import as_event, price_book, put
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
@@ -116,13 +116,14 @@ def _leaving(choice: str) -> str:
         return choice
     if not sys.stdin.isatty():
         return "detach"
-    return str(
-        click.prompt(
-            "\nCloudFormation goes on by itself. Leave it to it, or cancel its updates?",
-            type=click.Choice(["detach", "cancel"]),
-            default="detach",
+    with live.paused():
+        return str(
+            click.prompt(
+                "\nCloudFormation goes on by itself. Leave it to it, or cancel its updates?",
+                type=click.Choice(["detach", "cancel"]),
+                default="detach",
+            )
         )
-    )
 
 
 def agree(yes: bool, verb: str) -> None:

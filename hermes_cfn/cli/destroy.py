@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import click
 
 from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
 from hermes_cfn.events import Event
 
@@ -23,6 +25,8 @@ def command(unprotect: bool, empty_buckets: bool, foundation: bool, yes: bool, f
     from hermes_cfn.flows import destroy
 
     context = console.context()
+    if not yes and not sys.stdin.isatty():
+        agree(False, "destroy")
     ground = reach.ground(context)
     if not yes:
         click.confirm(f"delete every stack of {ground.deployment.environment}?", abort=True)

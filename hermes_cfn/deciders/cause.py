@@ -32,7 +32,7 @@ CONSEQUENCES = ("cancelled", "The following resource(s) failed", "Rollback reque
 """Reasons that only say that something else failed."""
 
 MEANINGS: tuple[tuple[str, str, str], ...] = (
-    (r"already exists", "the name is taken, often by something that an earlier deletion left",
+    (r"already exists?|exists already", "the name is taken, often by something that an earlier deletion left",
      "import it (deploy again takes up what was retained), rename, or delete it"),
     (r"LimitExceeded|limit.*exceeded|quota|maximum number", "a quota of the account is used up",
      "ask for more in Service Quotas, or free what is not needed"),
@@ -71,6 +71,12 @@ def root_cause(events: Sequence[EventLike]) -> Finding | None:
             next=after,
         )
     return None
+
+
+def of_change_set(stack: str, reason: str) -> Finding:
+    """The root cause where CloudFormation refused the change set: it says so in one sentence."""
+    why, after = meaning(reason)
+    return Finding("root-cause", f"{stack} / change set", reason, why=why, evidence="FAILED", next=after)
 
 
 def meaning(message: str) -> tuple[str, str]:

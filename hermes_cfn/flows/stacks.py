@@ -23,7 +23,7 @@ from hermes_cfn.deciders.actions import (
     Stop,
     Wait,
 )
-from hermes_cfn.deciders.cause import root_cause
+from hermes_cfn.deciders.cause import of_change_set, root_cause
 from hermes_cfn.deciders.observed import StackSeen
 from hermes_cfn.deployment import FromLookup, FromOutput, FromSetting, StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
@@ -405,6 +405,8 @@ class Bringing:
         self.outputs[track.spec.key] = found.outputs
 
     def _causes(self, stop: Stop) -> list[Finding]:
+        if stop.finding.code == "change-set-failed":
+            return [stop.finding, of_change_set(stop.finding.where, stop.finding.evidence)]
         for track in self.tracks.values():
             if track.spec.name == stop.finding.where:
                 self._events(track)

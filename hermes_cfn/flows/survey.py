@@ -139,7 +139,7 @@ def _older(ground: Ground, there: Mapping[str, Deployed], question: Question) ->
             ", ".join(keys),
             f"deployed from commit {commit[:12]}, which this checkout does not contain",
             why="a deployment from here would undo what came with it",
-            evidence=undone or f"{commit[:12]} is not in this clone either: git fetch",
+            evidence=undone or f"{commit[:12]} is not in this clone: git fetch, with --unshallow in a shallow one",
             next="git pull (or merge it), or --allow-older if it shall be undone",
             severity=Severity.WARNING if question.older else Severity.ERROR,
         )

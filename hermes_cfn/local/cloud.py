@@ -14,7 +14,7 @@ from hermes_cfn.local import wire
 from hermes_cfn.local.clients import Clients
 from hermes_cfn.local.clock import ServiceClock
 from hermes_cfn.local.controls import Controls
-from hermes_cfn.local.faults import Faults, throttled
+from hermes_cfn.local.faults import Faults, refusal_of
 from hermes_cfn.local.fleet.external import Database
 from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet
 from hermes_cfn.local.fleet.scheduler import Scheduler
@@ -139,13 +139,8 @@ class Cloud:
         call = wire.caller(request)
         action = wire.operation_name(call.service, request) if call.service else ""
         kind = "" if call.access_key == FLEET_KEY else self.faults.call(call.service, action, call.access_key)
-        if kind in ("throttle", "error"):
-            error = (
-                throttled(call.service)
-                if kind == "throttle"
-                else ServiceError("InternalFailure", "An internal error occurred", 500)
-            )
-            return wire.refuse(call.service, action, error, request)
+        if kind in ("throttle", "error", "expired"):
+            return wire.refuse(call.service, action, refusal_of(kind, call.service), request)
         refusal = self.authorisation.check(call, action, request) if self.options.enforce and call.service else None
         if refusal is not None:
             return wire.refuse(call.service, action, refusal, request)

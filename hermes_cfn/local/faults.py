@@ -13,15 +13,15 @@ from hermes_cfn.local.wire import ServiceError
 READS = ("Describe", "Get", "Head", "List", "BatchGet")
 """How the names of calls begin that change nothing."""
 
-API = ("throttle", "error", "lost", "timeout")
+API = ("throttle", "error", "lost", "timeout", "expired")
 
 
 @dataclass
 class ApiFault:
     """What happens to calls of ``service`` and ``action`` (``*`` for all).
 
-    ``kind`` throttle answers the service's throttling error, error an InternalFailure, lost does
-    the work and loses the answer, timeout waits ``seconds`` first.  ``skip`` calls pass before,
+    ``kind`` throttle answers the service's throttling error, error an InternalFailure, expired that
+    the credentials are over, lost does the work and loses the answer, timeout waits ``seconds`` first.  ``skip`` calls pass before,
     then it happens ``times`` times (0: until cleared), each with ``probability``; ``people_only``
     spares calls with the temporary credentials of roles, ``changes_only`` those that only read.
     """
@@ -123,3 +123,12 @@ def throttled(service: str) -> ServiceError:
     if service == "ec2":
         return ServiceError("RequestLimitExceeded", "Request limit exceeded.", 503)
     return ServiceError("Throttling", "Rate exceeded")
+
+
+def refusal_of(kind: str, service: str) -> ServiceError:
+    """The error by which a call is refused for a fault of that kind (throttle, error or expired)."""
+    if kind == "throttle":
+        return throttled(service)
+    if kind == "expired":
+        return ServiceError("ExpiredTokenException", "The security token included in the request is expired", 403)
+    return ServiceError("InternalFailure", "An internal error occurred", 500)

@@ -1,0 +1,222 @@
+"""A failed stack ends with its root cause: eleven kinds of failure, made by the embedded cloud."""
+
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from hermes_cfn import stacks
+from hermes_cfn.aws.session import connect
+from hermes_cfn.config import parse
+from hermes_cfn.deployment import StackSpec
+from hermes_cfn.errors import HermesError
+from hermes_cfn.flows import destroy
+from hermes_cfn.flows.ground import stand
+from hermes_cfn.flows.stacks import Bringing
+from hermes_cfn.local import control
+from hermes_cfn.local.options import Options
+
+ADMIN = ("AKIALOCALADMIN000000", "local")
+
+
+def resource(kind: str, **properties):
+    return {"Type": f"AWS::{kind}", "Properties": properties}
+
+
+VPC = resource("EC2::VPC", CidrBlock="10.0.0.0/16")
+ROLE = resource(
+    "IAM::Role",
+    RoleName="taken",
+    AssumeRolePolicyDocument={
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}],
+    },
+)
+
+
+def subnet(cidr: str):
+    return resource("EC2::Subnet", VpcId={"Ref": "Vpc"}, CidrBlock=cidr, AvailabilityZone="eu-south-2a")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Resources of which ``guilty`` fails, by ``fault`` where AWS would and the cloud cannot; what is said then.
+
+    Beside it stands a slow NAT gateway's address and more, which CloudFormation cancels: consequences, no causes.
+    """
+
+    guilty: str
+    says: str
+    means: str
+    resources: dict = field(default_factory=dict)
+    fault: str = ""
+
+
+def by_fault(guilty: str, kind: dict, message: str, means: str) -> Failure:
+    return Failure(guilty, message, means, {guilty: kind}, message)
+
+
+FAILURES = {
+    "overlapping ranges": Failure(
+        "Second",
+        "conflicts with another subnet",
+        "an address range overlaps",
+        {"Vpc": VPC, "First": subnet("10.0.0.0/24"), "Second": {**subnet("10.0.0.0/25"), "DependsOn": "First"}},
+    ),
+    "value refused": Failure(
+        "Log", "Nonsense", "a value that AWS does not accept", {"Log": resource("Logs::LogGroup", Nonsense=4)}
+    ),
+    "quota": by_fault(
+        "Address",
+        resource("EC2::EIP", Domain="vpc"),
+        "The maximum number of addresses has been reached. (Service: Ec2, Status Code: 400)",
+        "a quota of the account is used up",
+    ),
+    "permission": by_fault(
+        "Vpc",
+        VPC,
+        "API: ec2:CreateVpc You are not authorized to perform this operation. User: arn:aws:iam::123456789012:role/x",
+        "the deploying role lacks a permission",
+    ),
+    "key pair": by_fault(
+        "Template",
+        resource("EC2::LaunchTemplate", LaunchTemplateData={"KeyName": "ops"}),
+        "The key pair 'ops' does not exist (Service: Ec2, Error Code: InvalidKeyPair.NotFound)",
+        "the key pair is not in this region",
+    ),
+    "zone without the type": by_fault(
+        "Log",
+        resource("Logs::LogGroup"),
+        "Your requested instance type (t4g.small) is not supported in your requested Availability Zone (eu-south-2a).",
+        "not to be had in a zone",
+    ),
+    "certificate": by_fault(
+        "Topic",
+        resource("SNS::Topic"),
+        "Certificate 'arn:aws:acm:us-east-1:1:certificate/x' not found (Error Code: CertificateNotFound)",
+        "the certificate is not issued",
+    ),
+    "stabilise": by_fault(
+        "Topic",
+        resource("SNS::Topic"),
+        "Resource of type 'AWS::SNS::Topic' with identifier 'x' did not stabilize.",
+        "AWS gave up waiting",
+    ),
+    "signals": by_fault(
+        "Topic",
+        resource("SNS::Topic"),
+        "Received 0 SUCCESS signal(s) out of 2.  Unable to satisfy 100% MinSuccessfulInstancesPercent requirement",
+        "instances did not report in time",
+    ),
+    "throttled": by_fault(
+        "Topic", resource("SNS::Topic"), "Rate exceeded (Status Code: 400)", "AWS asked to slow down"
+    ),
+}
+BESIDE = {
+    "SlowAddress": resource("EC2::EIP", Domain="vpc"),
+    "SlowVpc": resource("EC2::VPC", CidrBlock="10.9.0.0/16"),
+    "SlowGate": resource("EC2::InternetGateway"),
+}
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory):
+    state = tmp_path_factory.mktemp("causes")
+    status = control.start(state, Options(follow_parent=True))
+    try:
+        settings = parse("")
+        doors = connect(None, "eu-south-2", status.endpoint, ADMIN)
+        doors.calls("iam").create_role(
+            RoleName="taken", AssumeRolePolicyDocument=json.dumps(ROLE["Properties"]["AssumeRolePolicyDocument"])
+        )
+        yield stand(doors, settings, stacks.build(settings))
+    finally:
+        control.reset(state)
+
+
+def spec(name: str, resources: dict) -> StackSpec:
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
+    return StackSpec(name, f"cause-{name.replace(' ', '-')}", "eu-south-2", template)
+
+
+def fault(ground, **body) -> None:
+    control.ask(ground.doors.endpoint_url, "faults", body)
+
+
+def findings(story) -> dict[str, object]:
+    """What a story that must fail is stopped with, by code."""
+    with pytest.raises(HermesError) as caught:
+        list(story)
+    return {finding.code: finding for finding in caught.value.findings}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_the_cause_is_the_first_failing_resource_with_its_message_and_the_way_on(ground, name) -> None:
+    failure = FAILURES[name]
+    if failure.fault:
+        fault(ground, set="create-fails", subject=failure.guilty, value=failure.fault)
+    try:
+        found = findings(Bringing(ground, [spec(name, {**BESIDE, **failure.resources})]).run(lambda: None))
+    finally:
+        fault(ground, clear=True)
+    cause = found["root-cause"]
+    assert f"/ {failure.guilty} (" in cause.where
+    assert failure.says in cause.what
+    assert failure.means in cause.why
+    assert cause.next
+    assert found["stack-failed"].what == "ended in ROLLBACK_COMPLETE"
+
+
+def test_a_name_that_is_taken_is_said_by_the_change_set_already(ground) -> None:
+    found = findings(Bringing(ground, [spec("taken", {**BESIDE, "Role": ROLE})]).run(lambda: None))
+    assert "Role" in found["root-cause"].what
+    assert "the name is taken" in found["root-cause"].why
+    assert found["root-cause"].next
+
+
+def test_an_update_that_fails_and_whose_rollback_fails_is_continued_by_the_next_deployment(ground) -> None:
+    topic = spec("stuck", {"Topic": resource("SNS::Topic", DisplayName="one")})
+    assert run(Bringing(ground, [topic])) == {"stuck": "CREATE_COMPLETE"}
+    other = spec("stuck", {"Topic": resource("SNS::Topic", DisplayName="two")})
+    fault(ground, set="update-fails", subject="Topic", value="You are not authorized to perform this operation")
+    found = findings(Bringing(ground, [other]).run(lambda: None))
+    assert "UPDATE_ROLLBACK_FAILED" in found["stack-failed"].what
+    assert "lacks a permission" in found["root-cause"].why
+    fault(ground, clear=True)
+    assert run(Bringing(ground, [other])) == {"stuck": "UPDATE_COMPLETE"}
+
+
+def run(bringing: Bringing) -> dict[str, str]:
+    story = bringing.run(lambda: None)
+    while True:
+        try:
+            next(story)
+        except StopIteration as end:
+            return end.value
+
+
+@pytest.mark.parametrize(
+    ("guilty", "body", "means"),
+    [
+        ("Bucket", resource("S3::Bucket", BucketName="cause-full-bucket"), "a bucket still holds objects"),
+        ("Vpc", VPC, "something else still uses it"),
+    ],
+    ids=["bucket not empty", "still in use"],
+)
+def test_a_deletion_that_fails_says_why(ground, guilty, body, means) -> None:
+    made = spec(f"undeletable {guilty}", {guilty: body})
+    run(Bringing(ground, [made]))
+    if guilty == "Bucket":
+        ground.doors.s3.put("cause-full-bucket", "key", b"object")
+    else:
+        fault(
+            ground, set="delete-fails", subject="Vpc", value="The vpc 'vpc-1' has dependencies and cannot be deleted."
+        )
+    try:
+        found = findings(destroy.Leaving(ground, [made], destroy.Consent()).run(None))
+    finally:
+        fault(ground, clear=True)
+    assert means in found["root-cause"].why
+    assert f"/ {guilty} (" in found["root-cause"].where
+    list(destroy.Leaving(ground, [made], destroy.Consent(empty_buckets=True)).run(None))
+    assert ground.doors.cloudformation().observe(made.name).status is None
