@@ -81,6 +81,21 @@ class Surroundings:
         )
 
     @cached_property
+    def private_endpoints(self) -> frozenset[str]:
+        """Services (``logs``, ``ecr.dkr``) whose names lead to an interface endpoint inside the network."""
+        found = [
+            str(place.get("ServiceName", "")).split(".", 3)[-1]
+            for place in self.of("AWS::EC2::VPCEndpoint")
+            if place.get("VpcEndpointType") == "Interface" and true(place.get("PrivateDnsEnabled", False))
+        ]
+        return frozenset(found)
+
+    def path(self, service: str) -> str:
+        """How ``logs`` or ``ecr.dkr`` is reached: as ``[usage]`` says, but never past an endpoint that takes its name."""
+        stated = self.usage.logs_path if service == "logs" else self.usage.registry_path
+        return "endpoint" if service in self.private_endpoints else stated
+
+    @cached_property
     def serving(self) -> tuple[Placed, ...]:
         """Groups and instances behind a load balancer, or all if none is: what ``[usage]`` speaks of."""
         all_ = self.of("AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::Instance")

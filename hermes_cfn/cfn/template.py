@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from hermes_cfn.errors import Finding, HermesError
 
 PSEUDO_PARAMETERS = frozenset(
@@ -198,62 +196,24 @@ def _outputs(body: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
 def _load(text: str) -> Any:
     if text.lstrip().startswith("{"):
         try:
-            return json.loads(text, object_pairs_hook=_unique)
+            return json.loads(text, object_pairs_hook=unique)
         except json.JSONDecodeError as error:
             raise invalid(
                 f"Template format error: JSON not well-formed. (line {error.lineno}, column {error.colno})"
             ) from error
-    try:
-        return yaml.load(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise invalid(f"Template format error: YAML not well-formed.{place}") from error
-    except yaml.YAMLError as error:
-        raise invalid("Template format error: YAML not well-formed.") from error
+    from hermes_cfn.cfn import short_forms  # PyYAML is loaded for who writes YAML
+
+    return short_forms.load(text)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The pairs as a mapping.  Raises :class:`HermesError` for a key that comes twice."""
     seen = dict(pairs)
     if len(seen) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise invalid(f'Template format error: duplicate key "{twice}" found.')
     return seen
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML with ``!Ref`` and its kin; dates stay the text that was written."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    return _unique(
-        [(loader.construct_object(k, deep=True), loader.construct_object(v, deep=True)) for k, v in node.value]
-    )
-
-
-def _construct_short(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    elif isinstance(node, yaml.MappingNode):
-        value = _construct_mapping(loader, node)
-    if suffix == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
-_Loader.add_multi_constructor("!", _construct_short)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,23 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     return made
 
 
+def put_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> None:
+    """Print a table: quiet on a terminal, and in a pipe with one line a row, however wide."""
+    if sys.stdout.isatty():
+        console().print(table(title, columns, rows, right))
+        return
+    lines = [tuple(columns), *(tuple(str(cell) for cell in row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    if title:
+        click.echo(title)
+    for line in lines:
+        cells = (
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        click.echo("  ".join(cells).rstrip())
+
+
 def put_json(value: object) -> None:
     """Print ``value`` as JSON, two spaces deep."""
     click.echo(json.dumps(value, indent=2, default=str))

@@ -138,8 +138,7 @@ def _put(bill: Bill, form: str, focus: str | None, everything: bool) -> None:
     else:
         for said in show.summary(bill):
             click.echo(said)
-        out = console.console()
-        out.print(console.table("", show.HEADINGS, show.rows(bill, everything), right=(3, 4, 6, 7)))
+        console.put_table("", show.HEADINGS, show.rows(bill, everything), right=(3, 4, 6, 7))
         for note in bill.notes:
             click.echo(f"note: {note}")
 
@@ -165,8 +164,7 @@ def reconcile(ctx: click.Context, file: Path, form: str) -> int:
     if form == "json":
         console.put_json(matching.as_data(found))
         return ExitCode.OK
-    out = console.console()
-    out.print(console.table("matched", matching.HEADINGS, matching.rows(found), right=(3, 4, 5)))
+    console.put_table("matched", matching.HEADINGS, matching.rows(found), right=(3, 4, 5))
     for said in matching.summary(found):
         click.echo(said)
     return ExitCode.OK

@@ -95,7 +95,7 @@ def show(word: str, region: str | None, book: str, form: str) -> int:
     elif form == "json":
         console.put_json([dict(zip(HEADINGS, _cells(price), strict=True)) for price in found])
     else:
-        console.console().print(console.table("", HEADINGS, [_cells(price) for price in found], right=(4,)))
+        console.put_table("", HEADINGS, [_cells(price) for price in found], right=(4,))
         click.echo(f"{len(found)} prices; book {prices.name} of {prices.as_of or 'no date'}")
     return ExitCode.OK
 
@@ -116,7 +116,7 @@ def diff(before: str, after: str, region: str) -> int:
         if first != second:
             share = f"{(second / first - 1) * 100:+.1f} %" if first else ""
             rows.append((key[0], key[2], _amounts(old[key]), _amounts(new[key]), share))
-    console.console().print(console.table("", ("service", "usage type", before, after, "change"), rows, right=(4,)))
+    console.put_table("", ("service", "usage type", before, after, "change"), rows, right=(4,))
     click.echo(
         f"{len(rows)} differ, {len(old.keys() - new.keys())} only in {before}, "
         f"{len(new.keys() - old.keys())} only in {after}"
@@ -153,7 +153,7 @@ def commitments(instance_type: str, region: str, book: str, ask: bool) -> int:
             )
         )
     headings = ("offer", "USD an hour", "upfront", "saves", "break-even month", "source")
-    console.console().print(console.table(f"{instance_type} in {region}: {on_demand} on demand", headings, rows))
+    console.put_table(f"{instance_type} in {region}: {on_demand} on demand", headings, rows)
     if not rows:
         click.echo("no offer is carried for it; next: the same with --ask and credentials")
     return ExitCode.OK

@@ -122,7 +122,7 @@ def merged(*parts: Choices) -> dict[str, dict[str, Any]]:
 
 def settings(choices: Choices) -> Settings:
     """The settings that a file with these choices means.  Raises ConfigurationError."""
-    from hermes_cfn.config.load import parse
+    from hermes_cfn.config.reading import parse
 
     return parse(bare(choices))
 

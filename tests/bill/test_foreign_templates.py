@@ -102,6 +102,31 @@ def test_cdk_output_is_read_with_its_metadata_and_parameters():
     assert {"NAT gateway", "load balancer", "2 tasks, vCPU"} <= priced
 
 
+def test_what_cdk_synthesized_has_a_price_for_every_resource():
+    """Made by aws-cdk-lib 2.276.0: network, Fargate behind a balancer, workers, database, cache, site, queue, function."""
+    template = Template.parse((Path(__file__).parent / "templates/cdk-shop.json").read_text())
+    made = bill.compute_template(template, "eu-west-1", books.snapshot())
+    assert made.of(State.NOT_PRICED) == ()
+    fixed = {line.what: line.monthly for line in made.of(State.PRICED) if line.monthly}
+    assert fixed == {
+        "1 × cache.t4g.small redis": D("23.36"),
+        "2 tasks, memory": D("5.1976"),
+        "2 tasks, vCPU": D("23.6374"),
+        "2 × t4g.small": D("26.864"),
+        "NAT gateway": D("35.04"),
+        "db.t3.medium postgres": D("52.56"),
+        "detailed monitoring (7 metrics an instance)": D("1.2"),
+        "disk gp3": D("3.52"),
+        "endpoint in 2 zones": D("16.06"),
+        "key": D("1"),
+        "load balancer": D("18.396"),
+        "public IPv4 address (Elastic IP)": D("3.65"),
+        "public IPv4 addresses, one in each of 2 zones": D("7.3"),
+        "secret": D("0.4"),
+        "storage": D("5.75"),
+    }
+
+
 def test_conditions_and_parameters_decide():
     text = json.dumps(
         {

@@ -326,6 +326,21 @@ def test_images_are_pulled_through_the_gateway_unless_s3_has_an_endpoint():
     assert line(made, "image pulls", "Nat").state == "free"
 
 
+def test_logs_go_through_the_endpoint_that_takes_their_name():
+    endpoint = resource(
+        "AWS::EC2::VPCEndpoint",
+        VpcId="vpc",
+        VpcEndpointType="Interface",
+        ServiceName="com.amazonaws.us-east-1.logs",
+        PrivateDnsEnabled=True,
+        SubnetIds=["a", "b"],
+    )
+    made = of({**SUBNETS, "Nat": NAT, "Logs": endpoint}, given=usage(logs_gb=40))
+    # two zones 2 x 730 x 0.01 = 14.60, 40 GB x 0.01
+    assert (line(made, "endpoint in 2").monthly, line(made, "endpoint traffic").monthly) == (D("14.60"), D("0.40"))
+    assert not [one for one in made.lines if "CloudWatch Logs" in one.what]
+
+
 def test_flow_logs_to_a_bucket_are_vended_too_at_a_price_of_their_own():
     flow = resource(
         "AWS::EC2::FlowLog",

@@ -24,9 +24,9 @@ def through(path: str, around: Surroundings) -> Iterator[tuple[str, Sum]]:
         yield "the external database", per("to_database_gb") + per("from_database_gb")
     if usage.apis_path == path:
         yield "other APIs", per("to_apis_gb") + per("from_apis_gb")
-    if usage.logs_path == path:
+    if around.path("logs") == path:
         yield "CloudWatch Logs", per("logs_gb")
-    if usage.registry_path == path and not (path == "nat" and around.s3_gateway):
+    if around.path("ecr.dkr") == path and not (path == "nat" and around.s3_gateway):
         yield "image pulls", per("image_pulled_gb", around.instances)
 
 
@@ -54,7 +54,7 @@ def nat_gateway(place: Placed, around: Surroundings) -> Iterable[Item]:
                 "GB",
                 operation="",
             )
-    if around.s3_gateway and around.usage.registry_path == "nat":
+    if around.s3_gateway and around.path("ecr.dkr") == "nat":
         yield Free("image pulls", "layers come from S3 through the gateway endpoint")
 
 
@@ -68,9 +68,9 @@ def endpoint(place: Placed, around: Surroundings) -> Iterable[Item]:
     yield Charge(f"endpoint in {count} zones", "AmazonVPC", "VpcEndpoint-Hours", fixed(HOURS * count), "Hrs")
     name = str(place.get("ServiceName", ""))
     if name.endswith(".logs"):
-        amount = per("logs_gb") if around.usage.logs_path == "endpoint" else fixed(0)
+        amount = per("logs_gb") if around.path("logs") == "endpoint" else fixed(0)
     elif name.endswith(".ecr.dkr"):
-        own = around.usage.registry_path == "endpoint" and not around.s3_gateway
+        own = around.path("ecr.dkr") == "endpoint" and not around.s3_gateway
         amount = per("image_pulled_gb", around.instances) if own else fixed(0)
     else:
         amount = per("endpoint_gb")
