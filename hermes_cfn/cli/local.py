@@ -44,6 +44,11 @@ def command() -> None:
 @click.option("--enforce", is_flag=True, help="Check IAM permissions: a caller that may not, cannot.")
 @click.option("--own-ports", is_flag=True, help="Give instances a port on 127.0.0.1 instead of an address (macOS).")
 @click.option("--database/--no-database", default=True, help="An external PostgreSQL beside it.")
+@click.option(
+    "--postgres",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Programs of a PostgreSQL server on this machine, to use instead of the wheel's.",
+)
 @click.option("--reset", is_flag=True, help="Start afresh; what it held is lost.")
 @console.format_option("text", "json")
 def start(
@@ -53,6 +58,7 @@ def start(
     enforce: bool,
     own_ports: bool,
     database: bool,
+    postgres: Path | None,
     reset: bool,
     form: str,
 ) -> None:
@@ -64,6 +70,7 @@ def start(
     options = Options(
         port=port,
         database=database,
+        postgres=str(postgres.resolve()) if postgres else "",
         real_time=real_time,
         enforce=enforce,
         speed=DEFAULT_SPEED if speed is None else speed,

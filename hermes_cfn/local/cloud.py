@@ -106,7 +106,7 @@ class Cloud:
     def start_database(self) -> Database:
         """The external database, started if it does not run (seconds)."""
         if self.database is None:
-            self.database = Database(self.directory, self.fleet.addresses, self._nat_addresses)
+            self.database = Database(self.directory, self.fleet.addresses, self._nat_addresses, self.options.postgres)
         return self.database
 
     def _nat_addresses(self) -> set[str]:

@@ -24,7 +24,8 @@ class Options:
     that a deadline leaves a real program; ``real_time`` lets CloudFormation take its real time;
     ``enforce`` checks IAM permissions; ``processes`` false gives instances that only exist in
     the books; ``port`` 0 takes a free one; ``follow_parent`` ends the cloud with the process
-    that started it; ``database`` starts the external PostgreSQL at once.
+    that started it; ``database`` starts the external PostgreSQL at once, ``postgres`` is the
+    directory of the server's programs (empty: the wheel's, or the newest on this machine).
     """
 
     speed: float = DEFAULT_SPEED
@@ -36,6 +37,7 @@ class Options:
     port: int = 0
     follow_parent: bool = False
     database: bool = False
+    postgres: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 TIMEOUT_S = 15.0
 SLOW_S = 0.4
 UPLOAD_BYTES = 65536
+RETRY_S = 0.2
 KEPT_S = 1.0
 """How long a connection is kept idle: below any idle timeout of the load balancer, so that it never
 closes one that is about to be used again (RFC 9112, 9.3.1)."""
@@ -168,33 +169,60 @@ class Load:
         self.samples.append(Sample(at, time.time() - at, kind, outcome, release))
 
     async def websocket(self, context: ssl.SSLContext | None, stopping: asyncio.Event) -> None:
-        """Hold one WebSocket open, say something twice a second, and come back when it closes."""
+        """Hold one WebSocket open, say something twice a second, and come back when it closes.
+
+        That it closes is no failure, every release does that; that it cannot be opened is one.
+        """
         first = True
         while not stopping.is_set():
-            try:
-                connection = await self.connect(context)
-            except OSError:
-                await asyncio.sleep(0.2)
+            connection = await self._opened(context, time.time())
+            if connection is None:
+                await asyncio.sleep(RETRY_S)
                 continue
-            if not first:
-                self.reconnected += 1
+            self.reconnected += not first
             first = False
             try:
                 await self._talk(connection, stopping)
-            except (OSError, asyncio.IncompleteReadError, Failed, TimeoutError):
+            except (OSError, asyncio.IncompleteReadError):
                 await asyncio.sleep(0.05)
             finally:
                 connection.close()
 
-    async def _talk(self, connection: Connection, stopping: asyncio.Event) -> None:
+    async def _opened(self, context: ssl.SSLContext | None, at: float) -> Connection | None:
+        """A WebSocket, noted as a request of kind ``socket``; None when it could not be opened."""
+        outcome, release, connection = "ok", "", None
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                connection = await self.connect(context)
+                release = await self._upgraded(connection)
+        except Failed as failure:
+            outcome = str(failure)
+        except TimeoutError:
+            outcome = f"no answer within {TIMEOUT_S:g} s"
+        except asyncio.IncompleteReadError:
+            outcome = "connection closed before the answer"
+        except OSError as error:
+            outcome = f"connection: {error.strerror or type(error).__name__}"
+        self.samples.append(Sample(at, time.time() - at, "socket", outcome, release))
+        if outcome != "ok" and connection is not None:
+            connection.close()
+        return connection if outcome == "ok" else None
+
+    async def _upgraded(self, connection: Connection) -> str:
+        """Asks for a WebSocket; the release that answers.  Raises Failed for any status but 101."""
         key = base64.b64encode(os.urandom(16)).decode()
         connection.writer.write(
             f"GET /socket HTTP/1.1\r\nHost: {self.server_name}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         head = await connection.reader.readuntil(b"\r\n\r\n")
-        if b" 101 " not in head.split(b"\r\n", 1)[0] + b" ":
-            raise Failed("no upgrade")
+        status = int(head.split(b" ", 2)[1])
+        if status != 101:
+            raise Failed(f"status {status}")
+        lines = head.decode("latin-1").split("\r\n")
+        return next((line.partition(":")[2].strip() for line in lines if line.lower().startswith("x-release:")), "")
+
+    async def _talk(self, connection: Connection, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             text = b"hello"
             mask = os.urandom(4)

@@ -11,6 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hermes_cfn.rehearse.load import SLOW_S
+
+ASKED_S = {"slow": SLOW_S}
+"""Kind of request -> seconds that it asks the application to take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -82,8 +87,15 @@ class Tally:
         return longest
 
     def window(self, begin: float, end: float) -> Window:
-        """Latency of the requests appointed within [begin, end), epoch seconds."""
-        latencies = sorted(row[1] for row in self.samples if begin <= row[0] < end and row[3] == "ok")
+        """Latency of the requests appointed within [begin, end), epoch seconds.
+
+        Those that ask the application to take its time are counted without the time they ask for.
+        """
+        latencies = sorted(
+            max(0.0, row[1] - ASKED_S.get(row[2], 0.0))
+            for row in self.samples
+            if begin <= row[0] < end and row[3] == "ok"
+        )
         return Window(
             sum(1 for row in self.samples if begin <= row[0] < end),
             percentile(latencies, 0.5),

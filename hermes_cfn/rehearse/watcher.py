@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hermes_cfn.aws.session import Doors
@@ -26,6 +26,21 @@ class Glimpse:
     def whole(self, size: int) -> bool:
         """Exactly ``size`` instances, all of which serve."""
         return len(self.instances) == self.serving == size and set(self.instances.values()) == {SERVES}
+
+
+GONE = "gone"
+
+
+def time_line(glimpses: Sequence[Glimpse]) -> dict[str, list[tuple[float, str]]]:
+    """Instance to its changes: (epoch seconds, how it stood from then on); ``gone`` once the group has it no more."""
+    lines: dict[str, list[tuple[float, str]]] = {}
+    for glimpse in glimpses:
+        for instance in [*lines, *(name for name in glimpse.instances if name not in lines)]:
+            stands = glimpse.instances.get(instance, GONE)
+            line = lines.setdefault(instance, [])
+            if not line or line[-1][1] != stands:
+                line.append((glimpse.at, stands))
+    return lines
 
 
 class Watcher:
@@ -81,13 +96,7 @@ class Watcher:
 
     def time_line(self) -> dict[str, list[tuple[float, str]]]:
         """Instance to its changes: (epoch seconds, how it stood from then on)."""
-        lines: dict[str, list[tuple[float, str]]] = {}
-        for glimpse in self.glimpses:
-            for instance, stands in glimpse.instances.items():
-                line = lines.setdefault(instance, [])
-                if not line or line[-1][1] != stands:
-                    line.append((glimpse.at, stands))
-        return lines
+        return time_line(self.glimpses)
 
     def capacity(self) -> list[tuple[float, int]]:
         """(epoch seconds, instances that serve), one row a change."""

@@ -199,3 +199,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def fleet(world: World) -> dict[str, Any]:
     """Two instances behind a load balancer."""
     return world.fleet("shared", 2)
+
+
+@pytest.fixture(scope="session")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A cloud whose instances only exist in the books, so that its time can pass 200 times as fast."""
+    state = tmp_path_factory.mktemp("books")
+    made = World(state, control.start(state, Options(follow_parent=True, processes=False, speed=200)).endpoint)
+    made.network()
+    yield made
+    control.stop(state)

@@ -7,6 +7,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from hermes_cfn.local import control
+
 
 @pytest.fixture(scope="module")
 def instance(world, fleet):
@@ -188,3 +190,20 @@ def test_a_reboot_brings_back_what_restarts(world, instance):
     assert after["/app"].startswith("true")
     assert after["/once"].startswith("false")
     world.command(instance, ["docker rm once"])
+
+
+def test_a_container_above_its_memory_limit_is_killed_and_says_so(world, instance, tmp_path):
+    """Docker, "Resource constraints": exit code 137, OOMKilled."""
+    program = tmp_path / "run"
+    program.write_text("#!/usr/bin/env python3\nimport time\nheld = b'x' * (200 << 20)\ntime.sleep(60)\n")
+    program.chmod(0o755)
+    image = control.push_image(world.state, "fleet", "hog", tmp_path)["reference"]
+    world.command(instance, [f"docker run -d --name tight --memory 64m {image}", f"docker run -d --name wide {image}"])
+
+    def killed():
+        form = "{{.State.OOMKilled}} {{.State.ExitCode}}"
+        ended = world.command(instance, [f"docker inspect -f '{form}' tight wide"])
+        return ended["StandardOutputContent"].splitlines() == ["true 137", "false 0"]
+
+    world.until(killed, 30)
+    world.command(instance, ["docker rm -f tight wide"])

@@ -21,7 +21,9 @@ from botocore.exceptions import ClientError
 
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local import control
+from hermes_cfn.local.fleet.external import binaries
 from hermes_cfn.local.options import Addresses, Options
+from hermes_cfn.local.wire import ServiceError
 from tests.embedded.conftest import REGION, World
 
 
@@ -37,6 +39,21 @@ def processes(mark: str) -> list[int]:
         if (mark.encode() in text or mark in working) and int(entry.name) != os.getpid():
             found.append(int(entry.name))
     return found
+
+
+def data_directories(mark: str) -> list[Path]:
+    """Where the PostgreSQL of the cloud in ``mark`` keeps its data."""
+    fronts = {pid for pid in processes(mark) if b"database.front" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            words = (entry / "cmdline").read_bytes().decode().split("\0")
+        except (OSError, ValueError):
+            continue
+        if parent in fronts and "-D" in words:
+            found.add(Path(words[words.index("-D") + 1]).parent)
+    return sorted(found)
 
 
 def until(done, seconds=60.0):
@@ -90,6 +107,7 @@ from tests.embedded.conftest import REGION, World
 state = Path(sys.argv[1])
 world = World(state, control.start(state, Options(follow_parent=True, addresses=Addresses.OWN_PORT)).endpoint)
 world.network()
+control.database(state)
 built = world.fleet("ports", 2)
 print(control.status(state).addresses, *sorted(control.status(state).instances.values()), world.get(built["dns"]), flush=True)
 time.sleep(60)
@@ -106,9 +124,12 @@ def test_port_mode_serves_and_nothing_is_left_after_kill_9_of_the_parent(tmp_pat
     assert " ".join(answer) == "(200, 'v1\\n')"
     running = control.status(tmp_path)
     assert len(processes(str(tmp_path))) >= 5
+    data = data_directories(str(tmp_path))
+    assert len(data) == 1
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     child.stdout.close()
+    assert until(lambda: not data[0].exists(), 30), "the database's data"
     assert until(lambda: not processes(str(tmp_path))), processes(str(tmp_path))
     assert until(lambda: list(tmp_path.iterdir()) == [])
     for address in (first, running.endpoint.removeprefix("http://")):
@@ -124,16 +145,6 @@ def test_instances_die_with_a_server_that_is_killed(tmp_path):
     os.kill(control.status(tmp_path).pid, signal.SIGKILL)
     assert until(lambda: not processes(str(tmp_path))), processes(str(tmp_path))
     control.reset(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def books(tmp_path_factory):
-    """A cloud whose instances only exist in the books, so that its time can pass 200 times as fast."""
-    state = tmp_path_factory.mktemp("books")
-    made = World(state, control.start(state, Options(follow_parent=True, processes=False, speed=200)).endpoint)
-    made.network()
-    yield made
-    control.stop(state)
 
 
 def test_two_hundred_instances_exist_in_the_books(books):
@@ -268,7 +279,7 @@ def test_the_database_is_far_full_gone_and_behind_an_allow_list(world, fleet):
     began = time.monotonic()
     for _ in range(10):
         connection.run("select 1")
-    assert 0.28 <= time.monotonic() - began <= 0.36
+    assert time.monotonic() - began >= 0.28, "nearer than it is said to be"
     control.database(world.state, rtt_ms=0, full=True)
     time.sleep(0.1)
     with pytest.raises(pg8000.native.DatabaseError, match="too many clients"):
@@ -284,6 +295,17 @@ def test_the_database_is_far_full_gone_and_behind_an_allow_list(world, fleet):
     control.database(world.state, allow=None)
     time.sleep(0.1)
     connect(url).close()
+
+
+def test_a_server_that_is_on_the_machine_may_be_used_instead(tmp_path):
+    """Here the wheel's own programs, by their directory, stand for it."""
+    with pytest.raises(ServiceError, match="no program 'postgres'"):
+        binaries(str(tmp_path))
+    given = binaries()
+    assert binaries(str(given)) == given
+    status = control.start(tmp_path, Options(follow_parent=True, database=True, postgres=str(given)))
+    assert status.database.startswith("postgresql://hermes@")
+    control.stop(tmp_path)
 
 
 def test_pages_wait_for_the_database_and_migrations_change_it(world, fleet):
@@ -316,7 +338,7 @@ def test_pages_wait_for_the_database_and_migrations_change_it(world, fleet):
     time.sleep(0.1)
     far = float(page(10).split()[3])
     control.database(world.state, rtt_ms=0)
-    assert 0.27 <= far - near <= 0.40
+    assert far - near >= 0.27, "nearer than it is said to be; the ratio is measured in bench/test_distance_bench.py"
 
 
 def test_prices_are_served(world):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from hermes_cfn.rehearse.tally import LoadProcess, Tally, percentile
+from hermes_cfn.rehearse.watcher import Glimpse, time_line
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def server(answer: bytes, close: bool = False) -> Iterator[str]:
                 while b"\r\n\r\n" not in data:
                     data += connection.recv(65536)
                 head, _, body = data.partition(b"\r\n\r\n")
-                length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+                length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0]) if b"Content-Length" in head else 0
                 while len(body) < length:
                     body += connection.recv(65536)
                 if close:
@@ -46,9 +46,9 @@ def server(answer: bytes, close: bool = False) -> Iterator[str]:
         listening.close()
 
 
-def measure(address: str, seconds: float = 0.6) -> Tally:
-    load = LoadProcess(address, server_name="localhost", tls=False, rate=100, at_most_s=10)
-    time.sleep(seconds + 0.4)
+def measure(address: str, seconds: float = 0.6, sockets: int = 0) -> Tally:
+    load = LoadProcess(address, server_name="localhost", tls=False, rate=100, sockets=sockets, at_most_s=seconds)
+    load._process.wait(60)
     return load.stop()
 
 
@@ -80,6 +80,29 @@ def test_nobody_listening_is_a_failure_and_an_interruption() -> None:
     tally = measure(f"127.0.0.1:{free}")
     assert tally.failed == tally.sent > 20
     assert tally.interruption_s > 0.3
+
+
+def test_a_web_socket_that_cannot_be_opened_is_a_failure() -> None:
+    with server(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n") as address:
+        tally = measure(address, sockets=1)
+    sockets = [row for row in tally.samples if row[2] == "socket"]
+    assert sockets and {row[3] for row in sockets} == {"status 502"}
+    assert tally.reconnected == 0
+
+
+def test_a_request_that_asks_for_time_is_counted_without_it() -> None:
+    rows = [(1.0, 0.45, "slow", "ok", ""), (1.1, 0.02, "kept", "ok", "")]
+    window = Tally(1, 0, tuple(rows)).window(0, 2)
+    assert (window.p50_s, window.max_s) == (pytest.approx(0.02), pytest.approx(0.05))
+
+
+def test_the_time_line_says_when_an_instance_is_gone() -> None:
+    glimpses = [Glimpse(1.0, {"i-1": "in service, healthy"}, 1), Glimpse(2.0, {"i-2": "pending, absent"}, 0)]
+    glimpses.append(Glimpse(3.0, {"i-2": "in service, healthy"}, 1))
+    assert time_line(glimpses) == {
+        "i-1": [(1.0, "in service, healthy"), (2.0, "gone")],
+        "i-2": [(2.0, "pending, absent"), (3.0, "in service, healthy")],
+    }
 
 
 def test_the_load_goes_nowhere_but_to_loopback() -> None:

@@ -128,6 +128,7 @@ class Engine:
             logical_id=resource.logical_id,
             now=self.clock.now,
             update_policy=resource.update_policy,
+            signals=lambda: dict(stack.signals.get(resource.logical_id, {})),
             siblings=lambda kind: [
                 (live.physical_id, live.resource.properties) for live in stack.live.values() if live.type == kind
             ],

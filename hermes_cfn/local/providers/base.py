@@ -47,6 +47,8 @@ class Context:
     now: Callable[[], datetime]
     stack_tags: Mapping[str, str] = field(default_factory=dict)
     update_policy: Mapping[str, Any] = field(default_factory=dict)
+    signals: Callable[[], Mapping[str, str]] = dict
+    """What SignalResource was told of the resource: unique ID to SUCCESS or FAILURE."""
     siblings: Callable[[str], list[tuple[str, Properties]]] = lambda kind: []
     """Physical ID and properties of the stack's resources of a type: what others attach to this one."""
 

@@ -25,11 +25,11 @@ from hermes_cfn.local.providers.base import (
     whole,
 )
 from hermes_cfn.local.providers.ec2_common import quietly
+from hermes_cfn.local.providers.rolling import Policy, Rolling, Seen
 
+_SIZES = ("MinSize", "MaxSize", "DesiredCapacity")
 _NUMBERS = (
-    "MinSize",
-    "MaxSize",
-    "DesiredCapacity",
+    *_SIZES,
     "HealthCheckGracePeriod",
     "MaxInstanceLifetime",
     "DefaultInstanceWarmup",
@@ -58,6 +58,9 @@ class Group(Handler):
             *_NUMBERS,
         }
     )
+
+    def __init__(self) -> None:
+        self._rolling: dict[tuple[str, str], Rolling] = {}
 
     def _given(self, properties: Properties) -> dict[str, Any]:
         given: dict[str, Any] = {key: whole(properties[key]) for key in _NUMBERS if key in properties}
@@ -88,6 +91,7 @@ class Group(Handler):
         scaling = context.client("autoscaling")
         name = properties.get("AutoScalingGroupName") or context.name(255)
         hooks = properties.get("LifecycleHookSpecificationList") or []
+        self._rolling.pop((context.region, name), None)
         scaling.create_auto_scaling_group(
             AutoScalingGroupName=name,
             **self._given(properties),
@@ -120,9 +124,12 @@ class Group(Handler):
 
     def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
         scaling = context.client("autoscaling")
-        given = {key: value for key, value in self._given(after).items() if self._given(before).get(key) != value}
-        if "DesiredCapacity" not in given and {"MinSize", "MaxSize"} & set(given):
-            given.pop("DesiredCapacity", None)
+        under_way = self._rolling.pop((context.region, physical_id), None)
+        given = self._changed(context, before, after)
+        if under_way is not None and under_way.policy.suspend:
+            scaling.resume_processes(AutoScalingGroupName=physical_id, ScalingProcesses=list(under_way.policy.suspend))
+        if under_way is not None:
+            given = {"MinSize": under_way.sizes[0], "DesiredCapacity": under_way.sizes[1], **given}
         if given:
             scaling.update_auto_scaling_group(AutoScalingGroupName=physical_id, **given)
         old, new = before.get("TargetGroupARNs") or [], after.get("TargetGroupARNs") or []
@@ -142,8 +149,19 @@ class Group(Handler):
             if after.get("Tags"):
                 scaling.create_or_update_tags(Tags=_tags(physical_id, after["Tags"]))
         if self._rolls(context, before, after):
-            self._replace_old(context, physical_id, after)
+            found = self._find(context, physical_id)
+            self._begin_rolling(context, physical_id, (found["MinSize"], found["DesiredCapacity"]))
         return self.describe(context, physical_id, after)
+
+    def _changed(self, context: Context, before: Properties, after: Properties) -> dict[str, Any]:
+        """What the update is given: what differs, and the template's sizes also when they do not.
+
+        With IgnoreUnmodifiedGroupSizeProperties sizes that the template does not change stay as they are.
+        """
+        was, given = self._given(before), self._given(after)
+        scheduled = context.update_policy.get("AutoScalingScheduledAction") or {}
+        ignored = boolean(scheduled.get("IgnoreUnmodifiedGroupSizeProperties", False))
+        return {key: value for key, value in given.items() if was.get(key) != value or (key in _SIZES and not ignored)}
 
     def replaces(self, context: Context, names: set[str], before: Properties, after: Properties) -> bool:
         policy = context.update_policy.get("AutoScalingReplacingUpdate") or {}
@@ -162,45 +180,61 @@ class Group(Handler):
         machine = changed(before, after, "LaunchTemplate", "LaunchConfigurationName", "VPCZoneIdentifier")
         return machine and "AutoScalingRollingUpdate" in policy
 
-    def _replace_old(self, context: Context, name: str, after: Properties) -> None:
-        """Terminates what does not fit; the group launches what does, and ``ready`` waits for it."""
-        policy = context.update_policy["AutoScalingRollingUpdate"]
-        if whole(policy.get("MinInstancesInService", 0)) >= whole(after["MaxSize"]):
-            raise Failure("MinInstancesInService must be less than the autoscaling group's MaxSize")
-        self._terminate_batch(context, name, whole(policy.get("MaxBatchSize", 1)), after)
+    def _begin_rolling(self, context: Context, name: str, sizes: tuple[int, int]) -> None:
+        seen = self._seen(context, name)
+        policy = Policy.of(context.update_policy["AutoScalingRollingUpdate"])
+        rolling = Rolling(policy, sizes, frozenset(seen.signals), frozenset(seen.instances))
+        room = rolling.room(seen)
+        scaling = context.client("autoscaling")
+        self._rolling[(context.region, name)] = rolling
+        if rolling.policy.suspend:
+            scaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=list(rolling.policy.suspend))
+        if room > seen.desired:
+            scaling.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=room, DesiredCapacity=room)
 
-    def _stale(self, context: Context, name: str, properties: Properties) -> list[str]:
+    def _seen(self, context: Context, name: str) -> Seen:
         found = self._find(context, name)
-        wanted = self._given(properties)
-        template, configuration = wanted.get("LaunchTemplate"), wanted.get("LaunchConfigurationName")
+        if found is None:
+            raise Failure(f"Group {name} does not exist.")
+        wanted, zones = found.get("LaunchTemplate"), found["AvailabilityZones"]
+        configuration = found.get("LaunchConfigurationName")
 
         def fits(instance: Mapping[str, Any]) -> bool:
-            if template is not None:
-                has = instance.get("LaunchTemplate") or {}
-                return bool(str(has.get("Version")) == template.get("Version"))
-            return bool(instance.get("LaunchConfigurationName") == configuration)
+            if instance["AvailabilityZone"] not in zones:
+                return False
+            if wanted is None:
+                return bool(instance.get("LaunchConfigurationName") == configuration)
+            has = instance.get("LaunchTemplate") or {}
+            same = has.get("LaunchTemplateId") == wanted["LaunchTemplateId"]
+            version = str(wanted.get("Version", "$Default"))
+            return same and (version.startswith("$") or str(has.get("Version")) == version)
 
-        return [each["InstanceId"] for each in (found or {}).get("Instances", []) if not fits(each)]
-
-    def _terminate_batch(self, context: Context, name: str, size: int, properties: Properties) -> None:
-        for instance in self._stale(context, name, properties)[:size]:
-            context.client("autoscaling").terminate_instance_in_auto_scaling_group(
-                InstanceId=instance, ShouldDecrementDesiredCapacity=False
-            )
+        here = [each for each in found["Instances"] if not each["LifecycleState"].startswith(("Terminat", "Detach"))]
+        return Seen(
+            {each["InstanceId"]: each["LifecycleState"] for each in here},
+            frozenset(each["InstanceId"] for each in here if not fits(each)),
+            found["MinSize"], found["MaxSize"], found["DesiredCapacity"], context.signals(), context.now(),
+        )  # fmt: skip
 
     def ready(self, context: Context, physical_id: str, properties: Properties) -> bool:
-        policy = context.update_policy.get("AutoScalingRollingUpdate")
-        if policy is None:
+        rolling = self._rolling.get((context.region, physical_id))
+        if rolling is None:
             return True
-        found = self._find(context, physical_id)
-        if found is None:
-            raise Failure(f"Group {physical_id} does not exist.")
-        serving = [each for each in found["Instances"] if each["LifecycleState"] == "InService"]
-        if len(serving) < int(found["DesiredCapacity"]):
-            return False
-        if not self._stale(context, physical_id, properties):
+        scaling = context.client("autoscaling")
+        leaving = rolling.next(self._seen(context, physical_id))
+        if leaving is None:
+            minimum, desired = rolling.sizes
+            scaling.update_auto_scaling_group(
+                AutoScalingGroupName=physical_id, MinSize=minimum, DesiredCapacity=desired
+            )
+            if rolling.policy.suspend:
+                scaling.resume_processes(
+                    AutoScalingGroupName=physical_id, ScalingProcesses=list(rolling.policy.suspend)
+                )
+            del self._rolling[(context.region, physical_id)]
             return True
-        self._terminate_batch(context, physical_id, whole(policy.get("MaxBatchSize", 1)), properties)
+        for instance in leaving:
+            scaling.terminate_instance_in_auto_scaling_group(InstanceId=instance, ShouldDecrementDesiredCapacity=False)
         return False
 
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:

@@ -20,10 +20,12 @@ from typing import IO, Any
 from hermes_cfn.local.fleet.agent.images import Image
 from hermes_cfn.local.fleet.agent.logs import Collector
 from hermes_cfn.local.fleet.agent.machine import Machine, Refused
-from hermes_cfn.local.fleet.agent.processes import kill_group
+from hermes_cfn.local.fleet.agent.processes import kill_group, resident_bytes
 
 FIRST_RESTART_S = 0.1
 LAST_RESTART_S = 60.0
+MEMORY_LOOK_S = 0.2
+"""How often the memory of a container with a limit is looked at, in real seconds."""
 
 
 def _now() -> str:
@@ -158,19 +160,28 @@ class Container:
                     self.wanted.image.directory,
                     asyncio.subprocess.PIPE,
                     asyncio.subprocess.PIPE,
-                    self.wanted.memory,
                 )
             except OSError as problem:
                 self._line(log, "stderr", f"exec {self.wanted.command[0]}: {problem.strerror}\n")
                 return 127 if isinstance(problem, FileNotFoundError) else 126
-            self.started_at = _now()
+            self.started_at, self.killed_for_memory = _now(), False
+            guard = asyncio.create_task(self._guard(self._process.pid))
             await asyncio.gather(
                 self._follow(log, "stdout", self._process.stdout), self._follow(log, "stderr", self._process.stderr)
             )
             status = await self._process.wait()
+            guard.cancel()
         self._machine.processes.ended(self._process)
-        self.killed_for_memory = status == -signal.SIGKILL and bool(self.wanted.memory) and not self.stopped_by_hand
         return 128 - status if status < 0 else status
+
+    async def _guard(self, process: int) -> None:
+        """Kills what holds more memory than it may, as the kernel does with a control group."""
+        while self.wanted.memory:
+            if resident_bytes(process) > self.wanted.memory:
+                self.killed_for_memory = True
+                kill_group(process)
+                return
+            await asyncio.sleep(MEMORY_LOOK_S)
 
     async def _follow(self, log: IO[str], stream: str, source: asyncio.StreamReader | None) -> None:
         while source is not None:

@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import ctypes
 import os
-import resource
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,14 +16,9 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _prepare(memory_bytes: int) -> Callable[[], None]:
-    def prepare() -> None:
-        if _libc is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if memory_bytes:
-            resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-
-    return prepare
+def _prepare() -> None:
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Processes:
@@ -43,12 +37,8 @@ class Processes:
         directory: Path,
         output: int | IO[Any],
         errors: int | IO[Any],
-        memory_bytes: int = 0,
     ) -> asyncio.subprocess.Process:
-        """Starts ``command``; ``memory_bytes`` limits its address space (0: no limit).
-
-        Raises OSError when the program cannot be executed.
-        """
+        """Starts ``command``.  Raises OSError when the program cannot be executed."""
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
@@ -57,7 +47,7 @@ class Processes:
             env=dict(environment),
             cwd=directory,
             process_group=0,
-            preexec_fn=_prepare(memory_bytes),
+            preexec_fn=_prepare,
         )
         self._groups.add(process.pid)
         self._write()
@@ -85,3 +75,13 @@ def kill_group(group: int, number: int = signal.SIGKILL) -> None:
     """Sends a signal to a process group that may be gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+
+
+def resident_bytes(process: int) -> int:
+    """What a process and its descendants hold in memory; 0 where the machine does not say (no ``/proc``)."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident_bytes(int(child)) for child in children)
