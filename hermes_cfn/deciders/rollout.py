@@ -258,12 +258,22 @@ def _failed(view: _View) -> tuple[Action, ...]:
     failed = [(instance, why) for instance in view.members if (why := _failure(view, instance))]
     if not failed:
         return ()
+    if view.want.back and _everywhere(view):
+        return (Wait("no instance is healthy, whatever it runs: what they all depend on may be away"),)
     if not view.want.back or view.fleet.replaced >= view.want.size:
         what = "; ".join(f"{instance.id} {why}" for instance, why in failed)
         instances = tuple(instance for instance, _ in failed)
         evidence = "; ".join(instance.detail for instance in instances if instance.detail)
         return (_stop(view, "rollout-instance-failed", instances, what, evidence),)
     return tuple(Terminate(i.id, decrement=False, why=why, failed=True) for i, why in failed if _expendable(view, i))
+
+
+def _everywhere(view: _View) -> bool:
+    """Nobody of several is healthy, not even where nothing was done: replacing them would not help.
+
+    Believed for half the patience.
+    """
+    return len(view.members) > 1 and not view.up and view.fleet.still_s <= view.want.patience_s / 2
 
 
 def _bury(view: _View) -> tuple[Action, ...]:
@@ -333,7 +343,8 @@ def _put_back(view: _View) -> tuple[Action, ...]:
 
 def _confirm(view: _View) -> tuple[Action, ...]:
     """Disarm the return timer of what the load balancer calls healthy."""
-    waiting = [i for i in view.members if i.up and i.armed and not view.running(i, "confirm")]
+    known = [i for i in view.members if i.up and i.armed and i.release is not None]
+    waiting = [i for i in known if not view.running(i, "confirm")]
     return tuple(
         action
         for version in sorted({i.armed for i in waiting})
@@ -375,7 +386,7 @@ def _take(view: _View) -> tuple[Action, ...]:
     for instance in sorted(view.serving, key=lambda i: (i.up, i.id)):
         if allowance <= 0 or view.current(instance) or (instance.up and spare <= 0):
             continue
-        if _unprepared(view, instance) or (instance.up and instance.armed) or view.switching(instance):
+        if _unprepared(view, instance) or _unconfirmed(instance) or view.switching(instance):
             continue
         if view.outdated(instance):
             if replace or not view.settled:
@@ -389,6 +400,11 @@ def _take(view: _View) -> tuple[Action, ...]:
         allowance -= 1
         spare -= instance.up
     return (*((EnterStandby(tuple(leave)),) if leave else ()), *replace)
+
+
+def _unconfirmed(instance: Instance) -> bool:
+    """It serves what a deployment gave it, and its return timer still runs."""
+    return instance.up and bool(instance.armed) and instance.release is not None
 
 
 def _pace(view: _View) -> int:

@@ -31,6 +31,9 @@ from hermes_cfn.instance import documents
 SUSPICIOUS_S = 15.0
 """Seconds without any change after which EC2 is asked whether the machines out of service still run."""
 
+UNSETTLED = ("starting", "switching")
+"""States of a report in which nobody knows what the container is: a document was cut off, or is at it."""
+
 GONE_BY_ITSELF = "failed: nobody confirmed"
 """How an instance reports that its return timer has brought the previous release back."""
 
@@ -102,7 +105,9 @@ class Observer:
         return replace(fleet, instances=ended)
 
     def _stillness(self, fleet: Fleet) -> Fleet:
-        shape = (fleet.group, fleet.instances)
+        """Since when nothing has changed; instances that come and go without ever serving change nothing."""
+        settled = tuple(i for i in fleet.instances if i.lifecycle not in (Lifecycle.PENDING, Lifecycle.GONE))
+        shape = (fleet.group, settled)
         if shape != self._last or self._since is None:
             self._last, self._since = shape, fleet.now
         return replace(fleet, still_s=(fleet.now - self._since).total_seconds())
@@ -131,7 +136,7 @@ def _instance(
         id=member.id,
         lifecycle=member.lifecycle,
         target=target,
-        release=report.get("release"),
+        release=None if report.get("state") in UNSETTLED else report.get("release"),
         template=member.template,
         prepared=int(report.get("prepared") or 0),
         armed=_armed(report, runs),

@@ -143,12 +143,14 @@ def database(state: Path, **behaviour: Any) -> str:
     return str(ask(_endpoint(state), "database", behaviour)["url"])
 
 
-def fault(state: Path, kind: str, instance: str = "") -> None:
+def fault(state: Path, kind: str, instance: str = "", release: str = "") -> None:
     """Makes a fault happen, to ``instance`` where it concerns one; ``clear`` ends all that last.
+
+    With ``release`` only containers of the image of that tag are concerned.
 
     Raises HermesError ``local-refused`` for a kind that does not exist.
     """
-    ask(_endpoint(state), "faults", {"kind": kind, "instance": instance})
+    ask(_endpoint(state), "faults", {"kind": kind, "instance": instance, "release": release})
 
 
 def ask(endpoint: str, what: str, body: Mapping[str, Any] | None = None, timeout_s: float = 60.0) -> dict[str, Any]:

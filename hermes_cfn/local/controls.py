@@ -98,11 +98,11 @@ class Controls:
         CloudFormation replaces it whenever it changes, whatever its schema says); ``{"instance": id, "do": "kill" |
         "reboot" | "disk-full" | "disk-free"}``; ``{"instance": id, "application": {"health":
         503 | "hang" | null, "answer_s": seconds}}``; ``{"zone": name, "do": "gone" | "back"}``;
-        ``{"kind": name, "instance": id}`` with a name of :data:`hermes_cfn.local.fault_kinds.KINDS`.
+        ``{"kind": name, "instance": id, "release": tag}`` with a name of :data:`hermes_cfn.local.fault_kinds.KINDS`.
         """
         with self._cloud.lock:
             if "kind" in body:
-                fault_kinds.strike(self._cloud, body["kind"], body.get("instance", ""))
+                fault_kinds.strike(self._cloud, body["kind"], body.get("instance", ""), body.get("release", ""))
                 return self._cloud.faults.described()
             if body.get("clear"):
                 fault_kinds.strike(self._cloud, "clear", "")

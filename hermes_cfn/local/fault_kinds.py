@@ -25,12 +25,15 @@ KINDS = (
 )  # fmt: skip
 
 
-def strike(cloud: Cloud, kind: str, instance_id: str) -> None:
+def strike(cloud: Cloud, kind: str, instance_id: str, release: str = "") -> None:
     """Makes ``kind`` happen; ``instance_id`` may be empty, then the first that serves is taken.
+
+    What concerns the application strikes containers of the image tagged ``release`` only, if given.
 
     Raises ServiceError ``UnknownFault``.
     """
     clock, faults, fleet = cloud.clock, cloud.faults, cloud.fleet
+    only = {"only": release} if release else {}
     match kind:
         case "clear":
             faults.clear()
@@ -44,13 +47,13 @@ def strike(cloud: Cloud, kind: str, instance_id: str) -> None:
         case "instance-dies":
             kill(cloud, _chosen(cloud, instance_id))
         case "boots-slowly":
-            fleet.application_faults({"boot_s": clock.real(20)})
+            fleet.application_faults({"boot_s": clock.real(20), **only})
         case "never-boots":
-            fleet.application_faults({"never_boots": True})
+            fleet.application_faults({"never_boots": True, **only})
         case "turns-unhealthy":
-            fleet.application_faults({"unhealthy_after_s": clock.real(15)})
+            fleet.application_faults({"unhealthy_after_s": clock.real(15), **only})
         case "migration-fails":
-            fleet.application_faults({"migration_fails": True})
+            fleet.application_faults({"migration_fails": True, **only})
         case "registry-throttles":
             faults.set("registry", "*", "toomanyrequests: Rate exceeded")
             cloud.scheduler.after(WHILE_S, lambda: faults.set("registry", "*", None))

@@ -22,9 +22,9 @@ EVERY = "every"
 
 KINDS: dict[str, str] = {
     "instance-dies": "the instance ends as if its host had failed",
-    "boots-slowly": "new containers answer only after 20 s of service time",
-    "never-boots": "new containers never answer",
-    "turns-unhealthy": "new containers answer, and fail their health check 15 s of service time later",
+    "boots-slowly": "the new release answers only after 20 s of service time",
+    "never-boots": "the new release never answers",
+    "turns-unhealthy": "the new release answers, and fails its health check 15 s of service time later",
     "registry-throttles": "pulling an image is refused for 40 s of service time",
     "registry-times-out": "pulling an image ends in a timeout for 40 s of service time",
     "ssm-throttles": "Systems Manager answers ThrottlingException for 40 s of service time",
@@ -69,14 +69,14 @@ class Fault:
         wanted = MOMENTS[self.moment]
         return not wanted or wanted in line.lower()
 
-    def strike(self, sandbox: Sandbox, line: str) -> bool:
-        """Make it happen, on the instance that the line speaks of where there is one.
+    def strike(self, sandbox: Sandbox, line: str, release: str) -> bool:
+        """Make it happen, on the instance that the line speaks of where there is one, or to the new ``release``.
 
         True when it is the deployer that has to die.
         """
         if self.kind == DEPLOYER_DIES:
             return True
-        sandbox.fault(self.kind, _instance(line))
+        sandbox.fault(self.kind, _instance(line), release)
         return False
 
 

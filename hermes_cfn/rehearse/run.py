@@ -56,6 +56,7 @@ class Strikes:
     """The faults of one update, and when (epoch seconds) those struck that end instances."""
 
     pending: list[Fault]
+    release: str
     deadly: list[float] = field(default_factory=list)
 
     def due(self, sandbox: Sandbox, line: str, say: Callable[[str], None]) -> bool:
@@ -66,7 +67,7 @@ class Strikes:
             say(f"fault: {fault}")
             if fault.kind in DEADLY:
                 self.deadly.append(time.time())
-            dies |= fault.strike(sandbox, line)
+            dies |= fault.strike(sandbox, line, self.release)
         return dies
 
 
@@ -104,7 +105,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
     doors = sandbox.doors(settings.region)
     group = f"{settings.application.name}-{settings.environment.name}"
     load = sandbox.load(settings.certificate.domain or "localhost", wanted.rate, wanted.sockets, wanted.seed)
-    strikes = Strikes(list(wanted.faults))
+    strikes = Strikes(list(wanted.faults), tag)
     try:
         with Watcher(doors, group) as watcher:
             time.sleep(QUIET_S)

@@ -101,9 +101,9 @@ class Sandbox:
         """Doors to this cloud."""
         return connect(None, region, control.status(self.state).endpoint, CREDENTIALS)
 
-    def fault(self, kind: str, instance: str = "") -> None:
-        """Make a fault happen in this cloud."""
-        control.fault(self.state, kind, instance)
+    def fault(self, kind: str, instance: str = "", release: str = "") -> None:
+        """Make a fault happen in this cloud; what concerns the application strikes ``release`` only."""
+        control.fault(self.state, kind, instance, release)
 
     def load(self, server_name: str, rate: float, sockets: int = 0, seed: int = 1) -> LoadProcess:
         """Start the load through the load balancer."""

@@ -187,6 +187,9 @@ def moves(case: Case, state: World) -> list[tuple[str, World]]:
                 if good and task == "confirm" and one.armed == goal:
                     after = after._replace(armed=0)
                 found.append((f"{task} {'ends' if good else 'fails'}", with_one(at, after, faults=not good)))
+                if not good and task == "deploy":
+                    unknown = after._replace(release=None)
+                    found.append(("deploy is cut off", with_one(at, unknown, faults=1)))
         if state.faults:
             if one.lifecycle == PENDING:
                 found.append(("killed", with_one(at, None, faults=1)))

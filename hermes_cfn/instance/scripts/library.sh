@@ -122,15 +122,22 @@ run_release() {
   wait_healthy
 }
 
-wait_healthy() {
-  local until code
-  until=$(($(date +%s) + HERMES_START_TIMEOUT))
-  while [ "$(date +%s)" -lt "$until" ]; do
+# ask_healthy: asks until the answer is a healthy one; the last code is kept.
+ask_healthy() {
+  local code
+  while :; do
     code=$(curl -s -o /dev/null --max-time 2 -w '%{http_code}' "$ASK$HERMES_HEALTH_PATH" || true)
+    printf '%s' "$code" >"$STATE_DIR/health-code"
     case ",$HERMES_HEALTH_CODES," in *",$code,"*) return 0 ;; esac
-    sleep 0.5
+    sleep 0.2
   done
-  say "no healthy answer within $HERMES_START_TIMEOUT s, the last was ${code:-none}"
+}
+
+wait_healthy() {
+  export ASK STATE_DIR
+  export -f ask_healthy
+  timeout "$HERMES_START_TIMEOUT" bash -c ask_healthy && return 0
+  say "no healthy answer within $HERMES_START_TIMEOUT s, the last was $(state health-code | grep . || echo none)"
   return 1
 }
 

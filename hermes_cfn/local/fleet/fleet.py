@@ -79,7 +79,7 @@ class Fleet:
         self._workers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="fleet")
         self.images.mkdir(parents=True, exist_ok=True)
         if options.processes:
-            shims.write(self._shims, self.addresses.own_ports)
+            shims.write(self._shims, self.addresses.own_ports, options.speed, options.patience)
 
     def stop(self) -> None:
         """Ends every instance and gives back every address."""

@@ -14,11 +14,12 @@ def interpreter() -> Path:
     return Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
 
 
-def write(directory: Path, own_ports: bool) -> None:
+def write(directory: Path, own_ports: bool, speed: float, patience: float) -> None:
     """Writes the shims into ``directory``.
 
-    ``flock`` and ``timeout`` only where the machine has none, ``bash`` only where instances
-    share an address (it sends ``/dev/tcp`` to the port that is really listened on).
+    ``flock`` only where the machine has none, ``bash`` only where instances share an address (it
+    sends ``/dev/tcp`` to the port that is really listened on).  ``timeout`` is hurried like every
+    deadline on a real program: ``speed`` times, to ``patience`` real seconds at most.
     """
     directory.mkdir(parents=True, exist_ok=True)
     here = Path(__file__).parent
@@ -31,9 +32,11 @@ def write(directory: Path, own_ports: bool) -> None:
     (directory / "yum").symlink_to("dnf")
     if own_ports:
         _executable(directory / "bash", (here / "bash.sh").read_text())
-    for name in ("flock", "timeout"):
-        if not any(Path(place, name).exists() for place in ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin")):
-            _executable(directory / name, f"#!{interpreter()} -IS\n" + (here / f"{name}.py").read_text())
+    text = (here / "timeout.py").read_text()
+    text = text.replace("SPEED, PATIENCE_S = 1.0, 0.0", f"SPEED, PATIENCE_S = {speed!r}, {patience!r}", 1)
+    _executable(directory / "timeout", f"#!{interpreter()} -IS\n{text}")
+    if not any(Path(place, "flock").exists() for place in ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin")):
+        _executable(directory / "flock", f"#!{interpreter()} -IS\n" + (here / "flock.py").read_text())
 
 
 def _executable(path: Path, text: str) -> None:

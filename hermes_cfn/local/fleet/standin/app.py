@@ -59,7 +59,8 @@ class Application:
             return None
         if changed != self.faults_seen[0]:
             self.faults_seen = (changed, json.loads(Path(self.faults_path).read_text() or "{}"))
-        return self.faults_seen[1].get(name)
+        given = self.faults_seen[1]
+        return given.get(name) if given.get("only") in (None, RELEASE) else None
 
     async def answer(self, method, path, query):
         """Status and body of a request."""
