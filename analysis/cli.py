@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
@@ -92,9 +93,15 @@ pass_context = click.make_pass_decorator(Context)
 @click.option("--environment", "-e", default=None, help="An environment of hermes.toml.")
 @click.option("--probe", "probe_file", type=click.Path(path_type=Path), default=None, help="Results of 'probe --save'.")
 @click.option("--prices", "source", type=click.Choice(["auto", "live", "snapshot"]), default="auto", show_default=True)
+@click.option("--debug", is_flag=True, help="Show stack traces.")
 @click.pass_context
 def cli(
-    context: click.Context, file: Path | None, environment: str | None, probe_file: Path | None, source: str
+    context: click.Context,
+    file: Path | None,
+    environment: str | None,
+    probe_file: Path | None,
+    source: str,
+    debug: bool,
 ) -> None:
     """What are my options, what do they cost, how fast do they answer, how big must they be?
 
@@ -181,9 +188,19 @@ def _whole(one: Any) -> str:
 
 
 @cli.command()
-@click.option("--budget", type=float, default=None, help="USD a month at most.")
-@click.option("--p99", type=float, default=None, help="Milliseconds of a cold page at most, as the users see it.")
-@click.option("--availability", type=float, default=None, help="Fraction of a month at least; by default [planning]'s.")
+@click.option("--budget", type=click.FloatRange(min=0, min_open=True), default=None, help="USD a month at most.")
+@click.option(
+    "--p99",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    help="Milliseconds of a cold page at most, as the users see it.",
+)
+@click.option(
+    "--availability",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=None,
+    help="Fraction of a month at least; by default [planning]'s.",
+)
 @click.option("--sensitivity", is_flag=True, help="Which assumption would change the winner.")
 @form_option
 @pass_context
@@ -293,6 +310,12 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
     if plot is not None:
         from analysis import plots
 
+        if plot.suffix not in (".png", ".svg"):
+            raise HermesError(
+                Finding("plot-format", str(plot), "is neither a PNG nor an SVG", next="end its name in .png or .svg"),
+                exit_code=ExitCode.USAGE,
+            )
+
         plots.save(plots.break_even(plan, region, probed), plot)
 
     def screen() -> str:
@@ -314,7 +337,8 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
             (
                 text.wrapped(found.sentence),
                 "Milliseconds, means over the users:\n"
-                + text.table(["home", "interaction", *names], lines, right=range(2, 9), width=text.screen()),
+                + text.table(["home", "interaction", *names], lines, right=range(2, 9), width=text.screen())
+                + "\nAssumption: Fly.io's proxy ends connections in its region nearest to the user.",
                 f"Database round trips up to which {region} is faster (yours: {yours}):\n"
                 + text.table(
                     ["database in", "against", *(f"{one.value}, k={model.SHAPES[one].client}" for one in model.Interaction)],
@@ -342,7 +366,9 @@ def sizing(context: Context, kind: str | None, count: int | None, compare: bool,
         from analysis.sizing.simulation import as_csv, compare_grid
 
         told = compare_grid(
-            told=lambda cell: click.echo(f"{cell.servers} {cell.utilisation} {cell.scv}: {cell.error:+.1%}", err=True)
+            told=lambda cell: click.echo(
+                f"{cell.shape} {cell.servers} {cell.utilisation} {cell.scv}: {cell.error:+.1%}", err=True
+            )
         )
         click.echo(as_csv(told), nl=False)
         return
@@ -473,20 +499,34 @@ def report(context: Context, output: Path) -> None:
 
 
 def main() -> None:
-    """Run a verb; a finding is told without a trace."""
+    """Run a verb; a finding is told without a trace, and so is a fault of our own unless ``--debug`` is given."""
+    debug = "--debug" in sys.argv[1:]
     try:
         cli(standalone_mode=False)
-    except HermesError as error:
-        for finding in error.findings:
-            click.echo(f"error: {finding}" + (f" ({finding.evidence})" if finding.evidence else ""), err=True)
-        sys.exit(int(error.exit_code))
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         sys.exit(int(ExitCode.INTERRUPTED))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except HermesError as error:
+        if debug:
+            raise
+        for finding in error.findings:
+            click.echo(f"error: {finding}" + (f" ({finding.evidence})" if finding.evidence else ""), err=True)
+        sys.exit(int(error.exit_code))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(int(ExitCode.FAILED))
     except OSError as error:
+        if debug:
+            raise
         click.echo(f"error: {error.filename or ''}: {error.strerror}", err=True)
+        sys.exit(int(ExitCode.FAILED))
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(f"error: internal: {type(error).__name__}: {error}", err=True)
+        click.echo("  next: run the same command with --debug and report what it prints", err=True)
         sys.exit(int(ExitCode.FAILED))

@@ -10,7 +10,7 @@ from typing import Any
 from analysis import audit as auditing
 from analysis import plots, text
 from analysis.answers import Enough, Worth
-from analysis.assumptions import checked, planning, read
+from analysis.assumptions import checked, ledger, planning, read
 from analysis.latency.times import Home
 from analysis.options.table import Option, Options
 from analysis.sizing import queueing
@@ -43,7 +43,7 @@ class Said(str):
 
 def say(*lines: object) -> Said:
     """Lines of text for a cell to end with."""
-    return Said("\n".join(str(line) for line in lines))
+    return Said("\n".join(str(line) for line in lines if line))
 
 
 def limits(asked: Enough) -> Said:
@@ -64,6 +64,14 @@ def settings(path: Path, **changes: Any) -> Settings:
     known = read(path if path.exists() else None)
     stated = {name: getattr(known.planning, name) for name in type(known.planning).model_fields}
     return known.model_copy(update={"planning": checked(planning({**stated, **changes}))})
+
+
+def assumed(known: Settings) -> Said:
+    """What of ``[planning]`` is stated, by the file or the cell; the rest are defaults."""
+    stated = [row for row in ledger(known.planning) if row.basis == "stated"]
+    return (
+        say(*(f"{row.name} = {row.value}" for row in stated)) if stated else say("All of [planning] is its defaults.")
+    )
 
 
 def book(known: Settings) -> PriceBook:

@@ -235,15 +235,17 @@ def credits(planning: Planning, kinds: Sequence[str] = ("t4g.micro", "t4g.small"
 
 def utilisation(station: Station | None = None) -> Any:
     """p99 against utilisation for a few variations of the service time; ``station`` is marked where it is."""
-    servers, service_ms = (station.servers, station.service_ms) if station else (2, 15.0)
+    servers, service_ms, shape = (
+        (station.servers, station.service_ms, station.shape) if station else (2, 15.0, "lognormal")
+    )
     with _figure(
         f"p99 against utilisation, {servers} servers of {service_ms:.3g} ms",
-        "Source: Erlang C, Allen–Cunneen, exponential tail; gamma service",
+        f"Source: Erlang C, Allen–Cunneen, exponential tail; {shape} service",
     ) as (figure, axes):
         loads = np.linspace(0.02, 0.95, 50)
         for scv, colour, dash in zip((0.0, 1.0, 4.0), COLOURS, DASHES, strict=False):
             times = [
-                analytic_quantile(Station(servers, load * servers * 1000 / service_ms, service_ms, scv))
+                analytic_quantile(Station(servers, load * servers * 1000 / service_ms, service_ms, scv, shape=shape))
                 for load in loads
             ]
             axes.plot(loads, times, color=colour, linestyle=dash, label=f"squared variation {scv:g}")
@@ -265,18 +267,24 @@ def validity(cells: Sequence[Compared]) -> Any:
     servers = sorted({cell.servers for cell in cells})
     variations = sorted({cell.scv for cell in cells})
     loads = sorted({cell.utilisation for cell in cells})
-    errors = {(cell.servers, cell.utilisation, cell.scv): cell.error * 100 for cell in cells}
+    shapes = sorted({cell.shape for cell in cells})
+    errors = {(cell.shape, cell.servers, cell.utilisation, cell.scv): cell.error * 100 for cell in cells}
     with plt.rc_context({**STYLE, "axes.grid": False}):
-        figure, grid = plt.subplots(1, len(variations), figsize=(11, 3.4), sharey=True, layout="constrained")
-        for axes, scv in zip(grid, variations, strict=True):
-            values = np.array([[errors[count, load, scv] for load in loads] for count in servers])
-            shown = axes.imshow(values, cmap="PuOr", vmin=-20, vmax=20, aspect="auto")
-            for (row, column), value in np.ndenumerate(values):
-                axes.text(column, row, f"{value:+.0f}", ha="center", va="center", fontsize=7)
-            axes.set_title(f"variation {scv:g}")
-            axes.set_xticks(range(len(loads)), [f"{load:g}" for load in loads], fontsize=7, rotation=60)
-            axes.set_yticks(range(len(servers)), [str(count) for count in servers])
-        grid[0].set_ylabel("servers")
+        figure, grid = plt.subplots(
+            len(shapes), len(variations), figsize=(11, 2.9 * len(shapes)), sharex=True, sharey=True, squeeze=False,
+            layout="constrained",
+        )  # fmt: skip
+        for row_of, shape in zip(grid, shapes, strict=True):
+            for axes, scv in zip(row_of, variations, strict=True):
+                values = np.array([[errors.get((shape, n, load, scv), np.nan) for load in loads] for n in servers])
+                shown = axes.imshow(values, cmap="PuOr", vmin=-20, vmax=20, aspect="auto")
+                for (row, column), value in np.ndenumerate(values):
+                    if np.isfinite(value):
+                        axes.text(column, row, f"{value:+.0f}", ha="center", va="center", fontsize=7)
+                axes.set_title(f"{shape}, variation {scv:g}", fontsize=9)
+                axes.set_xticks(range(len(loads)), [f"{load:g}" for load in loads], fontsize=7, rotation=60)
+                axes.set_yticks(range(len(servers)), [str(count) for count in servers])
+            row_of[0].set_ylabel("servers")
         figure.supxlabel("utilisation   (Source: python -m analysis sizing --compare)", fontsize=8)
         figure.colorbar(shown, ax=grid, label="error at p99, per cent")
     return figure

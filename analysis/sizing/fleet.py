@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.latency.places import Probed, rtt
-from analysis.latency.times import SHAPES, Interaction, Sampler, database_trips
+from analysis.latency.times import BACKBONE_SPREAD, SHAPES, Interaction, Sampler, database_trips
 from analysis.sizing.credits import Day, Machine, boot_s, machine, machines, settled
 from analysis.sizing.queueing import Station, analytic_quantile, claimed, draws
 from analysis.sizing.simulation import responses
@@ -98,14 +98,20 @@ def hourly_utilisation(planning: Planning, kind: Machine, count: int) -> tuple[f
 def stations(
     planning: Planning, kind: Machine, count: int, region: str, probed: Probed = None
 ) -> tuple[Station, Station]:
-    """Processors and database pool of one of ``count`` instances at the peak."""
+    """Processors and database pool of one of ``count`` instances at the peak.
+
+    A query takes a round trip, which hardly varies, and its execution, taken as exponential: far from the
+    database its time is nearly constant.
+    """
     arrivals = planning.peak_requests_per_s / count if count else math.inf
     trips = planning.queries_per_page + 2 * planning.transactions_per_page
-    trip = rtt(region, planning.database, probed).ms + planning.query_ms
+    way = rtt(region, planning.database, probed).ms
+    trip = way + planning.query_ms
+    varies = (planning.query_ms**2 + (BACKBONE_SPREAD * way) ** 2) / trip**2
     busy = 1 - planning.idle_cpu
     return (
-        Station(kind.vcpu, arrivals, planning.service_ms / busy, planning.service_scv),
-        Station(planning.pool_size, arrivals * trips, trip, 0.5),
+        Station(kind.vcpu, arrivals, planning.service_ms / busy, planning.service_scv, shape=planning.service_shape),
+        Station(planning.pool_size, arrivals * trips, trip, varies),
     )
 
 

@@ -2,8 +2,9 @@
 
 Erlang C (Erlang 1917) for Poisson arrivals and exponential service; Allen–Cunneen (Allen,
 *Probability, Statistics and Queueing Theory*, 1990) scales its waiting for general times;
-the tail of the waiting is taken as exponential.  Service times are gamma distributed with
-the mean and squared variation given (constant at 0, exponential at 1).
+the tail of the waiting is taken as exponential.  Service times have the mean and squared
+variation given, and are lognormal (the heavier tail) or gamma distributed (exponential at 1);
+constant at 0.
 
 The approximation is claimed only where the measured grid ``data/validity.csv``
 (``python -m analysis sizing --compare``) has its p99 within 10 % of simulation; elsewhere
@@ -15,11 +16,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.data import rows
+from hermes_cfn.config.planning import ServiceShape
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 Floats = NDArray[np.float64]
@@ -36,6 +39,7 @@ class Station:
     service_ms: float
     scv: float
     arrivals_scv: float = 1.0
+    shape: ServiceShape = "gamma"
 
     def __post_init__(self) -> None:
         wrong = [
@@ -100,10 +104,14 @@ def waits(station: Station) -> tuple[float, float]:
 
 
 @cache
-def _unit_service(scv: float) -> Floats:
-    """Quantiles of gamma service of mean one, at midpoints of equal shares; integrated on a logarithmic grid."""
+def _unit_service(scv: float, kind: ServiceShape) -> Floats:
+    """Quantiles of service of mean one, at midpoints of equal shares; gamma's are integrated on a logarithmic grid."""
     if scv == 0:
         return np.ones(_POINTS)
+    if kind == "lognormal":
+        sigma2 = math.log(1 + scv)
+        normal = NormalDist(-sigma2 / 2, math.sqrt(sigma2))
+        return np.exp([normal.inv_cdf((n + 0.5) / _POINTS) for n in range(_POINTS)])
     shape = 1 / scv
     x = np.logspace(-9 * max(1.0, scv), math.log10(60 * max(1.0, scv)), 60_001)
     log_density = (shape - 1) * np.log(x) - x / scv - shape * math.log(scv) - math.lgamma(shape)
@@ -114,9 +122,9 @@ def _unit_service(scv: float) -> Floats:
     return np.interp((np.arange(_POINTS) + 0.5) / _POINTS, share, x)
 
 
-def service_quantiles(mean_ms: float, scv: float) -> Floats:
+def service_quantiles(mean_ms: float, scv: float, shape: ServiceShape = "gamma") -> Floats:
     """4,000 equally likely service times, milliseconds."""
-    return mean_ms * _unit_service(round(scv, 6))
+    return mean_ms * _unit_service(round(scv, 6), shape)
 
 
 def analytic_quantile(station: Station, q: float = 0.99) -> float:
@@ -124,7 +132,7 @@ def analytic_quantile(station: Station, q: float = 0.99) -> float:
     share, mean_wait = waits(station)
     if math.isinf(mean_wait):
         return math.inf
-    service = service_quantiles(station.service_ms, station.scv)
+    service = service_quantiles(station.service_ms, station.scv, station.shape)
     if mean_wait == 0:
         return float(np.quantile(service, q))
     low, high = 0.0, float(service[-1] + mean_wait * 50)
@@ -139,7 +147,7 @@ def analytic_quantile(station: Station, q: float = 0.99) -> float:
 def draws(station: Station, draw: np.random.Generator, count: int) -> Floats:
     """``count`` response times by the approximation, ms."""
     share, mean_wait = waits(station)
-    service = service_quantiles(station.service_ms, station.scv)
+    service = service_quantiles(station.service_ms, station.scv, station.shape)
     times = service[draw.integers(0, len(service), count)]
     if mean_wait == 0 or math.isinf(mean_wait):
         return times if mean_wait == 0 else np.full(count, math.inf)
@@ -150,6 +158,7 @@ def draws(station: Station, draw: np.random.Generator, count: int) -> Floats:
 class Compared:
     """One cell of the measured grid; ``error`` is (approximation - simulation) / simulation at p99."""
 
+    shape: ServiceShape
     servers: int
     utilisation: float
     scv: float
@@ -163,6 +172,7 @@ def grid() -> tuple[Compared, ...]:
     """The measured grid as carried with the project."""
     return tuple(
         Compared(
+            "lognormal" if row["shape"] == "lognormal" else "gamma",
             int(row["servers"]),
             float(row["utilisation"]),
             float(row["scv"]),
@@ -180,7 +190,7 @@ def claimed(station: Station) -> bool:
     The corners are the nearest measured values on either side of servers, utilisation and
     variation; a station outside the grid is not claimed, except at less than its least utilisation.
     """
-    cells = {(cell.servers, cell.utilisation, cell.scv): cell.error for cell in grid()}
+    cells = {(cell.servers, cell.utilisation, cell.scv): cell.error for cell in grid() if cell.shape == station.shape}
     axes = [sorted({key[n] for key in cells}) for n in range(3)]
     wanted = (station.servers, max(station.utilisation, axes[1][0]), station.scv)
     corners: list[list[float]] = []

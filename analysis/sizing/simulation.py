@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 from collections.abc import Callable, Generator, Iterable
 from heapq import heapreplace
@@ -19,11 +20,12 @@ import simpy
 from numpy.typing import NDArray
 
 from analysis.sizing.queueing import Compared, Station, analytic_quantile, service_quantiles
+from hermes_cfn.config.planning import ServiceShape
 
 Floats = NDArray[np.float64]
 
 GRID_SERVERS = (1, 2, 4, 10, 32)
-GRID_UTILISATION = (0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95)
+GRID_UTILISATION = (0.1, 0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95)
 GRID_SCV = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -31,8 +33,11 @@ def draws(station: Station, customers: int, seed: int) -> tuple[Floats, Floats]:
     """Times between arrivals and service times of ``customers``, milliseconds."""
     draw = np.random.default_rng(seed)
     gaps = draw.gamma(1 / station.arrivals_scv, station.arrivals_scv * 1000 / station.arrivals, customers)
-    if station.scv == 0:
+    if station.scv == 0 or station.service_ms == 0:
         return gaps, np.full(customers, station.service_ms)
+    if station.shape == "lognormal":
+        sigma2 = math.log(1 + station.scv)
+        return gaps, draw.lognormal(math.log(station.service_ms) - sigma2 / 2, math.sqrt(sigma2), customers)
     return gaps, draw.gamma(1 / station.scv, station.scv * station.service_ms, customers)
 
 
@@ -81,16 +86,23 @@ def simulated_quantile(station: Station, q: float = 0.99, customers: int = 400_0
     if station.utilisation >= 1:
         return math.inf
     if station.arrivals == 0:
-        return float(np.quantile(service_quantiles(station.service_ms, station.scv), q))
+        return float(np.quantile(service_quantiles(station.service_ms, station.scv, station.shape), q))
     return float(np.quantile(responses(station, customers, seed), q))
 
 
-def compare(servers: int, utilisation: float, scv: float, customers: int = 400_000, seed: int = 7) -> Compared:
+def compare(
+    servers: int,
+    utilisation: float,
+    scv: float,
+    customers: int = 400_000,
+    seed: int = 7,
+    shape: ServiceShape = "gamma",
+) -> Compared:
     """One cell: service of mean 10 ms, Poisson arrivals."""
-    station = Station(servers, utilisation * servers * 100, 10.0, scv)
+    station = Station(servers, utilisation * servers * 100, 10.0, scv, shape=shape)
     approximation = analytic_quantile(station)
     simulation = simulated_quantile(station, customers=customers, seed=seed)
-    return Compared(servers, utilisation, scv, approximation, simulation, approximation / simulation - 1)
+    return Compared(shape, servers, utilisation, scv, approximation, simulation, approximation / simulation - 1)
 
 
 def compare_grid(
@@ -98,16 +110,15 @@ def compare_grid(
     servers: Iterable[int] = GRID_SERVERS,
     utilisations: Iterable[float] = GRID_UTILISATION,
     variations: Iterable[float] = GRID_SCV,
+    shapes: Iterable[ServiceShape] = ("gamma", "lognormal"),
     told: Callable[[Compared], None] = lambda cell: None,
 ) -> tuple[Compared, ...]:
     """Every cell; the busier and the more varied, the longer the run, as its queue forgets more slowly."""
     cells = []
-    for count in servers:
-        for utilisation in utilisations:
-            for scv in variations:
-                enough = int(customers * max(1.0, 0.2 / (1 - utilisation)) ** 2 * max(1.0, (1 + scv) / 2))
-                cells.append(compare(count, utilisation, scv, enough))
-                told(cells[-1])
+    for shape, count, utilisation, scv in itertools.product(shapes, servers, utilisations, variations):
+        enough = int(customers * max(1.0, 0.2 / (1 - utilisation)) ** 2 * max(1.0, (1 + scv) / 2))
+        cells.append(compare(count, utilisation, scv, enough, shape=shape))
+        told(cells[-1])
     return tuple(cells)
 
 
@@ -115,10 +126,11 @@ def as_csv(cells: Iterable[Compared]) -> str:
     """The grid as ``data/validity.csv`` carries it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["servers", "utilisation", "scv", "approximation_ms", "simulation_ms", "error"])
+    writer.writerow(["shape", "servers", "utilisation", "scv", "approximation_ms", "simulation_ms", "error"])
     for cell in cells:
         writer.writerow(
             [
+                cell.shape,
                 cell.servers,
                 cell.utilisation,
                 cell.scv,

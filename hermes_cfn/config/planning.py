@@ -19,6 +19,7 @@ Positive = Annotated[float, Field(gt=0, strict=False)]
 NotNegative = Annotated[float, Field(ge=0, strict=False)]
 Money = Annotated[Decimal, Field(ge=0, strict=False), BeforeValidator(lambda value: Decimal(str(value)))]
 CreditMode = Literal["unlimited", "standard"]
+ServiceShape = Literal["lognormal", "gamma"]
 
 
 class Planning(Section):
@@ -27,7 +28,7 @@ class Planning(Section):
     ``users`` and ``access`` are shares by city and by last mile (``analysis latency --places``
     names the known ones).  ``peak_requests_per_s`` is the busiest hour's mean; ``day`` gives 24
     hourly weights of which the largest is that peak.  ``*_scv`` is a squared coefficient of
-    variation.  ``current_*`` is where one is today, the first row of the options; 0 and empty are not stated.
+    variation; ``service_shape`` the distribution of that variation (lognormal has the heavier tail).  ``current_*`` is where one is today, the first row of the options; 0 and empty are not stated.
     ``availability`` is what the frontier's answer must reach at least, unless its verb says otherwise.
     """
 
@@ -59,6 +60,7 @@ class Planning(Section):
     )
     service_ms: Positive = 15
     service_scv: NotNegative = 1.0
+    service_shape: ServiceShape = "lognormal"
     idle_cpu: Share = 0.02
     boot_cpu_s: NotNegative = 120
     pool_size: Annotated[int, Field(ge=1, le=1000)] = 10

@@ -26,7 +26,7 @@ def test_committed_without_outputs_and_without_logic(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_from_the_readers_file(path, tmp_path, monkeypatch):
     toml = tmp_path / "hermes.toml"
-    toml.write_text("[compute]\ncount = 3\n")
+    toml.write_text('[compute]\ncount = 3\n[planning]\ndatabase = "dublin"\n')
     monkeypatch.setenv("HERMES_TOML", str(toml))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     notebook = nbformat.read(path, as_version=4)
@@ -34,3 +34,5 @@ def test_it_runs_from_the_readers_file(path, tmp_path, monkeypatch):
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert any("image/svg+xml" in output.get("data", {}) for output in shown)
     assert not any(output.output_type == "error" for output in shown)
+    text = "".join(output.get("data", {}).get("text/plain", "") for output in shown)
+    assert "database = dublin" in text, "the reader's own file is what it starts from"

@@ -85,6 +85,13 @@ def test_one_option_in_full_shows_its_lines(run):
         (("--file", "nowhere.toml", "options"), "", "nowhere.toml"),
         (("probe", "nonsense"), "", "URL"),
         (("nonsense",), "", "nonsense"),
+        (("frontier", "--availability", "2"), "", "availability"),
+        (("frontier", "--budget", "-5"), "", "budget"),
+        (("latency", "--plot", "b.txt"), "", ".svg"),
+        (("latency", "--plot", "nowhere/b.svg"), "", "nowhere"),
+        (("sizing",), "[planning]\nservice_scv = inf\n", "variation"),
+        (("options",), '[planning]\ncurrent_place = "Barcelna"\n', "barcelona"),
+        (("probe", "http://127.0.0.1:9/", "--from", "Madird", "--to", "madrid", "--save", "p.json"), "", "madrid"),
         (("options",), '[planning.users]\n"atlantis" = 1\n', "atlantis"),
     ],
 )
@@ -93,6 +100,14 @@ def test_bad_input_is_a_clear_error_without_a_trace(run, arguments, toml, word):
     assert code not in (0, None)
     assert word in err
     assert "Traceback" not in err + out
+
+
+def test_a_fault_of_our_own_is_told_without_a_trace_unless_asked(run, monkeypatch):
+    monkeypatch.setattr("analysis.audit.audit", lambda: 1 / 0)
+    code, out, err = run("audit")
+    assert code == 1 and "internal: ZeroDivisionError" in err and "--debug" in err and "Traceback" not in err + out
+    with pytest.raises(ZeroDivisionError):
+        run("--debug", "audit")
 
 
 def test_a_plot_is_written(run, tmp_path):

@@ -25,6 +25,21 @@ def test_service_has_the_mean_and_variation_that_were_asked_for():
         times = queueing.service_quantiles(10, scv)
         assert times.mean() == pytest.approx(10, rel=0.02)
         assert times.var() / times.mean() ** 2 == pytest.approx(scv, rel=0.06)
+        for shape in ("gamma", "lognormal"):
+            drawn = simulation.draws(Station(1, 10, 10, scv, shape=shape), 400_000, seed=5)[1]
+            assert drawn.mean() == pytest.approx(10, rel=0.02)
+            assert drawn.var() / drawn.mean() ** 2 == pytest.approx(scv, rel=0.15)
+            for share in (0.5, 0.99):
+                said = np.quantile(queueing.service_quantiles(10, scv, shape), share)
+                assert np.quantile(drawn, share) == pytest.approx(said, rel=0.03)
+
+
+def test_a_heavier_tail_is_not_claimed_where_it_breaks_the_approximation():
+    assert queueing.claimed(Station(2, 140, 10, 4.0))
+    assert not queueing.claimed(Station(2, 140, 10, 4.0, shape="lognormal"))
+    assert queueing.claimed(Station(2, 140, 10, 1.0, shape="lognormal"))
+    for shape in ("gamma", "lognormal"):
+        assert {cell.shape for cell in queueing.grid()} >= {shape}
 
 
 def test_the_recursion_is_simpy_customer_by_customer():
@@ -32,12 +47,17 @@ def test_the_recursion_is_simpy_customer_by_customer():
     assert np.allclose(simulation.by_events(3, gaps, services), simulation.by_recursion(3, gaps, services))
 
 
-@pytest.mark.parametrize(("servers", "utilisation", "scv"), [(2, 0.7, 1.0), (10, 0.8, 0.5), (2, 0.5, 0.5)])
-def test_the_carried_grid_is_what_simulation_says(servers, utilisation, scv):
+@pytest.mark.parametrize(
+    ("shape", "servers", "utilisation", "scv"),
+    [("gamma", 2, 0.7, 1.0), ("gamma", 10, 0.8, 0.5), ("lognormal", 2, 0.5, 0.5), ("lognormal", 2, 0.5, 2.0)],
+)
+def test_the_carried_grid_is_what_simulation_says(shape, servers, utilisation, scv):
     carried = next(
-        cell for cell in queueing.grid() if (cell.servers, cell.utilisation, cell.scv) == (servers, utilisation, scv)
+        cell
+        for cell in queueing.grid()
+        if (cell.shape, cell.servers, cell.utilisation, cell.scv) == (shape, servers, utilisation, scv)
     )
-    fresh = simulation.compare(servers, utilisation, scv, customers=400_000, seed=99)
+    fresh = simulation.compare(servers, utilisation, scv, customers=400_000, seed=99, shape=shape)
     assert fresh.approximation_ms == pytest.approx(carried.approximation_ms, rel=1e-3)
     assert fresh.simulation_ms == pytest.approx(carried.simulation_ms, rel=0.06)
 
@@ -48,7 +68,7 @@ def test_the_approximation_is_claimed_only_where_the_grid_allows():
     assert not queueing.claimed(Station(64, 140, 10, 1.0))
     assert not queueing.claimed(Station(2, 198, 10, 1.0))
     for cell in queueing.grid():
-        station = Station(cell.servers, cell.utilisation * cell.servers * 100, 10, cell.scv)
+        station = Station(cell.servers, cell.utilisation * cell.servers * 100, 10, cell.scv, shape=cell.shape)
         assert not queueing.claimed(station) or abs(cell.error) <= queueing.WITHIN + 1e-9
 
 
@@ -73,5 +93,5 @@ def test_impossible_loads_are_refused(wrong):
 
 def test_the_grid_is_written_as_it_is_read():
     text = simulation.as_csv(queueing.grid()[:2])
-    assert text.splitlines()[0] == "servers,utilisation,scv,approximation_ms,simulation_ms,error"
+    assert text.splitlines()[0] == "shape,servers,utilisation,scv,approximation_ms,simulation_ms,error"
     assert len(text.splitlines()) == 3

@@ -16,6 +16,14 @@ def test_ten_connections_29_ms_away_saturate_at_345_queries_a_second():
     assert pool.capacity == pytest.approx(345, abs=1)
 
 
+def test_a_query_far_away_takes_nearly_the_same_time_always():
+    far, near = (
+        sizing.stations(planning({"database": city}), credits.machine("t4g.small"), 1, "eu-south-2")[1]
+        for city in ("frankfurt", "zaragoza")
+    )
+    assert far.scv < 0.02 < near.scv < 1
+
+
 def test_the_guides_two_instances_carry_the_default_load():
     sized = sizing.size(Planning(), "t4g.small", 2)
     assert sized.holds
