@@ -78,8 +78,22 @@ class Calls:
 
     def pages(self, name: str, key: str, **arguments: Any) -> Iterator[Any]:
         """Every item under ``key`` of every page."""
-        with translated(f"{self._service}:{name}"):
+        return self._pages(name, key, False, arguments)
+
+    def whole_pages(self, name: str, key: str, **arguments: Any) -> Iterator[Any]:
+        """The same, where every answer has ``key`` even when it is empty.
+
+        botocore reads JSON that is cut off as an answer with nothing in it; that is an error ``answer-broken`` here.
+        """
+        return self._pages(name, key, True, arguments)
+
+    def _pages(self, name: str, key: str, always: bool, arguments: dict[str, Any]) -> Iterator[Any]:
+        where = f"{self._service}:{name}"
+        with translated(where):
             for page in self._client.get_paginator(name).paginate(**arguments):
+                if always and key not in page:
+                    finding = Finding("answer-broken", where, f"an answer has no {key}", next="the same command again")
+                    raise AwsError(finding, "answer-broken", finding.what)
                 yield from page.get(key, ())
 
 

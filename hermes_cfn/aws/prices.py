@@ -63,7 +63,7 @@ class Prices:
         return offers.prices(self._items(service_code, **filters))
 
     def _items(self, service_code: str, **filters: str) -> Iterator[str]:
-        return self._pricing.pages(
+        return self._pricing.whole_pages(
             "get_products",
             "PriceList",
             ServiceCode=service_code,

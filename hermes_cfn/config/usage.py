@@ -187,6 +187,7 @@ class Usage(BaseModel):
     asset_requests: Driver = _default(500_000)
     assets_to_users_gb: Driver = _default(10)
     cpu_percent: Driver = _default(10)
+    cpu_percent_of: Mapping[str, Driver] = Field(default_factory=dict)
     custom_metrics: Driver = _default(6)
 
     s3_gb: Driver = _default(1)
@@ -233,8 +234,9 @@ class Usage(BaseModel):
         return all(amount is None or amount.certain for amount in self.drivers().values())
 
     def drivers(self) -> dict[str, Amount | None]:
-        """Every figure by name."""
-        return {name: getattr(self, name) for name in DRIVERS}
+        """Every figure by name; those of one group as ``cpu_percent of NatGroup``."""
+        own = {f"cpu_percent of {name}": amount for name, amount in self.cpu_percent_of.items()}
+        return {name: getattr(self, name) for name in DRIVERS} | own
 
 
 DRIVERS: tuple[str, ...] = tuple(

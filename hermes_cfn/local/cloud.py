@@ -146,6 +146,9 @@ class Cloud:
             return wire.refuse(call.service, action, refusal, request)
         answer = self._answer(call, action, request)
         answer.lost = kind in ("lost", "timeout")
+        if kind == "broken":
+            answer.body = answer.body[: len(answer.body) // 2]
+            answer.headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-length"}
         return answer
 
     def _answer(self, call: Call, action: str, request: HttpRequest) -> HttpResponse:

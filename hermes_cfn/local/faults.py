@@ -13,7 +13,7 @@ from hermes_cfn.local.wire import ServiceError
 READS = ("Describe", "Get", "Head", "List", "BatchGet")
 """How the names of calls begin that change nothing."""
 
-API = ("throttle", "error", "lost", "timeout", "expired")
+API = ("throttle", "error", "lost", "timeout", "expired", "broken")
 
 
 @dataclass
@@ -21,7 +21,7 @@ class ApiFault:
     """What happens to calls of ``service`` and ``action`` (``*`` for all).
 
     ``kind`` throttle answers the service's throttling error, error an InternalFailure, expired that
-    the credentials are over, lost does the work and loses the answer, timeout waits ``seconds`` first.  ``skip`` calls pass before,
+    the credentials are over, lost does the work and loses the answer, broken cuts it off half-way, timeout waits ``seconds`` first.  ``skip`` calls pass before,
     then it happens ``times`` times (0: until cleared), each with ``probability``; ``people_only``
     spares calls with the temporary credentials of roles, ``changes_only`` those that only read.
     """

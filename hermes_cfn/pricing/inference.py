@@ -7,7 +7,8 @@ has both, so it is measured and not guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from hermes_cfn.pricing.prices import Price, Step
@@ -45,9 +46,29 @@ def spread(prices: Iterable[Price], region: str, origin: str) -> Step:
     return Step(region, origin, low, high, said + (f"; {more}" if more else ""))
 
 
+TWINS: tuple[tuple[str, str, str], ...] = (
+    ("NatGateway", "RegionalNatGateway", "hours equal in us-east-1 and eu-west-1, gigabytes in eu-west-1"),
+)
+"""(operation and beginning of its usage types, its twin's, evidence): charges that are equal wherever both are known."""
+
+
+def _twins(known: Iterable[Price]) -> Iterator[Price]:
+    prices = {price.key: price for price in known if not price.steps}
+    for price in prices.values():
+        for name, twin, evidence in TWINS:
+            if price.operation != name or not price.stem.startswith(f"{name}-"):
+                continue
+            there = price.stem.replace(name, twin, 1)
+            if (price.service_code, price.region, there, twin) not in prices:
+                usage_type = prefixed(there, price.region, price.service_code)
+                step = Step(price.region, price.stem, Decimal(1), Decimal(1), evidence)
+                yield replace(price.at(price.region, usage_type, step), operation=twin)
+
+
 def fill(prices: Iterable[Price]) -> tuple[Price, ...]:
-    """``prices`` and, after them, those inferred along :data:`CHAIN`."""
+    """``prices`` and, after them, those inferred along :data:`CHAIN`, and then from :data:`TWINS`."""
     known = list(prices)
+    published = tuple(known)
     for region, origin in CHAIN:
         step = spread(known, region, origin)
         have = {(price.service_code, price.stem, price.operation) for price in known if price.region == region}
@@ -59,4 +80,5 @@ def fill(prices: Iterable[Price]) -> tuple[Price, ...]:
             and (price.service_code, price.stem, price.operation) not in have
             and not price.stem.startswith(ABSENT.get(region, ()))
         ]
-    return tuple(known)
+    keys = {price.key for price in known}
+    return (*known, *(price for price in _twins(published) if price.key not in keys))

@@ -13,7 +13,7 @@ from hermes_cfn.bill import State
 from hermes_cfn.bill.quantity import evaluate
 from hermes_cfn.bill.rules.balancing import lcu_hours
 from hermes_cfn.cfn.template import Template
-from hermes_cfn.config.usage import Usage
+from hermes_cfn.config.usage import DRIVERS, Usage
 from hermes_cfn.pricing import books
 
 _spec = importlib.util.spec_from_file_location("bills", Path(__file__).with_name("bills.py"))
@@ -37,6 +37,19 @@ EVERYTHING = {
     "Table": resource("AWS::DynamoDB::Table", BillingMode="PAY_PER_REQUEST"),
     "Images": resource("AWS::ECR::Repository"),
     "Site": resource("AWS::CloudFront::Distribution"),
+    "Zone": resource("AWS::Route53::HostedZone"),
+    "Jobs": resource("AWS::SQS::Queue"),
+    "Topic": resource("AWS::SNS::Topic"),
+    "Function": resource("AWS::Lambda::Function", MemorySize=512),
+    "Key": resource("AWS::KMS::Key"),
+    "Secret": resource("AWS::SecretsManager::Secret"),
+    "Flow": resource("AWS::EC2::FlowLog", ResourceId="vpc", LogGroupName="flows"),
+    "Data": resource("AWS::RDS::DBInstance", DBInstanceClass="db.t3.medium", Engine="mysql", AllocatedStorage="20"),
+    "Cluster": resource("AWS::RDS::DBCluster", Engine="aurora-mysql"),
+    "Cache": resource(
+        "AWS::ElastiCache::CacheCluster", CacheNodeType="cache.t3.micro", NumCacheNodes=1, Engine="redis"
+    ),
+    "Disk": resource("AWS::EC2::Volume", Size=10, VolumeType="gp3"),
     **{f"Alarm{n}": resource("AWS::CloudWatch::Alarm", Period=60) for n in range(12)},
 }
 BOOK = books.snapshot()
@@ -67,8 +80,8 @@ def test_never_negative_and_lines_sum_to_the_total(given_):
     assert {line.state for line in made.lines} <= set(State)
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.sampled_from(DRIVEN), amounts, amounts)
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(DRIVERS), amounts, amounts)
 def test_more_use_never_costs_less(driver, first, second):
     low, high = sorted((first, second))
     assert total(Usage.model_validate({driver: low})).total <= total(Usage.model_validate({driver: high})).total

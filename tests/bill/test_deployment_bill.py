@@ -35,6 +35,40 @@ def test_the_default_stacks_have_no_missing_price(deployment, region):
     assert found.of(State.NOT_GIVEN) == ()
 
 
+FULL = """
+network.egress = "{egress}"
+network.zones = ["{region}a", "{region}b", "{region}c"]
+network.interface_endpoints = ["ssm"]
+account.region = "{region}"
+database.allow_list = false
+usage.cpu_percent_of.NatGroup = 3
+usage.endpoint_gb = 1
+service.access_logs = true
+service.waf = true
+service.cluster = true
+watch.enabled = true
+watch.audit_trail = true
+watch.emails = ["ops@example.com"]
+edge.assets = true
+edge.dns = "alias"
+edge.hosted_zone_id = "Z0123456789ABC"
+worldwide.cloudfront = true
+worldwide.waf = true
+budget.ceiling_usd = 100
+"""
+
+
+@pytest.mark.parametrize("region", ["eu-south-2", "us-east-1"])
+@pytest.mark.parametrize("egress", ["nat-gateway-regional", "nat-instance"])
+def test_with_everything_on_one_thing_has_no_price_and_it_says_which(region, egress):
+    made = stacks.build(config.parse(FULL.format(egress=egress, region=region)))
+    found = bill.compute(made, books.load(region, "snapshot"))
+    assert [(line.logical_id, line.what) for line in found.of(State.NOT_PRICED)] == [
+        ("ClusterService", "registered instances")
+    ]
+    assert found.of(State.NOT_GIVEN) == ()
+
+
 def test_no_type_of_the_stacks_is_free_by_oversight(deployment):
     types = {resource["Type"] for spec in deployment for resource in spec.template["Resources"].values()}
     charged = {one.type for one in kinds().values() if one.billing != "free"}

@@ -64,6 +64,29 @@ def test_surplus_credits_above_the_baseline_of_unlimited_mode():
     assert not [one for one in of({"One": standard}).lines if one.what.startswith("surplus")]
 
 
+def test_a_group_that_does_not_serve_has_a_figure_of_its_own():
+    behind = resource("AWS::EC2::Instance", InstanceType="t4g.small", SubnetId={"Ref": "Subneta"})
+    template = resource("AWS::EC2::LaunchTemplate", LaunchTemplateData={"InstanceType": "t4g.nano"})
+    group = resource(
+        "AWS::AutoScaling::AutoScalingGroup",
+        MinSize="1",
+        MaxSize="1",
+        LaunchTemplate={"LaunchTemplateId": {"Ref": "Small"}, "Version": "1"},
+        VPCZoneIdentifier=[{"Ref": "Subneta"}],
+    )
+    serving = {
+        **behind,
+        "Type": "AWS::AutoScaling::AutoScalingGroup",
+        "Properties": {**group["Properties"], "TargetGroupARNs": ["x"]},
+    }
+    parts = {**SUBNETS, "Small": template, "Nat": group, "App": serving}
+    alone = line(of(parts, given=usage(cpu_percent=90)), "surplus", "Nat")
+    assert (alone.state, alone.note) == ("usage not given", "not given: cpu_percent of Nat")
+    # (25 - 5) % x 2 vCPU x 730 h = 292 vCPU-hours x 0.04
+    stated = line(of(parts, given=usage(cpu_percent=90, cpu_percent_of={"Nat": 25})), "surplus", "Nat")
+    assert stated.monthly == D("11.68")
+
+
 def test_gp3_beyond_what_is_included():
     volume = resource("AWS::EC2::Volume", Size=100, VolumeType="gp3", Iops=4000, Throughput=250, AvailabilityZone="a")
     # 100 x 0.08 + 1,000 x 0.005 + 125 MiB/s of 40.96 a GiB/s = 8 + 5 + 5

@@ -29,6 +29,7 @@ def cloud(monkeypatch):
     monkeypatch.setattr(session, "RETRIES", {"mode": "standard", "max_attempts": 4})
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     service = Pricing(books.snapshot())
+    service.cut = False
 
     class Wire(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -39,6 +40,7 @@ def cloud(monkeypatch):
             except ServiceError as error:
                 status, answer = error.status, {"__type": error.code, "message": error.message}
             body = json.dumps(answer).encode()
+            body = body[: len(body) // 2] if service.cut else body
             self.send_response(status)
             self.send_header("Content-Type", "application/x-amz-json-1.1")
             self.send_header("Content-Length", str(len(body)))
@@ -179,6 +181,14 @@ def test_broken_json_says_so_and_leaves_the_cache_alone(cloud, tmp_path):
         cache.write("eu-south-2", prices.fetch("eu-south-2").prices, prices._now(), "api", tmp_path)
     assert caught.value.findings[0].code == "price-list-broken"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_answer_that_is_cut_off_is_not_taken_for_an_empty_one(cloud):
+    service, prices = cloud
+    service.cut = True
+    with pytest.raises(AwsError) as caught:
+        prices.fetch("eu-south-2")
+    assert caught.value.findings[0].code == "answer-broken"
 
 
 def test_no_network_says_so():

@@ -144,6 +144,14 @@ def test_nothing_is_inferred_for_types_that_a_region_does_not_have():
     assert books.snapshot().candidates("AmazonEC2", "BoxUsage:t2.small", "us-east-1")
 
 
+def test_a_regional_gateways_gigabyte_is_its_twins_where_nothing_better_is_known():
+    book = books.snapshot()
+    found = book.find("AmazonEC2", "RegionalNatGateway-Bytes", "us-east-1")
+    assert (found.first, found.basis) == (D("0.045"), Basis.INFERRED)
+    assert str(found.steps[0]).startswith("us-east-1 ← NatGateway-Bytes (+0 to +0 %: hours equal")
+    assert book.find("AmazonEC2", "RegionalNatGateway-Bytes", "eu-west-1").basis is Basis.PUBLISHED
+
+
 def test_a_spread_is_measured_on_the_pairs_that_are_known():
     pairs = [
         price("A", "1", region="us-east-1"),
@@ -180,4 +188,6 @@ def test_coverage_names_what_is_missing():
     text = coverage.table(book)
     assert "| AmazonEC2 | NatGateway-Hours | NatGateway | published | published | inferred |" in text
     assert coverage.state(book, ("AmazonRoute53", "HostedZone", ""), "eu-south-2") == "published"
-    assert len(coverage.steps(book)) == 2
+    steps = coverage.steps(book)
+    assert {step.split(" (")[0] for step in steps} >= {"eu-west-1 ← us-east-1", "eu-south-2 ← eu-west-1"}
+    assert len(steps) == len(set(steps))

@@ -120,7 +120,19 @@ def record(place: Placed, around: Surroundings) -> Iterable[Item]:
         yield Charge("DNS queries", "AmazonRoute53", "DNS-Queries", per("dns_queries"), "Queries", region="global")
 
 
+def namespace(place: Placed, around: Surroundings) -> Iterable[Item]:
+    """A namespace with names is a hosted zone (https://docs.aws.amazon.com/cloud-map/latest/dg/working-with-namespaces.html)."""
+    yield Charge("hosted zone of the namespace", "AmazonRoute53", "HostedZone", fixed(1), "HostedZone", region="global")
+
+
+def registry(place: Placed, around: Surroundings) -> Iterable[Item]:
+    yield NotPriced("registered instances", "what Cloud Map takes for each is in no book")
+
+
 RULES = {
+    "AWS::ServiceDiscovery::PrivateDnsNamespace": namespace,
+    "AWS::ServiceDiscovery::PublicDnsNamespace": namespace,
+    "AWS::ServiceDiscovery::Service": registry,
     "AWS::CloudFront::Distribution": distribution,
     "AWS::PricingPlanManager::Subscription": subscription,
     "AWS::WAFv2::WebACL": web_acl,
