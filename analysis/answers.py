@@ -198,7 +198,7 @@ def enough(settings: Settings, kind: str, count: int, book: PriceBook, probed: P
     except HermesError:
         price = Decimal(0)
     surplus = sized.usual_day.surplus_month(price) * count
-    margin = f"{first.what}: {figure(first.used)} of {figure(first.available)} {first.unit}"
+    margin = f"{first.what}, {figure(first.used)} of {figure(first.available)} {first.unit}"
     verdict = "Yes" if sized.holds else "No"
     how = {
         "approximation": "by the approximation, where simulation confirms it",

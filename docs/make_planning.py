@@ -10,7 +10,7 @@ from pathlib import Path
 
 from analysis import answers, audit, plots
 from analysis.assumptions import planning
-from analysis.latency.places import fit, rtt
+from analysis.latency.places import fit, place, rtt
 from analysis.latency.times import Interaction, break_evens
 from analysis.options.table import Options
 from analysis.sizing.queueing import WITHIN, grid
@@ -170,8 +170,8 @@ def page() -> str:
             ["database in", "far region", "k = 1", "k = 3", "k = 7"],
             [
                 [
-                    told[0].database,
-                    told[0].far,
+                    place(told[0].database).name,
+                    place(told[0].far).name,
                     *("never" if one.queries is None else f"{one.queries:.1f}" for one in told),
                 ]
                 for told in _by_database(settings)
