@@ -1,7 +1,7 @@
 """The control side of the endpoint: what no AWS interface offers (``/_hermes/<what>``).
 
 ``status``, ``stop``, ``clock {advance_s}``, ``images {repository, tag, directory?, env?,
-architecture?, region?}``, ``faults {...}`` (see :meth:`Controls.faults`).
+architecture?, region?}``, ``faults {...}`` (see :meth:`Controls.faults`), ``permissions``.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Controls:
             "faults": self.faults,
             "instances": self.instances,
             "database": self.database,
+            "permissions": self.permissions,
         }
         if what not in actions:
             raise ServiceError("UnknownControl", f"The embedded cloud has no control {what!r}.", 404)
@@ -86,6 +87,11 @@ class Controls:
             }
             for one in self._cloud.fleet.instances.values()
         }  # fmt: skip
+
+    def permissions(self, _body: dict[str, Any]) -> dict[str, Any]:
+        """What callers asked for under enforcement: ``{asked: [[principal, action, resource, why not]]}``."""
+        asked = self._cloud.authorisation.asked
+        return {"asked": sorted([*key, why] for key, why in asked.copy().items())}
 
     def faults(self, body: dict[str, Any]) -> dict[str, Any]:
         """Turns faults on and off; answers those that are on.

@@ -29,6 +29,7 @@ class MotoSide:
         self._lock = threading.RLock()
         _stand_for_tls()
         _authors()
+        _heed_every_filter()
 
     def exclusive(self) -> threading.RLock:
         """Held by whoever works on moto's models directly."""
@@ -119,6 +120,22 @@ def _authors() -> None:
         return {**plain(parameter, *arguments, **more), "LastModifiedUser": getattr(parameter, "author", "N/A")}
 
     Parameter.describe_response_object = described
+
+
+def _heed_every_filter() -> None:
+    """DescribeAlarms by prefix and state at once: moto heeds the prefix alone (CloudWatch API reference)."""
+    from moto.cloudwatch.responses import CloudWatchResponse
+    from moto.core.responses import ActionResult
+
+    by_name = CloudWatchResponse.describe_alarms
+
+    def describe_alarms(response: Any) -> Any:
+        found, state = by_name(response).result, response._get_param("StateValue")
+        if state:
+            found = {kind: [one for one in alarms if one.state_value == state] for kind, alarms in found.items()}
+        return ActionResult(found)
+
+    CloudWatchResponse.describe_alarms = describe_alarms
 
 
 def backend(service: str, region: str, account: str) -> Any:

@@ -25,7 +25,7 @@ from moto.core.utils import get_service_model
 ACCOUNT = "123456789012"
 DEFAULT_REGION = "eu-south-2"
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
-_SIGNING_NAMES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}
+_SIGNING_NAMES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "servicequotas": "service-quotas"}
 
 
 class ServiceError(Exception):

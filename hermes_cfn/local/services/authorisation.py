@@ -11,6 +11,7 @@ import re
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
+from xml.sax.saxutils import unescape
 
 from hermes_cfn.local import wire
 from hermes_cfn.local.clients import ADMIN_KEY
@@ -20,10 +21,10 @@ from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.policies import Asked, Document, allowed
 from hermes_cfn.local.wire import ACCOUNT, Call, HttpRequest, ServiceError
 
-_PREFIXES = {"elbv2": "elasticloadbalancing"}
+_PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 _S3_ACTIONS = {
     "HeadBucket": "ListBucket", "ListObjects": "ListBucket", "ListObjectsV2": "ListBucket", "HeadObject": "GetObject",
-    "ListBuckets": "ListAllMyBuckets", "ListObjectVersions": "ListBucketVersions", "DeleteObjects": "DeleteObject",
+    "ListBuckets": "ListAllMyBuckets", "ListObjectVersions": "ListBucketVersions",
     "CopyObject": "PutObject", "CreateMultipartUpload": "PutObject", "UploadPart": "PutObject",
     "CompleteMultipartUpload": "PutObject",
 }  # fmt: skip
@@ -33,9 +34,13 @@ Tags = dict[str, str]
 
 
 class Authorisation:
-    """Checks every call but those of the administrator and of the cloud itself."""
+    """Checks every call but those of the administrator and of the cloud itself.
+
+    ``asked`` keeps who asked for what on what, and why not (empty: allowed), each once.
+    """
 
     def __init__(self, moto: MotoSide, engine: Engine, fleet: Fleet) -> None:
+        self.asked: dict[tuple[str, str, str], str] = {}
         self._moto = moto
         self._engine = engine
         self._fleet = fleet
@@ -56,6 +61,7 @@ class Authorisation:
             for name, resource, tags in self._needs(call, prefix, action, request):
                 asked = Asked(name, resource, _context(call, arn, prefix, tags))
                 why = allowed(asked, policies, boundary)
+                self.asked[_principal(arn), name, resource] = why
                 if why:
                     return _denied(call.service, arn, name, resource, why)
         return None
@@ -90,7 +96,7 @@ class Authorisation:
     def _needs(self, call: Call, prefix: str, action: str, request: HttpRequest) -> list[tuple[str, str, Tags]]:
         """Every (action, resource, tags of the resource) that the call needs."""
         if call.service == "s3":
-            return [(f"s3:{_S3_ACTIONS.get(action, action)}", _s3_resource(request), {})]
+            return _s3(action, request)
         params: dict[str, Any] = {}
         if wire.model(call.service).protocol in ("query", "ec2", "json"):
             with contextlib.suppress(ServiceError):
@@ -123,7 +129,7 @@ class Authorisation:
             return [(document + params["Name"], {})]
         names = params.get("Names") or [params[key] for key in ("Name", "Path", "ResourceId") if params.get(key)]
         if "Parameter" in action and action != "DescribeParameters" and names:
-            return [(f"arn:aws:ssm:{here}:parameter/{name.partition(':')[0].strip('/')}", {}) for name in names]
+            return [(_parameter(name, here), {}) for name in names]
         return [("*", {})]
 
     def _autoscaling(self, action: str, params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
@@ -167,7 +173,7 @@ class Authorisation:
         for key, kind in (("RoleName", "role"), ("InstanceProfileName", "instance-profile"), ("UserName", "user")):
             if params.get(key):
                 return [(f"arn:aws:iam::{ACCOUNT}:{kind}/{params[key]}", {})]
-        return [(params.get("PolicyArn", "*"), {})]
+        return [(params.get("PolicyArn") or params.get("PolicySourceArn") or "*", {})]
 
     def _ec2(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
         if action.startswith("Describe") or not params.get("InstanceIds"):
@@ -177,6 +183,17 @@ class Authorisation:
     def _tags(self, instance_id: str) -> Tags:
         instance = self._fleet.instances.get(instance_id)
         return dict(backend("ec2", instance.region, ACCOUNT).tags.get(instance_id, {})) if instance else {}
+
+
+def _principal(arn: str) -> str:
+    """A role rather than each session with it."""
+    return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn
+
+
+def _parameter(name: str, here: str) -> str:
+    """AWS's own parameters belong to no account (Systems Manager user guide, "Calling public parameters")."""
+    where = here.replace(ACCOUNT, "") if name.startswith("/aws/service/") else here
+    return f"arn:aws:ssm:{where}:parameter/{name.partition(':')[0].strip('/')}"
 
 
 def _star(_action: str, _params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
@@ -205,9 +222,15 @@ def document_of(policy: Any) -> Document:
     return loaded
 
 
-def _s3_resource(request: HttpRequest) -> str:
+def _s3(action: str, request: HttpRequest) -> list[tuple[str, str, Tags]]:
+    """Objects are named by their path; a list of objects to delete stands in the body."""
     path = unquote(request.path).strip("/")
-    return f"arn:aws:s3:::{path}" if path else "*"
+    where = f"arn:aws:s3:::{path}" if path else "*"
+    if action == "DeleteObjects":
+        version = "Version" if b"<VersionId>" in request.body else ""
+        keys = re.findall(r"<Key>([^<]*)</Key>", request.body.decode())
+        return [(f"s3:DeleteObject{version}", f"{where}/{unescape(key)}", {}) for key in keys]
+    return [(f"s3:{_S3_ACTIONS.get(action, action)}", where, {})]
 
 
 def _context(call: Call, arn: str, prefix: str, tags: Tags) -> dict[str, tuple[str, ...]]:
