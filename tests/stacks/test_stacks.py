@@ -6,16 +6,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from hermes_cfn import lint, stacks, templates
 from hermes_cfn.config import load, parse
-from hermes_cfn.config.network import Egress
 from hermes_cfn.names import output_id
+from tests.stacks.configurations import EGRESS, ZONE, configurations
 
 ROOT = Path(__file__).parents[2]
-EGRESS = list(Egress.__args__)
-ZONE = 'hosted_zone_id = "Z0123456789ABC"\n'
 
 
 def build(text=""):
@@ -101,65 +98,6 @@ def test_the_committed_templates_are_fresh():
     assert templates.compare(stacks.build(load(ROOT / "hermes.toml")), ROOT / "templates/production") == ""
 
 
-BOOL = st.booleans()
-
-
-@st.composite
-def configurations(draw):
-    """Any combination of options that the rules allow."""
-    egress = draw(st.sampled_from(EGRESS))
-    stable = egress.startswith("nat-")
-    assets = draw(BOOL)
-    count = draw(st.integers(1, 5))
-    flag = lambda: str(draw(BOOL)).lower()  # noqa: E731
-    validation = draw(st.sampled_from(["manual", "route53", "arn"]))
-    certificate = {
-        "manual": "",
-        "route53": f'validation = "route53"\n{ZONE}',
-        "arn": 'arn = "arn:aws:acm:eu-south-2:123456789012:certificate/0f"\n',
-    }[validation]
-    return f"""
-[network]
-egress = "{egress}"
-zones = {json.dumps([f"eu-south-2{letter}" for letter in "abc"[: draw(st.integers(2, 3))]])}
-flow_logs = {flag()}
-interface_endpoints = {json.dumps(draw(st.lists(st.sampled_from(["ssm", "logs", "ecr.dkr"]), unique=True)))}
-[database]
-allow_list = {str(stable and draw(BOOL)).lower()}
-addresses = ["ipv4", "ipv6"]
-[compute]
-count = {count}
-instance_type = "{draw(st.sampled_from(["t4g.micro", "t4g.small", "m7g.large", "c8g.xlarge"]))}"
-detailed_monitoring = {flag()}
-[release]
-batch = {draw(st.integers(1, count))}
-canary = {draw(st.integers(0, count))}
-strategy = "{draw(st.sampled_from(["in-place", "surge"]))}"
-[service]
-access_logs = {flag()}
-waf = {flag()}
-cluster = {flag()}
-deletion_protection = {flag()}
-[certificate]
-wildcard = {flag()}
-{certificate}
-[watch]
-enabled = {flag()}
-dashboard = {flag()}
-audit_trail = {flag()}
-[edge]
-assets = {str(assets).lower()}
-dns = "{draw(st.sampled_from(["manual", "alias", "weighted"]))}"
-{ZONE}
-[worldwide]
-cloudfront = {str(assets and draw(BOOL)).lower()}
-waf = {flag()}
-[budget]
-ceiling_usd = {draw(st.sampled_from([0, 90]))}
-by_tag = {flag()}
-"""
-
-
 REFERENCE = re.compile(r"\$\{([A-Za-z0-9]+)")
 
 
@@ -201,101 +139,6 @@ def test_any_combination_is_wired_completely_and_without_a_cycle(text):
         assert len(json.dumps(spec.template)) < 1_000_000
         assert len(spec.template["Resources"]) <= 500
     assert templates.render(deployment) == templates.render(build(text))
-
-
-def parts(text):
-    """Every property of every resource, output and wire, by its place."""
-    found = {}
-    for spec in build(text):
-        for section in ("Resources", "Outputs", "Parameters"):
-            for title, body in spec.template.get(section, {}).items():
-                for name, value in (body.get("Properties") or body).items():
-                    found[f"{spec.key}/{title}.{name}"] = json.dumps(value, sort_keys=True)
-        found[f"{spec.key}:wiring"] = repr((spec.parameters, spec.tags, spec.gates, spec.follows))
-    return found
-
-
-DOCUMENTS = {
-    f"service/{task}Document" for task in ("Prepare", "Deploy", "Confirm", "Migrate", "Rollback", "Diagnose", "Run")
-}
-SCRIPTS = {*DOCUMENTS, "service/LaunchTemplate"}
-ROLES_OF_CFN = {"foundation/CloudformationRead", "foundation/ProductionCloudformationService"}
-CHANGES = {
-    "compute.count = 3": {"service/AutoScalingGroup"},
-    "compute.instance_type = 't4g.medium'": {"service/LaunchTemplate"},
-    "compute.volume_gib = 30": {"service/LaunchTemplate"},
-    "compute.detailed_monitoring = true": {"service/LaunchTemplate"},
-    "compute.key_name = 'hermes-production'": {"service/LaunchTemplate"},
-    "service.deregistration_delay_s = 60": {"service/TargetGroup"},
-    "service.slow_start_s = 30": {"service/TargetGroup"},
-    "service.stickiness = true": {"service/TargetGroup"},
-    "service.health_interval_s = 20": {"service/TargetGroup"},
-    "service.healthy_threshold = 3": {"service/TargetGroup"},
-    "service.log_days = 60": {"service/LogGroup"},
-    "service.tls_policy = 'ELBSecurityPolicy-TLS13-1-3-2021-06'": {"service/HttpsListener"},
-    "service.deletion_protection = false": {"service/LoadBalancer"},
-    "service.idle_timeout_s = 120": {"service/LoadBalancer"},
-    "service.access_logs = true": {
-        "service/LoadBalancer",
-        "service/AccessLogs",
-        "service/AccessLogsPolicy",
-        *ROLES_OF_CFN,
-    },
-    "application.stop_timeout_s = 20": SCRIPTS,
-    "application.read_only = false": SCRIPTS,
-    "application.memory_mib = 1024": SCRIPTS,
-    "application.migrate = []": {"service/MigrateDocument"},
-    "application.health_codes = [200, 204]": {*SCRIPTS, "service/TargetGroup"},
-    "application.health_path = '/ready'": {*SCRIPTS, "service/TargetGroup"},
-    "application.port = 8080": {
-        *SCRIPTS,
-        "service/TargetGroup",
-        "service/LoadBalancerToAppIn",
-        "service/LoadBalancerToAppOut",
-    },
-    "application.secrets = []": set(),
-    "env.PHX_SERVER = 'true'": set(),
-    "database.port = 6543": {"service/AppSecurityGroup"},
-    "release.surge = 2": {"service/AutoScalingGroup"},
-    "release.batch = 2": {"service/AutoScalingGroup"},
-    "release.canary = 2": set(),
-    "release.strategy = 'surge'": set(),
-    "release.return_after_s = 1200": SCRIPTS,
-    "certificate.wildcard = false": {"certificate/Certificate"},
-    "network.flow_log_days = 30": {"network/FlowLogGroup"},
-    "github.repository = 'me/hermes'": {
-        "foundation/ProductionRelease",
-        "foundation/ProductionInfrastructure",
-        "foundation/ProductionPlan",
-    },
-    "account.artifacts_encryption = 'aws:kms'": {"foundation/Artifacts"},
-    "account.github_provider = 'existing'": {
-        "foundation/GitHubProvider",
-        "foundation/ProductionRelease",
-        "foundation/ProductionInfrastructure",
-        "foundation/ProductionPlan",
-    },
-    "usage.requests = 1": set(),
-    "watch.p99_s = 2": set(),
-}
-
-
-@pytest.mark.parametrize("change, expected", CHANGES.items(), ids=CHANGES.keys())
-def test_one_setting_changes_only_the_parts_that_it_should(change, expected):
-    before, after = parts(""), parts(change + "\n")
-    different = {place for place in {*before, *after} if before.get(place) != after.get(place)}
-    assert {place.rsplit(".", 1)[0] for place in different} == expected
-
-
-@pytest.mark.parametrize("egress", EGRESS)
-def test_egress_changes_only_the_network_unless_instances_move(egress):
-    before, after = (
-        parts(""),
-        parts(f"[network]\negress = '{egress}'\n[database]\nallow_list = false\naddresses = ['ipv6']\n"),
-    )
-    touched = {re.split("[/:]", place)[0] for place in {*before, *after} if before.get(place) != after.get(place)}
-    allowed = {"network", "foundation"} | ({"service"} if egress in ("public-subnets", "ipv6") else set())
-    assert touched <= allowed
 
 
 @pytest.mark.parametrize("egress", [kind for kind in EGRESS if kind.startswith("nat-")])
