@@ -4,14 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FOCUS := .venv-focus
+RULES := .venv-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test focus bench soak format docs clean
+.PHONY: help demo test focus rules bench soak format docs clean
 
 help:
 	@echo "make demo    the whole story on this machine"
 	@echo "make test    everything that CI runs"
 	@echo "make focus   the FOCUS rows before their public validator, in an environment of its own"
+	@echo "make rules   checkov and AWS's own rules over every template, in an environment of their own"
 	@echo "make bench   measurements (ratios)"
 	@echo "make soak    the long run"
 
@@ -41,6 +43,15 @@ $(FOCUS)/.installed: tests/focus/requirements.txt
 focus: $(STAMP) $(FOCUS)/.installed
 	$(BIN)/python tests/focus/validate.py $(FOCUS)
 
+$(RULES)/.installed: tests/rules/requirements.txt tests/rules/guard-requirements.txt
+	$(PYTHON) -m venv $(RULES)
+	$(RULES)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/rules/requirements.txt
+	$(RULES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement tests/rules/guard-requirements.txt
+	@touch $@
+
+rules: $(STAMP) $(RULES)/.installed
+	$(BIN)/python tests/rules/judge.py $(RULES)
+
 bench: $(STAMP)
 	$(BIN)/pytest -m bench -rP tests/bench
 
@@ -56,4 +67,4 @@ docs: $(STAMP)
 
 clean:
 	-$(BIN)/python -m hermes_cfn local stop
-	rm -rf $(VENV) $(FOCUS) .hermes build dist *.egg-info
+	rm -rf $(VENV) $(FOCUS) $(RULES) .hermes build dist *.egg-info

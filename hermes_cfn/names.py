@@ -182,6 +182,10 @@ class Names:
     def tags(self) -> Mapping[str, str]:
         return {"hermes:application": self.application, "hermes:environment": self.environment}
 
+    def released_tag(self, release_id: str) -> str:
+        """The image's tag that says: released, in this environment.  The registry's own rules never touch it."""
+        return f"released-{self.environment}-{release_id}"
+
     def release_key(self, release_id: str) -> str:
         """Key in the artifacts bucket of a release that was made."""
         return f"releases/{self.environment}/{release_id}.json"

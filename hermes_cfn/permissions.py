@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from hermes_cfn.config import Settings
 from hermes_cfn.instance.documents import TASKS
+from hermes_cfn.names import ROLES as TASKS_OF_PEOPLE
 from hermes_cfn.names import Names
 
 OPERATOR_TASKS = ("run",)
@@ -91,6 +92,11 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "stacks": (here("cloudformation", f"stack/{both}-*/*"), world("cloudformation", f"stack/{both}-*/*")),
         "foundation": (here("cloudformation", f"stack/{names.stack('foundation')}/*"),),
         "service-role": (role("cloudformation"),),
+        "roles": tuple(role(task) for task in TASKS_OF_PEOPLE),
+        "buckets": (f"arn:aws:s3:::{both}-*",),
+        "bucket-objects": (f"arn:aws:s3:::{both}-*/*",),
+        "load-balancer": (here("elasticloadbalancing", f"loadbalancer/app/{names.load_balancer}/*"),),
+        "distributions": (f"arn:aws:cloudfront::{account}:distribution/*",),
         "cluster": (here("servicediscovery", "service/*"),),
     }
 
@@ -163,70 +169,92 @@ _OURS: Condition = {
 }
 
 OBSERVE: tuple[Permission, ...] = (
+    may("cloudformation:DescribeStacks", "stacks foundation", "sees what is deployed"),
+    may("autoscaling:DescribeAutoScalingGroups", "*", "sees the fleet; the action has no resource"),
     may(
-        "cloudformation:DescribeStacks cloudformation:DescribeStackEvents cloudformation:ListStackResources "
-        "cloudformation:GetTemplate",
-        "stacks foundation",
-        "sees what is deployed",
-    ),
-    may(
-        "autoscaling:DescribeAutoScalingGroups autoscaling:DescribeScalingActivities",
+        "elasticloadbalancing:DescribeTargetHealth",
         "*",
-        "sees the fleet; the actions have no resource",
-    ),
-    may(
-        "elasticloadbalancing:DescribeTargetHealth elasticloadbalancing:DescribeTargetGroups "
-        "elasticloadbalancing:DescribeTargetGroupAttributes elasticloadbalancing:DescribeLoadBalancers",
-        "*",
-        "sees which instance takes requests; the actions have no resource",
+        "sees which instance takes requests; the action has no resource",
     ),
     may(
         "ec2:DescribeInstances ec2:DescribeInstanceStatus ec2:DescribeImages",
         "*",
         "sees machines, whether they still run, and their image; the actions have no resource",
     ),
-    may("ssm:GetParameter ssm:GetParameters ssm:GetParameterHistory", "goal stable", "sees which release is wanted"),
+    may("ssm:GetParameter ssm:GetParameterHistory", "goal stable", "sees which release is wanted"),
     may("ssm:GetParametersByPath", "reports-path reports", "reads all instances' reports at once"),
-    may(
-        "ssm:ListCommandInvocations ssm:GetCommandInvocation ssm:DescribeInstanceInformation",
-        "*",
-        "sees what documents did; the actions have no resource",
-    ),
-    may("ssm:DescribeDocument", "documents", "calls documents at an explicit version"),
     may(
         "ssm:DescribeParameters",
         "*",
         "knows version and author of each secret, never a value; the action has no resource",
     ),
-    may("acm:DescribeCertificate", "*", "shows days left and the records that it waits for; its id is AWS's"),
     may("cloudwatch:DescribeAlarms", "*", "stops a rollout on an alarm; listing has no resource"),
     may("ecr:DescribeImages ecr:DescribeRepositories", "repository", "knows tags and digests"),
     may("dynamodb:GetItem", "lock", "sees who works"),
     may("s3:GetObject", "release-objects", "reads releases that were made"),
     may("s3:ListBucket", "artifacts", "lists releases that were made"),
+    may(
+        "acm:DescribeCertificate",
+        "*",
+        "how long the certificate lasts, and the records that it waits for; its id is AWS's",
+    ),
+    may("ce:GetCostAndUsage", "*", "status shows what the month has cost; the action has no resource"),
+    may("iam:SimulatePrincipalPolicy", "roles", "whoami tells what one may do"),
 )
+"""What status shows, to every role."""
+
+_TEMPLATES = may(
+    "cloudformation:GetTemplate", "stacks foundation", "plan compares with the templates that are deployed"
+)
+_COMMANDS = (
+    may(
+        "ssm:ListCommandInvocations ssm:GetCommandInvocation",
+        "*",
+        "sees what documents did; the actions have no resource",
+    ),
+    may("ssm:DescribeDocument", "documents", "calls documents at an explicit version"),
+)
+_LOGS = may("logs:FilterLogEvents", "log-group", "reads the application's logs")
+_LIMITS = may("ec2:DescribeAddresses servicequotas:GetServiceQuota", "*", "checks limits; the actions have no resource")
+_ARCHITECTURES = may("ecr:BatchGetImage", "repository", "reads an image's manifest: its architectures, and to tag it")
 
 NO_SECRETS: Condition = {"StringLike": {"kms:ViaService": "ssm.*.amazonaws.com"}}
 """Denied to every role of people and pipelines: AWS's own key for parameters lets anybody in the account decrypt."""
 
 _LOCK = may("dynamodb:UpdateItem", "lock", "takes, renews and gives back the lock")
 
-PLAN: tuple[Permission, ...] = (
-    *OBSERVE,
-    may("cloudformation:DescribeChangeSet", "stacks foundation", "shows a change set that waits"),
+_BALANCER = may(
+    "elasticloadbalancing:DescribeLoadBalancers", "*", "asks through the load balancer; the action has no resource"
+)
+_CHECKS = (
+    _LIMITS,
     may(
-        "ec2:DescribeAvailabilityZones ec2:DescribeKeyPairs ec2:DescribeAddresses ec2:DescribeNatGateways "
-        "ec2:DescribeInstanceTypeOfferings ec2:DescribeSecurityGroups",
+        "ec2:DescribeAvailabilityZones ec2:DescribeInstanceTypeOfferings",
         "*",
         "checks what needs the account to be known; the actions have no resource",
     ),
+    may(
+        "ec2:DescribeKeyPairs",
+        "*",
+        "sees whether there is the key pair; the action has no resource",
+        when=lambda settings: bool(settings.compute.key_name),
+    ),
     may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
-    may("servicequotas:GetServiceQuota", "*", "checks limits; the action has no resource"),
+    may(
+        "s3:ListBucket",
+        "assets",
+        "sees whose the bucket is, and which assets are not there yet",
+        when=lambda settings: settings.edge.assets,
+    ),
 )
 
-RELEASE: tuple[Permission, ...] = (
-    *OBSERVE,
+PLAN: tuple[Permission, ...] = (*OBSERVE, _TEMPLATES, _ARCHITECTURES, *_CHECKS)
+
+ROLLING: tuple[Permission, ...] = (
+    _TEMPLATES,
+    *_COMMANDS,
     _LOCK,
+    _BALANCER,
     may("ssm:SendCommand", "documents", "sends our documents; instances are a statement of their own"),
     may(
         "ssm:SendCommand",
@@ -242,23 +270,43 @@ RELEASE: tuple[Permission, ...] = (
         "group",
         "takes instances out of service and back, starts one more, and marks the group",
     ),
+    _ARCHITECTURES,
+    may("ecr:PutImage", "repository", "marks the image as released"),
+    may("ecr:BatchDeleteImage", "repository", "prunes releases; never stable, goal or the previous one"),
+    may("s3:PutObject", "release-objects", "keeps the release"),
+)
+"""What brings a release to the fleet."""
+
+RELEASE: tuple[Permission, ...] = (
+    *OBSERVE,
+    *ROLLING,
+    *_CHECKS,
+    _LOGS,
     may("ecr:GetAuthorizationToken", "*", "logs in to the registry; the action has no resource"),
     may(
         "ecr:BatchCheckLayerAvailability ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload "
-        "ecr:PutImage ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
+        "ecr:GetDownloadUrlForLayer",
         "repository",
-        "pushes the image and tags it as released",
+        "pushes the image",
     ),
-    may("ecr:BatchDeleteImage", "repository", "prunes releases; never stable, goal or the previous one"),
-    may("s3:PutObject", "release-objects", "keeps the release"),
     may("s3:PutObject", "asset-objects", "publishes static assets", when=lambda settings: settings.edge.assets),
-    may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
-    may("logs:FilterLogEvents", "log-group", "shows why a release did not start"),
+    may(
+        "cloudfront:CreateInvalidation",
+        "distributions",
+        "CloudFront forgets what has changed under its name; the id is AWS's",
+        when=lambda settings: settings.worldwide.cloudfront,
+    ),
 )
 
 INFRASTRUCTURE: tuple[Permission, ...] = (
-    *PLAN,
-    _LOCK,
+    *OBSERVE,
+    *ROLLING,
+    may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
+    may(
+        "cloudformation:DescribeStackEvents cloudformation:DescribeChangeSet cloudformation:ListStackResources",
+        "stacks",
+        "follows what it changes",
+    ),
     may(
         "cloudformation:CreateChangeSet cloudformation:ExecuteChangeSet cloudformation:DeleteChangeSet "
         "cloudformation:DeleteStack cloudformation:CancelUpdateStack cloudformation:ContinueUpdateRollback "
@@ -273,12 +321,37 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
         {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}},
     ),
     may("s3:PutObject", "artifact-objects", "templates beyond 51,200 bytes go through the bucket"),
-    may("autoscaling:DeleteTags", "group", "removes the mark of a finished rollout"),
+    may(
+        "elasticloadbalancing:ModifyLoadBalancerAttributes",
+        "load-balancer",
+        "destroy takes the protection away where it is told to",
+    ),
+    may("s3:ListBucketVersions", "buckets", "destroy empties the environment's buckets where it is told to"),
+    may("s3:DeleteObjectVersion", "bucket-objects", "destroy empties the environment's buckets where it is told to"),
 )
 
 OPERATOR: tuple[Permission, ...] = (
     *OBSERVE,
+    *_COMMANDS,
     _LOCK,
+    _LIMITS,
+    _LOGS,
+    _BALANCER,
+    may(
+        "ec2:DescribeSecurityGroups ec2:DescribeRegions elasticloadbalancing:DescribeListeners "
+        "ssm:DescribeInstanceInformation",
+        "*",
+        "doctor looks at the region, the agents, and what lies between load balancer and instances; "
+        "the actions have no resource",
+    ),
+    may(
+        "cloudformation:DetectStackDrift cloudformation:DescribeStackResourceDrifts",
+        "stacks foundation",
+        "doctor --drift",
+    ),
+    may("cloudformation:DescribeStackDriftDetectionStatus", "*", "doctor --drift; the action has no resource"),
+    may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
+    may("autoscaling:UpdateAutoScalingGroup", "group", "sleep and wake"),
     may("ssm:SendCommand", "documents operator-documents", "sends any of our documents, a command of one's own too"),
     may("ssm:SendCommand", "instances", "only to our instances", _OURS),
     may("ssm:DescribeDocument", "operator-documents", "calls documents at an explicit version"),
@@ -286,14 +359,11 @@ OPERATOR: tuple[Permission, ...] = (
     may("ssm:StartSession", "session-document", "the shell's document"),
     may("ssm:TerminateSession ssm:ResumeSession", "sessions", "its own sessions only"),
     may(
-        "ssm:PutParameter ssm:DeleteParameter ssm:GetParameterHistory",
+        "ssm:PutParameter ssm:DeleteParameter",
         "secrets",
         "sets and rotates secrets; never reads them",
     ),
-    may("logs:FilterLogEvents", "log-group", "reads logs"),
-    may(
-        "iam:SimulatePrincipalPolicy", "*", "whoami tells what one may do; the caller's own ARN is not known beforehand"
-    ),
+    may("s3:PutObject", "release-objects", "keeps what a migration said with its release"),
 )
 
 ROLES: Mapping[str, tuple[Permission, ...]] = {
@@ -316,3 +386,19 @@ NAT: tuple[str, ...] = ("ec2:AssociateAddress", "ec2:CreateRoute", "ec2:ReplaceR
 
 FLOW_LOGS: tuple[str, ...] = ("logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams")
 """What the delivery of flow logs and of the audit trail does."""
+
+ELSEWHERE: Mapping[str, str] = {
+    "cloudformation:TagResource": "CloudFormation, for the tags of a stack (Service Authorization Reference)",
+    **dict.fromkeys(
+        (
+            "ecr:BatchCheckLayerAvailability", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload",
+            "ecr:GetDownloadUrlForLayer",
+        ),
+        'docker push (Amazon ECR user guide, "IAM permissions for pushing an image")',
+    ),
+    **dict.fromkeys(
+        ("ssm:StartSession", "ssm:TerminateSession", "ssm:ResumeSession"),
+        'the plugin of the Session Manager (Systems Manager user guide, "Quickstart default IAM policies")',
+    ),
+}  # fmt: skip
+"""Actions of the tables that other programs call on our behalf, and where that is written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,12 @@ from hermes_cfn.aws.calls import AwsError, Calls
 INDEX_TYPES = frozenset(
     {"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"}
 )
+
+MANIFEST_TYPES = [
+    *INDEX_TYPES,
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +106,29 @@ class Ecr:
         found = self._calls.batch_get_image(
             repositoryName=repository,
             imageIds=[{"imageDigest": digest}],
-            acceptedMediaTypes=[
-                *INDEX_TYPES,
-                "application/vnd.oci.image.manifest.v1+json",
-                "application/vnd.docker.distribution.manifest.v2+json",
-            ],
+            acceptedMediaTypes=MANIFEST_TYPES,
         ).get("images", ())
         return dict(json.loads(found[0]["imageManifest"])) if found else None
+
+    def tag(self, repository: str, digest: str, tag: str) -> None:
+        """One more name for an image; nothing when it has that name already."""
+        found = self._calls.batch_get_image(
+            repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=MANIFEST_TYPES
+        )["images"][0]
+        media = {"imageManifestMediaType": found["imageManifestMediaType"]} if "imageManifestMediaType" in found else {}
+        try:
+            self._calls.put_image(
+                repositoryName=repository, imageManifest=found["imageManifest"], imageTag=tag, **media
+            )
+        except AwsError as error:
+            if error.code not in {"ImageAlreadyExistsException", "ImageTagAlreadyExistsException"}:
+                raise
+
+    def untag(self, repository: str, tags: Sequence[str]) -> None:
+        """An image without a tag left is deleted (ECR API reference, BatchDeleteImage)."""
+        for at in range(0, len(tags), 100):
+            names = [{"imageTag": tag} for tag in tags[at : at + 100]]
+            self._calls.batch_delete_image(repositoryName=repository, imageIds=names)
 
     def login(self) -> tuple[str, str, str]:
         """User, password and registry for ``docker login``; the password is never shown."""

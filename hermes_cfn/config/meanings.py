@@ -122,7 +122,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
     },
     "watch": {
         "enabled": "alarms that a person can act on",
-        "emails": "each confirms a subscription once",
+        "emails": "each confirms a subscription once a region",
         "dashboard": "one for the environment",
         "audit_trail": "CloudTrail: who did what in the account",
         "error_rate_percent": "of requests answered 5xx",

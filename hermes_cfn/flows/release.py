@@ -7,7 +7,7 @@ from dataclasses import replace
 from hermes_cfn import plan
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
-from hermes_cfn.flows import releases, survey
+from hermes_cfn.flows import prune, releases, survey
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.fleet import group, not_deployed
 from hermes_cfn.flows.ground import Ground
@@ -80,4 +80,5 @@ def roll(ground: Ground, held: Held, release: Release, pause_at: int | None = No
     kept = releases.find(ground, release.id) or Kept(release, previous=stable.id if stable else None)
     yield StageStarted(ground.now, "release", f"{release.id} ({release.image.rpartition('@')[2][:19]})")
     yield from Rollout(ground, held, pause_at).to(kept)
+    yield from prune.after(ground, release)
     yield StageEnded(ground.now, "release", release.id)

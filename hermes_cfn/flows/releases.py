@@ -127,7 +127,8 @@ def resolve(ground: Ground, reference: str, compatible: bool = True) -> Release:
         raise HermesError.of(secret_missing(ground, name) for name in missing)
     versions = {name: secrets[names.secret(name)].version for name in ground.settings.application.secrets}
     variables = dict(ground.settings.env)
-    tag = image.tags[0] if reference.startswith("sha256:") and image.tags else reference
+    own = [tag for tag in image.tags if not tag.startswith("released-")]
+    tag = own[0] if reference.startswith("sha256:") and own else reference
     content = json.dumps([image.pinned, variables, versions], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     return Release(

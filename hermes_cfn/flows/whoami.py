@@ -19,7 +19,7 @@ NEEDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "rollback": (("ssm:SendCommand", "documents"), ("ssm:PutParameter", "goal")),
     "deploy": (("cloudformation:CreateChangeSet", "stacks"), ("cloudformation:ExecuteChangeSet", "stacks")),
     "secrets set": (("ssm:PutParameter", "secrets"),),
-    "run": (("ssm:SendCommand", "operator-document"),),
+    "run": (("ssm:SendCommand", "operator-documents"),),
     "shell": (("ssm:StartSession", "instances"),),
     "bootstrap": (("cloudformation:CreateChangeSet", "foundation"), ("iam:CreateOpenIDConnectProvider", "*")),
 }

@@ -17,6 +17,8 @@ from hermes_cfn.names import Names
 from hermes_cfn.stacks.common import waive
 from hermes_cfn.stacks.instance_role import instance_role
 
+_PUBLIC = "chosen in the configuration, network.egress; nothing comes in but from the load balancer"
+
 HOOK_SPARE_S = 600
 """Seconds that a launch hook waits beyond the start of the application: packages, image, agent."""
 
@@ -40,11 +42,19 @@ def build(
         )
     )
     if settings.network.egress == "public-subnets":
-        waive(
-            launch,
-            {"CKV_AWS_88": "chosen in the configuration, network.egress; nothing comes in but from the load balancer"},
-        )
-    return launch, stack.add_resource(_group(settings, names, launch, subnets, target))
+        waive(launch, {"CT.EC2.PR.9": _PUBLIC, "CKV_AWS_88": _PUBLIC})
+    if not settings.compute.detailed_monitoring:
+        waive(launch, {"CT.EC2.PR.10": "an option, compute.detailed_monitoring; metrics every minute cost money"})
+    group_of_instances = stack.add_resource(_group(settings, names, launch, subnets, target))
+    waive(
+        group_of_instances,
+        {
+            "CT.AUTOSCALING.PR.1": "its zones are those of its subnets, in all zones of the configuration",
+            "CT.AUTOSCALING.PR.4": "with type ELB an outage of the external database would replace the whole fleet, for nothing",
+            "CT.AUTOSCALING.PR.6": "instances of one kind, so that the bill and the capacity are known",
+        },
+    )
+    return launch, group_of_instances
 
 
 def _machine(

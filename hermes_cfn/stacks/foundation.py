@@ -98,6 +98,7 @@ def _lock(stack: Template, names: Names) -> None:
         table,
         {
             "CKV_AWS_119": "a lock holds no secret; DynamoDB encrypts with its own key at no cost",
+            "CT.DYNAMODB.PR.2": "a lock holds no secret; DynamoDB encrypts with its own key at no cost",
         },
     )
     put(stack, "lock_table", Ref(table), "The deploy lock")

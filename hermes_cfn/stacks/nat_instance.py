@@ -89,8 +89,16 @@ def build(ground: Ground, kept: ec2.EIP, table: ec2.RouteTable) -> None:
             ),
         )
     )
-    waive(launch, {"CKV_AWS_88": "it is the way out: its public address is what the world sees"})
-    stack.add_resource(
+    way_out = "it is the way out: its public address is what the world sees"
+    waive(
+        launch,
+        {
+            "CKV_AWS_88": way_out,
+            "CT.EC2.PR.9": way_out,
+            "CT.EC2.PR.10": "the cheapest way out there is; metrics every minute would cost half as much again",
+        },
+    )
+    group_of_one = stack.add_resource(
         autoscaling.AutoScalingGroup(
             "NatGroup",
             AutoScalingGroupName=f"{ground.prefix}-nat",
@@ -108,6 +116,13 @@ def build(ground: Ground, kept: ec2.EIP, table: ec2.RouteTable) -> None:
             ],
             DependsOn=["PublicDefaultRoute"],
         )
+    )
+    waive(
+        group_of_one,
+        {
+            "CT.AUTOSCALING.PR.1": "its zones are those of its subnets, in all zones of the configuration",
+            "CT.AUTOSCALING.PR.6": "a group of one, of the smallest kind",
+        },
     )
 
 

@@ -180,7 +180,11 @@ def _flow_logs(ground: Ground) -> None:
     )
     waive(
         group,
-        {"CKV_AWS_158": "flow logs hold addresses and ports, no content; CloudWatch encrypts them with its own key"},
+        {
+            "CKV_AWS_158": "flow logs hold addresses and ports, no content; CloudWatch encrypts them with its own key",
+            "CT.CLOUDWATCH.PR.3": "flow logs hold addresses and ports, no content; CloudWatch encrypts them with its own key",
+            "CT.CLOUDWATCH.PR.2": "kept as long as network.flow_log_days says",
+        },
     )
     role = ground.stack.add_resource(
         iam.Role(

@@ -14,6 +14,11 @@ from hermes_cfn.stacks import cluster, fleet, gates
 from hermes_cfn.stacks.buckets import private_bucket
 from hermes_cfn.stacks.common import fresh, named, parameter, put, waive
 
+_OWN_KEY = (
+    "CloudWatch encrypts logs with its own key; a key of one's own costs USD 1 a month and one more way to lose them"
+)
+_ACCESS_LOGS = "access logs are an option, service.access_logs; they cost storage"
+
 
 def template(settings: Settings) -> Template:
     names = Names.of(settings)
@@ -62,7 +67,9 @@ def _logs(stack: Template, settings: Settings, names: Names) -> logs.LogGroup:
     waive(
         group,
         {
-            "CKV_AWS_158": "CloudWatch encrypts logs with its own key; a key of one's own costs USD 1 a month and one more way to lose them"
+            "CKV_AWS_158": _OWN_KEY,
+            "CT.CLOUDWATCH.PR.3": _OWN_KEY,
+            "CT.CLOUDWATCH.PR.2": "kept as long as service.log_days says",
         },
     )
     return group
@@ -100,7 +107,9 @@ def _balancer(stack: Template, settings: Settings, names: Names, subnets: Ref, d
     if depends:
         balancer.DependsOn = depends
     if not service.access_logs:
-        waive(balancer, {"CKV_AWS_91": "access logs are an option, service.access_logs; they cost storage"})
+        waive(balancer, {"CKV_AWS_91": _ACCESS_LOGS, "CT.ELASTICLOADBALANCING.PR.6": _ACCESS_LOGS})
+    if not service.deletion_protection:
+        waive(balancer, {"CT.ELASTICLOADBALANCING.PR.5": "chosen in the configuration, service.deletion_protection"})
     return stack.add_resource(balancer)
 
 
@@ -162,7 +171,7 @@ def _target(stack: Template, settings: Settings, names: Names, vpc: Ref) -> elb.
 def _listeners(
     stack: Template, settings: Settings, balancer: elb.LoadBalancer, target: elb.TargetGroup, certificate: Ref
 ) -> None:
-    stack.add_resource(
+    secure = stack.add_resource(
         elb.Listener(
             "HttpsListener",
             LoadBalancerArn=Ref(balancer),
@@ -172,6 +181,10 @@ def _listeners(
             Certificates=[elb.Certificate(CertificateArn=certificate)],
             DefaultActions=[elb.Action(Type="forward", TargetGroupArn=Ref(target))],
         )
+    )
+    waive(
+        secure,
+        {"CT.ELASTICLOADBALANCING.PR.2": "its certificate is ACM's, in a stack of its own, and comes as a parameter"},
     )
     stack.add_resource(
         elb.Listener(

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from awacs.aws import Action, Allow, Principal, Statement
-from troposphere import Ref, Sub, Template, cloudtrail, cloudwatch, events, sns
+from troposphere import Ref, Sub, Template, cloudtrail, cloudwatch, events
 
 from hermes_cfn.config import Settings
 from hermes_cfn.instance.documents import TASKS
@@ -14,7 +14,8 @@ from hermes_cfn.names import Names
 from hermes_cfn.stacks.alarms import Metric, alarm, error_rate
 from hermes_cfn.stacks.buckets import may_put, private_bucket
 from hermes_cfn.stacks.common import fresh, named, parameter, put, text, waive
-from hermes_cfn.stacks.roles import policy, when
+from hermes_cfn.stacks.roles import when
+from hermes_cfn.stacks.topic import alarm_topic
 
 
 def template(settings: Settings) -> Template:
@@ -23,7 +24,7 @@ def template(settings: Settings) -> Template:
     balancer = parameter(stack, "LoadBalancerFullName", "String", "Dimension of the load balancer's metrics")
     target = parameter(stack, "TargetGroupFullName", "String", "Dimension of the target group's metrics")
     certificate = parameter(stack, "CertificateArn", "String", "The certificate whose end is watched")
-    topic = _topic(stack, settings, names)
+    topic = alarm_topic(stack, settings, names)
     _service(stack, settings, names, balancer, target, certificate, topic)
     _instances(stack, settings, names, topic)
     for suffix in nat_gateways(settings):
@@ -54,38 +55,6 @@ def nat_gateways(settings: Settings) -> list[str]:
     if settings.network.egress == "nat-gateway-per-zone":
         return [zone[-1] for zone in settings.network.zones]
     return [""] if settings.network.egress in {"nat-gateway", "nat-gateway-regional"} else []
-
-
-def _topic(stack: Template, settings: Settings, names: Names) -> Ref:
-    topic = stack.add_resource(sns.Topic("Topic", TopicName=names.topic, DisplayName=names.topic))
-    waive(
-        topic,
-        {
-            "CKV_AWS_26": "AWS's own key does not let alarms publish; one of our own costs USD 1 a month, and alarms hold no secret"
-        },
-    )
-    for number, address in enumerate(settings.watch.emails, start=1):
-        stack.add_resource(
-            sns.SubscriptionResource(f"Email{number}", TopicArn=Ref(topic), Protocol="email", Endpoint=address)
-        )
-    services = ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
-    stack.add_resource(
-        sns.TopicPolicy(
-            "TopicPolicy",
-            Topics=[Ref(topic)],
-            PolicyDocument=policy(
-                Statement(
-                    Sid="AlarmsAndEvents",
-                    Effect=Allow,
-                    Principal=Principal("Service", services),
-                    Action=[Action("sns", "Publish")],
-                    Resource=[Ref(topic)],
-                    Condition=when({"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}}),
-                )
-            ),
-        )
-    )
-    return Ref(topic)
 
 
 def _service(
@@ -290,5 +259,7 @@ def _trail(stack: Template, names: Names) -> None:
         trail,
         {
             "CKV_AWS_35": "S3 encrypts it; a key of one's own costs USD 1 a month and nobody asked for it",
+            "CT.CLOUDTRAIL.PR.1": "S3 encrypts it; a key of one's own costs USD 1 a month and nobody asked for it",
+            "CT.CLOUDTRAIL.PR.3": "it is read where it lies; CloudWatch would keep it a second time, for money",
         },
     )

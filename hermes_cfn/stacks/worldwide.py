@@ -14,12 +14,16 @@ from hermes_cfn.config import Settings
 from hermes_cfn.names import Names
 from hermes_cfn.stacks.common import fresh, named, parameter, put, waive
 from hermes_cfn.stacks.firewall import web_acl
+from hermes_cfn.stacks.topic import alarm_topic
 
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 """Managed cache policy CachingOptimized (CloudFront developer guide, "Use managed cache policies")."""
 
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 """Hosted zone of every distribution (AWS::Route53::RecordSet AliasTarget)."""
+
+
+_OWN_NAME = ("CKV_AWS_174", "CT.CLOUDFRONT.PR.6", "CT.CLOUDFRONT.PR.7", "CT.CLOUDFRONT.PR.9")
 
 
 def wanted(settings: Settings) -> bool:
@@ -79,6 +83,8 @@ def _assets(stack: Template, settings: Settings, names: Names) -> None:
         distribution,
         {
             "CKV_AWS_86": "access logs of static assets tell nothing that metrics do not",
+            "CT.CLOUDFRONT.PR.5": "access logs of static assets tell nothing that metrics do not",
+            "CT.CLOUDFRONT.PR.4": "one origin: a bucket, which lies in three zones",
             **(
                 {}
                 if settings.worldwide.waf
@@ -87,7 +93,7 @@ def _assets(stack: Template, settings: Settings, names: Names) -> None:
             **(
                 {}
                 if settings.worldwide.assets_domain
-                else {"CKV_AWS_174": "CloudFront's own name has CloudFront's own certificate and policy"}
+                else dict.fromkeys(_OWN_NAME, "CloudFront's own name has CloudFront's own certificate and policy")
             ),
         },
     )
@@ -103,7 +109,8 @@ def _assets(stack: Template, settings: Settings, names: Names) -> None:
                 ),
             )
         )
-    _alarm(stack, names, distribution)
+    if settings.watch.enabled:
+        _alarm(stack, names, distribution, alarm_topic(stack, settings, names))
     arn = f"arn:aws:cloudfront::{names.account}:distribution/${{Distribution}}"
     put(stack, "distribution_arn", Sub(arn), "The only reader of the assets")
     put(stack, "assets_domain_name", GetAtt(distribution, "DomainName"), "Where static assets are served")
@@ -173,12 +180,14 @@ def _viewer(stack: Template, settings: Settings) -> Any:
     )
 
 
-def _alarm(stack: Template, names: Names, distribution: cloudfront.Distribution) -> None:
+def _alarm(stack: Template, names: Names, distribution: cloudfront.Distribution, topic: Ref) -> None:
     dimensions = {"DistributionId": Ref(distribution), "Region": "Global"}
     stack.add_resource(
         cloudwatch.Alarm(
             "AssetsErrorsAlarm",
             AlarmName=names.alarm("assets-errors"),
+            AlarmActions=[topic],
+            OKActions=[topic],
             AlarmDescription="Static assets are not served: is the release's upload complete?",
             Namespace="AWS/CloudFront",
             MetricName="5xxErrorRate",

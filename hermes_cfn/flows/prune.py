@@ -1,0 +1,82 @@
+"""Images in the registry: what is released is marked, and what nobody would go back to is deleted.
+
+The registry's own rules cannot know what is in use; they expire only untagged images and build tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.aws.ecr import Image
+from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.events import Event, Noted
+from hermes_cfn.flows import releases
+from hermes_cfn.flows.ground import Ground
+from hermes_cfn.instance.release import Release
+
+BUILD = "build-"
+"""Tags that the registry's rules expire, released or not: a released image gives them up."""
+
+
+def after(ground: Ground, release: Release) -> Iterator[Event]:
+    """Mark and prune.  The release is done, so that what goes wrong here is told and no more."""
+    try:
+        mark(ground, release)
+        gone = prune(ground)
+    except AwsError as error:
+        yield from (Noted(ground.now, finding) for finding in error.findings)
+        return
+    if gone:
+        what = f"{len(gone)} tags of older releases are gone: {', '.join(gone[:4])}"
+        yield Noted(ground.now, Finding("images-pruned", ground.names.repository, what, severity=Severity.INFO))
+
+
+def mark(ground: Ground, release: Release) -> None:
+    """The released tag on, build tags off."""
+    repository, ecr = ground.names.repository, ground.doors.ecr
+    digest = release.image.rpartition("@")[2]
+    image = ecr.image(repository, digest)
+    tag = ground.names.released_tag(release.id)
+    if image is None or tag in image.tags:
+        return
+    ecr.tag(repository, digest, tag)
+    ecr.untag(repository, [old for old in image.tags if old.startswith(BUILD)])
+
+
+def prune(ground: Ground) -> list[str]:
+    """The tags that went: of releases of this environment beyond ``release.keep_images``."""
+    repository = ground.names.repository
+    gone = idle(
+        ground.doors.ecr.images(repository),
+        ground.names.released_tag(""),
+        _in_use(ground),
+        ground.settings.release.keep_images,
+    )
+    ground.doors.ecr.untag(repository, gone)
+    return gone
+
+
+def idle(images: Sequence[Image], prefix: str, in_use: Collection[str], keep: int) -> list[str]:
+    """Tags to delete: images are newest first; ``in_use`` are digests, ``prefix`` begins this environment's marks.
+
+    Beyond the ``keep`` newest released images, one that nobody else has released goes with all its
+    tags; of one that another environment has released only this environment's marks go.
+    """
+    released = [image for image in images if any(tag.startswith(prefix) for tag in image.tags)]
+    gone: list[str] = []
+    for image in released[keep:]:
+        if image.digest in in_use:
+            continue
+        shared = any(tag.startswith("released-") and not tag.startswith(prefix) for tag in image.tags)
+        gone += [tag for tag in image.tags if tag.startswith(prefix) or not shared]
+    return gone
+
+
+def _in_use(ground: Ground) -> set[str]:
+    """Digests of stable, of the goal, and of the release before stable."""
+    stable, goal = releases.stable(ground), releases.goal(ground)
+    kept = releases.find(ground, stable.id) if stable else None
+    before = releases.find(ground, kept.previous) if kept and kept.previous else None
+    found = [stable, goal[0] if goal else None, before.release if before else None]
+    return {release.image.rpartition("@")[2] for release in found if release}
