@@ -27,6 +27,32 @@ COMMITMENTS = ("RIFee", "DiscountedUsage", "SavingsPlan", "Purchase")
 APART = {"Tax": "tax", "Credit": "credits", "Refund": "credits", "Adjustment": "credits"}
 
 
+SERVICES = {
+    "Amazon CloudFront": "AmazonCloudFront",
+    "Amazon DynamoDB": "AmazonDynamoDB",
+    "Amazon EC2 Container Registry (ECR)": "AmazonECR",
+    "Amazon ElastiCache": "AmazonElastiCache",
+    "Amazon Elastic Compute Cloud - Compute": "AmazonEC2",
+    "Amazon Elastic Container Service": "AmazonECS",
+    "Amazon Elastic Load Balancing": "AWSELB",
+    "Amazon Relational Database Service": "AmazonRDS",
+    "Amazon Route 53": "AmazonRoute53",
+    "Amazon Simple Notification Service": "AmazonSNS",
+    "Amazon Simple Queue Service": "AWSQueueService",
+    "Amazon Simple Storage Service": "AmazonS3",
+    "Amazon Virtual Private Cloud": "AmazonVPC",
+    "AmazonCloudWatch": "AmazonCloudWatch",
+    "AWS CloudTrail": "AWSCloudTrail",
+    "AWS Key Management Service": "awskms",
+    "AWS Lambda": "AWSLambda",
+    "AWS Secrets Manager": "AWSSecretsManager",
+    "AWS Systems Manager": "AWSSystemsManager",
+    "AWS WAF": "awswaf",
+    "EC2 - Other": "AmazonEC2",
+}
+"""What Cost Explorer calls a service -> its code; another name matches without the service."""
+
+
 @dataclass(frozen=True, slots=True)
 class Charged:
     """A line of an export: USD as billed, ``usage`` in AWS's unit.  ``category`` is
@@ -156,7 +182,7 @@ def _cost_explorer(said: Any) -> Export:
             record = keys.get("RECORD_TYPE", "Tax" if keys.get("SERVICE") == "Tax" else "Usage")
             lines.append(
                 Charged(
-                    "",
+                    SERVICES.get(keys.get("SERVICE", ""), ""),
                     usage_type,
                     keys.get("OPERATION", ""),
                     region_of(usage_type),

@@ -69,7 +69,7 @@ def _agree(line: BillLine, charged: Charged) -> bool:
         return False
     if line.region != charged.region and line.region not in PLACES:
         return False
-    transfer = charged.service == "AmazonEC2" and line.service_code == "AWSDataTransfer"
+    transfer = line.service_code == "AWSDataTransfer"  # exports book it under the service that sent
     if charged.service and charged.service != line.service_code and not transfer:
         return False
     return not (line.operation and charged.operation) or line.operation == charged.operation

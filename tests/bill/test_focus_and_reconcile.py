@@ -186,10 +186,32 @@ def test_a_cost_explorer_answer(tmp_path):
     assert reconcile.as_data(found)["kind"] == "Cost Explorer"
 
 
-def test_transfer_that_cur_books_under_ec2_matches(tmp_path):
+def test_cost_explorers_names_of_services_keep_like_usage_types_apart(tmp_path):
+    """``TimedStorage-ByteHrs`` is S3's, CloudWatch's, ECR's and DynamoDB's."""
+
+    def group(service, usd):
+        return {
+            "Keys": [service, "EUS2-TimedStorage-ByteHrs"],
+            "Metrics": {"UnblendedCost": {"Amount": usd, "Unit": "USD"}},
+        }
+
+    period = {
+        "TimePeriod": {"Start": "2026-10-01", "End": "2026-11-01"},
+        "Groups": [group("Amazon Simple Storage Service", "1390"), group("Amazon DynamoDB", "7")],
+    }
+    definitions = [{"Type": "DIMENSION", "Key": key} for key in ("SERVICE", "USAGE_TYPE")]
+    path = tmp_path / "ce.json"
+    path.write_text(json.dumps({"GroupDefinitions": definitions, "ResultsByTime": [period]}))
+    found = reconcile.reconcile(made(), reconcile.read(path))
+    assert {(match.service, match.charged) for match in found.matched} == {("AmazonS3", D(1390))}
+    assert [(line.service, line.cost) for line in found.only_charged] == [("AmazonDynamoDB", D(7))]
+
+
+@pytest.mark.parametrize("service", ["AmazonEC2", "AWSELB"])
+def test_transfer_that_cur_books_under_the_service_that_sent_matches(tmp_path, service):
     balancer = resource("AWS::ElasticLoadBalancingV2::LoadBalancer", Subnets=["a", "b"])
     bill = bills.of({"Balancer": balancer}, "eu-south-2", usage(to_users_gb=200, from_users_gb=1))
-    row = f"AmazonEC2,,EUS2-DataTransfer-Out-Bytes,LoadBalancing,eu-south-2,33,3,Usage,{DAYS}"
+    row = f"{service},,EUS2-DataTransfer-Out-Bytes,LoadBalancing,eu-south-2,33,3,Usage,{DAYS}"
     found = reconcile.reconcile(bill, reconcile.read(cur(tmp_path, [row])))
     assert [match.usage_type for match in found.matched] == ["EUS2-DataTransfer-Out-Bytes"]
 
