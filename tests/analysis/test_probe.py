@@ -1,9 +1,19 @@
 import http.server
 import json
+import ssl
+import sys
 import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
+from analysis import cli
 from analysis.assumptions import planning
 from analysis.latency import probe, times
 from analysis.latency.places import access, floor_ms, place, rtt
@@ -11,8 +21,31 @@ from analysis.sizing import fleet
 from hermes_cfn.errors import HermesError
 
 
-@pytest.fixture
-def here():
+def certificate(directory):
+    """A key and a certificate for localhost, and the context that trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = directory / "both.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file, ssl.create_default_context(cadata=made.public_bytes(Encoding.PEM).decode())
+
+
+def served(wrap=lambda wire: wire):
+    """A server on loopback that answers ``ok``, and its port."""
+
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
@@ -23,12 +56,65 @@ def here():
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server.socket = wrap(server.socket)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/health"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def here():
+    with contextmanager(served)() as port:
+        yield f"http://127.0.0.1:{port}/health"
+
+
+def test_tls_is_timed_apart_and_its_version_is_what_the_model_counts(tmp_path):
+    file, trusting = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    with contextmanager(served)(lambda wire: context.wrap_socket(wire, server_side=True)) as port:
+        found = probe.probe(f"https://localhost:{port}/", runs=3, pause_s=0, context=trusting)
+        assert found.failed == 0 and found.tls is not None
+        assert 0 < found.tls.low <= found.tls.p99
+        with pytest.raises(HermesError, match="certificate"):
+            probe.probe(f"https://localhost:{port}/", runs=1)
+
+
+def test_from_the_command_line_to_the_answer(here, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["analysis", *words])
+        cli.main()
+        return capsys.readouterr().out
+
+    probing = (
+        "probe",
+        here,
+        "--runs",
+        "2",
+        "--pause",
+        "0.2",
+        "--from",
+        "madrid",
+        "--to",
+        "eu-south-2",
+        "--access",
+        "office",
+    )
+    shown = run(*probing, "--save", "p.json")
+    assert here in shown
+    told = run("--probe", "p.json", "latency")
+    line = next(line for line in told.splitlines() if line.startswith("madrid – eu-south-2"))
+    assert "probed" in line and here in line and "office" in line
+    assert "extrapolated" in next(
+        line for line in run("latency").splitlines() if line.startswith("madrid – eu-south-2")
+    )
 
 
 def test_a_probe_times_each_part_and_pauses_between_runs(here):
