@@ -20,6 +20,7 @@ from hermes_cfn.errors import ExitCode, Finding, HermesError
 if TYPE_CHECKING:
     from analysis.latency.places import Probed
     from analysis.options.frontier import Sensitivity
+    from analysis.options.table import Option
     from hermes_cfn.config.settings import Settings
     from hermes_cfn.pricing.prices import PriceBook
 
@@ -123,7 +124,7 @@ def cli(
 def options(context: Context, key: str | None, form: str) -> None:
     """What will I pay?  Every option with its cost, speed, availability, and what one gives up."""
     from analysis.answers import payment
-    from analysis.options.table import Option, Options
+    from analysis.options.table import Options
 
     settings = context.settings()
     book = context.book(settings)
@@ -181,9 +182,23 @@ def options(context: Context, key: str | None, form: str) -> None:
     show(form, found, whole)
 
 
-def _whole(one: Any) -> str:
-    known = {name: plain(value) for name, value in asdict(one).items() if name != "toml" and value not in (None, "")}
-    lines = "\n".join(f"{name:15} {value}" for name, value in known.items())
+def _whole(one: Option) -> str:
+    """One option in full."""
+    shown = {
+        "option": one.name,
+        "USD a month": f"{text.money(one.expected)} ({text.money(one.low)} to {text.money(one.high)})",
+        "first month": text.money(one.first_month),
+        "twelve months": text.money(one.twelve_months),
+        "the guide says": one.guide_says,
+        "cold page": f"p50 {text.ms(one.p50_ms)} ms, p99 {text.ms(one.p99_ms)} ms",
+        "availability": text.share(one.availability) + (f": {one.commitments}" if one.commitments else ""),
+        "release": "?" if one.interruption_s is None else f"{one.interruption_s:.0f} s without service",
+        "effort": one.effort,
+        "gives up": one.gives_up,
+        "lacks": one.lacks,
+        "deployed here": "yes" if one.deployable else "no",
+    }
+    lines = "\n".join(f"{name:15} {value}" for name, value in shown.items() if value)
     return f"{lines}\n\n{one.toml or '(no line of hermes.toml selects it)'}"
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from analysis.data import rows
 from analysis.latency.places import Probed
 from analysis.latency.times import Home, Interaction, users_see
-from analysis.options.availability import of_fleet, way_out
+from analysis.options.availability import Part, needed, there, way_out
 from analysis.options.compiled import Compiled, compile_variant
 from analysis.options.variants import Change, changed, toml
 from analysis.sizing.credits import machine
@@ -211,12 +211,9 @@ class Lattice:
 
     def availability(self, block: Block, count: int, commitment: str) -> float:
         """Fraction of a month in which enough instances, the load balancer and a way out are there."""
-        instance = f"{'spot-' if commitment == 'spot' else ''}instance"
-        there = of_fleet(
-            self.settings.planning, machine(block.kind), count, block.region, "alb",
-            instance=instance, probed=self.probed,
-        )  # fmt: skip
-        return there * way_out(block.egress, block.zones)
+        least = needed(self.settings.planning, machine(block.kind), block.region, self.probed)
+        instance = "spot-instance" if commitment == "spot" else "instance"
+        return there((Part(instance, least, count), Part("alb"), way_out(block.egress, block.zones)))
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

@@ -7,7 +7,7 @@ fractions of a month.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -15,8 +15,7 @@ from analysis.data import rows
 from analysis.latency.places import Probed, place, places, rtt
 from analysis.latency.times import Home, Interaction, users_see
 from analysis.options import fly, homes
-from analysis.options.availability import commitments as sla
-from analysis.options.availability import k_of_n, of_fleet, way_out
+from analysis.options.availability import Part, needed, there, way_out
 from analysis.options.frontier import commitments
 from analysis.options.variants import Change, changed, toml
 from analysis.sizing.credits import Machine, machine
@@ -40,7 +39,7 @@ class Option:
 
     ``low``, ``expected``, ``high`` in USD a month; None where prices are lacking, and ``lacks`` says
     which.  ``guide_says`` is the guide's total where it has one.  ``one_off`` is what is paid at the
-    start and spread over twelve of those months.
+    start and spread over twelve of those months.  ``commitments`` lists what the availability is made of.
     """
 
     key: str
@@ -60,6 +59,7 @@ class Option:
     lacks: str = ""
     one_off: Decimal = ZERO
     home: str = ""
+    commitments: str = ""
 
     @property
     def first_month(self) -> Decimal | None:
@@ -195,7 +195,7 @@ class Options:
         self, key: str, name: str, found: Bill, made: Settings, effort: str, gives_up: str, *,
         deployable: bool, lines: str = "", factor: Decimal = Decimal(1), guide_says: str = "", edge: str = "",
         spot: bool = False, kind: Machine | None = None, planning: Planning | None = None, in_line: tuple[str, ...] = ("alb",),
-        extra: Decimal = ZERO, one_off: Decimal = ZERO,
+        extra: Decimal = ZERO, one_off: Decimal = ZERO, fleet: Part | None = None,
     ) -> Option:  # fmt: skip
         plan, region = planning or made.planning, made.account.region
         lacking = self._lacking(found)
@@ -206,22 +206,19 @@ class Options:
         seen = None
         if method != "saturated":
             seen = users_see(plan, Home(region, edge), Interaction.COLD, sampler, probed=self.probed)
-        there = of_fleet(
-            plan,
-            machine_kind,
-            made.compute.count,
-            region,
-            *in_line,
-            instance="spot-instance" if spot else "instance",
-            probed=self.probed,
+        count, egress = made.compute.count, made.network.egress
+        least = needed(plan, machine_kind, region, self.probed)
+        parts = (
+            fleet or Part("spot-instance" if spot else "instance", least, count),
+            *(Part(key) for key in in_line),
+            way_out(egress, len(made.network.zones)),
         )
-        there *= way_out(made.network.egress, len(made.network.zones))
         return Option(
             key, name, low, expected, high,
-            seen.p50 if seen else None, seen.p99 if seen else None, there,
+            seen.p50 if seen else None, seen.p99 if seen else None, there(parts),
             rollout(Pace.of(made), made.compute.count, made.release.strategy, made.release.at_once(made.compute.count)).interruption_s,
             effort, gives_up, deployable, lines, guide_says,
-            lacking or ("" if seen else "saturates under the planned load"), one_off, region,
+            lacking or ("" if seen else "saturates under the planned load"), one_off, region, _listed(parts),
         )  # fmt: skip
 
     def _lacking(self, found: Bill) -> str:
@@ -259,15 +256,11 @@ class Options:
         tasks = bill.compute(homes.fargate(deployment, count), self.book, made.usage)
         kind = Machine("Fargate 0.5 vCPU, 2 GB", 1, 2048, 1.0, 60, 1440, 0.5, "x86_64")
         slower = made.planning.model_copy(update={"service_ms": made.planning.service_ms * 2})
-        fargate = self._row(
+        yield self._row(
             "fargate", f"Fargate, {count} tasks of 0.5 vCPU and 2 GB (x86)", tasks, made, "a week",
             "half a vCPU a task takes twice as long; the instance's shell and disk",
-            deployable=False, kind=kind, planning=slower,
+            deployable=False, kind=kind, planning=slower, fleet=Part("fargate") if count > 1 else None,
         )  # fmt: skip
-        if count > 1:
-            there = sla()["fargate"] * sla()["alb"] * way_out(made.network.egress, len(made.network.zones))
-            fargate = replace(fargate, availability=there)
-        yield fargate
 
     def flies(self) -> Iterator[Option]:
         """Fly.io in Paris and Frankfurt: machines matched by memory, and by memory and vCPUs."""
@@ -294,15 +287,15 @@ class Options:
         seen = None
         if method != "saturated" and not over:
             seen = users_see(plan, Home.of(f"fly-{region}"), Interaction.COLD, sampler, probed=self.probed)
-        there = k_of_n(1, count, sla()["fly-machine"]) * sla()["fly-proxy"]
+        parts = (Part("fly-machine", 1, count), Part("fly-proxy"))
         city = place(f"fly-{region}").name
         return Option(
             f"fly-{region}-{vcpu}x", f"{city}, {count} x {kind.name}", low, expected, high,
-            seen.p50 if seen else None, seen.p99 if seen else None, there, 0.0 if count > 1 else 10.0, "days",
+            seen.p50 if seen else None, seen.p99 if seen else None, there(parts), 0.0 if count > 1 else 10.0, "days",
             f"AWS's commitments and network; shared CPUs with a baseline of {fly.BASELINE:.2%} ({note})", False,
             lacks=f"throttled: the day's mean of {mean:.0%} of each vCPU is over the baseline of {fly.BASELINE:.2%}" if over
             else "" if seen else "saturates under the planned load",
-            home=f"fly-{region}",
+            home=f"fly-{region}", commitments=_listed(parts),
         )  # fmt: skip
 
     def database_moved(self) -> Iterator[Option]:
@@ -319,6 +312,10 @@ class Options:
         home = nearest_fly(made.planning.database, self.probed)
         row = self.fly(home.removeprefix("fly-"), 2, f"the nearest to a database in {made.planning.database}")
         yield replace(row, key="fly-by-database", name=f"beside the database: {row.name}")
+
+
+def _listed(parts: Iterable[Part]) -> str:
+    return ", ".join(str(part) for part in parts)
 
 
 def nearest_fly(city: str, probed: Probed = None) -> str:
