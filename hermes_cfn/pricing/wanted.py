@@ -112,8 +112,11 @@ def fitting(want: Wanted, prices: Iterable[Price]) -> tuple[Price, ...]:
 
 
 def settle(region: str, prices: Iterable[Price]) -> tuple[tuple[Price, ...], tuple[Finding, ...]]:
-    """The book of ``region`` out of everything that came: exactly one product each, the rest as findings."""
-    came = tuple(prices)
+    """The book of ``region`` out of everything that came: exactly one product each, the rest as findings.
+
+    A product that came twice, in the file of the region and in that of the world, is one.
+    """
+    came = {(*price.key, price.sku or number): price for number, price in enumerate(prices)}.values()
     kept: list[Price] = []
     findings: list[Finding] = []
     by_usage: dict[tuple[str, str], list[Price]] = {}

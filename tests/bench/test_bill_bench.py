@@ -113,19 +113,21 @@ def test_an_offer_file_of_hundreds_of_megabytes_is_read_in_less_than_100_mb(tmp_
     path = tmp_path / "offer.csv"
     header = '"SKU","TermType","EffectiveDate","StartingRange","EndingRange","Unit","PricePerUnit","serviceCode",'
     header += '"usageType","operation","Region Code","PriceDescription"\n'
-    row = '"S{0}","OnDemand","2026-09-01","0","Inf","Hrs","0.1","AmazonEC2","EU-BoxUsage:x{0}.large","RunInstances",'
+    row = '"S{0}","OnDemand","2026-09-01","0","Inf","Hrs","0.1","AmazonEC2","EU-UnusedBox:x{0}.large","RunInstances",'
     row += '"eu-west-1","' + "a description of some length " * 8 + '"\n'
     with path.open("w") as file:
         file.write('"Version","1"\n' + header)
         for start in range(0, 800_000, 10_000):
             file.write("".join(row.format(number) for number in range(start, start + 10_000)))
+        file.write(row.format(1).replace("UnusedBox", "BoxUsage"))
     assert path.stat().st_size > 200_000_000
     found, peak = fresh(
         f"""
         import json
         from hermes_cfn.pricing import offers
+        from hermes_cfn.pricing.wanted import sieve
         with open({str(path)!r}, newline="") as file:
-            found = list(offers.bulk(file, lambda usage, _: usage == "EU-BoxUsage:x700000.large"))
+            found = list(offers.bulk(file, sieve("eu-west-1", "AmazonEC2")))
         print(json.dumps([len(found), PEAK]))
         """
     )

@@ -199,6 +199,66 @@ def test_no_network_says_so():
     assert caught.value.findings[0].code == "aws-unreachable"
 
 
+HEADER = (
+    "SKU,TermType,EffectiveDate,StartingRange,EndingRange,Unit,PricePerUnit,Currency,serviceCode,usageType,operation,"
+    "Region Code,From Region Code,From Location"
+)
+
+
+def offer_file(service, region):
+    """An offer file as AWS lays it out: a service in a region, or in the whole world, with what must not be taken."""
+    yield f'"FormatVersion","v1.0"\n"Publication Date","2026-11-01T00:00:00Z"\n"Version","20261101000000"\n{HEADER}'
+    for price in books.snapshot():
+        if price.service_code != service or (region and price.region != region):
+            continue
+        transfer = service == "AWSDataTransfer"
+        where = "" if price.region in ("global", "europe") else price.region
+        places = ("", where, "") if transfer else (where, "", "Europe" if price.region == "europe" else "")
+        for tier in price.tiers:
+            end = "Inf" if tier.end is None else f"{tier.end:f}"
+            row = (
+                f"{price.usage_type} {price.operation}",
+                "OnDemand",
+                "2026-11-01",
+                f"{tier.start:f}",
+                end,
+                price.unit,
+                f"{tier.price:f}",
+                "USD",
+            )
+            yield ",".join(f'"{cell}"' for cell in (*row, service, price.usage_type, price.operation, *places))
+    for usage_type, operation in (
+        ("EUS2-Outposts-LCUUsage", "LoadBalancing:Application"),
+        ("EUS2-UnusedBox:t4g.small", ""),
+    ):
+        yield f'"DECOY","OnDemand","2026-11-01","0","Inf","Hrs","0","USD","{service}","{usage_type}","{operation}","{region}","",""'
+
+
+def test_the_public_offer_files_give_the_same_book_without_an_account():
+    class Files(BaseHTTPRequestHandler):
+        def do_GET(self):
+            _, _, service, _, *rest = self.path.split("/")
+            body = "\n".join(offer_file(service, rest[0] if len(rest) == 2 else "")).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        fetched = door.bulk("eu-south-2", f"http://127.0.0.1:{server.server_port}/offers")
+    finally:
+        server.shutdown()
+        server.server_close()
+    known, _ = settle("eu-south-2", books.snapshot())
+    assert {price.key: price.tiers for price in fetched.prices} == {price.key: price.tiers for price in known}
+    assert {price.source for price in fetched.prices} >= {"AWS bulk price list, AmazonEC2 20261101000000"}
+
+
 def test_an_unreachable_offer_file_says_so():
     with pytest.raises(HermesError) as caught:
         door.bulk("eu-south-2", "http://127.0.0.1:9/offers")
