@@ -128,9 +128,9 @@ INSTANCE: tuple[Permission, ...] = (
         "ends its launch, comes back by itself when nobody confirms, reports itself unhealthy",
     ),
     may(
-        "autoscaling:DescribeAutoScalingInstances",
+        "autoscaling:DescribeAutoScalingInstances autoscaling:DescribeAutoScalingGroups",
         "*",
-        "asks whether it is in standby; the action has no resource",
+        "asks whether it is in standby, and whether processes are suspended; the actions have no resource",
     ),
     may(
         "ssm:UpdateInstanceInformation ssmmessages:CreateControlChannel ssmmessages:CreateDataChannel "
@@ -144,7 +144,7 @@ INSTANCE: tuple[Permission, ...] = (
     may(
         "cloudwatch:PutMetricData",
         "*",
-        "memory and disk; the action has no resource, the condition names the namespace",
+        "memory, disk and suspended processes; the action has no resource, the condition names the namespace",
         {"StringEquals": {"cloudwatch:namespace": "CWAgent"}},
     ),
     may(

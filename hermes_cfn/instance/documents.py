@@ -128,6 +128,7 @@ def variables(settings: Settings) -> str:
         "HERMES_RETURN_S": settings.release.return_after_s,
         "HERMES_WATCH_S": application.start_timeout_s + application.stop_timeout_s + 60,
         "HERMES_WATCH_EVERY_S": 15,
+        "HERMES_TELL_S": 300,
         "HERMES_PERIOD_S": max(1, settings.release.canary_s // 3),
         "HERMES_MEMORY_MIB": application.memory_mib,
         "HERMES_DISK_MIB": 1024,

@@ -140,6 +140,18 @@ def _instances(stack: Template, settings: Settings, names: Names, topic: Ref) ->
         times=max(1, watch.rollout_minutes // 5),
         topic=topic,
     )
+    alarm(
+        stack,
+        names,
+        "suspended",
+        "A process of the group has been suspended for longer than a rollout takes: hermes_cfn release --resume",
+        Metric("CWAgent", "suspended_processes", group),
+        statistic="Maximum",
+        above=0,
+        period_s=600,
+        times=max(1, watch.rollout_minutes // 10),
+        topic=topic,
+    )
 
 
 def _failed_commands(stack: Template, names: Names, topic: Ref) -> None:

@@ -43,6 +43,8 @@ def aws(arguments, world):
         print("a-registry-login")
     elif verb == "autoscaling describe-auto-scaling-instances":
         print(json.dumps({"AutoScalingInstances": [{"LifecycleState": world["lifecycle"]}]}))
+    elif verb == "autoscaling describe-auto-scaling-groups":
+        print(world.get("suspended", 0))
     elif verb == "autoscaling exit-standby":
         world["lifecycle"] = "InService"
     return 0

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -218,6 +219,30 @@ def test_a_secret_with_two_lines_is_refused_by_name(machine):
     status, _, told = machine.send("prepare", machine.goal(release(2)))
     assert status == 1
     assert "secret SECRET_KEY_BASE has more than one line" in told
+
+
+def watched(machine, **world):
+    """What the watch has called by aws, with nothing on its port, in two seconds of its own clock."""
+    machine.set(**world)
+    before = len(machine.calls)
+    quick = {"HERMES_WATCH_EVERY_S": "0.1", "HERMES_WATCH_S": "0", "HERMES_TELL_S": "1", "HERMES_PORT": "1"}
+    program = machine.root / "opt/hermes/bin/hermes-watch"
+    text = program.read_text()
+    for name, value in quick.items():
+        text = re.sub(rf"(?m)^export {name}=.*$", f"export {name}={value}", text)
+    subprocess.run(["timeout", "3", "bash", "-c", text], env=machine.environment, capture_output=True, text=True)
+    return [call for call in machine.calls[before:] if call.startswith("aws ")]
+
+
+def test_the_watch_reports_an_instance_on_which_nothing_listens(machine):
+    reported = [call for call in watched(machine) if "set-instance-health" in call]
+    assert reported and all(call.endswith("--health-status Unhealthy") for call in reported)
+
+
+def test_the_watch_tells_of_suspended_processes_only_while_there_are_some(machine):
+    assert not [call for call in watched(machine, suspended=0) if "put-metric-data" in call]
+    told = [call for call in watched(machine, suspended=2) if "put-metric-data" in call]
+    assert told and all(call.endswith("--value 2") and "suspended_processes" in call for call in told)
 
 
 def composed(settings):

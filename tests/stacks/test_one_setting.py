@@ -121,7 +121,7 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
         "watch/Dashboard", "watch/NatGatewayId", "watch/LoadBalancerFullName", "watch/TargetGroupFullName",
         "watch/CertificateArn",
         *(f"watch/{what}Alarm" for what in (
-            "Certificate", "CpuCredits", "Disk", "ErrorRate", "Memory", "NatPorts", "Slow", "Standby", "UnhealthyHosts"))},
+            "Certificate", "CpuCredits", "Disk", "ErrorRate", "Memory", "NatPorts", "Slow", "Standby", "Suspended", "UnhealthyHosts"))},
     ("watched", "watch.emails = ['ops@example.com']"): {"watch/Email1", *SERVICE_ROLE},
     ("watched", "watch.dashboard = false"): {"watch/Dashboard", *SERVICE_ROLE},
     ("watched", "watch.audit_trail = true"): {"watch/Trail", "watch/TrailBucket", "watch/TrailBucketPolicy", *SERVICE_ROLE},
@@ -131,7 +131,7 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("watched", "watch.memory_percent = 30"): {"watch/MemoryAlarm"},
     ("watched", "watch.disk_percent = 30"): {"watch/DiskAlarm"},
     ("watched", "watch.certificate_days = 30"): {"watch/CertificateAlarm"},
-    ("watched", "watch.rollout_minutes = 30"): {"watch/StandbyAlarm"},
+    ("watched", "watch.rollout_minutes = 30"): {"watch/StandbyAlarm", "watch/SuspendedAlarm"},
     ("", "edge.assets = true"): {
         "edge/Assets", "edge/AssetsPolicy", "edge/AssetsBucket", "edge:wiring", "foundation/ProductionRelease", "foundation/ProductionPlan",
         *SERVICE_ROLE},

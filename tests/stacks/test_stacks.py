@@ -317,7 +317,7 @@ def test_alarms_do_not_fire_on_silence():
     alarms = resources(build(everything()), "AWS::CloudWatch::Alarm")
     assert {name for _, name in alarms} >= {
         "UnhealthyHostsAlarm", "ErrorRateAlarm", "SlowAlarm", "CpuCreditsAlarm", "MemoryAlarm", "DiskAlarm",
-        "NatPortsAlarm", "CertificateAlarm", "StandbyAlarm", "AssetsErrorsAlarm",
+        "NatPortsAlarm", "CertificateAlarm", "StandbyAlarm", "SuspendedAlarm", "AssetsErrorsAlarm",
     }  # fmt: skip
     assert all(alarm["Properties"]["TreatMissingData"] == "notBreaching" for alarm in alarms.values())
 

@@ -30,6 +30,7 @@ _S3_ACTIONS = {
 }  # fmt: skip
 _FREE = {("sts", "GetCallerIdentity")}
 _CBOR = re.compile(r"^/service/[^/]+/operation/(\w+)$")
+_NAMESPACE = "cloudwatch:namespace"
 Tags = dict[str, str]
 
 
@@ -97,6 +98,8 @@ class Authorisation:
         """Every (action, resource, tags of the resource) that the call needs."""
         if call.service == "s3":
             return _s3(action, request)
+        if (call.service, action) == ("cloudwatch", "PutMetricData"):
+            return [(f"{prefix}:{action}", "*", {_NAMESPACE: _namespace(request)})]
         params: dict[str, Any] = {}
         if wire.model(call.service).protocol in ("query", "ec2", "json"):
             with contextlib.suppress(ServiceError):
@@ -190,6 +193,12 @@ def _principal(arn: str) -> str:
     return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn
 
 
+def _namespace(request: HttpRequest) -> str:
+    """Of the metrics in a PutMetricData, whichever protocol it speaks."""
+    found = re.search(rb'"Namespace"\s*:\s*"([^"]+)"|(?:^|&)Namespace=([^&]+)', request.body)
+    return unquote((found[1] or found[2]).decode()) if found else ""
+
+
 def _parameter(name: str, here: str) -> str:
     """AWS's own parameters belong to no account (Systems Manager user guide, "Calling public parameters")."""
     where = here.replace(ACCOUNT, "") if name.startswith("/aws/service/") else here
@@ -247,7 +256,7 @@ def _context(call: Call, arn: str, prefix: str, tags: Tags) -> dict[str, tuple[s
             instance = f"arn:aws:ec2:{call.region}:{ACCOUNT}:instance/{session}"
             context["ec2:sourceinstancearn"] = context["aws:ec2instancesourcearn"] = (instance,)
     for key, value in tags.items():
-        if key == "iam:PassedToService":
+        if key in ("iam:PassedToService", _NAMESPACE):
             context[key.lower()] = (value,)
         for name in ("aws:resourcetag", f"{prefix}:resourcetag"):
             context[f"{name}/{key}".lower()] = (str(value),)
