@@ -32,6 +32,8 @@ _SECTIONS = frozenset(
         "Hooks",
     }
 )
+VERSION = "2010-09-09"
+_MOST = {"Resources": 500, "Parameters": 200, "Mappings": 200, "Outputs": 200}
 _RESOURCE_KEYS = frozenset(
     {
         "Type",
@@ -100,6 +102,7 @@ class Template:
         resources = _section(body, "Resources")
         if not resources:
             raise invalid("Template format error: At least one Resources member must be defined.")
+        _within_limits(body)
         return cls(
             body=body,
             resources={name: _resource(str(name), value) for name, value in resources.items()},
@@ -108,6 +111,11 @@ class Template:
             conditions=_section(body, "Conditions"),
             outputs=_outputs(body),
         )
+
+    @property
+    def rules(self) -> Mapping[str, Mapping[str, Any]]:
+        """Assertions about parameters, by name."""
+        return _section(self.body, "Rules")
 
     @property
     def description(self) -> str:
@@ -127,6 +135,21 @@ def _section(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(section, Mapping):
         raise invalid(f"Template format error: {name} section must be a map.", name)
     return section
+
+
+def _within_limits(body: Mapping[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+    if body.get("AWSTemplateFormatVersion", VERSION) != VERSION:
+        raise invalid("Template format error: unsupported value for AWSTemplateFormatVersion.")
+    for name, most in _MOST.items():
+        found = len(_section(body, name))
+        if found > most:
+            words = f"Number of {name.lower()}, {found}, is greater than maximum allowed, {most}"
+            raise invalid(f"Template format error: {words}", name)
+    for name, word in (("Parameters", "Parameter"), ("Outputs", "Output"), ("Mappings", "Mappings")):
+        for key in _section(body, name):
+            if not re.fullmatch(r"[A-Za-z0-9]{1,255}", str(key)):
+                raise invalid(f"Template format error: {word} name {key} is non alphanumeric.", f"{name}/{key}")
 
 
 def _resource(name: str, value: Any) -> Resource:
@@ -300,6 +323,8 @@ def dependencies(template: Template) -> Mapping[str, frozenset[str]]:
     By Ref, Fn::GetAtt, Fn::Sub and DependsOn.  Raises :class:`HermesError` for a name that is
     not there, and for a circle.
     """
+    _check_conditions(template)
+    _check_outputs(template)
     found: dict[str, frozenset[str]] = {}
     for name, resource in template.resources.items():
         unknown = sorted(set(resource.depends_on) - template.resources.keys())
@@ -325,6 +350,52 @@ def dependencies(template: Template) -> Mapping[str, frozenset[str]]:
     if circle:
         raise invalid(f"Circular dependency between resources: [{', '.join(circle)}]", "Resources")
     return found
+
+
+def _check_conditions(template: Template) -> None:
+    """Conditions know parameters, mappings and one another, never resources."""
+    for name, condition in template.conditions.items():
+        strange = {one.target for one in references(condition)} - template.parameters.keys() - PSEUDO_PARAMETERS
+        if strange:
+            raise invalid(
+                f"Template format error: Unresolved dependencies [{', '.join(sorted(strange))}]. Cannot reference "
+                "resources in the Conditions block of the template",
+                f"Conditions/{name}",
+            )
+    edges = {name: _conditions_in(value) & template.conditions.keys() for name, value in template.conditions.items()}
+    circle = _circle(edges)
+    if circle:
+        raise invalid(
+            f"Template error: Found circular condition dependency between [{', '.join(circle)}]", "Conditions"
+        )
+    for resource in template.resources.values():
+        if resource.condition and resource.condition not in template.conditions:
+            raise invalid(
+                f"Template format error: Unresolved condition dependency {resource.condition} in the Resources block "
+                "of the template",
+                f"Resources/{resource.logical_id}",
+            )
+
+
+def _conditions_in(value: Any) -> frozenset[str]:
+    if isinstance(value, Mapping):
+        own = {value["Condition"]} if isinstance(value.get("Condition"), str) else set()
+        return frozenset(own.union(*(_conditions_in(inner) for inner in value.values())))
+    if isinstance(value, list):
+        return frozenset().union(*(_conditions_in(inner) for inner in value))
+    return frozenset()
+
+
+def _check_outputs(template: Template) -> None:
+    known = template.resources.keys() | template.parameters.keys() | PSEUDO_PARAMETERS
+    for name, output in template.outputs.items():
+        strange = {one.target for one in references([output["Value"], output.get("Export")])} - known
+        if strange:
+            raise invalid(
+                f"Template format error: Unresolved resource dependencies [{', '.join(sorted(strange))}] in the "
+                "Outputs block of the template",
+                f"Outputs/{name}",
+            )
 
 
 def _circle(edges: Mapping[str, frozenset[str]]) -> list[str]:

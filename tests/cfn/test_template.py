@@ -115,6 +115,38 @@ def test_policies_have_defaults():
             {"Resources": {"A": topic()}, "Parameters": {"P": {}}},
             "Template format error: Every Parameters object must contain a Type member.",
         ),
+        (
+            {"Resources": {"A": topic()}, "Conditions": {"C": {"Fn::Equals": [{"Ref": "A"}, "x"]}}},
+            "Template format error: Unresolved dependencies [A]. Cannot reference resources in the Conditions block of "
+            "the template",
+        ),
+        (
+            {
+                "Resources": {"A": topic()},
+                "Conditions": {"C": {"Fn::Not": [{"Condition": "D"}]}, "D": {"Fn::Not": [{"Condition": "C"}]}},
+            },
+            "Template error: Found circular condition dependency between [C, D]",
+        ),
+        (
+            {"Resources": {"A": topic(Condition="Nobody")}},
+            "Template format error: Unresolved condition dependency Nobody in the Resources block of the template",
+        ),
+        (
+            {"Resources": {"A": topic()}, "Outputs": {"O": {"Value": {"Ref": "Nobody"}}}},
+            "Template format error: Unresolved resource dependencies [Nobody] in the Outputs block of the template",
+        ),
+        (
+            {"Resources": {f"A{number}": topic() for number in range(501)}},
+            "Template format error: Number of resources, 501, is greater than maximum allowed, 500",
+        ),
+        (
+            {"Resources": {"A": topic()}, "AWSTemplateFormatVersion": "2010-09-10"},
+            "Template format error: unsupported value for AWSTemplateFormatVersion.",
+        ),
+        (
+            {"Resources": {"A": topic()}, "Parameters": {"a-b": {"Type": "String"}}},
+            "Template format error: Parameter name a-b is non alphanumeric.",
+        ),
         ('{"Resources": {}, "Resources": {}}', 'Template format error: duplicate key "Resources" found.'),
     ],
 )

@@ -401,6 +401,30 @@ def test_exports_lock_stacks_together(cloud):
     assert "No export named none found" in cloud.reasons("CREATE_FAILED", "d")
 
 
+def test_an_import_ends_with_the_update_that_drops_it_and_a_change_set_makes_none(cloud):
+    out = {"Outputs": {"O": {"Value": {"Ref": "T"}, "Export": {"Name": "shared"}}}}
+    imports = {"P": parameter({"Fn::ImportValue": "shared"})}
+    cloud.create({"T": topic()}, "a", sections=out)
+    cloud.create({"P": parameter("x")}, "b")
+    cloud.change_set(imports, stack="b")
+    assert "not imported by any stack" in refused("ValidationError", cloud, action="ListImports", ExportName="shared")
+    assert cloud.execute(stack="b") == "UPDATE_COMPLETE"
+    assert cloud("ListImports", ExportName="shared") == {"Imports": ["b"]}
+    assert cloud.update({"P": parameter("x")}, "b") == "UPDATE_COMPLETE"
+    assert cloud.delete("a") == "DELETE_COMPLETE"
+
+
+def test_an_import_that_a_rolled_back_update_dropped_is_still_there(cloud):
+    out = {"Outputs": {"O": {"Value": {"Ref": "T"}, "Export": {"Name": "shared"}}}}
+    cloud.create({"T": topic()}, "a", sections=out)
+    cloud.create({"P": parameter({"Fn::ImportValue": "shared"})}, "b")
+    cloud.fail("Q", "create")
+    assert cloud.update({"P": parameter("x"), "Q": {**parameter("y"), "DependsOn": "P"}}, "b") == (
+        "UPDATE_ROLLBACK_COMPLETE"
+    )
+    assert cloud("ListImports", ExportName="shared") == {"Imports": ["b"]}
+
+
 def test_stack_policy(cloud):
     cloud.create({"T": topic(DisplayName="a")})
     deny = {"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "LogicalResourceId/T"}

@@ -85,10 +85,32 @@ TOPIC = {"Type": "AWS::SNS::Topic"}
             body({"A": TOPIC}, Parameters={"P": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/no"}}),
             "Unable to fetch parameters [/no] from parameter store for this account.",
         ),
+        (
+            body({"A": {**TOPIC, "Properties": {"TopicName": "{{resolve:ssm-secure:/secret}}"}}}),
+            "SSM Secure reference is not supported in: [AWS::SNS::Topic/Properties/TopicName]",
+        ),
+        (
+            body({"A": {**TOPIC, "Properties": {"TopicName": "{{resolve:ssm:/secret}}"}}}),
+            "Parameters [/secret] referenced by template have types not supported by CloudFormation.",
+        ),
+        (
+            body({"A": TOPIC}, Parameters={"P": {"Type": "AWS::EC2::VPC::Id", "Default": "vpc-0"}}),
+            "parameter value vpc-0 for parameter name P does not exist",
+        ),
+        (
+            body(
+                {"A": TOPIC},
+                Parameters={"P": {"Type": "String", "Default": "x"}},
+                Rules={"R": {"Assertions": [{"Assert": {"Fn::Contains": [["y"], {"Ref": "P"}]}}]}},
+            ),
+            "Template validation error: the assertion of rule R does not hold",
+        ),
+        (body({"A": TOPIC}, Hooks={}), "does not support the template section Hooks"),
         ("x" * 51_201, "failed to satisfy constraint: Member must have length less than or equal to 51200"),
     ],
 )
 def test_refused_by_name(cloud, text, words):
+    cloud[1]("ssm").put_parameter(Name="/secret", Value="x", Type="SecureString")
     code, message = refused(cloud[0], StackName="s", TemplateBody=text)
     assert code == "ValidationError" and words in message
     assert cloud[0].handle("DescribeStacks", {}) == {"Stacks": []}
@@ -158,6 +180,28 @@ def test_previous_values_and_ssm_parameters_read_anew(cloud):
     assert service.engine.scheduler.settle(180)
     shown = service.handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]["Parameters"]
     assert shown[0]["ResolvedValue"] == "two"
+
+
+def test_dynamic_references_are_fetched_also_when_a_function_composes_them(cloud):
+    service, client = cloud
+    for version in ("first", "second"):
+        client("ssm").put_parameter(Name="/test/topic", Value=version, Type="String", Overwrite=True)
+    names = {"Composed": "{{resolve:ssm:/${Stage}/topic}}-c", "Pinned": "{{resolve:ssm:/${Stage}/topic:1}}-p"}
+    topics = {key: {**TOPIC, "Properties": {"TopicName": {"Fn::Sub": name}}} for key, name in names.items()}
+    text = body(topics, Parameters={"Stage": {"Type": "String", "Default": "test"}})
+    service.handle("CreateStack", {"StackName": "s", "TemplateBody": text})
+    assert service.engine.scheduler.settle(20)
+    found = {one["TopicArn"].rpartition(":")[2] for one in client("sns").list_topics()["Topics"]}
+    assert found == {"second-c", "first-p"}
+
+
+def test_a_dynamic_reference_to_nothing_fails_the_resource(cloud):
+    service, _ = cloud
+    topic = {**TOPIC, "Properties": {"TopicName": {"Fn::Sub": "{{resolve:ssm:/${AWS::StackName}/no}}"}}}
+    service.handle("CreateStack", {"StackName": "s", "TemplateBody": body({"T": topic})})
+    assert service.engine.scheduler.settle(20)
+    events = service.handle("DescribeStackEvents", {"StackName": "s"})["StackEvents"]
+    assert "Parameters: [ssm:/s/no] cannot be found." in [event.get("ResourceStatusReason") for event in events]
 
 
 def test_stack_tags_reach_the_resources(cloud):
@@ -268,6 +312,7 @@ def values(text: str, ec2) -> list[dict[str, str]]:
 
     subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
     vpc_id = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
     found = []
     for name, spec in Template.parse(text).parameters.items():
         kind = spec["Type"]
@@ -278,6 +323,8 @@ def values(text: str, ec2) -> list[dict[str, str]]:
             if "List<AWS::EC2::Subnet" in kind
             else subnets[0]
             if "Subnet::Id" in kind
+            else group
+            if "SecurityGroup::Id" in kind
             else "k"
             if "Key" in name and "Pair" in kind
             else "value@example.com"

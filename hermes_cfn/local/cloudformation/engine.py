@@ -61,7 +61,10 @@ class Engine:
         return [
             stack.name
             for stack in list(self.stacks.values())
-            if stack.region == region and stack.status != "DELETE_COMPLETE" and name in stack.imported
+            if stack.region == region
+            and stack.status != "DELETE_COMPLETE"
+            and stack.request is not None
+            and name in stack.request.imported
         ]
 
     def check_exports(self, stack: Stack) -> None:
@@ -104,7 +107,7 @@ class Engine:
             stack_name=stack.name,
             stack_id=stack.id,
             attributes=attributes,
-            imports=_Imports(self, stack),
+            imports=_Imports(self.exports(stack.region), request),
             ssm=request.ssm,
             zones=self.zones(stack.region) if "Fn::GetAZs" in request.text or "!GetAZs" in request.text else (),
             notification_arns=request.notification_arns,
@@ -160,13 +163,13 @@ def attribute_of(live: Live | None, logical_id: str, attribute: str | None) -> A
 
 
 class _Imports(dict[str, Any]):
-    """Exports of the region by name, noting which of them a stack uses."""
+    """Exports of the region by name, noting in ``request`` which of them it uses."""
 
-    def __init__(self, engine: Engine, stack: Stack) -> None:
-        super().__init__({name: value for name, (_, value) in engine.exports(stack.region).items()})
-        self._stack = stack
+    def __init__(self, exports: Mapping[str, tuple[Stack, str]], request: Request) -> None:
+        super().__init__({name: value for name, (_, value) in exports.items()})
+        self._request = request
 
     def get(self, name: str, default: Any = None) -> Any:
         if name in self:
-            self._stack.imported.add(name)
+            self._request.imported.add(name)
         return super().get(name, default)

@@ -68,6 +68,8 @@ class Request:
     on_failure: str = "ROLLBACK"
     token: str = ""
     retain_except_on_create: bool = False
+    imported: set[str] = field(default_factory=set)
+    """Exports of other stacks that its evaluation has used."""
 
 
 @dataclass
@@ -117,7 +119,6 @@ class Stack:
     policy_text: str = ""
     role_arn: str = ""
     token: str = ""
-    imported: set[str] = field(default_factory=set)
     drift: str = "NOT_CHECKED"
     drift_at: datetime | None = None
     signals: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from hermes_cfn.cfn.template import Resource
 from hermes_cfn.local.providers import HANDLERS
 from hermes_cfn.local.providers.base import Failure
 
-_SECRET = re.compile(r"\{\{resolve:(ssm-secure|secretsmanager):([^}]+)\}\}")
+_SECRET = re.compile(r"\{\{resolve:secretsmanager:([^}]+)\}\}")
 
 
 def check(resource: Resource, region: str) -> None:
@@ -47,20 +47,18 @@ def tagged(resource: Resource, tags: Mapping[str, str], region: str) -> Mapping[
 def with_secrets(value: Any, clients: Callable[[str, str], Any], region: str) -> Any:
     """``value`` with its dynamic references to secrets replaced; never kept anywhere.
 
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-secretsmanager.html
     """
     if isinstance(value, Mapping):
         return {key: with_secrets(inner, clients, region) for key, inner in value.items()}
     if isinstance(value, list):
         return [with_secrets(inner, clients, region) for inner in value]
     if isinstance(value, str) and "{{resolve:" in value:
-        return _SECRET.sub(lambda match: _secret(match.group(1), match.group(2), clients, region), value)
+        return _SECRET.sub(lambda match: _secret(match.group(1), clients, region), value)
     return value
 
 
-def _secret(kind: str, reference: str, clients: Callable[[str, str], Any], region: str) -> str:
-    if kind == "ssm-secure":
-        return str(clients("ssm", region).get_parameter(Name=reference, WithDecryption=True)["Parameter"]["Value"])
+def _secret(reference: str, clients: Callable[[str, str], Any], region: str) -> str:
     name, _, rest = reference.partition(":SecretString")
     key = rest.lstrip(":").split(":")[0]
     text = clients("secretsmanager", region).get_secret_value(SecretId=name)["SecretString"]

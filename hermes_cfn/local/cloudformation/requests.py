@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from hermes_cfn.cfn.intrinsics import Scope, Unknown, active_resources, outputs, resolve_parameters
 from hermes_cfn.cfn.parameters import SSM_TYPE
+from hermes_cfn.cfn.rules import check_rules
 from hermes_cfn.cfn.schemas import schema, supported
 from hermes_cfn.cfn.template import Template, dependencies, resource_references
 from hermes_cfn.errors import HermesError
@@ -98,8 +99,8 @@ def parse(text: str, region: str) -> Template:
         raise validation(error.findings[0].what) from error
     if template.transforms:
         raise refused(f"transforms [{', '.join(template.transforms)}]")
-    if "Rules" in template.body or "Hooks" in template.body:
-        raise refused("the template sections Rules and Hooks")
+    if "Hooks" in template.body:
+        raise refused("the template section Hooks")
     types = {resource.type for resource in template.resources.values()}
     strange = sorted(
         kind for kind in types if not (supported(kind, region) or kind in OUTSIDE or kind.startswith("Custom::"))
@@ -109,6 +110,7 @@ def parse(text: str, region: str) -> Template:
     unknown = sorted(kind for kind in types if kind not in HANDLERS)
     if unknown:
         raise refused(f"resource types [{', '.join(unknown)}]")
+    _check_secure(template)
     _check_properties(template, region)
     _check_attributes(template, region)
     return template
@@ -128,6 +130,21 @@ def _check_properties(template: Template, region: str) -> None:
                 odd.append(f"{name}.{key} ({resource.type})")
     if odd:
         raise refused(f"properties [{', '.join(odd)}]")
+
+
+def _check_secure(template: Template) -> None:
+    """``ssm-secure`` is for a few properties only, of types that are not here.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-ssm-secure-strings.html
+    """
+    places = sorted(
+        f"{resource.type}/Properties/{name}"
+        for resource in template.resources.values()
+        for name, value in resource.properties.items()
+        if "{{resolve:ssm-secure:" in json.dumps(value, default=str)
+    )
+    if places:
+        raise validation(f"SSM Secure reference is not supported in: [{', '.join(places)}]")
 
 
 def _check_attributes(template: Template, region: str) -> None:
@@ -160,21 +177,76 @@ def given_parameters(params: Mapping[str, Any], stack: Stack | None) -> dict[str
     return given
 
 
-def ssm_values(
-    text: str, template: Template, given: Mapping[str, Any], clients: Clients, region: str
-) -> dict[str, str]:
+def ssm_values(text: str, template: Template, given: Mapping[str, Any], clients: Clients, region: str) -> Stored:
     """Stored values of every SSM parameter that the template names; read anew each time."""
     wanted = set(_DYNAMIC.findall(text))
     for name, spec in template.parameters.items():
         if SSM_TYPE.fullmatch(str(spec["Type"])):
             wanted.add(str(given.get(name, spec.get("Default", ""))))
-    found: dict[str, str] = {}
+    found = Stored(clients, region)
     for name in sorted(wanted - {""}):
-        try:
-            found[name] = clients("ssm", region).get_parameter(Name=name)["Parameter"]["Value"]
-        except ClientError as error:
-            raise validation(f"Unable to fetch parameters [{name}] from parameter store for this account.") from error
+        if name not in found:
+            raise validation(f"Unable to fetch parameters [{name}] from parameter store for this account.")
     return found
+
+
+class Stored(dict[str, str]):
+    """Values of the Parameter Store by ``name`` or ``name:version``, each fetched when first asked for.
+
+    What a function composes (``{{resolve:ssm:/${Stage}/ami}}`` in Fn::Sub) is known only then.
+    """
+
+    def __init__(self, clients: Clients, region: str) -> None:
+        super().__init__()
+        self._clients, self._region = clients, region
+
+    def __contains__(self, name: object) -> bool:
+        if super().__contains__(name):
+            return True
+        try:
+            stored = self._clients("ssm", self._region).get_parameter(Name=name)["Parameter"]
+        except ClientError:
+            return False
+        if stored["Type"] == "SecureString":
+            raise validation(f"Parameters [{name}] referenced by template have types not supported by CloudFormation.")
+        self[str(name)] = stored["Value"]
+        return True
+
+
+_EXISTING: dict[str, tuple[str, str, str, str]] = {
+    "AWS::EC2::AvailabilityZone::Name": ("ec2", "describe_availability_zones", "ZoneNames", ""),
+    "AWS::EC2::Image::Id": ("ec2", "describe_images", "ImageIds", "Images"),
+    "AWS::EC2::Instance::Id": ("ec2", "describe_instances", "InstanceIds", "Reservations"),
+    "AWS::EC2::KeyPair::KeyName": ("ec2", "describe_key_pairs", "KeyNames", "KeyPairs"),
+    "AWS::EC2::SecurityGroup::Id": ("ec2", "describe_security_groups", "GroupIds", "SecurityGroups"),
+    "AWS::EC2::Subnet::Id": ("ec2", "describe_subnets", "SubnetIds", "Subnets"),
+    "AWS::EC2::VPC::Id": ("ec2", "describe_vpcs", "VpcIds", "Vpcs"),
+}
+"""How to ask whether a parameter's value exists: service, call, argument, and what must not be empty."""
+
+
+def check_existence(template: Template, parameters: Mapping[str, Any], clients: Clients, region: str) -> None:
+    """Values of AWS-specific parameter types must exist in the account and region.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
+    """
+    for name, spec in template.parameters.items():
+        stored = SSM_TYPE.fullmatch(str(spec["Type"]))
+        kind = stored.group(1) if stored else str(spec["Type"])
+        known = _EXISTING.get(kind.removeprefix("List<").removesuffix(">"))
+        value = parameters[name]
+        if known is None or isinstance(value, Unknown):
+            continue
+        service, call, argument, shown = known
+        for one in value if isinstance(value, list) else [value]:
+            try:
+                found = getattr(clients(service, region), call)(**{argument: [one]})
+            except ClientError:
+                found = {}
+            if not (found.get(shown) if shown else found):
+                raise validation(
+                    f"Parameter validation failed: parameter value {one} for parameter name {name} does not exist"
+                )
 
 
 def check_capabilities(template: Template, capabilities: tuple[str, ...]) -> None:
@@ -203,8 +275,10 @@ def read(params: Mapping[str, Any], clients: Clients, region: str, stack: Stack 
     ssm = ssm_values(text, template, given, clients, region)
     try:
         parameters = resolve_parameters(template, given, ssm)
+        check_rules(template, parameters)
     except HermesError as error:
         raise validation(error.findings[0].what) from error
+    check_existence(template, parameters, clients, region)
     capabilities = tuple(params.get("Capabilities") or ())
     check_capabilities(template, capabilities)
     tags = (

@@ -354,8 +354,10 @@ class Steps:
 
 def _unknown_reason(value: Any) -> str:
     if isinstance(value, Unknown):
-        name = value.reason.removeprefix("export ")
-        return f"No export named {name} found" if value.reason.startswith("export ") else f"Unresolved: {value.reason}"
+        kind, _, name = value.reason.rpartition(" ")
+        if kind == "SSM parameter":
+            return f"Parameters: [ssm:{name}] cannot be found."
+        return f"No export named {name} found" if kind == "export" else f"Unresolved: {value.reason}"
     inner = value.values() if isinstance(value, Mapping) else value
     return next(_unknown_reason(item) for item in inner if has_unknown(item))
 
