@@ -33,9 +33,12 @@ $ hermes-cfn cost --focus 1.2                            # FOCUS rows as CSV, or
 $ hermes-cfn cost reconcile cur.csv                      # beside what AWS charged
 ```
 
+What it has an answer for comes first, by count and by dollars: how many resources are priced, wait for
+usage, are free or have no price, and how sure the dollars in the total are (published, billed, inferred).
 Each line is in one of four states: **priced**; **usage not given** (the unit price is shown, the line
 is not in the total); **free**; **not priced**. A resource without a rule is free only if AWS charges
-nothing for its type; otherwise it is *not priced*, and says so.
+nothing for its type; otherwise it is *not priced*, and says so. As JSON and CSV a line has the price of one
+unit more (*marginal*) and of all on average (*blended*), through tiers and allowances.
 
 ## How a line comes about
 
@@ -44,11 +47,15 @@ a quantity over figures of `[usage]`. Two evaluators share them: an exact one in
 over arrays for ranges. Money is summed before it is rounded, half up; a month is 730 hours.
 
 What no resource shows is on the bill too: one public IPv4 address in each zone of an internet-facing
-load balancer, the credits above the baseline that T instances are charged for (`unlimited` is T4g's
+load balancer, for NAT and for public instances, tasks and databases, the credits above the baseline that T instances are charged for (`unlimited` is T4g's
 default), traffic from other zones to a single NAT gateway (0.01 a GB on each side), what instances
 exchange with the external database and other APIs (through NAT in both directions, and as transfer
 out), the vended-log price of flow logs, image pulls. Between a load balancer and its targets zones
-cost nothing.
+cost nothing. Where nobody can know (a subnet that is a parameter may give an address), a line says so.
+
+CloudFront is priced as you go, or by a flat-rate plan: one that the template holds
+(`AWS::PricingPlanManager::Subscription`) or that `[usage] cloudfront_plan` names covers the distribution,
+its web ACL and its hosted zone.
 
 ## Use
 
@@ -63,7 +70,9 @@ when open connections and requests peak at different hours.
 ALLOWED = """
 ## What AWS gives for nothing
 
-Once for an account, over all its stacks. `[usage.allowances_used]` states what others already use.
+Once for an account, over all its stacks. `[usage.allowances_used]` states what others already use. Trials and
+credits end, are off unless `[usage]` names them, and are told with their last day: a trial counts until then,
+credits (`[usage.credits]` with `usd` and `until`) are never taken off the total.
 
 """
 

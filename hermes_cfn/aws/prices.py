@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hermes_cfn.aws.calls import Calls
 from hermes_cfn.errors import Finding, HermesError
@@ -108,13 +108,19 @@ class Prices:
             "tenancy": "shared",
             "productDescription": "Linux/UNIX",
         }
-        answer = self._savings_plans.describe_savings_plans_offering_rates(
-            savingsPlanTypes=list(commitments.SAVINGS_PLANS),
-            serviceCodes=["AmazonEC2"],
-            products=["EC2"],
-            filters=[{"name": name, "values": [value]} for name, value in filters.items()],
-        )
-        return tuple(commitments.of_savings_plan(rate, region) for rate in answer["searchResults"])
+        asked: dict[str, Any] = {
+            "savingsPlanTypes": list(commitments.SAVINGS_PLANS),
+            "serviceCodes": ["AmazonEC2"],
+            "products": ["EC2"],
+            "filters": [{"name": name, "values": [value]} for name, value in filters.items()],
+        }
+        found: list[commitments.Offer] = []
+        while True:
+            answer = self._savings_plans.describe_savings_plans_offering_rates(**asked)
+            found += (commitments.of_savings_plan(rate, region) for rate in answer["searchResults"])
+            if not answer.get("nextToken"):
+                return tuple(found)
+            asked["nextToken"] = answer["nextToken"]
 
     def spot(self, instance_type: str, region: str, days: int = 7) -> tuple[commitments.Offer, ...]:
         """The lowest and the highest spot price of the last days, over the region's zones."""

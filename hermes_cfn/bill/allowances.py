@@ -52,6 +52,18 @@ ALLOWANCES: dict[str, Allowance] = {
             "Requests",
             "10 million HTTP and HTTPS requests (aws.amazon.com/cloudfront/pricing)",
         ),
+        Allowance(
+            "dynamodb_reads",
+            Decimal(25 * 744),
+            "ReadCapacityUnit-Hrs",
+            "25 units of provisioned capacity (aws.amazon.com/dynamodb/pricing/provisioned)",
+        ),
+        Allowance(
+            "dynamodb_writes",
+            Decimal(25 * 744),
+            "WriteCapacityUnit-Hrs",
+            "25 units of provisioned capacity (aws.amazon.com/dynamodb/pricing/provisioned)",
+        ),
         Allowance("dynamodb_gb", Decimal(25), "GB-Mo", "25 GB stored (aws.amazon.com/dynamodb/pricing)"),
         Allowance(
             "lambda_requests", Decimal(1_000_000), "Request", "1 million requests (aws.amazon.com/lambda/pricing)"

@@ -42,14 +42,14 @@ def command(
     form: str,
 ) -> int:
     """The bill, line by line: what is priced, free, without usage, and without a price."""
-    if ctx.invoked_subcommand is not None:
-        ctx.obj["book"] = book
-        return ExitCode.OK
     usage, ceiling = _usage(usage_file), _ceiling(limit)
     if template is not None:
         bill = _of_template(template, region or "us-east-1", parameters, usage, book)
     else:
         bill = _of_stacks(usage, book)
+    if ctx.invoked_subcommand is not None:
+        ctx.obj["bill"] = bill
+        return ExitCode.OK
     _put(bill, form, focus, everything)
     return ExitCode.OK if ceiling is None or bill.expected <= ceiling else ExitCode.OVER_BUDGET
 
@@ -157,10 +157,13 @@ def _ceiling(limit: str | None) -> Decimal | None:
 @console.format_option("table", "json")
 @click.pass_context
 def reconcile(ctx: click.Context, file: Path, form: str) -> int:
-    """Compare the bill with what AWS charged: a CUR 2.0, FOCUS or Cost Explorer export."""
+    """Compare the bill with what AWS charged: a CUR 2.0, FOCUS or Cost Explorer export.
+
+    What comes before the word chooses the bill: cost --usage FILE --book live reconcile EXPORT.
+    """
     from hermes_cfn.bill import reconcile as matching
 
-    found = matching.reconcile(_of_stacks(None, ctx.obj.get("book", "auto")), matching.read(file))
+    found = matching.reconcile(ctx.obj["bill"], matching.read(file))
     if form == "json":
         console.put_json(matching.as_data(found))
         return ExitCode.OK

@@ -91,9 +91,9 @@ def show(word: str, region: str | None, book: str, form: str) -> int:
     ]
     found.sort(key=lambda price: (price.region, price.service_code, price.usage_type, price.operation))
     if form == "csv":
-        click.echo(tables.write(found), nl=False)
+        click.echo(tables.write(found, inferred=True), nl=False)
     elif form == "json":
-        console.put_json([dict(zip(HEADINGS, _cells(price), strict=True)) for price in found])
+        console.put_json([tables.as_data(price) for price in found])
     else:
         console.put_table("", HEADINGS, [_cells(price) for price in found], right=(4,))
         click.echo(f"{len(found)} prices; book {prices.name} of {prices.as_of or 'no date'}")

@@ -88,18 +88,27 @@ SAVINGS_PLANS = ("Compute", "EC2Instance")
 """Plan types, as ``savingsplans:DescribeSavingsPlansOfferingRates`` names them."""
 
 
+UPFRONT = {"No Upfront": Decimal(0), "Partial Upfront": Decimal("0.5"), "All Upfront": Decimal(1)}
+"""Payment option -> the share of a savings plan that is paid at once."""
+
+
 def of_savings_plan(rate: Mapping[str, Any], region: str) -> Offer:
-    """A rate of that call as an offer, owed by the hour: USD an hour of the instance under the plan."""
+    """A rate of that call as an offer: ``rate`` is USD an hour of the instance under the plan, however it is paid.
+
+    A plan without money up front is owed by the hour, one with all up front at once, and partial is half and half
+    (https://docs.aws.amazon.com/savingsplans/latest/userguide/what-is-savings-plans.html).
+    """
     offering = rate["savingsPlanOffering"]
     properties = {part["name"]: part["value"] for part in rate.get("properties", ())}
     years = round(int(offering["durationSeconds"]) / (365 * 24 * 3600))
+    hourly, share = Decimal(str(rate["rate"])), UPFRONT[str(offering["paymentOption"])]
     return Offer(
         f"{offering['planType']} savings plan {years} year{'s' if years > 1 else ''}, "
         f"{str(offering['paymentOption']).lower()}",
         str(properties.get("instanceType", rate.get("usageType", ""))),
         region,
         years,
-        Decimal(0),
-        Decimal(str(rate["rate"])),
+        hourly * share * years * HOURS_A_YEAR,
+        hourly * (1 - share),
         "DescribeSavingsPlansOfferingRates",
     )

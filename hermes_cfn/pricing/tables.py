@@ -66,13 +66,39 @@ def _price(rows: list[Mapping[str, str]]) -> Price:
     )
 
 
-def write(prices: Iterable[Price]) -> str:
-    """The prices as CSV, in the order given; inferred ones are left out, for reading infers them again."""
+def as_data(price: Price) -> dict[str, object]:
+    """Everything that a price carries, amounts as text with all digits."""
+    return {
+        "region": price.region,
+        "service_code": price.service_code,
+        "usage_type": price.usage_type,
+        "operation": price.operation,
+        "unit": price.unit,
+        "currency": price.currency,
+        "tiers": [
+            {
+                "from": f"{tier.start:f}",
+                "to": "Inf" if tier.end is None else f"{tier.end:f}",
+                "price": f"{tier.price:f}",
+            }
+            for tier in price.tiers
+        ],
+        "effective": price.effective,
+        "published": price.published,
+        "sku": price.sku,
+        "basis": str(price.basis),
+        "source": price.source,
+        "steps": [str(step) for step in price.steps],
+    }
+
+
+def write(prices: Iterable[Price], inferred: bool = False) -> str:
+    """The prices as CSV, in the order given; for reading, which infers them again, without the inferred ones."""
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for price in prices:
-        if price.steps:
+        if price.steps and not inferred:
             continue
         for tier in price.tiers:
             writer.writerow(

@@ -86,6 +86,29 @@ def test_reconcile_reads_an_export(place):
     assert "only on the bill" in typed(place, "cost", "reconcile", str(export)).output
 
 
+def test_reconcile_compares_the_bill_that_was_asked_for(place):
+    export = place / "cur.csv"
+    export.write_text(
+        "line_item_product_code,line_item_usage_type,line_item_operation,line_item_usage_amount,"
+        "line_item_unblended_cost,line_item_line_item_type,line_item_usage_start_date,line_item_usage_end_date\n"
+        "AmazonECS,EU-Fargate-GB-Hours,,1460,6.49,Usage,2026-10-01T00:00:00Z,2026-10-31T10:00:00Z\n"
+    )
+    before = ("cost", "--template", str(CDK), "--region", "eu-west-1", "reconcile", str(export), "--format", "json")
+    (match,) = json.loads(typed(place, *before).output)["matched"]
+    assert (match["usage type"], match["bill"], match["difference"]) == ("EU-Fargate-GB-Hours", "$6.49", "$0.00")
+
+
+def test_a_price_shows_everything_that_it_carries(place):
+    words = ("prices", "show", "NatGateway-Hours", "--region", "eu-south-2", "--format")
+    (nat,) = [one for one in json.loads(typed(place, *words, "json").output) if one["operation"] == "NatGateway"]
+    assert set(nat) == {
+        "region", "service_code", "usage_type", "operation", "unit", "currency", "tiers", "effective", "published", "sku",
+        "basis", "source", "steps",
+    }  # fmt: skip
+    assert (nat["basis"], nat["tiers"][0]["price"], len(nat["steps"])) == ("inferred", "0.048", 1)
+    assert "EUS2-NatGateway-Hours,NatGateway,Hrs,0,Inf,0.048" in typed(place, *words, "csv").output
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -242,8 +242,8 @@ def test_a_provisioned_table():
         "AWS::DynamoDB::Table", ProvisionedThroughput={"ReadCapacityUnits": 30, "WriteCapacityUnits": 20}, KeySchema=[]
     )
     made = of({"Table": table}, given=usage(dynamodb_gb=30))
-    # 30 x 730 x 0.00013 = 2.847; 20 x 730 x 0.00065 = 9.49; (30 - 25) x 0.25 = 1.25
-    assert made.total == D("13.587")
+    # (30 x 730 - 25 x 744) x 0.00013 = 0.429; 20 units are within the 25 that are free; (30 - 25) x 0.25 = 1.25
+    assert made.total == D("1.679")
 
 
 def test_a_trial_is_off_by_default_and_a_note_tells_of_it():

@@ -92,6 +92,15 @@ def test_a_savings_plan_rate_becomes_an_offer():
     }
     offer = commitments.of_savings_plan(rate, "eu-south-2")
     assert (offer.name, offer.years, offer.effective) == ("Compute savings plan 1 year, no upfront", 1, D("0.0122"))
+    assert offer.upfront == 0
+    rate["savingsPlanOffering"] |= {
+        "paymentOption": "All Upfront",
+        "planType": "EC2Instance",
+        "durationSeconds": 94608000,
+    }
+    offer = commitments.of_savings_plan(rate, "eu-south-2")
+    # three years of 8,760 hours at 0.0122, all at once
+    assert (offer.upfront, offer.hourly, offer.effective) == (D("320.616"), 0, D("0.0122"))
 
 
 @pytest.mark.parametrize(

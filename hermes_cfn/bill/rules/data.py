@@ -40,16 +40,22 @@ def table(place: Placed, around: Surroundings) -> Iterable[Item]:
             yield Charge(what, "AmazonDynamoDB", usage, per(driver, share), usage, operation="")
     else:
         throughput = place.get("ProvisionedThroughput")
-        for what, usage, name in (
-            ("read capacity", "ReadCapacityUnit-Hrs", "ReadCapacityUnits"),
-            ("write capacity", "WriteCapacityUnit-Hrs", "WriteCapacityUnits"),
+        for what, usage, name, allowance in (
+            ("read capacity", "ReadCapacityUnit-Hrs", "ReadCapacityUnits", "dynamodb_reads"),
+            ("write capacity", "WriteCapacityUnit-Hrs", "WriteCapacityUnits", "dynamodb_writes"),
         ):
             units = whole(throughput.get(name)) if isinstance(throughput, dict) else None
             if units is None:
                 yield NotPriced(what, "the provisioned throughput is not known")
             else:
                 yield Charge(
-                    what, "AmazonDynamoDB", usage, fixed(HOURS * units), usage, operation="CommittedThroughput"
+                    what,
+                    "AmazonDynamoDB",
+                    usage,
+                    fixed(HOURS * units),
+                    usage,
+                    operation="CommittedThroughput",
+                    allowance=allowance,
                 )
     yield Charge(
         "storage",
