@@ -143,9 +143,11 @@ def main(environment: Path) -> None:
         "guide": len(guide["guide"]["Resources"]),
     }
     told["templates"] = len(ours)
-    COUNTED.write_text(json.dumps(told, indent=2) + "\n")
-    print(json.dumps(told, indent=2))
-    sys.exit(bool(left or needless))
+    text = json.dumps(told, indent=2) + "\n"
+    stale = COUNTED.read_text() != text
+    COUNTED.write_text(text)
+    print(text + ("counted.json was stale and is written anew; next: python docs/make.py" if stale else ""))
+    sys.exit(bool(left or needless or stale))
 
 
 if __name__ == "__main__":
