@@ -20,6 +20,7 @@ from hermes_cfn.local.fleet.shims import interpreter
 from hermes_cfn.local.wire import ServiceError
 
 START_TIMEOUT_S = 60.0
+ORDER_TIMEOUT_S = 5.0
 PORT = 5432
 
 
@@ -65,6 +66,8 @@ class Database:
         self._allow: set[str] | None = None
         self._ready = threading.Event()
         self._lock = threading.Lock()
+        self._behaves = threading.Condition()
+        self._orders = self._obeyed = 0
         self._failed = ""
         self._address = addresses.take()
         port = free_port() if addresses.own_ports else PORT
@@ -103,12 +106,15 @@ class Database:
         full: bool = False,
         allow: list[str] | None = None,
     ) -> None:
-        """Its distance (kept if None), who may connect, and what is wrong with it."""
+        """Its distance (kept if None), who may connect, and what is wrong with it; true when this returns."""
         self._allow = set(allow) if allow is not None else None
         given = {"extra_ms": extra_ms, "gone": gone, "full": full, "guarded": self._allow is not None}
         if rtt_ms is not None:
             given["rtt_ms"] = rtt_ms
-        self._send(**given)
+        with self._behaves:
+            self._orders += 1
+            self._send(order=self._orders, **given)
+            self._behaves.wait_for(lambda: self._obeyed >= self._orders, ORDER_TIMEOUT_S)
 
     def stop(self) -> None:
         """Ends the server; its data are gone with it."""
@@ -137,6 +143,10 @@ class Database:
             elif message["event"] == "failed":
                 self._failed = message["why"]
                 self._ready.set()
+            elif message["event"] == "obeyed":
+                with self._behaves:
+                    self._obeyed = message["order"]
+                    self._behaves.notify_all()
             elif message["event"] == "asked":
                 allowed = self._allow is None or bool(self._allow & self._nat_addresses())
                 self._send(question=message["question"], allowed=allowed)

@@ -170,9 +170,12 @@ class Fleet:
             instance.host.order("reboot")
 
     def application_faults(self, faults: Answer, instance_id: str = "") -> None:
-        """What applications on ``instance_id`` (all, and all to come, if empty) find in their faults file."""
+        """What applications on ``instance_id`` find in their faults file.
+
+        Without one all do, also those to come: what is given is added to what is on, and nothing ends all of it.
+        """
         if not instance_id:
-            self._faults = faults
+            self._faults = faults = {**self._faults, **faults} if faults else {}
         for instance in self.instances.values():
             if instance_id in ("", instance.instance_id):
                 self._write_faults(instance, faults)

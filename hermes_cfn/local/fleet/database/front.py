@@ -247,7 +247,10 @@ async def main() -> None:
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
-            await front.behave(json.loads(line))
+            order = json.loads(line)
+            await front.behave(order)
+            if "order" in order:
+                tell("obeyed", order=order["order"])
     finally:
         server.stop()
 
