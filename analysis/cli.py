@@ -57,7 +57,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        derived = {
+            name: getattr(value, name) for name in vars(type(value)) if isinstance(vars(type(value))[name], property)
+        }
+        return plain({name: getattr(value, name) for name in value.__dataclass_fields__} | derived)
     if isinstance(value, dict):
         return {str(plain(key)): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -221,7 +221,10 @@ def stated(settings: Settings, expected: Decimal) -> str:
     net = expected * plan.currency_per_usd
     gross = net * (1 + plan.vat)
     rate = "" if plan.currency == "USD" else f" at your rate of {plan.currency_per_usd} {plan.currency} a dollar"
-    return f"Stated by you and applied last: {net:,.2f} {plan.currency} net{rate}, {gross:,.2f} {plan.currency} with {plan.vat:.0%} VAT."
+    return (
+        f"Stated by you and applied last: {net:,.2f} {plan.currency} net a month{rate}, {gross:,.2f} {plan.currency} with {plan.vat:.0%} "
+        f"VAT; {gross * 12:,.2f} {plan.currency} in twelve months."
+    )
 
 
 def _cards(paid: Payment, compared: Worth) -> Iterator[dict[str, str]]:

@@ -66,6 +66,14 @@ def test_the_audit_is_a_list_with_one_object_a_claim(run):
     assert {"id", "claim", "figure", "difference", "verdict", "reason", "source"} <= set(found[0])
 
 
+def test_json_carries_what_the_tables_derive(run, monkeypatch):
+    rows = {row["key"]: row for row in json.loads(run("options", "--format", "json")[1])}
+    assert float(rows["reserved-upfront"]["first_month"]) > 2 * float(rows["reserved-upfront"]["expected"])
+    monkeypatch.setattr("analysis.options.frontier.Lattice.__init__.__defaults__", (None, ("t4g.micro",), (1, 2)))
+    told = json.loads(run("frontier", "--p99", "900", "--format", "json")[1])
+    assert told["answer"]["deployable"] and "[compute]" in told["answer"]["toml"] and told["feasible"] > 0
+
+
 def test_one_option_in_full_shows_its_lines(run):
     code, out, _ = run("options", "--show", "nat-instance")
     assert code == 0

@@ -98,7 +98,7 @@ def test_currency_and_vat_are_the_readers_and_apart():
     from decimal import Decimal
 
     told = report.stated(stated, Decimal(100))
-    assert "90.00 EUR net" in told and "108.90 EUR" in told and "21% VAT" in told
+    assert "90.00 EUR net" in told and "108.90 EUR" in told and "21% VAT" in told and "1,306.80 EUR in twelve" in told
     assert report.stated(Settings(), Decimal(100)) == ""
 
 
