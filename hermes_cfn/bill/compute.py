@@ -10,10 +10,10 @@ from typing import Any
 
 from hermes_cfn.bill import drivers, exact
 from hermes_cfn.bill.allowances import ALLOWANCES, NOTES, TRIALS
-from hermes_cfn.bill.charge import Charge, Free, NotPriced
+from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
 from hermes_cfn.bill.lines import Bill, BillLine
-from hermes_cfn.bill.rules import RULES
-from hermes_cfn.bill.surroundings import Surroundings, of_deployment, of_template
+from hermes_cfn.bill.rules import RULES, Rule
+from hermes_cfn.bill.surroundings import Placed, Surroundings, of_deployment, of_template
 from hermes_cfn.cfn.kinds import kind
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.clock import SystemClock
@@ -42,7 +42,7 @@ def charges(around: Surroundings, book: PriceBook) -> Charges:
     for place in around.placed:
         where = (place.stack, place.resource.logical_id, place.resource.type)
         rule = RULES.get(place.resource.type)
-        items = list(rule(place, around)) if rule else [_without_rule(place.resource.type)]
+        items = _asked(rule, place, around) if rule else [_without_rule(place.resource.type)]
         for item in items:
             if isinstance(item, Charge):
                 made.append(item.of(*where, place.region))
@@ -52,6 +52,14 @@ def charges(around: Surroundings, book: PriceBook) -> Charges:
     settled += [exact.without_price(charge, why) for charge, why in unknown]
     steps = dict.fromkeys(f"inferred: {step}" for _, price in known for step in price.steps)
     return Charges(tuple(known), tuple(settled), (*((book.note,) if book.note else ()), *steps))
+
+
+def _asked(rule: Rule, place: Placed, around: Surroundings) -> list[Item]:
+    """What a rule says; a property that has not the form it must have leaves the resource without a price."""
+    try:
+        return list(rule(place, around))
+    except (AttributeError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+        return [NotPriced("resource", f"a property has not the form that its type asks for ({type(error).__name__})")]
 
 
 MAKES_NOTHING = {"AWS::CDK::Metadata": "a note that CDK leaves, no resource"}

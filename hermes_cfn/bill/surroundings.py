@@ -141,11 +141,26 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def whole(value: Any) -> int | None:
-    """A whole number from a property, or None if it is unknown or none."""
+    """A whole number from a property, or None if it is unknown, none, or beyond what AWS sells."""
     try:
-        return None if isinstance(value, Unknown | bool) else int(str(value))
+        number = None if isinstance(value, Unknown | bool) else int(str(value))
     except ValueError:
         return None
+    return None if number is None or not 0 <= number <= MOST else number
+
+
+MOST = 10**9
+"""No count, size or rate of a resource is larger."""
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A property that should be an object; empty if it is unknown or another thing."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Any) -> list[Mapping[str, Any]]:
+    """The objects in a property that should be a list of them."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def true(value: Any) -> bool:
@@ -207,7 +222,7 @@ def _scope(template: Template, region: str, stack: str, chosen: Mapping[str, Any
         name = f"{stack}.{logical_id}"
         if attribute is None:
             return name
-        if attribute == "Arn" or attribute.endswith("Arn"):
+        if str(attribute).endswith("Arn"):
             return f"arn:aws:service:{region}:{ACCOUNT}:{name}"
         return f"{name}.{attribute}"
 

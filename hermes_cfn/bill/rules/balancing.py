@@ -14,7 +14,7 @@ from decimal import Decimal
 from hermes_cfn.bill.charge import Charge, Free, Item
 from hermes_cfn.bill.quantity import Largest, Quantity, Sum, Total, fixed, per
 from hermes_cfn.bill.rules.ec2 import address
-from hermes_cfn.bill.surroundings import Placed, Surroundings, true
+from hermes_cfn.bill.surroundings import Placed, Surroundings, items, true
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 NEW_A_SECOND, ACTIVE, GB_AN_HOUR, RULES_A_SECOND, FREE_RULES = 25, 3000, 1, 1000, 10
@@ -103,8 +103,7 @@ def balancer(place: Placed, around: Surroundings) -> Iterable[Item]:
 
 
 def _logged(place: Placed) -> bool:
-    attributes = place.get("LoadBalancerAttributes")
-    said = {item.get("Key"): item.get("Value") for item in attributes} if isinstance(attributes, list) else {}
+    said = {str(item.get("Key")): item.get("Value") for item in items(place.get("LoadBalancerAttributes"))}
     return true(said.get("access_logs.s3.enabled", False))
 
 
@@ -130,7 +129,7 @@ def addresses(place: Placed) -> Iterable[Item]:
     """One public IPv4 address a zone, but those that are an Elastic IP of their own."""
     mappings, subnets = place.get("SubnetMappings"), place.get("Subnets")
     if isinstance(mappings, list):
-        count = sum("AllocationId" not in mapping for mapping in mappings)
+        count = sum("AllocationId" not in mapping for mapping in items(mappings))
     else:
         count = len(subnets) if isinstance(subnets, list) else 2
     if count:

@@ -46,9 +46,9 @@ def plan_price(tier: str) -> Item:
 
 def subscription(place: Placed, around: Surroundings) -> Iterable[Item]:
     """A paid one waits for an approval that CloudFormation does not give, and costs nothing until then."""
-    tier, level = place.get("PlanTier"), place.get("UsageLevel", "DEFAULT")
+    tier, level = str(place.get("PlanTier")), place.get("UsageLevel", "DEFAULT")
     if tier in PLANS and level == "DEFAULT":
-        yield plan_price(str(tier))
+        yield plan_price(tier)
     else:
         yield NotPriced("flat-rate plan", f"tier {tier} at usage level {level} is in no book")
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
 from hermes_cfn.bill.quantity import fixed, per
 from hermes_cfn.bill.rules.ec2 import address
-from hermes_cfn.bill.surroundings import Placed, Surroundings, true, whole
+from hermes_cfn.bill.surroundings import Placed, Surroundings, items, mapping, true, whole
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 
@@ -79,8 +78,7 @@ def subscription(place: Placed, around: Surroundings) -> Iterable[Item]:
 def fargate(place: Placed, around: Surroundings) -> Iterable[Item]:
     task = around.find(place.get("TaskDefinition"))
     launch, count = place.get("LaunchType", "EC2"), whole(place.get("DesiredCount", 1))
-    providers = place.get("CapacityProviderStrategy") or []
-    names = {item.get("CapacityProvider") for item in providers if isinstance(item, dict)}
+    names = {str(item.get("CapacityProvider")) for item in items(place.get("CapacityProviderStrategy"))}
     if "FARGATE_SPOT" in names:
         yield NotPriced("tasks", "spot prices of Fargate move, and which task runs on them is not known")
         return
@@ -91,7 +89,7 @@ def fargate(place: Placed, around: Surroundings) -> Iterable[Item]:
     if task is None or count is None or cpu is None or memory is None:
         yield NotPriced("tasks", "their number and size are not all known")
         return
-    platform: Any = task.get("RuntimePlatform") or {}
+    platform = mapping(task.get("RuntimePlatform"))
     arm = "ARM-" if platform.get("CpuArchitecture") == "ARM64" else ""
     yield Charge(
         f"{count} tasks, vCPU",
@@ -104,10 +102,10 @@ def fargate(place: Placed, around: Surroundings) -> Iterable[Item]:
         f"{count} tasks, memory", "AmazonECS", f"Fargate-{arm}GB-Hours", fixed(HOURS * count * memory / 1024), "hours"
     )
 
-    network: Any = place.get("NetworkConfiguration") or {}
-    if (network.get("AwsvpcConfiguration") or {}).get("AssignPublicIp") == "ENABLED":
+    network = mapping(mapping(place.get("NetworkConfiguration")).get("AwsvpcConfiguration"))
+    if network.get("AssignPublicIp") == "ENABLED":
         yield address(count)
-    storage: Any = task.get("EphemeralStorage") or {}
+    storage = mapping(task.get("EphemeralStorage"))
     beyond = (whole(storage.get("SizeInGiB")) or INCLUDED_GIB) - INCLUDED_GIB
     if beyond > 0:
         usage = f"Fargate-{arm}EphemeralStorage-GB-Hours"

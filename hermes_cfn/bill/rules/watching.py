@@ -18,7 +18,7 @@ CLOUDWATCH = "AmazonCloudWatch"
 
 
 def _vended(place: Placed, around: Surroundings) -> bool:
-    named = {place.id, place.get("LogGroupName")}
+    named = (place.id, place.get("LogGroupName", place.id))
     for flow in around.of("AWS::EC2::FlowLog"):
         if flow.get("LogGroupName") in named or around.find(flow.get("LogDestination")) is place:
             return True
