@@ -236,7 +236,7 @@ class Access:
 
 @cache
 def access_networks() -> Mapping[str, Access]:
-    """Last miles by key; all are assumptions, labelled so."""
+    """Last miles by key: a published median or an assumption, labelled so; every spread is an assumption."""
     return {
         row["key"]: Access(
             row["key"], row["name"], float(row["rtt_ms"]), float(row["spread"]), row["basis"], row["source"]
