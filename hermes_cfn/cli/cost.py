@@ -79,6 +79,8 @@ def _usage(path: Path | None) -> Usage | None:
 
 
 def _of_template(path: Path, region: str, parameters: tuple[str, ...], usage: Usage | None, book: str) -> Bill:
+    from dataclasses import replace
+
     from hermes_cfn import bill
     from hermes_cfn.cfn.template import Template
     from hermes_cfn.pricing import books
@@ -92,7 +94,13 @@ def _of_template(path: Path, region: str, parameters: tuple[str, ...], usage: Us
             raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--parameter")
     given = dict(pair.split("=", 1) for pair in parameters)
     prices = books.load(region, _source(book))
-    return bill.compute_template(Template.parse(text), region, prices, usage, given)
+    try:
+        parsed = Template.parse(text)
+    except HermesError as error:
+        raise HermesError(
+            *(replace(finding, where=f"{path}: {finding.where}") for finding in error.findings)
+        ) from error
+    return bill.compute_template(parsed, region, prices, usage, given)
 
 
 def _of_stacks(usage: Usage | None, book: str) -> Bill:

@@ -58,9 +58,21 @@ def of_reserved(term: Reserved, source: str) -> Offer:
 
 
 @cache
+def _carried() -> Mapping[str, Any]:
+    said: Mapping[str, Any] = json.loads((files("hermes_cfn.pricing") / "commitments.json").read_text(encoding="utf-8"))
+    return said
+
+
+def reserved_terms(sku: str) -> Mapping[str, Any]:
+    """The reserved terms that the package carries of a product, as ``GetProducts`` gives them; empty if none."""
+    found = (item["terms"]["Reserved"] for item in _carried()["reserved"] if item["product"]["sku"] == sku)
+    return next(found, {})
+
+
+@cache
 def snapshot() -> tuple[Offer, ...]:
     """The commitments that the package carries: t3.medium's twelve reserved terms, two single terms, spot."""
-    said = json.loads((files("hermes_cfn.pricing") / "commitments.json").read_text(encoding="utf-8"))
+    said = _carried()
     offers = [of_reserved(term, said["reserved_source"]) for term in reserved(said["reserved"])]
     offers += [
         Offer(

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal as D
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import botocore.session
 import pytest
@@ -123,13 +122,10 @@ def test_two_products_where_one_must_be_are_told_and_neither_is_taken():
 
 
 def test_reserved_terms_come_with_the_products(cloud):
-    service, prices = cloud
-    recorded = json.loads((Path(__file__).parent / "recorded/t3.medium-us-east-1.json").read_text())
-    service._item = lambda price: recorded[0]
-    service._prices = service._prices[:1]
-    terms = prices.reserved("t3.medium", "us-east-1")
+    terms = cloud[1].reserved("t3.medium", "us-east-1")
     assert len(terms) == 12
     assert {term.years for term in terms} == {1, 3}
+    assert cloud[1].reserved("t3.small", "us-east-1") == ()
 
 
 def test_pages_are_followed(monkeypatch):

@@ -68,6 +68,7 @@ class Pricing:
     def _item(self, price: Price) -> dict[str, Any]:
         sku = price.sku or f"{price.service_code}.{price.usage_type}.{price.operation}"
         term = f"{sku}.JRTCKXETXF"
+        reserved = commitments.reserved_terms(sku)
         attributes = {
             "servicecode": price.service_code,
             "usagetype": price.usage_type,
@@ -95,7 +96,7 @@ class Pricing:
         return {
             "product": {"sku": sku, "productFamily": family, "attributes": attributes},
             "serviceCode": price.service_code,
-            "terms": {"OnDemand": {term: _term(sku, price, dimensions)}},
+            "terms": {"OnDemand": {term: _term(sku, price, dimensions)}} | ({"Reserved": reserved} if reserved else {}),
             "version": self._version,
             "publicationDate": price.published,
         }
