@@ -81,6 +81,7 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "sessions": (here("ssm", "session/${!aws:userid}-*"),),
         "instances": (here("ec2", "instance/*"),),
         "group": (here("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{both}"),),
+        "zone": (f"arn:aws:route53:::hostedzone/{settings.edge.hosted_zone_id}",),
         "repository": (here("ecr", f"repository/{names.repository}"),),
         "lock": (here("dynamodb", f"table/{names.lock_table}"),),
         "log-group": (here("logs", f"log-group:{names.log_group}"), here("logs", f"log-group:{names.log_group}:*")),
@@ -240,6 +241,12 @@ _CHECKS = (
         when=lambda settings: bool(settings.compute.key_name),
     ),
     may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
+    may(
+        "route53:ListResourceRecordSets",
+        "zone",
+        "sees whether the name has a record already",
+        when=lambda settings: settings.edge.dns != "manual",
+    ),
     may(
         "s3:ListBucket",
         "assets",

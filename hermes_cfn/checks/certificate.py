@@ -83,16 +83,32 @@ def listener(arns: Sequence[str], arn: str, balancer: str) -> Iterator[Finding]:
         yield Finding("listener-missing", balancer, "has no HTTPS listener", next="hermes-cfn deploy")
 
 
+def record(domain: str, balancer: str) -> str:
+    """What to create where the zone is not ours; a CNAME may not stand at the top of a zone (RFC 1034, 3.6.2)."""
+    return (
+        f"{domain} CNAME {balancer}\n"
+        f"where {domain} is the top of its zone: ALIAS or ANAME to {balancer}, "
+        'or the zone in Route 53 and edge.dns = "alias"'
+    )
+
+
+def authorities(domain: str, wildcard: bool) -> str:
+    """What a zone with CAA records must say for ACM to issue (ACM user guide, "Configure a CAA record")."""
+    kinds = ("issue", "issuewild") if wildcard else ("issue",)
+    lines = "; ".join(f'{domain} CAA 0 {kind} "amazon.com"' for kind in kinds)
+    return f"only where {domain} or a zone above it has CAA records: {lines}"
+
+
 def points(domain: str, balancer: str, resolved: frozenset[str] | None, wanted: frozenset[str]) -> Iterator[Finding]:
     """Whether ``domain`` leads to the load balancer; ``resolved`` is None when it does not resolve."""
-    record = f"{domain} CNAME {balancer} (ALIAS or ANAME at the top of a zone)"
+    wanted_record = record(domain, balancer)
     if resolved is None:
-        yield Finding("dns-missing", domain, "does not resolve", evidence=record, next="create the record")
+        yield Finding("dns-missing", domain, "does not resolve", evidence=wanted_record, next="create the record")
     elif wanted and not resolved & wanted:
         yield Finding(
             "dns-elsewhere",
             domain,
             f"leads to {', '.join(sorted(resolved))}, not to the load balancer",
-            evidence=record,
+            evidence=wanted_record,
             next="change the record; DNS answers stay cached for their TTL",
         )

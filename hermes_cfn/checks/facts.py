@@ -22,7 +22,7 @@ class Facts:
     """``first``: the service stack is not there yet.  ``buckets``: name -> ours, taken or free.
 
     ``roles`` are names that are taken, ``provider`` whether GitHub's identity provider is there and
-    would be created; ``stale`` rows are stack, parameter, its value and the output that feeds it now.
+    would be created; ``records`` are types of records in the way of the name's own; ``stale`` rows are stack, parameter, its value and the output that feeds it now.
     """
 
     now: datetime
@@ -40,6 +40,7 @@ class Facts:
     buckets: Mapping[str, str] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
     provider: bool | None = None
+    records: tuple[str, ...] = ()
     certificate_arn: str = ""
     certificate: CertificateSeen | None = None
     missing_secrets: tuple[str, ...] = ()

@@ -44,6 +44,7 @@ CHECKS: tuple[Check, ...] = (
     standing.drifted,
     standing.parameters,
     access.denied,
+    namesakes.records,
 )
 
 

@@ -51,3 +51,16 @@ def provider(settings: Settings, facts: Facts) -> Iterator[Finding]:
             why=f"github_provider is {settings.account.github_provider!r}, and there can be only one",
             next='[account] github_provider = "existing"',
         )
+
+
+def records(settings: Settings, facts: Facts) -> Iterator[Finding]:
+    """``record-taken``: the name has a record that this project did not make."""
+    if facts.records:
+        name = settings.certificate.domain
+        yield Finding(
+            "record-taken",
+            "hermes.toml [edge] dns",
+            f"{name} has a record already: {', '.join(facts.records)}",
+            why="no stack of this deployment made it; creating ours would fail, and the stack would roll back",
+            next='delete it in Route 53 when the switch may happen, or dns = "manual" and change it by hand',
+        )

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hermes_cfn.aws.certificates import Certificates
+from hermes_cfn.checks import certificate
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.flows import releases
@@ -98,7 +99,14 @@ class Gate:
                     "certificate-pending",
                     ground.settings.certificate.domain,
                     "the certificate waits for its DNS records",
-                    evidence="\n".join(f"{name} CNAME {value}" for name, value in seen.records),
+                    evidence="\n".join(
+                        [
+                            *(f"{name} CNAME {value}" for name, value in seen.records),
+                            certificate.authorities(
+                                ground.settings.certificate.domain, ground.settings.certificate.wildcard
+                            ),
+                        ]
+                    ),
                     next="create them at the DNS provider; this goes on by itself",
                     severity=Severity.WARNING,
                 )
@@ -114,7 +122,7 @@ def record(ground: Ground, outputs: Outputs) -> Finding | None:
         "dns-record",
         domain,
         "people reach it when this record stands",
-        evidence=f"{domain} CNAME {balancer} (ALIAS or ANAME at the top of a zone)",
+        evidence=certificate.record(domain, balancer),
         next="create it at the DNS provider; hermes-cfn doctor looks whether it is there",
         severity=Severity.INFO,
     )

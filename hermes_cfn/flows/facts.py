@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.aws.certificates import Certificates
+from hermes_cfn.aws.zones import Zones
 from hermes_cfn.checks.facts import Facts, ImageFacts
 from hermes_cfn.checks.observed import CertificateSeen
 from hermes_cfn.deployment import FromOutput
@@ -47,6 +48,7 @@ def gather(ground: Ground, image: str, there: Mapping[str, Deployed]) -> Facts:
         buckets={name: _allowed(partial(doors.s3.exists, name)) or "" for name in _buckets(ground, there)},
         roles=tuple(name for name in _roles(ground, there) if _allowed(partial(doors.account.role_exists, name))),
         provider=_provider(ground, there),
+        records=tuple(_records(ground, there)),
         certificate_arn=arn,
         certificate=certificate,
         missing_secrets=tuple(_allowed(lambda: releases.missing_secrets(ground)) or ()),
@@ -83,7 +85,7 @@ def _image(ground: Ground, wanted: str) -> ImageFacts | None:
 def _buckets(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[str]:
     if "foundation" not in there:
         yield ground.names.artifacts_bucket
-    if "edge" in ground.deployment.keys and "edge" not in there:
+    if ground.settings.edge.assets and "edge" not in there:
         yield ground.names.assets_bucket
 
 
@@ -103,6 +105,19 @@ def _provider(ground: Ground, there: Mapping[str, Deployed]) -> bool | None:
     if "AWS::IAM::OIDCProvider" not in types:
         return None
     return _allowed(lambda: ground.doors.account.has_provider("token.actions.githubusercontent.com"))
+
+
+def _records(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[str]:
+    """Types of the records that stand where the edge stack would put its own; weighted ones bear each other."""
+    edge = ground.settings.edge
+    if edge.dns == "manual" or "edge" in there:
+        return
+    zones = Zones(ground.doors.calls("route53"))
+    found = _allowed(lambda: zones.records(edge.hosted_zone_id, ground.settings.certificate.domain)) or ()
+    ours = ground.names.auto_scaling_group
+    for kind, identifier in found:
+        if kind == "CNAME" or (kind == "A" and (edge.dns == "alias" or identifier in ("", ours))):
+            yield kind
 
 
 def _stale(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[tuple[str, str, str, str]]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from hermes_cfn import plan
 from hermes_cfn.aws.calls import AwsError
-from hermes_cfn.checks import forecast
+from hermes_cfn.checks import forecast, several
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
 from hermes_cfn.errors import Finding, HermesError, Severity
 from hermes_cfn.flows import facts, releases
@@ -60,7 +60,12 @@ def make(ground: Ground, question: Question) -> Plan:
     """The plan for what the deployment says now.  Nothing is written."""
     there = deployed(ground)
     known = facts.gather(ground, question.image, there)
-    findings = [*forecast.of(ground.settings, known), *_foundation(ground, there), *_older(ground, there, question)]
+    findings = [
+        *forecast.of(ground.settings, known),
+        *several.alone(ground.settings),
+        *_foundation(ground, there),
+        *_older(ground, there, question),
+    ]
     now = releases.stable(ground)
     following = now.id if now else ""
     if question.image:

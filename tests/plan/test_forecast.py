@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hermes_cfn.checks import forecast
+from hermes_cfn.checks import forecast, several
 from hermes_cfn.checks.facts import Facts, ImageFacts
 from hermes_cfn.checks.observed import CertificateSeen
 from hermes_cfn.config import parse
@@ -52,6 +52,7 @@ FORECASTS = [
     ("bucket-retained", INFO, {"buckets": {"b": "ours"}}),
     ("role-taken", ERROR, {"roles": ("hermes-production-plan",)}),
     ("provider-taken", ERROR, {"provider": True}),
+    ("record-taken", ERROR, {"records": ("CNAME",)}),
     ("certificate-missing", ERROR, {"certificate": None}),
     ("certificate-region", ERROR, {"certificate_arn": ARN.replace("eu-south-2", "us-east-1")}),
     ("certificate-pending", ERROR, {"certificate": replace(SEEN, status="PENDING_VALIDATION")}),
@@ -85,3 +86,19 @@ def test_each_fact_makes_its_forecast_with_the_way_on(settings, code, severity, 
     assert (finding.code, finding.severity) == (code, severity)
     assert finding.what
     assert finding.next or severity is not ERROR
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "stickiness = true keeps a user on one"),
+        ("service.stickiness = true", "cluster = true connects them"),
+        ("service.cluster = true", ""),
+        ("compute.count = 1", ""),
+    ],
+)
+def test_several_instances_are_told_what_of_phoenix_ends_at_each(text, told) -> None:
+    found = list(several.alone(parse(text)))
+    assert [one.severity for one in found] == ([INFO] if told else [])
+    assert all(told in one.next and "Presence" in one.why for one in found)
+    assert all(("long poll" in one.why) is (text == "") for one in found)

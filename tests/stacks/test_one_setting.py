@@ -136,8 +136,10 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
         "edge/Assets", "edge/AssetsPolicy", "edge/AssetsBucket", "edge:wiring", "foundation/ProductionRelease", "foundation/ProductionPlan",
         *SERVICE_ROLE},
     ("zoned", "edge.dns = 'alias'"): {
-        "edge/Record", "edge/LoadBalancerDnsName", "edge/LoadBalancerZone", "edge:wiring", "foundation/CloudformationRead"},
-    ("edged", "edge.hosted_zone_id = 'Z9999999999999'"): {"edge/Record"},
+        "edge/Record", "edge/LoadBalancerDnsName", "edge/LoadBalancerZone", "edge:wiring", "foundation/CloudformationRead",
+        "foundation/ProductionPlan", "foundation/ProductionRelease"},
+    ("edged", "edge.hosted_zone_id = 'Z9999999999999'"): {
+        "edge/Record", "foundation/ProductionPlan", "foundation/ProductionRelease"},
     ("edged", "edge.weight = 1"): {"edge/Record"},
     ("edged", "worldwide.cloudfront = false\nworldwide.assets_domain = ''"): {
         "edge/AssetsPolicy", "edge/DistributionArn", "edge:wiring", "worldwide:wiring", "foundation/ProductionRelease",
