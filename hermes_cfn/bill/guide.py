@@ -98,6 +98,11 @@ FLY_512, FLY_1024, FLY_ADDRESS = Decimal("5.06"), Decimal("8.53"), Decimal("2.00
 (superfly/docs, snippets/RegionPricingSelector.jsx at 12704c08 and about/pricing.mdx, 2026)."""
 
 
+def _of_730(thirty_days: Decimal) -> Decimal:
+    """What costs ``thirty_days`` in 30 days, by the second, in our month of 730 hours."""
+    return thirty_days * HOURS / (30 * 24)
+
+
 def transfer_gb(usd: Decimal) -> Decimal:
     """GB a month that ``usd`` of transfer buys in the guide: the first 100 are free, then 0.09."""
     free, paid = books.guide().find("AWSDataTransfer", "DataTransfer-Out-Bytes", REGION).tiers
@@ -268,7 +273,8 @@ def figures() -> tuple[Figure, ...]:
             "two machines of 512 MB to 1 GB (two shared vCPUs each) and an IPv4 address",
             None,
             Verdict.ROUNDED,
-            "Fly.io's month has 30 days: of 730 hours it is 1.4 % more",
+            "Fly.io's month has 30 days; of 730 hours it is "
+            + _money((2 * _of_730(FLY_512) + FLY_ADDRESS, 2 * _of_730(FLY_1024) + FLY_ADDRESS)),
         ),
         Figure(
             "Extra for AWS",

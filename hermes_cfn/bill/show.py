@@ -106,6 +106,7 @@ def as_data(bill: Bill) -> dict[str, Any]:
         "expected": str(bill.expected),
         "high": str(bill.high),
         "inferred": str(bill.inferred),
+        "inferred_as_far_off_as_seen": [str(amount) for amount in bill.inference_range],
         "book": bill.book,
         "as_of": bill.as_of,
         "coverage": {

@@ -60,6 +60,8 @@ def test_what_has_no_inputs_is_inverted():
     assert [rounded(guide.transfer_gb(D(usd)), D(1)) for usd in (5, 10)] == [156, 211]
     assert FIGURES["CloudWatch Logs"].implies == "4 to 10 GB a month"
     assert FIGURES["Fly.io Frankfurt"].ours == (D("12.12"), D("19.06"))
+    # 2 x 5.06 x 730 / 720 + 2 and 2 x 8.53 x 730 / 720 + 2
+    assert FIGURES["Fly.io Frankfurt"].why.endswith("of 730 hours it is $12.26 to $19.30")
 
 
 def test_madrid_is_dearer_than_the_guide_says():

@@ -39,10 +39,19 @@ def known(usage=RANGES):
     return charges(of_template(template, "eu-south-2", usage), books.snapshot()).known
 
 
-def test_it_equals_the_exact_bill_to_the_cent_on_samples():
-    priced = known()
-    values = sampled.draws(RANGES, 40)
-    totals = sampled.totals(priced, values, RANGES)
+BUSY_BY_DAY = RANGES.model_copy(
+    update={
+        "daily_profile": (D(1),) * 8 + (D(5),) * 10 + (D(2),) * 6,
+        "connections_profile": (D(3),) * 12 + (D(1),) * 12,
+    }
+)
+
+
+@pytest.mark.parametrize("usage", [RANGES, BUSY_BY_DAY], ids=["flat", "by the hour"])
+def test_it_equals_the_exact_bill_to_the_cent_on_samples(usage):
+    priced = known(usage)
+    values = sampled.draws(usage, 40)
+    totals = sampled.totals(priced, values, usage)
     for index in range(40):
         at = {name: value if not isinstance(value, np.ndarray) else value[index] for name, value in values.items()}
         decimals = {name: None if value is None else D(repr(float(value))) for name, value in at.items()}
