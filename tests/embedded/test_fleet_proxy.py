@@ -31,6 +31,7 @@ class Target:
     def __init__(self, answer: Callable[[str, asyncio.StreamWriter], Awaitable[None]] | None = None) -> None:
         self.answer = answer
         self.connections, self.lost, self.heads = 0, 0, []
+        self.checks, self.check = 0, OK
 
     async def open(self, tls: ssl.SSLContext | None = None) -> int:
         self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
@@ -43,7 +44,10 @@ class Target:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 if "ELB-HealthChecker" in head:
                     self.connections -= 1
-                    writer.write(OK)
+                    self.checks += 1
+                    if self.check is None:
+                        await asyncio.sleep(60)
+                    writer.write(self.check or b"")
                     break
                 self.heads.append(head)
                 if self.answer is not None:
@@ -304,5 +308,55 @@ def test_a_cookie_binds_a_client_to_a_target_as_long_as_that_is_healthy():
         await proxy.balancer.do({"do": "deregister", "group": "g", "target": key, "delay_s": 60})
         assert (await answer.again(bound)).status == 200
         assert len(other.heads) == 1
+
+    run(story)
+
+
+def test_health_checks_count_to_their_thresholds_and_one_passes_a_new_target():
+    """ "Health checks": the thresholds, the reason codes, and that a new target needs one success only."""
+
+    async def story():
+        target, proxy = Target(), Proxy()
+        await proxy.open(
+            await target.open(), interval_s=0.05, timeout_s=0.3, healthy_threshold=3, unhealthy_threshold=2
+        )
+        assert target.checks == 1
+        states = lambda: [(one["state"], one["reason"]) for one in proxy.told("health")]  # noqa: E731
+        before = target.checks
+        target.check = b"HTTP/1.1 503 Service Unavailable\r\n\r\n"
+        await until(lambda: states()[-1] == ("unhealthy", "Target.ResponseCodeMismatch 503"))
+        assert target.checks - before >= 2
+        target.check, before = OK, target.checks
+        await until(lambda: states()[-1] == ("healthy", ""))
+        assert target.checks - before >= 3
+        target.check = None
+        await until(lambda: states()[-1] == ("unhealthy", "Target.Timeout"))
+        target.server.close()
+        await until(lambda: states()[-1] == ("unhealthy", "Target.FailedHealthChecks"))
+
+    run(story)
+
+
+def test_a_web_socket_lives_through_draining_until_the_delay_ends():
+    """ "Deregistration delay"."""
+
+    async def story():
+        async def upgrade(_head, writer):
+            writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+
+        target, proxy = Target(upgrade), Proxy()
+        port = await target.open()
+        await proxy.open(port, logs=True)
+        request = b"GET /socket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        answer = await proxy.ask(request)
+        assert answer.status == 101
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await proxy.balancer.do({"do": "deregister", "group": "g", "target": str(port), "delay_s": 0.4})
+        assert (await proxy.ask()).status == 503
+        assert await answer.closed()
+        assert loop.time() - began >= 0.4
+        rows = await proxy.rows(2)
+        assert [row["status"] for row in rows] == [503, 101]
 
     run(story)
