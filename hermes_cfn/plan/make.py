@@ -120,7 +120,7 @@ def _interruption(
     perhaps = tuple(
         f"noticed if AWS replaces {c.stack}/{c.logical_id}"
         for c in changes
-        if c.resource_type in INTERRUPTS and c.replacement == "Conditional"
+        if c.resource_type in INTERRUPTS and c.perhaps_replaced
     )
     if rolling.interruption_s:
         return Interruption(

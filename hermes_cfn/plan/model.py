@@ -48,7 +48,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one resource.  ``data``: its type holds data; ``policy``: what becomes of the old one."""
+    """What happens to one resource.  ``data``: its type holds data; ``policy``: what becomes of the old one.
+
+    ``stays``: why a replacement that AWS calls conditional does not come.
+    """
 
     action: str
     stack: str
@@ -58,6 +61,12 @@ class Change:
     details: tuple[Shown, ...] = ()
     policy: str = ""
     data: bool = False
+    stays: str = ""
+
+    @property
+    def perhaps_replaced(self) -> bool:
+        """AWS may replace it, and nobody can tell before."""
+        return self.replacement == "Conditional" and not self.stays
 
     @property
     def replaced(self) -> bool:
@@ -69,7 +78,7 @@ class Change:
         """``+`` added, ``~`` changed, ``±`` replaced, ``?`` perhaps replaced, ``-`` removed."""
         if self.replacement == "True":
             return "±"
-        if self.replacement == "Conditional":
+        if self.perhaps_replaced:
             return "?"
         return {"Add": "+", "Remove": "-", "Import": "<"}.get(self.action, "~")
 
@@ -181,6 +190,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
                         "logical_id": change.logical_id,
                         "type": change.resource_type,
                         "replacement": change.replacement,
+                        "stays": change.stays,
                         "policy": change.policy,
                         "data_at_risk": change.loses_data,
                         "properties": [_shown(shown) for shown in change.details],

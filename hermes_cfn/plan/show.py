@@ -22,10 +22,11 @@ def _stack(stack: StackPlan) -> Iterator[str]:
     for parameter in stack.parameters:
         yield f"    {parameter.path}: {parameter.before or '(none)'} -> {parameter.after}"
     for change in stack.changes:
-        fate = f"  [{change.policy}]" if change.policy and (change.replacement or change.action == "Remove") else ""
+        goes = change.replacement == "True" or change.perhaps_replaced or change.action == "Remove"
+        fate = f"  [{change.policy}]" if change.policy and goes else ""
         yield f"  {change.sign} {change.logical_id}  {change.resource_type}{fate}"
         for shown in change.details:
-            note = "  (replaces)" if shown.replaces else ""
+            note = "  (replaces)" if shown.replaces and goes else ""
             cause = f"  (by {shown.cause})" if shown.cause else ""
             yield f"      {shown.path}: {shown.before or '(none)'} -> {shown.after or '(none)'}{note}{cause}"
     for reason in stack.waits_for:
@@ -68,8 +69,10 @@ def counts(plan: Plan) -> str:
         return "nothing to do: what is deployed is what is wanted"
     found = {"add": 0, "change": 0, "replace": 0, "remove": 0, "perhaps": 0}
     for change in plan.changes:
-        if change.replaced:
-            found["replace" if change.replacement == "True" else "perhaps"] += 1
+        if change.replacement == "True":
+            found["replace"] += 1
+        elif change.perhaps_replaced:
+            found["perhaps"] += 1
         else:
             found[{"Add": "add", "Import": "add", "Remove": "remove"}.get(change.action, "change")] += 1
     perhaps = f", {found['perhaps']} that AWS may replace" if found["perhaps"] else ""

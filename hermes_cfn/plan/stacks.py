@@ -23,6 +23,9 @@ STEADY = frozenset(
 )
 ANEW = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
 
+AS_DEPLOYED = "as deployed"
+"""The value before of a property that refers to something which only AWS knows."""
+
 LONGEST = 160
 """Characters of a value that a plan shows."""
 
@@ -136,7 +139,22 @@ def _change(stack: str, change: ResourceChange, template: Template) -> Change:
         tuple(_detail(detail) for detail in change.details),
         change.policy,
         bool(known and known.holds_data),
+        _stays(change, template) if change.replacement == "Conditional" else "",
     )
+
+
+def _stays(change: ResourceChange, template: Template) -> str:
+    """Why a conditional replacement does not come, where the template itself decides it.
+
+    CloudFormation makes a new Auto Scaling group only if its policy says so; otherwise the group keeps its
+    instances and takes the new launch template version for the next one (AWS, "UpdatePolicy attribute").
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html
+    """
+    resource = template.resources.get(change.logical_id)
+    if change.resource_type != "AWS::AutoScaling::AutoScalingGroup" or resource is None:
+        return ""
+    policy = resource.update_policy.get("AutoScalingReplacingUpdate") or {}
+    return "" if policy.get("WillReplace", False) is not False else "no AutoScalingReplacingUpdate policy"
 
 
 def _detail(detail: PropertyChange) -> Shown:
@@ -146,7 +164,7 @@ def _detail(detail: PropertyChange) -> Shown:
         before, after = _decoded(before), _decoded(after)
     before, after = _texts(before, after, bool(_SECRET.search(name)))
     if detail.dynamic:
-        before, after = "", f"known after {detail.cause}"
+        before, after = AS_DEPLOYED, f"known after {detail.cause}"
     return Shown(
         detail.path.removeprefix("/Properties/"),
         before,

@@ -70,6 +70,28 @@ def test_what_is_replaced_takes_with_it_those_that_refer_to_it(wanted, there) ->
     assert ("service", "TargetGroup") in plan.replacements
 
 
+def test_a_group_takes_a_new_launch_template_in_place_unless_its_policy_replaces_it(wanted, there) -> None:
+    def larger(template):
+        template["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["InstanceType"] = "t4g.medium"
+
+    def replacing(template):
+        larger(template)
+        template["Resources"]["AutoScalingGroup"]["UpdatePolicy"] = {
+            "AutoScalingReplacingUpdate": {"WillReplace": True}
+        }
+
+    plan = planned(changed(wanted, "service", larger), there)
+    group = change_of(plan, "AutoScalingGroup")
+    assert (group.sign, group.replacement, group.stays != "") == ("~", "Conditional", True)
+    assert plan.interruption.what == ()
+    text = "\n".join(show.lines(plan))
+    assert "that AWS may replace" not in text and "(replaces)" not in text
+    assert "as deployed -> known after LaunchTemplate" in text
+    plan = planned(changed(wanted, "service", replacing), there)
+    assert change_of(plan, "AutoScalingGroup").sign == "?"
+    assert "1 that AWS may replace" in show.counts(plan)
+
+
 def test_secrets_are_masked_by_name_by_depth_and_in_urls(wanted, there) -> None:
     def before(template):
         template["Resources"]["LogGroup"]["Metadata"] = {"note": "postgres://u:hunter2@db/x", "api_key": "hunter3"}
