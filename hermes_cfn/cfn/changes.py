@@ -10,11 +10,19 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceTa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hermes_cfn.cfn.schemas import ResourceSchema, schema
-from hermes_cfn.cfn.template import Reference, Resource, Template, dependencies, invalid, resource_references
+from hermes_cfn.cfn.template import (
+    Reference,
+    Resource,
+    Template,
+    dependencies,
+    invalid,
+    references,
+    resource_references,
+)
 
 Action = Literal["Add", "Modify", "Remove", "Import"]
 Replacement = Literal["True", "False", "Conditional"]
@@ -27,15 +35,17 @@ _ATTRIBUTES = {
     "deletion_policy": "DeletionPolicy",
     "update_replace_policy": "UpdateReplacePolicy",
 }
-_MISSING = object()
+MISSING = object()
+"""Where one side of a difference has nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class PropertyChange:
     """One difference: ``path`` such as ``/Properties/Port`` or ``/Metadata``.
 
-    ``before`` and ``after`` are None where there is nothing.  ``cause`` is ``direct``, or the
-    ``LogicalId`` or ``LogicalId.Attribute`` that makes it; then ``dynamic`` holds.
+    ``before`` and ``after`` are None where there is nothing.  ``cause`` is ``direct``, the
+    parameter whose value makes it, or the ``LogicalId`` or ``LogicalId.Attribute`` that does;
+    then ``dynamic`` holds.
     """
 
     path: str
@@ -44,6 +54,15 @@ class PropertyChange:
     requires_recreation: Recreation
     cause: str = "direct"
     dynamic: bool = False
+
+    @property
+    def source(self) -> str:
+        """CloudFormation's word for the cause."""
+        if self.cause == "direct":
+            return "DirectModification"
+        if not self.dynamic:
+            return "ParameterReference"
+        return "ResourceAttribute" if "." in self.cause else "ResourceReference"
 
     @property
     def attribute(self) -> str:
@@ -79,13 +98,15 @@ def changes(
     tags_before: Mapping[str, str] | None = None,
     tags_after: Mapping[str, str] | None = None,
     imported: frozenset[str] = frozenset(),
+    template_before: Template | None = None,
 ) -> tuple[ResourceChange, ...]:
     """Every resource that changes, in the order of ``after``, then those that are removed.
 
     ``before`` and ``after`` have evaluated properties (``intrinsics.active_resources``), those
     of ``after`` with the attributes that resources have now.  ``template`` is the new one; with
     it replacement spreads to those that refer to what is replaced.  ``imported`` are logical
-    IDs that are taken over instead of created.  Raises :class:`HermesError` when a logical ID
+    IDs that are taken over instead of created.  With ``template_before``, the one deployed, a
+    change that only a parameter's value makes names the parameter.  Raises :class:`HermesError` when a logical ID
     changes its type.
     """
     odd = [name for name in after if name in before and before[name].type != after[name].type]
@@ -103,6 +124,9 @@ def changes(
             continue
         known = schema(resource.type, region)
         details = list(direct_changes(before[name], resource, known))
+        if template is not None and template_before is not None and name in template_before.resources:
+            raw = template_before.resources[name], template.resources[name]
+            details = [replace(one, cause=_parameter(one, *raw, template) or one.cause) for one in details]
         if template is not None and name in template.resources:
             details += _spread(template.resources[name], found, known, {detail.path for detail in details})
         if retagged and known is not None and known.tag_property:
@@ -156,8 +180,8 @@ def direct_changes(before: Resource, after: Resource, known: ResourceSchema | No
     for path, old, new in differences(before.properties, after.properties):
         yield PropertyChange(
             f"/Properties{path}",
-            None if old is _MISSING else old,
-            None if new is _MISSING else new,
+            None if old is MISSING else old,
+            None if new is MISSING else new,
             recreation(known, path, old, new),
         )
     for field, attribute in _ATTRIBUTES.items():
@@ -170,7 +194,7 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, 
     """Paths at which two values differ, with both; lists of another length differ as a whole."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in [*before, *(key for key in after if key not in before)]:
-            yield from differences(before.get(key, _MISSING), after.get(key, _MISSING), f"{path}/{key}")
+            yield from differences(before.get(key, MISSING), after.get(key, MISSING), f"{path}/{key}")
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from differences(old, new, f"{path}/{index}")
@@ -182,7 +206,7 @@ def same(before: Any, after: Any) -> bool:
     """Equality as CloudFormation sees it: ``"80"`` is 80, ``"true"`` is true."""
     if isinstance(before, Mapping | list) or isinstance(after, Mapping | list):
         return bool(before == after)
-    if before is _MISSING or after is _MISSING:
+    if before is MISSING or after is MISSING:
         return before is after
     return before == after or _scalar(before) == _scalar(after)
 
@@ -223,6 +247,29 @@ def _at(value: Any, path: list[str]) -> Iterator[Any]:
             yield from _at(item, path[1:])
     elif isinstance(value, Mapping) and path[0] in value:
         yield from _at(value[path[0]], path[1:])
+
+
+def _parameter(detail: PropertyChange, before: Resource, after: Resource, template: Template) -> str:
+    """The parameter that makes a change where both templates say the same; empty if none does."""
+    parts = detail.path.split("/")[2:]
+    if not detail.path.startswith("/Properties/"):
+        return ""
+    old, new = _written(before.properties, parts), _written(after.properties, parts)
+    if old != new:
+        return ""
+    return next((one.target for one in references(new) if one.target in template.parameters), "")
+
+
+def _written(value: Any, path: list[str]) -> Any:
+    """What a template writes at ``path``: the function that gives it, where one does."""
+    for part in path:
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            break
+    return value
 
 
 def _spread(

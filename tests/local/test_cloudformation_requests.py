@@ -190,7 +190,7 @@ def test_dynamic_references_are_fetched_also_when_a_function_composes_them(cloud
     topics = {key: {**TOPIC, "Properties": {"TopicName": {"Fn::Sub": name}}} for key, name in names.items()}
     text = body(topics, Parameters={"Stage": {"Type": "String", "Default": "test"}})
     service.handle("CreateStack", {"StackName": "s", "TemplateBody": text})
-    assert service.engine.scheduler.settle(20)
+    assert service.engine.scheduler.settle(180)
     found = {one["TopicArn"].rpartition(":")[2] for one in client("sns").list_topics()["Topics"]}
     assert found == {"second-c", "first-p"}
 
@@ -199,7 +199,7 @@ def test_a_dynamic_reference_to_nothing_fails_the_resource(cloud):
     service, _ = cloud
     topic = {**TOPIC, "Properties": {"TopicName": {"Fn::Sub": "{{resolve:ssm:/${AWS::StackName}/no}}"}}}
     service.handle("CreateStack", {"StackName": "s", "TemplateBody": body({"T": topic})})
-    assert service.engine.scheduler.settle(20)
+    assert service.engine.scheduler.settle(180)
     events = service.handle("DescribeStackEvents", {"StackName": "s"})["StackEvents"]
     assert "Parameters: [ssm:/s/no] cannot be found." in [event.get("ResourceStatusReason") for event in events]
 

@@ -7,19 +7,19 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes
-from hermes_cfn.cfn.intrinsics import Unknown, active_resources
+from hermes_cfn.cfn.intrinsics import Unknown, active_resources, outputs
 from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.cfn.statuses import NO_CHANGES
 from hermes_cfn.cfn.template import Resource
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local.cloudformation.engine import Engine
 from hermes_cfn.local.cloudformation.model import ChangeSet, Request, Stack
-from hermes_cfn.local.cloudformation.requests import validation
+from hermes_cfn.local.cloudformation.requests import secrets_of, validation
 from hermes_cfn.local.providers import HANDLERS
 from hermes_cfn.local.providers.base import Gone
 
@@ -36,7 +36,7 @@ def compute(engine: Engine, stack: Stack, change_set: ChangeSet) -> None:
         change_set.status, change_set.reason = "FAILED", error.findings[0].what
         return
     change_set.changes = found
-    if not found and not _outputs_differ(stack, change_set.request):
+    if not found and not _outputs_differ(engine, stack, change_set.request):
         change_set.status, change_set.reason = "FAILED", NO_CHANGES[0]
         return
     change_set.status, change_set.execution = "CREATE_COMPLETE", "AVAILABLE"
@@ -60,7 +60,9 @@ def difference(engine: Engine, stack: Stack, change_set: ChangeSet) -> tuple[Res
         stack.request.tags if stack.request is not None else {},
         request.tags,
         frozenset(change_set.imports),
+        stack.request.template if stack.request is not None else None,
     )
+    change_set.before, change_set.after = before, after
     if change_set.kind == "IMPORT" and any(change.action != "Import" for change in found):
         raise _refused(
             "You have modified resources ["
@@ -69,6 +71,16 @@ def difference(engine: Engine, stack: Stack, change_set: ChangeSet) -> tuple[Res
             "template that are not being imported. Update, create or delete operations cannot be executed during import "
             "operations."
         )
+    if change_set.kind == "IMPORT" and stack.request is not None:
+        touched = {name for name in request.template.outputs if name not in stack.request.template.outputs} | {
+            name
+            for name, output in stack.request.template.outputs.items()
+            if request.template.outputs.get(name) != output
+        }
+        if touched:
+            raise _refused(
+                f"As part of the import operation, you cannot modify or add [Outputs]: {', '.join(sorted(touched))}"
+            )
     return tuple(_forced(engine, change) for change in found if change.action != "Modify" or change.details)
 
 
@@ -83,13 +95,17 @@ def _forced(engine: Engine, change: ResourceChange) -> ResourceChange:
 def is_empty(engine: Engine, stack: Stack, request: Request) -> bool:
     """Whether UpdateStack would have nothing to do."""
     probe = ChangeSet("", "", "UPDATE", request, engine.clock.now())
-    return not difference(engine, stack, probe) and not _outputs_differ(stack, request)
+    return not difference(engine, stack, probe) and not _outputs_differ(engine, stack, request)
 
 
-def _outputs_differ(stack: Stack, request: Request) -> bool:
-    if stack.request is None:
+def _outputs_differ(engine: Engine, stack: Stack, request: Request) -> bool:
+    """Whether outputs change where no resource does: their values are all known."""
+    if stack.request is None or stack.request.template.outputs != request.template.outputs:
         return True
-    return bool(stack.request.template.outputs != request.template.outputs)
+    try:
+        return outputs(request.template, engine.scope(stack, request)) != stack.outputs
+    except HermesError:
+        return True
 
 
 def _refused(words: str) -> HermesError:
@@ -161,22 +177,46 @@ def imports_of(params: Mapping[str, Any], engine: Engine, stack: Stack, request:
     return found
 
 
-def shown(change_set: ChangeSet, stack: Stack) -> list[dict[str, Any]]:
-    """The changes as DescribeChangeSet gives them."""
-    return [
-        {"Type": "Resource", "ResourceChange": _shown_change(change, stack, change_set.property_values)}
-        for change in change_set.changes
-    ]
+def shown(engine: Engine, stack: Stack, change_set: ChangeSet, values: bool) -> list[dict[str, Any]]:
+    """The changes as DescribeChangeSet gives them, on request with ``values``, which mask NoEcho parameters."""
+    secrets = {*secrets_of(change_set.request), *(secrets_of(stack.request) if stack.request is not None else ())}
+
+    def masked(words: str) -> str:
+        for secret in secrets:
+            words = words.replace(secret, "****")
+        return words
+
+    found = []
+    for change in change_set.changes:
+        shape = _shown_change(change, stack)
+        shape["Details"] = [
+            one for detail in change.details for one in _shown_detail(detail, masked if values else None)
+        ]
+        if values:
+            for key, resources in (("BeforeContext", change_set.before), ("AfterContext", change_set.after)):
+                if change.logical_id in resources:
+                    shape[key] = masked(_context(resources[change.logical_id]))
+        found.append({"Type": "Resource", "ResourceChange": shape})
+    return found
 
 
-def _shown_change(change: ResourceChange, stack: Stack, values: bool) -> dict[str, Any]:
+def _context(resource: Resource) -> str:
+    parts = {
+        "Properties": resource.properties,
+        "Metadata": resource.metadata,
+        "CreationPolicy": resource.creation_policy,
+        "UpdatePolicy": resource.update_policy,
+    }
+    return _text({key: value for key, value in parts.items() if value})
+
+
+def _shown_change(change: ResourceChange, stack: Stack) -> dict[str, Any]:
     live = stack.live.get(change.logical_id)
     shape: dict[str, Any] = {
         "Action": change.action,
         "LogicalResourceId": change.logical_id,
         "ResourceType": change.resource_type,
         "Scope": list(change.scope),
-        "Details": [_shown_detail(detail, values) for detail in change.details],
     }
     if change.policy:
         shape["PolicyAction"] = change.policy
@@ -187,27 +227,27 @@ def _shown_change(change: ResourceChange, stack: Stack, values: bool) -> dict[st
     return shape
 
 
-def _shown_detail(detail: PropertyChange, values: bool) -> dict[str, Any]:
+def _shown_detail(detail: PropertyChange, masked: Callable[[str], str] | None) -> Iterator[dict[str, Any]]:
+    """A detail; one that a parameter makes comes twice, as in the user guide's examples of change sets."""
     target: dict[str, Any] = {"Attribute": detail.attribute, "RequiresRecreation": detail.requires_recreation}
     if detail.name and detail.attribute == "Properties":
         target["Name"] = detail.name
-    if values:
+    if masked is not None:
         target["Path"] = detail.path
         if not detail.dynamic:
-            target["BeforeValue"] = _text(detail.before)
-            target["AfterValue"] = _text(detail.after)
+            target["BeforeValue"] = masked(_text(detail.before))
+            target["AfterValue"] = masked(_text(detail.after))
         target["AttributeChangeType"] = (
             "Add" if detail.before is None else "Remove" if detail.after is None else "Modify"
         )
-    shape: dict[str, Any] = {
-        "Target": target,
-        "Evaluation": "Dynamic" if detail.dynamic else "Static",
-        "ChangeSource": "DirectModification",
-    }
-    if detail.dynamic:
-        shape["ChangeSource"] = "ResourceAttribute" if "." in detail.cause else "ResourceReference"
+    shape: dict[str, Any] = {"Target": target, "Evaluation": "Static", "ChangeSource": detail.source}
+    if detail.cause != "direct":
         shape["CausingEntity"] = detail.cause
-    return shape
+    if detail.dynamic:
+        shape["Evaluation"] = "Dynamic"
+    yield shape
+    if detail.source == "ParameterReference":
+        yield {"Target": target, "Evaluation": "Dynamic", "ChangeSource": "DirectModification"}
 
 
 def _text(value: Any) -> str:

@@ -26,7 +26,7 @@ def stack(stack: Stack) -> dict[str, Any]:
         {
             "StackId": stack.id,
             "StackName": stack.name,
-            "ChangeSetId": next((c.id for c in stack.change_sets.values() if c.execution == "EXECUTE_COMPLETE"), None),
+            "ChangeSetId": next((c.id for c in stack.change_sets.values() if c.execution.startswith("EXECUTE_")), None),
             "Description": request.template.description if request else None,
             "Parameters": shown_parameters(request) if request else [],
             "CreationTime": stack.created,
@@ -134,6 +134,7 @@ def events(stack: Stack) -> list[dict[str, Any]]:
                 "Timestamp": event.at,
                 "ResourceStatus": event.status,
                 "ResourceStatusReason": event.reason,
+                "ResourceProperties": event.properties,
                 "ClientRequestToken": event.token,
             }
         )

@@ -14,8 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hermes_cfn.cfn.changes import _MISSING as MISSING
-from hermes_cfn.cfn.changes import differences
+from hermes_cfn.cfn.changes import MISSING, differences
 from hermes_cfn.cfn.kinds import kind
 from hermes_cfn.cfn.statuses import DRIFT_CHECKED
 from hermes_cfn.local.cloudformation.engine import Engine
@@ -42,7 +41,7 @@ def detect(engine: Engine, stack: Stack, only: frozenset[str] = frozenset()) -> 
     for live in stack.live.values():
         if only and live.logical_id not in only:
             continue
-        live.drift, live.drifts = _look(engine, stack, live)
+        live.drift, live.drifts, live.actual = _look(engine, stack, live)
         live.drift_at = now
     found = {live.drift for live in stack.live.values()}
     stack.drift = "DRIFTED" if found & {"MODIFIED", "DELETED"} else "IN_SYNC" if "IN_SYNC" in found else "NOT_CHECKED"
@@ -52,21 +51,22 @@ def detect(engine: Engine, stack: Stack, only: frozenset[str] = frozenset()) -> 
     return detection
 
 
-def _look(engine: Engine, stack: Stack, live: Live) -> tuple[str, tuple[dict[str, str], ...]]:
+def _look(engine: Engine, stack: Stack, live: Live) -> tuple[str, tuple[dict[str, str], ...], Mapping[str, Any]]:
     row = kind(live.type)
     if row is None or not row.drift:
-        return "NOT_CHECKED", ()
+        return "NOT_CHECKED", (), {}
     expected = tagged(live.resource, live.tags, stack.region)
     try:
         actual = HANDLERS[live.type].read(engine.context(stack, live.resource), live.physical_id, expected)
     except ClientError:
-        return "NOT_CHECKED", ()
+        return "NOT_CHECKED", (), {}
     if actual is None:
-        return "DELETED", ()
+        return "DELETED", (), {}
     if not actual:
-        return "NOT_CHECKED", ()
+        return "NOT_CHECKED", (), {}
     found = tuple(compare(expected, actual))
-    return ("MODIFIED" if found else "IN_SYNC"), found
+    shown = {name: value for name, value in actual.items() if name in expected}
+    return ("MODIFIED" if found else "IN_SYNC"), found, {**expected, **shown}
 
 
 def compare(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -99,15 +99,22 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def shown(stack: Stack, live: Live) -> dict[str, Any]:
-    """One of DescribeStackResourceDrifts."""
-    return {
+def shown(engine: Engine, stack: Stack, live: Live) -> dict[str, Any]:
+    """One of DescribeStackResourceDrifts; values of NoEcho parameters are masked."""
+    shape: dict[str, Any] = {
         "StackId": stack.id,
         "LogicalResourceId": live.logical_id,
         "PhysicalResourceId": live.physical_id,
         "ResourceType": live.type,
-        "ExpectedProperties": json.dumps(live.resource.properties, default=str),
         "StackResourceDriftStatus": live.drift,
-        "PropertyDifferences": list(live.drifts),
         "Timestamp": live.drift_at,
     }
+    if live.drift != "NOT_CHECKED":
+        expected = json.dumps(tagged(live.resource, live.tags, stack.region), default=str)
+        shape["ExpectedProperties"] = engine.masked(stack, expected)
+        shape["PropertyDifferences"] = [
+            {key: engine.masked(stack, value) for key, value in one.items()} for one in live.drifts
+        ]
+    if live.drift in ("IN_SYNC", "MODIFIED"):
+        shape["ActualProperties"] = engine.masked(stack, json.dumps(live.actual, default=str))
+    return shape

@@ -41,6 +41,7 @@ class Live:
     drift: str = "NOT_CHECKED"
     drift_at: datetime | None = None
     drifts: tuple[dict[str, str], ...] = ()
+    actual: Mapping[str, Any] = field(default_factory=dict)
     turn: int = 0
 
     @property
@@ -88,7 +89,8 @@ class ChangeSet:
     changes: tuple[ResourceChange, ...] = ()
     imports: Mapping[str, str] = field(default_factory=dict)
     import_existing: bool = False
-    property_values: bool = False
+    before: Mapping[str, Resource] = field(default_factory=dict)
+    after: Mapping[str, Resource] = field(default_factory=dict)
 
 
 def exports_of(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -117,6 +119,8 @@ class Stack:
     protected: bool = False
     policy: Mapping[str, Any] | None = None
     policy_text: str = ""
+    update_policy: Mapping[str, Any] | None = None
+    """The stack policy that overrides ``policy`` for the time of one update."""
     role_arn: str = ""
     token: str = ""
     drift: str = "NOT_CHECKED"
@@ -131,17 +135,26 @@ class Stack:
         """Export names with their values."""
         return exports_of(self.outputs)
 
-    def record(self, at: datetime, logical_id: str, physical_id: str, kind: str, status: str, reason: str = "") -> None:
+    def record(
+        self,
+        at: datetime,
+        logical_id: str,
+        physical_id: str,
+        kind: str,
+        status: str,
+        reason: str = "",
+        properties: str = "",
+    ) -> None:
         """Adds an event."""
         name = f"{logical_id}-{status}-{uuid.uuid4().hex[:12]}"
-        self.events.append(Event(name, at, logical_id, physical_id, kind, status, reason, self.token))
+        self.events.append(Event(name, at, logical_id, physical_id, kind, status, reason, self.token, properties))
 
     def enter(self, at: datetime, status: str, reason: str = "") -> None:
         """Takes a status, with its event."""
         self.status, self.reason = status, reason
         self.record(at, self.name, self.id, "AWS::CloudFormation::Stack", status, reason)
 
-    def mark(self, at: datetime, live: Live, status: str, reason: str = "") -> None:
+    def mark(self, at: datetime, live: Live, status: str, reason: str = "", properties: str = "") -> None:
         """Gives a resource a status, with its event."""
         live.status, live.reason, live.at = status, reason, at
-        self.record(at, live.logical_id, live.physical_id, live.type, status, reason)
+        self.record(at, live.logical_id, live.physical_id, live.type, status, reason, properties)

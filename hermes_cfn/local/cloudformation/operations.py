@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updatin
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,6 +69,11 @@ class Operation:
 
     def finish(self, status: str, reason: str = "") -> None:
         self.stack.operation = None
+        self.stack.update_policy = None
+        for found in self.stack.change_sets.values():
+            if found.execution == "EXECUTE_IN_PROGRESS":
+                well = status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+                found.execution = "EXECUTE_COMPLETE" if well else "EXECUTE_FAILED"
         self.stack.enter(self.now(), status, reason)
 
     def make_outputs(self) -> None:
@@ -199,8 +205,23 @@ class Update(Operation):
             self.wanted = {}
             self.engine.scheduler.after(0, lambda why=error.findings[0].what: self.ended({"": why}))  # type: ignore[misc]
             return
+        refused = self.protected()
+        if refused:
+            self.engine.scheduler.after(0, lambda: self.ended(refused))
+            return
         self.graph = Graph(self.waits(request, self.wanted), self.step, self.ended, self.steps.cancel)
         self.launch(self.graph)
+
+    def protected(self) -> dict[str, str]:
+        """Resources that would go although the stack policy keeps them, with the reasons."""
+        refused: dict[str, str] = {}
+        for name, live in self.stack.live.items():
+            why = self.steps.denied(live.resource, "Update:Delete") if name not in self.wanted else ""
+            if why:
+                self.undo.changed[name] = copy.copy(live)
+                self.steps.refuse(live, why)
+                refused[name] = why
+        return refused
 
     def step(self, name: str, done: Callable[[str | None], None]) -> None:
         stack = self.stack

@@ -5,9 +5,23 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-res
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
+
+from hermes_cfn.local.wire import ServiceError
+
+
+def parsed(text: str) -> Mapping[str, Any]:
+    """A policy from its text.  Raises :class:`ServiceError` for what is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, Mapping) or not _many(found.get("Statement")):
+        raise ServiceError("ValidationError", "Error validating stack policy: Invalid stack policy")
+    return found
 
 
 def denial(policy: Mapping[str, Any] | None, logical_id: str, resource_type: str, action: str) -> str:

@@ -65,11 +65,12 @@ def text_of(params: Mapping[str, Any], clients: Clients, region: str) -> str:
             )
         return str(body)
     if params.get("TemplateURL"):
-        return _fetched(str(params["TemplateURL"]), clients, region)
+        return fetched(str(params["TemplateURL"]), clients, region)
     raise validation("Either Template URL or Template Body must be specified.")
 
 
-def _fetched(url: str, clients: Clients, region: str) -> str:
+def fetched(url: str, clients: Clients, region: str) -> str:
+    """The text of an object in a bucket.  Raises ServiceError."""
     place = urlparse(url)
     host = (place.hostname or "").split(".")
     path = unquote(place.path.lstrip("/"))

@@ -15,7 +15,7 @@ from typing import Any
 from hermes_cfn.cfn.statuses import NO_CHANGES, STACK
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.errors import HermesError
-from hermes_cfn.local.cloudformation import changesets, describe, drift, requests
+from hermes_cfn.local.cloudformation import changesets, describe, drift, policy, requests
 from hermes_cfn.local.cloudformation.engine import ACCOUNT, Engine
 from hermes_cfn.local.cloudformation.model import ChangeSet, Live, Stack
 from hermes_cfn.local.cloudformation.operations import Create, Delete, Rollback, Update, UpdateRollback
@@ -111,6 +111,8 @@ class CloudFormation:
         if stack.status != "UPDATE_FAILED" and changesets.is_empty(self.engine, stack, request):
             raise validation(NO_CHANGES[1])
         self._policy(stack, params)
+        during = self._policy_text(params, "StackPolicyDuringUpdate")
+        stack.update_policy = policy.parsed(during) if during else None
         self._outdate(stack)
         stack.token = request.token
         Update(self.engine, stack).run(request, {})
@@ -173,8 +175,8 @@ class CloudFormation:
 
     def describe_change_set(self, params: Params) -> Result:
         stack, found = self._change_set(params)
-        found.property_values = bool(params.get("IncludePropertyValues"))
-        return {**describe.change_set(stack, found), "Changes": changesets.shown(found, stack)}
+        values = bool(params.get("IncludePropertyValues"))
+        return {**describe.change_set(stack, found), "Changes": changesets.shown(self.engine, stack, found, values)}
 
     def execute_change_set(self, params: Params) -> Result:
         stack, found = self._change_set(params)
@@ -190,8 +192,10 @@ class CloudFormation:
         if params.get("DisableRollback"):
             found.request.on_failure = "DO_NOTHING"
         found.request.retain_except_on_create = bool(params.get("RetainExceptOnCreate"))
-        self._outdate(stack)
-        found.execution = "EXECUTE_COMPLETE"
+        for other in list(stack.change_sets.values()):
+            if other is not found and not other.execution.startswith("EXECUTE_"):
+                del stack.change_sets[other.id]
+        found.execution = "EXECUTE_IN_PROGRESS"
         stack.token = params.get("ClientRequestToken") or ""
         if stack.status == "REVIEW_IN_PROGRESS":
             Create(self.engine, stack).run(found.request, found.imports)
@@ -217,7 +221,7 @@ class CloudFormation:
 
     def list_change_sets(self, params: Params) -> Result:
         stack = self._stack(params["StackName"])
-        found = [each for each in stack.change_sets.values() if each.execution != "EXECUTE_COMPLETE"]
+        found = [each for each in stack.change_sets.values() if not each.execution.startswith("EXECUTE_")]
         return {"Summaries": [describe.change_set_summary(stack, each) for each in found]}
 
     def describe_stacks(self, params: Params) -> Result:
@@ -322,10 +326,16 @@ class CloudFormation:
         stack.protected = bool(params["EnableTerminationProtection"])
         return {"StackId": stack.id}
 
+    def _policy_text(self, params: Params, name: str) -> str:
+        """A stack policy from ``<name>Body`` or ``<name>URL``.  Raises ServiceError."""
+        if params.get(f"{name}URL"):
+            return requests.fetched(str(params[f"{name}URL"]), self.engine.clients, self.region)
+        return str(params.get(f"{name}Body") or "")
+
     def _policy(self, stack: Stack, params: Params) -> None:
-        text = params.get("StackPolicyBody")
+        text = self._policy_text(params, "StackPolicy")
         if text:
-            stack.policy_text, stack.policy = text, json.loads(text)
+            stack.policy_text, stack.policy = text, policy.parsed(text)
 
     def set_stack_policy(self, params: Params) -> Result:
         self._policy(self._stack(params["StackName"]), params)
@@ -344,7 +354,7 @@ class CloudFormation:
         stack = self._stack(params["StackName"])
         live = self._resource(stack, params["LogicalResourceId"])
         drift.detect(self.engine, stack, frozenset({live.logical_id}))
-        return {"StackResourceDrift": drift.shown(stack, live)}
+        return {"StackResourceDrift": drift.shown(self.engine, stack, live)}
 
     def describe_stack_drift_detection_status(self, params: Params) -> Result:
         found = self.engine.detections.get(params["StackDriftDetectionId"])
@@ -364,7 +374,7 @@ class CloudFormation:
         stack = self._stack(params["StackName"])
         wanted = set(params.get("StackResourceDriftStatusFilters") or ("IN_SYNC", "MODIFIED", "DELETED", "NOT_CHECKED"))
         looked = [live for live in stack.live.values() if live.drift_at is not None and live.drift in wanted]
-        return {"StackResourceDrifts": [drift.shown(stack, live) for live in looked]}
+        return {"StackResourceDrifts": [drift.shown(self.engine, stack, live) for live in looked]}
 
     def list_exports(self, params: Params) -> Result:
         return {

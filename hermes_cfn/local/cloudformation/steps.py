@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from hermes_cfn.local.cloudformation.operations import Undo
 
 _PROBLEMS = (Failure, Gone, ClientError, BotoCoreError, HermesError, KeyError, ValueError, TypeError, IndexError)
+
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
@@ -42,10 +45,16 @@ class Steps:
         """A new resource."""
         live = Live(raw, "CREATE_IN_PROGRESS", self.engine.clock.now())
         self.stack.live[raw.logical_id] = live
+        problem: Exception | None = None
+        try:
+            live.resource = self._evaluated(raw)
+        except _PROBLEMS as error:
+            problem = error
         self._mark(live, "CREATE_IN_PROGRESS")
 
         def act() -> Made:
-            live.resource = self._evaluated(raw)
+            if problem is not None:
+                raise problem
             live.tags = self._stack_tags()
             check(live.resource, self.stack.region)
             return HANDLERS[live.type].create(self._context(live), self._applied(live.resource, live.tags))
@@ -96,13 +105,21 @@ class Steps:
             done(None)
             return
         replaces = self._replaces(raw, new, live, touches)
-        denied = denial(self.stack.policy, raw.logical_id, raw.type, "Update:Replace" if replaces else "Update:Modify")
+        denied = self.denied(raw, "Update:Replace" if replaces else "Update:Modify")
         if denied:
             self._failed(live, "UPDATE_FAILED", Failure(denied), done)
         elif replaces:
             self._replace(live, old, new, tags, touches, undo, done)
         else:
             self._update(live, new, tags, done)
+
+    def denied(self, raw: Resource, action: str) -> str:
+        """Why the stack policy, or the one that this update brings, does not allow ``action``."""
+        return denial(self.stack.update_policy or self.stack.policy, raw.logical_id, raw.type, action)
+
+    def refuse(self, live: Live, why: str) -> None:
+        """An update may not touch the resource."""
+        self._failed(live, "UPDATE_FAILED", Failure(why), lambda _: None)
 
     def change_back(self, live: Live, old: Live, done: Done) -> None:
         """A rollback makes an updated resource what it was."""
@@ -185,8 +202,10 @@ class Steps:
         if self.engine.replaces(raw.logical_id) or any(detail.requires_recreation == "Always" for detail in touches):
             return True
         perhaps = {detail.name for detail in touches if detail.requires_recreation == "Conditionally"}
-        context = self.engine.context(self.stack, new)
-        return bool(perhaps) and HANDLERS[raw.type].replaces(context, perhaps, live.resource.properties, new.properties)
+        context, handler, before = self.engine.context(self.stack, new), HANDLERS[raw.type], live.resource.properties
+        return (bool(perhaps) and handler.replaces(context, perhaps, before, new.properties)) or (
+            handler.policy_replaces(context, before, new.properties)
+        )
 
     def _update(self, live: Live, new: Resource, tags: Mapping[str, str], done: Done, back: bool = False) -> None:
         self._mark(live, "UPDATE_IN_PROGRESS")
@@ -275,7 +294,7 @@ class Steps:
             try:
                 if not handler.ready(self._context(live), live.physical_id, properties):
                     return False
-                if not self._signalled(live.logical_id, wanted, self.engine.clock.now() > deadline):
+                if not self._signalled(live, wanted, self.engine.clock.now() > deadline):
                     return False
             except _PROBLEMS as problem:
                 self._failed(live, failed, problem, done)
@@ -290,20 +309,24 @@ class Steps:
 
         self.engine.scheduler.after(seconds, look)
 
-    def _signalled(self, name: str, wanted: int, late: bool) -> bool:
+    def _signalled(self, live: Live, wanted: int, late: bool) -> bool:
         """Whether enough signals came: aws-attribute-creationpolicy.html in the User Guide."""
         if not wanted:
             return True
-        signals = self.stack.signals.get(name, {})
-        if "FAILURE" in signals.values():
-            raise Failure(
-                "Received FAILURE signal with UniqueId " + next(k for k, v in signals.items() if v == "FAILURE")
-            )
-        here = len(signals)
-        if here >= wanted:
-            return True
-        if late:
-            raise Failure(f"Failed to receive {wanted - here} resource signal(s) within the specified duration")
+        said = list(self.stack.signals.get(live.logical_id, {}).items())
+        percent = _percent(live.resource)
+        if percent == 100 and "FAILURE" in dict(said).values():
+            raise Failure("Received FAILURE signal with UniqueId " + next(k for k, v in said if v == "FAILURE"))
+        well, needed = sum(status == "SUCCESS" for _, status in said), math.ceil(wanted * percent / 100)
+        if len(said) >= wanted or late:
+            if well >= needed:
+                return True
+            if percent < 100:
+                raise Failure(
+                    f"Received {well} SUCCESS signal(s) out of {wanted}. Unable to satisfy {percent}% "
+                    "MinSuccessfulInstancesPercent requirement"
+                )
+            raise Failure(f"Failed to receive {wanted - well} resource signal(s) within the specified duration")
         return False
 
     def _evaluated(self, raw: Resource) -> Resource:
@@ -345,7 +368,9 @@ class Steps:
         done(live.reason)
 
     def _mark(self, live: Live, status: str, why: str = "") -> None:
-        self.stack.mark(self.engine.clock.now(), live, status, self.engine.masked(self.stack, why))
+        properties = json.dumps(live.resource.properties, default=str) if live.resource.properties else ""
+        why, properties = (self.engine.masked(self.stack, words) for words in (why, properties))
+        self.stack.mark(self.engine.clock.now(), live, status, why, properties)
 
     def _create_s(self, resource_type: str) -> float:
         row = kind(resource_type)
@@ -370,3 +395,8 @@ def _signals(resource: Resource) -> tuple[int, float]:
     match = _DURATION.fullmatch(str(policy.get("Timeout", "PT5M")))
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 5, 0)
     return int(policy.get("Count", 1)), float(days * 86400 + hours * 3600 + minutes * 60 + seconds)
+
+
+def _percent(resource: Resource) -> int:
+    policy = resource.creation_policy.get("AutoScalingCreationPolicy") or {}
+    return int(policy.get("MinSuccessfulInstancesPercent", 100))

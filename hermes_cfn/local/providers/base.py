@@ -105,6 +105,10 @@ class Handler:
         """Whether a change of these properties replaces it; asked for those of which AWS says *conditionally*."""
         return True
 
+    def policy_replaces(self, context: Context, before: Properties, after: Properties) -> bool:
+        """Whether the resource's update policy asks for a replacement where the change itself does not."""
+        return False
+
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         """Remove it; one that is gone is a success."""
 

@@ -35,6 +35,9 @@ _NUMBERS = (
     "DefaultInstanceWarmup",
 )
 
+_MACHINE = ("LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy", "VPCZoneIdentifier")
+"""A change of these makes an update policy act."""
+
 
 class Group(Handler):
     known = frozenset(
@@ -164,8 +167,11 @@ class Group(Handler):
         return {key: value for key, value in given.items() if was.get(key) != value or (key in _SIZES and not ignored)}
 
     def replaces(self, context: Context, names: set[str], before: Properties, after: Properties) -> bool:
+        return False
+
+    def policy_replaces(self, context: Context, before: Properties, after: Properties) -> bool:
         policy = context.update_policy.get("AutoScalingReplacingUpdate") or {}
-        return boolean(policy.get("WillReplace", False))
+        return boolean(policy.get("WillReplace", False)) and changed(before, after, *_MACHINE)
 
     def _hooks(self, scaling: Any, name: str, before: Properties, after: Properties) -> None:
         keep = {hook["LifecycleHookName"] for hook in after.get("LifecycleHookSpecificationList") or []}
@@ -177,7 +183,7 @@ class Group(Handler):
 
     def _rolls(self, context: Context, before: Properties, after: Properties) -> bool:
         policy = context.update_policy
-        machine = changed(before, after, "LaunchTemplate", "LaunchConfigurationName", "VPCZoneIdentifier")
+        machine = changed(before, after, *_MACHINE)
         return machine and "AutoScalingRollingUpdate" in policy
 
     def _begin_rolling(self, context: Context, name: str, sizes: tuple[int, int]) -> None:

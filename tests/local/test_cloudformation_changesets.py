@@ -1,0 +1,158 @@
+"""Change sets, imports and drift, over moto's models in process."""
+
+from __future__ import annotations
+
+import json
+
+from tests.local.conftest import group, refused, topic
+
+
+def test_an_empty_change_set_fails_with_the_documented_reason(cloud):
+    cloud.create({"A": topic()})
+    found = cloud.change_set({"A": topic()})
+    assert found["Status"] == "FAILED" and found["ExecutionStatus"] == "UNAVAILABLE"
+    assert found["StatusReason"].startswith("The submitted information didn't contain changes.")
+    words = refused("InvalidChangeSetStatus", cloud.execute)
+    assert "cannot be executed in its current status of [FAILED]" in words
+    assert refused("ValidationError", cloud.update, resources={"A": topic()}) == "No updates are to be performed."
+
+
+def test_a_stale_change_set_cannot_be_executed(cloud):
+    cloud.create({"A": topic()})
+    cloud.change_set({"A": topic(), "B": topic()}, name="old")
+    cloud.update({"A": topic(DisplayName="x")})
+    words = refused("InvalidChangeSetStatus", cloud.execute, name="old")
+    assert "current execution status of [OBSOLETE]" in words
+
+
+def test_executing_one_change_set_deletes_the_others(cloud):
+    cloud.create({"A": topic()})
+    for name in ("one", "other"):
+        cloud.change_set({"A": topic(DisplayName=name)}, name=name)
+    assert cloud.execute(name="one") == "UPDATE_COMPLETE"
+    assert cloud("DescribeChangeSet", StackName="s", ChangeSetName="one")["ExecutionStatus"] == "EXECUTE_COMPLETE"
+    refused("ChangeSetNotFound", cloud.execute, name="other")
+    cloud.change_set({"A": topic(), "B": topic()}, name="two")
+    cloud.fail("B", "create")
+    assert cloud.execute(name="two") == "UPDATE_ROLLBACK_COMPLETE"
+    assert cloud("DescribeChangeSet", StackName="s", ChangeSetName="two")["ExecutionStatus"] == "EXECUTE_FAILED"
+
+
+def test_a_change_set_says_which_parameter_and_shows_values_on_request_but_no_secret(cloud):
+    sections = {"Parameters": {"P": {"Type": "String"}, "S": {"Type": "String", "NoEcho": True}}}
+    resources = {"A": topic(DisplayName={"Ref": "P"}), "B": topic(DisplayName={"Ref": "S"})}
+
+    def given(name, secret):
+        return [{"ParameterKey": "P", "ParameterValue": name}, {"ParameterKey": "S", "ParameterValue": secret}]
+
+    cloud.create(resources, sections=sections, Parameters=given("before", "canary-1"))
+    cloud.change_set(resources, sections=sections, Parameters=given("after", "canary-2"))
+    plain = cloud("DescribeChangeSet", StackName="s", ChangeSetName="c")
+    first = plain["Changes"][0]["ResourceChange"]
+    assert [(one["ChangeSource"], one.get("CausingEntity"), one["Evaluation"]) for one in first["Details"]] == [
+        ("ParameterReference", "P", "Static"),
+        ("DirectModification", None, "Dynamic"),
+    ]
+    assert "BeforeContext" not in first and "BeforeValue" not in first["Details"][0]["Target"]
+    valued = cloud("DescribeChangeSet", StackName="s", ChangeSetName="c", IncludePropertyValues=True)
+    first, second = (one["ResourceChange"] for one in valued["Changes"])
+    assert first["Details"][0]["Target"]["Path"] == "/Properties/DisplayName"
+    assert (first["Details"][0]["Target"]["BeforeValue"], first["Details"][0]["Target"]["AfterValue"]) == (
+        "before",
+        "after",
+    )
+    assert json.loads(first["AfterContext"]) == {"Properties": {"DisplayName": "after"}}
+    assert json.loads(second["BeforeContext"]) == {"Properties": {"DisplayName": "****"}}
+    assert "canary" not in json.dumps(valued, default=str)
+
+
+def test_an_output_that_only_a_parameter_changes_is_an_update(cloud):
+    sections = {"Parameters": {"P": {"Type": "String"}}, "Outputs": {"O": {"Value": {"Ref": "P"}}}}
+    cloud.create({"A": topic()}, sections=sections, Parameters=[{"ParameterKey": "P", "ParameterValue": "a"}])
+    assert cloud.change_set({"A": topic()}, name="same", sections=sections, Parameters=[
+        {"ParameterKey": "P", "UsePreviousValue": True}])["Status"] == "FAILED"  # fmt: skip
+    other = [{"ParameterKey": "P", "ParameterValue": "b"}]
+    assert cloud.update({"A": topic()}, sections=sections, Parameters=other) == "UPDATE_COMPLETE"
+    assert cloud.stack()["Outputs"][0]["OutputValue"] == "b"
+
+
+def test_drift(cloud):
+    cloud.create({"T": topic(DisplayName="a"), "G": group("/a", RetentionInDays=7), "D": group("/d")})
+    found = cloud("DetectStackDrift", StackName="s")
+    assert cloud("DescribeStackDriftDetectionStatus", **found)["StackDriftStatus"] == "IN_SYNC"
+    cloud.client("logs").put_retention_policy(logGroupName="/a", retentionInDays=1)
+    cloud.client("logs").delete_log_group(logGroupName="/d")
+    found = cloud("DetectStackDrift", StackName="s")
+    assert cloud("DescribeStackDriftDetectionStatus", **found)["DriftedStackResourceCount"] == 2
+    drifts = {
+        each["LogicalResourceId"]: each
+        for each in cloud("DescribeStackResourceDrifts", StackName="s")["StackResourceDrifts"]
+    }
+    assert drifts["D"]["StackResourceDriftStatus"] == "DELETED"
+    assert drifts["T"]["StackResourceDriftStatus"] == "IN_SYNC"
+    assert json.loads(drifts["G"]["ExpectedProperties"])["RetentionInDays"] == 7
+    assert json.loads(drifts["G"]["ActualProperties"])["RetentionInDays"] == 1
+    assert drifts["T"]["ActualProperties"] == drifts["T"]["ExpectedProperties"]
+    (difference,) = drifts["G"]["PropertyDifferences"]
+    assert difference == {
+        "PropertyPath": "/RetentionInDays",
+        "ExpectedValue": "7",
+        "ActualValue": "1",
+        "DifferenceType": "NOT_EQUAL",
+    }
+
+
+def test_import(cloud):
+    cloud.client("logs").create_log_group(logGroupName="/old")
+    cloud.create({"T": topic()})
+    kept = {**group("/old"), "DeletionPolicy": "Retain"}
+    wanted = {
+        "LogicalResourceId": "G",
+        "ResourceType": "AWS::Logs::LogGroup",
+        "ResourceIdentifier": {"LogGroupName": "/old"},
+    }
+    found = cloud.change_set({"T": topic(), "G": kept}, "IMPORT", ResourcesToImport=[wanted])
+    assert [c["ResourceChange"]["Action"] for c in found["Changes"]] == ["Import"]
+    assert cloud.execute() == "IMPORT_COMPLETE"
+    assert cloud.events("G") == ["IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"]
+    found = cloud.change_set({"T": topic(), "G": group("/old"), "H": kept}, "IMPORT", "bad", ResourcesToImport=[])
+    assert found["Status"] == "FAILED"
+
+
+def test_an_import_changes_nothing_else(cloud):
+    cloud.create({"A": topic()})
+    cloud.client("logs").create_log_group(logGroupName="/there")
+    new = group("/there") | {"DeletionPolicy": "Retain"}
+    asked = [{"ResourceType": new["Type"], "LogicalResourceId": "G", "ResourceIdentifier": {"LogGroupName": "/there"}}]
+    found = cloud.change_set(
+        {"A": topic(DisplayName="x"), "G": new}, "IMPORT", name="modified", ResourcesToImport=asked
+    )
+    assert "You have modified resources [A]" in found["StatusReason"]
+    sections = {"Outputs": {"O": {"Value": "x"}}}
+    found = cloud.change_set({"A": topic(), "G": new}, "IMPORT", name="out", ResourcesToImport=asked, sections=sections)
+    assert "you cannot modify or add [Outputs]" in found["StatusReason"]
+    assert cloud.change_set({"A": topic(), "G": new}, "IMPORT", ResourcesToImport=asked)["Status"] == "CREATE_COMPLETE"
+    assert cloud.execute() == "IMPORT_COMPLETE"
+
+
+def test_import_needs_a_deletion_policy_and_an_existing_resource(cloud):
+    wanted = {
+        "LogicalResourceId": "G",
+        "ResourceType": "AWS::Logs::LogGroup",
+        "ResourceIdentifier": {"LogGroupName": "/old"},
+    }
+    given = {"kind": "IMPORT", "ResourcesToImport": [wanted]}
+    words = refused("ValidationError", cloud.change_set, resources={"G": group("/old")}, **given)
+    assert "does not exist in the account" in words
+    cloud.client("logs").create_log_group(logGroupName="/old")
+    found = cloud.change_set({"G": group("/old")}, "IMPORT", "again", ResourcesToImport=[wanted])
+    assert "DeletionPolicy" in found["StatusReason"]
+
+
+def test_import_existing_resources(cloud):
+    cloud.client("logs").create_log_group(logGroupName="/old")
+    kept = {"G": {**group("/old"), "DeletionPolicy": "Retain"}, "T": topic()}
+    found = cloud.change_set(kept, "CREATE", ImportExistingResources=True)
+    assert {c["ResourceChange"]["Action"] for c in found["Changes"]} == {"Import", "Add"}
+    assert cloud.execute() == "CREATE_COMPLETE"
+    assert cloud.physical("G") == "/old"
