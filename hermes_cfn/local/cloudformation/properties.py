@@ -9,6 +9,7 @@ from typing import Any
 
 from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.cfn.template import Resource
+from hermes_cfn.cfn.validation import violations
 from hermes_cfn.local.providers import HANDLERS
 from hermes_cfn.local.providers.base import Failure
 
@@ -16,17 +17,15 @@ _SECRET = re.compile(r"\{\{resolve:secretsmanager:([^}]+)\}\}")
 
 
 def check(resource: Resource, region: str) -> None:
-    """Raises Failure for properties that the type does not have or that it needs, as AWS words it."""
+    """Raises Failure for properties that do not fit the type's schema, as AWS words it."""
     known = schema(resource.type, region)
     if known is None:
         return
-    where = f"Properties validation failed for resource {resource.logical_id} with message:\n"
-    odd = sorted(key for key in resource.properties if key not in known.properties)
-    if odd:
-        raise Failure(where + "\n".join(f"#: extraneous key [{key}] is not permitted" for key in odd))
-    absent = [key for key in known.required if key not in resource.properties]
-    if absent:
-        raise Failure(where + "\n".join(f"#: required key [{key}] not found" for key in absent))
+    found = violations(resource.properties, known)
+    if found:
+        raise Failure(
+            f"Properties validation failed for resource {resource.logical_id} with message:\n" + "\n".join(found)
+        )
 
 
 def tagged(resource: Resource, tags: Mapping[str, str], region: str) -> Mapping[str, Any]:
