@@ -17,7 +17,7 @@ TEXT = (Path(__file__).parent / "templates" / "cdk-web.json").read_text()
 BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 
 
-def over(cfn, name: str, seconds: float = 60.0) -> dict:
+def over(cfn, name: str, seconds: float = 240.0) -> dict:
     end = time.monotonic() + seconds
     while True:
         stack = cfn.describe_stacks(StackName=name)["Stacks"][0]
