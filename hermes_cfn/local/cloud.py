@@ -20,13 +20,14 @@ from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet
 from hermes_cfn.local.fleet.scheduler import Scheduler
 from hermes_cfn.local.moto_side import MotoSide
 from hermes_cfn.local.options import Options
-from hermes_cfn.local.services.authorisation import Authorisation
+from hermes_cfn.local.services.authorisation import Authorisation, rest_operation
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.launching import Launching
 from hermes_cfn.local.services.autoscaling.service import AutoScaling
 from hermes_cfn.local.services.commands import Commands
 from hermes_cfn.local.services.elbv2.service import LoadBalancing
 from hermes_cfn.local.services.elbv2.traffic import Traffic
+from hermes_cfn.local.services.expiry import Expiry
 from hermes_cfn.local.services.monitoring import Monitoring
 from hermes_cfn.local.services.simulation import Simulation
 from hermes_cfn.local.wire import Call, HttpRequest, HttpResponse, Service, ServiceError
@@ -55,6 +56,7 @@ class Cloud:
         self.commands = Commands(self.clients, self.fleet, self.scheduler, self.faults.condition)
         self.authorisation = Authorisation(self.moto, self.engine, self.fleet)
         self.monitoring = Monitoring(self.scheduler, self.moto, self.traffic, self.engine)
+        self.expiry = Expiry(self.scheduler, self.moto)
         self.engine.on_leaving = self.commands.instance_gone
         self.fleet.on_gone = self._instance_gone
         self.services: dict[str, Service] = {
@@ -160,6 +162,8 @@ class Cloud:
         except NotImplementedError as problem:
             unknown = ServiceError("NotImplemented", f"The embedded cloud does not know this: {problem}", 501)
             return wire.refuse(call.service, action, unknown, request)
+        if call.service == "cloudwatch":
+            self.monitoring.called(call.region, action or rest_operation(call.service, request))
         if (call.service, action) == ("ssm", "PutParameter") and answer.status < 300:
             name = wire.parse("ssm", action, request)["Name"]
             self.moto.sign_parameter(call.region, name, self.authorisation.caller(call, request))

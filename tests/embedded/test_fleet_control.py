@@ -349,3 +349,40 @@ def test_own_addresses_are_refused_nowhere_here(tmp_path):
     status = control.start(tmp_path, Options(follow_parent=True, addresses=Addresses.OWN_ADDRESS))
     assert status.addresses == "address"
     control.stop(tmp_path)
+
+
+def test_an_alarm_on_an_expression_tells_its_topic_and_a_rule_follows_it(world: World) -> None:
+    cloudwatch, sns, sqs = world.client("cloudwatch"), world.client("sns"), world.client("sqs")
+    topic = sns.create_topic(Name="told")["TopicArn"]
+    queue = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    queries = [
+        {"Id": "share", "Expression": "100 * FILL(bad, 0) / good", "ReturnData": True},
+        *(
+            {
+                "Id": name,
+                "ReturnData": False,
+                "MetricStat": {"Metric": {"Namespace": "Told", "MetricName": name}, "Period": 60, "Stat": "Sum"},
+            }
+            for name in ("bad", "good")
+        ),
+    ]
+    common = {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 3, "DatapointsToAlarm": 1}
+    cloudwatch.put_metric_alarm(
+        AlarmName="share", Metrics=queries, Threshold=5, AlarmActions=[topic], TreatMissingData="notBreaching", **common
+    )
+    cloudwatch.put_composite_alarm(AlarmName="both", AlarmRule="ALARM(share) AND TRUE")
+
+    def told() -> list[dict]:
+        cloudwatch.put_metric_data(
+            Namespace="Told", MetricData=[{"MetricName": "bad", "Value": 1}, {"MetricName": "good", "Value": 10}]
+        )
+        return sqs.receive_message(QueueUrl=queue).get("Messages", [])
+
+    (message,) = world.until(told, 60)
+    told_of = json.loads(json.loads(message["Body"])["Message"])
+    assert (told_of["AlarmName"], told_of["NewStateValue"]) == ("share", "ALARM")
+    assert told_of["NewStateReason"].startswith("Threshold Crossed: ")
+    found = cloudwatch.describe_alarms(AlarmNames=["both"], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert found[0]["StateValue"] == "ALARM"

@@ -55,11 +55,11 @@ def test_what_cdk_synthesizes_deploys_changes_and_goes(world):
     group = next(value for key, value in named.items() if key.startswith("ASG46"))
     assert len(world.group(group)["Instances"]) == 2
     targets = next(value for key, value in named.items() if key.startswith("LBListenerTargetGroup"))
-    assert set(world.health(targets)) == {one["InstanceId"] for one in world.group(group)["Instances"]}
+    world.until(lambda: set(world.health(targets)) == set(world.states(group)), 120)
     before = set(world.states(group))
     cfn.update_stack(**{**call, "TemplateBody": with_other_user_data(TEXT)})
     assert over(cfn, "Web")["StackStatus"] == "UPDATE_COMPLETE"
-    assert not before & set(world.states(group)), "the rolling update policy replaces every instance"
+    world.until(lambda: not before & set(world.states(group)), 120)  # the rolling update policy replaces them all
     cfn.delete_stack(StackName="Web")
     assert over(cfn, arn)["StackStatus"] == "DELETE_COMPLETE"
     assert not world.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[group])[

@@ -11,7 +11,7 @@ from hermes_cfn.local.clock import ServiceClock
 from hermes_cfn.local.faults import Faults
 from hermes_cfn.local.fleet import registry
 from hermes_cfn.local.fleet.fleet import architecture_of
-from hermes_cfn.local.services.monitoring import state_of, statistic
+from hermes_cfn.local.services.alarms import state_of, statistic
 from hermes_cfn.local.wire import ServiceError
 
 

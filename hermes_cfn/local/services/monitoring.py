@@ -1,36 +1,36 @@
 """Metrics of load balancers and groups, and alarms that change state.
 
-Amazon CloudWatch user guide, "Using Amazon CloudWatch alarms" (evaluation, missing data); ALB user
-guide, "CloudWatch metrics" (dimensions load balancer, target group and zone, none per target; a
-data point a minute, only while requests flow); Auto Scaling user guide, "Amazon CloudWatch metrics
-for Amazon EC2 Auto Scaling".  moto's model keeps data and alarms; the evaluation is ours.
+ALB user guide, "CloudWatch metrics" (dimensions load balancer, target group and zone, none per
+target; a data point a minute, only while requests flow); Auto Scaling user guide, "Amazon CloudWatch
+metrics for Amazon EC2 Auto Scaling".  moto's model keeps data and alarms; the evaluation is ours
+(``alarms.py``).  Of an alarm's actions messages to topics are carried out (CloudWatch user guide,
+"Alarm actions").
 """
 
 from __future__ import annotations
 
-import math
-import statistics
+import contextlib
+import json
+import logging
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from hermes_cfn.local.fleet.scheduler import Scheduler
 from hermes_cfn.local.moto_side import MotoSide, backend
+from hermes_cfn.local.services.alarms import Series, Unreadable, composed, judged, reason, returned, series
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.model import PENDING, STANDBY, Group
 from hermes_cfn.local.services.elbv2.model import LoadBalancer, TargetGroup
 from hermes_cfn.local.services.elbv2.traffic import Traffic
 from hermes_cfn.local.wire import ACCOUNT
 
-_ORIGIN = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
 PERIOD_S = 60.0
 KEPT = 20000
-_COMPARE = {
-    "GreaterThanThreshold": lambda value, limit: value > limit,
-    "GreaterThanOrEqualToThreshold": lambda value, limit: value >= limit,
-    "LessThanThreshold": lambda value, limit: value < limit,
-    "LessThanOrEqualToThreshold": lambda value, limit: value <= limit,
-}
+MOST_AT_ONCE = 1000
+"""Metrics in one PutMetricData (CloudWatch API reference)."""
+JUST_NOW_S = 2.0
+log = logging.getLogger("hermes.local")
 Key = tuple[str, str, frozenset[tuple[str, str]]]
 
 
@@ -43,6 +43,7 @@ class Monitoring:
         self._traffic = traffic
         self._engine = engine
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
+        self._regions: set[str] = set()
         self._times: dict[tuple[str, str, str], list[float]] = {}
         traffic.on_counted = self._counted
         scheduler.after(PERIOD_S, self._minute)
@@ -64,7 +65,7 @@ class Monitoring:
     def _minute(self) -> None:
         self._scheduler.after(PERIOD_S, self._minute)
         regions = {one.region for one in self._traffic.load_balancers.values()}
-        regions |= {group.region for group in self._engine.groups.values()}
+        regions |= {group.region for group in self._engine.groups.values()} | self._regions
         if not regions:
             return
         at = self._scheduler.clock.now().replace(tzinfo=None)
@@ -134,59 +135,86 @@ class Monitoring:
 
     def _evaluate(self, region: str, now: datetime) -> None:
         model = backend("cloudwatch", region, ACCOUNT)
-        alarms = [alarm for alarm in model.alarms.values() if alarm.metric_name]
-        if not alarms:
+        if not model.alarms:
             return
         index: dict[Key, list[Any]] = {}
         for datum in model.metric_data:
             dimensions = frozenset((one.name, one.value) for one in datum.dimensions)
             index.setdefault((datum.namespace, datum.name, dimensions), []).append(datum)
-        for alarm in alarms:
-            dimensions = frozenset((one.name, one.value) for one in alarm.dimensions)
-            found = state_of(alarm, index.get((alarm.namespace, alarm.metric_name, dimensions), []), now)
-            if found is not None and found != alarm.state_value:
-                model.set_alarm_state(
-                    alarm.name, f"Threshold: {alarm.comparison_operator} {alarm.threshold}", "{}", found
-                )
+        for alarm in model.alarms.values():
+            if alarm.rule is None:
+                self._judge(model, alarm, index, now)
+        for alarm in model.alarms.values():
+            if alarm.rule is not None:
+                with contextlib.suppress(Unreadable):
+                    states = {one.name: one.state_value for one in model.alarms.values()}
+                    self._enter(model, alarm, composed(alarm.rule, states), f"the rule is {alarm.rule}", now)
 
+    def _judge(self, model: Any, alarm: Any, index: dict[Key, list[Any]], now: datetime) -> None:
+        count = int(alarm.evaluation_periods)
 
-def state_of(alarm: Any, data: list[Any], now: datetime) -> str | None:
-    """The state of an alarm by its data; None keeps the one it has.
+        def of(metric: Any, name: str, stat: str, period: int) -> Series:
+            dimensions = frozenset((one.name, one.value) for one in metric.dimensions or ())
+            return series(index.get((metric.namespace, name, dimensions), []), stat, period, count, now)
 
-    ``datapoints_to_alarm`` of the last ``evaluation_periods`` whole periods must breach; missing
-    ones count as the alarm says, by default not at all.
-    """
-    period = int(alarm.period)
-    last = math.floor((now - _ORIGIN).total_seconds() / period)
-    breached: list[bool] = []
-    missing = 0
-    treat = alarm.treat_missing_data or "missing"
-    for number in range(last - int(alarm.evaluation_periods), last):
-        begin = _ORIGIN + timedelta(seconds=number * period)
-        end = begin + timedelta(seconds=period)
-        values = [datum.value for datum in data if begin <= datum.timestamp < end and hasattr(datum, "value")]
-        if values:
-            value = statistic(alarm.statistic or alarm.extended_statistic or "Average", values)
-            breached.append(bool(_COMPARE[alarm.comparison_operator](value, float(alarm.threshold))))
-        elif treat in ("breaching", "notBreaching"):
-            breached.append(treat == "breaching")
-        else:
-            missing += 1
-    if not breached:
-        return None if treat == "ignore" else "INSUFFICIENT_DATA"
-    needed = min(int(alarm.datapoints_to_alarm or alarm.evaluation_periods), len(breached))
-    return "ALARM" if sum(breached) >= needed else "OK"
+        try:
+            if alarm.metric_name:
+                stat = alarm.statistic or alarm.extended_statistic or "Average"
+                values = of(alarm, alarm.metric_name, stat, int(alarm.period))
+            else:
+                values = returned(alarm, lambda one, period: of(one.metric, one.metric.metric_name, one.stat, period))
+        except Unreadable as error:
+            log.warning("alarm %s keeps its state: %s", alarm.name, error)
+            return
+        state = judged(alarm, values)
+        if state is not None:
+            self._enter(model, alarm, state, reason(alarm, values, state), now)
 
+    def _enter(self, model: Any, alarm: Any, state: str, why: str, now: datetime) -> None:
+        """Takes a state and, where it is another, carries the actions out: messages to topics."""
+        old = alarm.state_value
+        if state == old:
+            return
+        model.set_alarm_state(alarm.name, why, "{}", state)
+        actions = {
+            "ALARM": alarm.alarm_actions,
+            "OK": alarm.ok_actions,
+            "INSUFFICIENT_DATA": alarm.insufficient_data_actions,
+        }[state]
+        for arn in actions or () if alarm.actions_enabled else ():
+            if ":sns:" in arn:
+                self._publish(arn, alarm, old, now)
 
-def statistic(name: str, values: list[float]) -> float:
-    """One value of a period: Sum, Average, Minimum, Maximum, SampleCount or a percentile ``pNN``."""
-    if name.startswith("p"):
-        ordered = sorted(values)
-        return ordered[min(len(ordered) - 1, math.ceil(float(name[1:]) / 100 * len(ordered)) - 1)]
-    functions: dict[str, Any] = {
-        "Sum": sum, "Average": statistics.fmean, "Minimum": min, "Maximum": max, "SampleCount": len,
-    }  # fmt: skip
-    return float(functions[name](values))
+    def _publish(self, arn: str, alarm: Any, old: str, now: datetime) -> None:
+        region = arn.split(":")[3]
+        message = {
+            "AlarmName": alarm.name,
+            "AlarmDescription": alarm.description,
+            "AWSAccountId": ACCOUNT,
+            "NewStateValue": alarm.state_value,
+            "NewStateReason": alarm.state_reason,
+            "StateChangeTime": now.isoformat(timespec="milliseconds") + "+0000",
+            "Region": region,
+            "AlarmArn": alarm.alarm_arn,
+            "OldStateValue": old,
+        }
+        try:
+            backend("sns", region, ACCOUNT).publish(
+                json.dumps(message), arn=arn, subject=f'{alarm.state_value}: "{alarm.name}" in {region}'[:100]
+            )
+        except Exception as error:
+            log.warning("alarm %s cannot publish to %s: %s", alarm.name, arn, error)
+
+    def called(self, region: str, action: str) -> None:
+        """Metrics that came without a time get the service's; moto gave them this machine's."""
+        self._regions.add(region)
+        if action != "PutMetricData":
+            return
+        with self._moto.exclusive():
+            here, now = datetime.now(UTC).replace(tzinfo=None), self._scheduler.clock.now().replace(tzinfo=None)
+            for datum in reversed(backend("cloudwatch", region, ACCOUNT).metric_data[-MOST_AT_ONCE:]):
+                if abs((here - datum.timestamp.replace(tzinfo=None)).total_seconds()) < JUST_NOW_S:
+                    datum.timestamp = now
 
 
 def _balanced(balancer: str, group: str) -> list[dict[str, str]]:
