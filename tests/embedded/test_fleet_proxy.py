@@ -135,7 +135,7 @@ def run(story: Callable[[], Awaitable[None]]) -> None:
 def test_connections_to_both_sides_are_kept_and_idle_ones_closed_after_the_idle_timeout():
     async def story():
         target, proxy = Target(), Proxy()
-        await proxy.open(await target.open(), idle_s=0.4)
+        await proxy.open(await target.open(), idle_s=1.5)
         answer = await proxy.ask()
         for _ in range(5):
             assert (await answer.again()).status == 200
@@ -152,10 +152,10 @@ def test_a_client_s_connection_ends_gracefully_after_the_keep_alive_duration():
 
     async def story():
         target, proxy = Target(), Proxy()
-        await proxy.open(await target.open(), keep_alive_s=0.2)
+        await proxy.open(await target.open(), keep_alive_s=1.5)
         answer = await proxy.ask()
         assert "keep-alive" in answer.head
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.6)
         assert "Connection: close" in (await answer.again()).head
         assert await answer.closed()
 
@@ -317,10 +317,15 @@ def test_health_checks_count_to_their_thresholds_and_one_passes_a_new_target():
 
     async def story():
         target, proxy = Target(), Proxy()
+        checks, tell = [], proxy.balancer.tell
+        proxy.balancer.tell = lambda event, **told: (
+            checks.append((told.get("state"), target.checks)),
+            tell(event, **told),
+        )
         await proxy.open(
             await target.open(), interval_s=0.05, timeout_s=0.3, healthy_threshold=3, unhealthy_threshold=2
         )
-        assert target.checks == 1
+        assert ("healthy", 1) in checks
         states = lambda: [(one["state"], one["reason"]) for one in proxy.told("health")]  # noqa: E731
         before = target.checks
         target.check = b"HTTP/1.1 503 Service Unavailable\r\n\r\n"
@@ -358,5 +363,21 @@ def test_a_web_socket_lives_through_draining_until_the_delay_ends():
         assert loop.time() - began >= 0.4
         rows = await proxy.rows(2)
         assert [row["status"] for row in rows] == [503, 101]
+
+    run(story)
+
+
+def test_changed_health_check_settings_hold_from_the_next_check():
+    """API reference, ModifyTargetGroup."""
+
+    async def story():
+        target, proxy = Target(), Proxy()
+        await proxy.open(await target.open(), interval_s=0.05, unhealthy_threshold=10_000)
+        target.check, before = b"HTTP/1.1 500 Internal Server Error\r\n\r\n", target.checks
+        await until(lambda: target.checks > before + 2)
+        assert proxy.told("health")[-1]["state"] == "healthy"
+        changed = {**SETTINGS, "interval_s": 0.05, "unhealthy_threshold": 2}
+        await proxy.balancer.do({"do": "group", "group": "g", "settings": changed})
+        await until(lambda: proxy.told("health")[-1]["state"] == "unhealthy")
 
     run(story)

@@ -133,11 +133,11 @@ class TargetGroup:
         return (time.monotonic() - target.slow_since) / duration
 
     async def _check(self, target: Target) -> None:
-        settings = self.settings
         self._set(target, "initial", "Elb.InitialHealthChecking")
         while True:
             began = time.monotonic()
             reason = await self._probe(target)
+            settings = self.settings
             if reason:
                 target.passed, target.failed = 0, target.failed + 1
                 if target.failed >= settings["unhealthy_threshold"]:
