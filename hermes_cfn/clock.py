@@ -6,6 +6,7 @@ Deciders never do; *now* reaches them inside what was observed, as the service's
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -35,3 +36,59 @@ def patience(waited: float) -> float:
     ones cost few API calls.
     """
     return min(5.0, max(0.1, waited / 10))
+
+
+KNOWN_AFTER_S = 3.0
+"""Seconds of the machine's own time after which it is known how fast the service's time passes."""
+
+LONGEST_S = 10.0
+"""The longest pause, in seconds: an alarm or a dead instance must not wait longer to be seen."""
+
+
+AHEAD_S = 0.3
+"""Seconds before the expected end of a wait at which the look that shall see it begins."""
+
+AS_LONG = 0.9
+"""How much of a wait that was seen before is expected again."""
+
+
+class Tempo:
+    """When to look again, for waits whose length in service time is known or was seen before.
+
+    The service's clock need not be as fast as ours, and tells whole seconds; how fast it is shows
+    after :data:`KNOWN_AFTER_S`.  Few looks until shortly before the end, many around it.
+    """
+
+    def __init__(self, clock: Clock, service_now: Callable[[], datetime], known: Mapping[str, float]) -> None:
+        self._clock = clock
+        self._service_now = service_now
+        self._known = dict(known)
+        self._seen: set[str] = set()
+        self._began = (clock.now(), service_now())
+
+    @property
+    def _rate(self) -> float:
+        """Seconds of service time that pass in one of ours; 0 while that is not known."""
+        here = (self._clock.now() - self._began[0]).total_seconds()
+        there = (self._service_now() - self._began[1]).total_seconds()
+        if here < KNOWN_AFTER_S:
+            return 0.0
+        rate = max(there, 1.0) / here
+        return 1.0 if abs(rate * here - here) <= 2.0 else rate
+
+    def pause(self, what: str, waited: float) -> float:
+        """Seconds until the next look, ``waited`` of our seconds after the action that ``what`` follows from."""
+        expected, rate = self._known.get(what, 0.0), self._rate
+        short = patience(waited / 2)
+        if not expected or not rate:
+            return short
+        left = expected / rate - waited - AHEAD_S
+        if left > 0:
+            return min(LONGEST_S, max(0.1, left))
+        return min(short, max(0.1, -left / 5))
+
+    def took(self, what: str, waited: float) -> None:
+        """A wait of no known length took ``waited`` of our seconds: the next one may be as long."""
+        if what and self._rate and (what not in self._known or what in self._seen):
+            self._seen.add(what)
+            self._known[what] = waited * self._rate * AS_LONG

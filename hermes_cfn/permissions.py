@@ -184,6 +184,7 @@ OBSERVE: tuple[Permission, ...] = (
     ),
     may("ssm:GetParameter ssm:GetParameterHistory", "goal stable", "sees which release is wanted"),
     may("ssm:GetParametersByPath", "reports-path reports", "reads all instances' reports at once"),
+    may("ssm:GetParameters", "reports", "reads the reports of some, ten a call"),
     may(
         "ssm:DescribeParameters",
         "*",

@@ -58,7 +58,8 @@ class Calls:
         client.meta.events.register("after-call.*", self._after)
 
     def _after(self, http_response: Any, model: Any, **_: Any) -> None:
-        self._time.calls[f"{self._service}.{model.name}"] += 1
+        with self._time.lock:
+            self._time.calls[f"{self._service}.{model.name}"] += 1
         date = http_response.headers.get("Date")
         if date:
             self._time.heard(date)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -22,6 +25,9 @@ from hermes_cfn.aws.logs import Logs
 from hermes_cfn.aws.s3 import S3
 from hermes_cfn.aws.ssm import Ssm
 
+SIDE_BY_SIDE = 8
+"""Calls at once: fewer than botocore's ten connections a client."""
+
 Credentials = tuple[str, str]
 """Access key id and secret access key."""
 
@@ -38,6 +44,7 @@ class Doors:
     endpoint_url: str | None = None
     time: ServiceTime = field(default_factory=ServiceTime)
     _clients: dict[tuple[str, str], Calls] = field(default_factory=dict)
+    _pool: ThreadPoolExecutor | None = None
 
     def calls(self, service: str, region: str = "") -> Calls:
         """The calls of one service in one region (default: the doors' own)."""
@@ -49,6 +56,17 @@ class Doors:
                 client = self.session.client(service, region_name=key[1], endpoint_url=self.endpoint_url, config=config)
             self._clients[key] = Calls(client, service, self.time)
         return self._clients[key]
+
+    def together(self, asks: Sequence[Callable[[], Any]]) -> list[Any]:
+        """The answers of several calls that do not depend on each other, asked side by side.
+
+        Each must use a client that is there already: botocore makes clients one at a time only.
+        """
+        if len(asks) < 2:
+            return [ask() for ask in asks]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE, thread_name_prefix="doors")
+        return list(self._pool.map(lambda ask: ask(), asks))
 
     def now(self) -> datetime:
         """The service's time, from the last answer."""

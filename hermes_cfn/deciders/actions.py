@@ -65,9 +65,10 @@ class Terminate:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do but look again."""
+    """Nothing to do but look again.  ``for_what``: one of the waits whose length is known, or nothing."""
 
     what: str
+    for_what: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ What holds at every step, beyond what faults take:
   ``size - batch`` in place and ``size`` with surge, which starts its surplus first.
 * *Checks.*  ExitStandby only for an instance whose own report says that the goal answers
   locally; the next instance is taken only when the load balancer says ``healthy`` and the
-  return timer is disarmed.
+  document that disarms the return timer is on its way.
 * *One direction.*  A failed instance stops the rollout.  Going back is the same rollout
   towards the previous release (``want.back``), in which what fails is replaced.
 * *An end.*  Every action shortens the way of an instance to current, and a fleet in which
@@ -174,8 +174,10 @@ class _View:
 
     @cached_property
     def worked(self) -> int:
-        """Instances that are on the line now: away, coming, or back but not yet confirmed."""
-        return sum(not i.up or bool(i.armed) for i in self.members if not self.sick(i))
+        """Instances that are on the line now: away, coming, or back and not being confirmed."""
+        return sum(
+            not i.up or (bool(i.armed) and not self.running(i, "confirm")) for i in self.members if not self.sick(i)
+        )
 
     def sick(self, instance: Instance) -> bool:
         """In service on something stale and unhealthy: nothing is lost by taking it."""
@@ -265,7 +267,13 @@ def _failed(view: _View) -> tuple[Action, ...]:
         instances = tuple(instance for instance, _ in failed)
         evidence = "; ".join(instance.detail for instance in instances if instance.detail)
         return (_stop(view, "rollout-instance-failed", instances, what, evidence),)
-    return tuple(Terminate(i.id, decrement=False, why=why, failed=True) for i, why in failed if _expendable(view, i))
+    spare = view.up - view.floor
+    leave: list[Action] = []
+    for instance, why in failed:
+        if not instance.up or spare > 0:
+            spare -= instance.up
+            leave.append(Terminate(instance.id, decrement=False, why=why, failed=True))
+    return tuple(leave)
 
 
 def _everywhere(view: _View) -> bool:
@@ -279,11 +287,6 @@ def _everywhere(view: _View) -> bool:
 def _bury(view: _View) -> tuple[Action, ...]:
     """A machine that ended while it was out of service is replaced: nobody else notices it there."""
     return tuple(Terminate(i.id, decrement=False, why="its machine has ended") for i in view.members if i.ended)
-
-
-def _expendable(view: _View, instance: Instance) -> bool:
-    """Ending it takes nothing from what serves below the floor."""
-    return not instance.up or view.up - 1 >= view.floor
 
 
 def _finished(view: _View) -> tuple[Action, ...]:
@@ -460,7 +463,7 @@ def decide_prepared(fleet: Fleet, want: Want) -> tuple[Action, ...]:
     left = [i for i in view.serving if _unprepared(view, i)]
     if not left and not view.pending:
         return (Done("every instance has the image"),)
-    return _prepare(view) or (Wait(_waiting_for(view)),)
+    return _prepare(view) or (_waiting_for(view),)
 
 
 STOPS: tuple[Callable[[_View], tuple[Action, ...]], ...] = (
@@ -494,30 +497,30 @@ def decide(fleet: Fleet, want: Want) -> tuple[Action, ...]:
         for rule in CAPACITY:
             if actions := rule(view):
                 return (*work, *actions)
-    return work or (Wait(_waiting_for(view)),)
+    return work or (_waiting_for(view),)
 
 
-def _waiting_for(view: _View) -> str:
+def _waiting_for(view: _View) -> Wait:
     """What a reader wants to know while nothing is to do."""
     if _paused(view):
-        return "paused: go on with release --resume"
+        return Wait("paused: go on with release --resume")
     for instance in view.members:
         if instance.lifecycle is Lifecycle.ENTERING_STANDBY or (
             instance.lifecycle is Lifecycle.STANDBY and instance.target is Target.DRAINING
         ):
-            return f"{instance.id} drains"
+            return Wait(f"{instance.id} drains", "drain")
         for attempt in instance.attempts:
             if attempt.progress is Progress.RUNNING:
-                return f"{attempt.task} on {instance.id}"
+                return Wait(f"{attempt.task} on {instance.id}", attempt.task)
         if instance.lifecycle is Lifecycle.PENDING:
-            return f"{instance.id} starts"
+            return Wait(f"{instance.id} starts")
         if not instance.up:
-            return f"{instance.id} becomes healthy"
+            return Wait(f"{instance.id} becomes healthy", "health")
     if not view.settled:
-        return "the group reaches its desired capacity"
+        return Wait("the group reaches its desired capacity")
     if view.strategy.canary and view.stale:
-        return f"canary: {judge(view.fleet.canary, view.strategy.rules)[1]}"
-    return "the fleet settles"
+        return Wait(f"canary: {judge(view.fleet.canary, view.strategy.rules)[1]}", "canary")
+    return Wait("the fleet settles")
 
 
 def decide_emergency(fleet: Fleet, want: Want) -> tuple[Action, ...]:
@@ -554,7 +557,7 @@ def decide_emergency(fleet: Fleet, want: Want) -> tuple[Action, ...]:
         ),
     )
     fit = tuple(i.id for i in view.out if view.on_goal(i))
-    return (*sent, *((ExitStandby(fit),) if fit else ())) or (Wait(_waiting_for(view)),)
+    return (*sent, *((ExitStandby(fit),) if fit else ())) or (_waiting_for(view),)
 
 
 def _emergency_failure(view: _View, instance: Instance) -> str:

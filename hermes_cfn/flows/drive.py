@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from hermes_cfn.clock import Clock, patience
+from hermes_cfn.clock import Clock, Tempo
 from hermes_cfn.deciders.actions import Done, Stop, Wait
 from hermes_cfn.events import Event, Waiting
 
@@ -27,9 +27,14 @@ def drive(
     guard: Callable[[], None],
     clock: Clock,
     now: Callable[[], datetime],
+    tempo: Tempo | None = None,
 ) -> Story[Done | Stop]:
-    """Until the decider says Done or Stop, which is the result."""
-    waited, said = 0.0, ""
+    """Until the decider says Done or Stop, which is the result.
+
+    ``tempo`` says when to look again while waiting; without it that follows from the wait so far.
+    """
+    tempo = tempo or Tempo(clock, now, {})
+    acted, waiting = clock.now(), Wait("")
     while True:
         guard()
         seen, news = look()
@@ -39,16 +44,16 @@ def drive(
         last = actions[0]
         if isinstance(last, Done | Stop):
             return last
+        waited = (clock.now() - acted).total_seconds()
+        if waiting.what and (not isinstance(last, Wait) or last.what != waiting.what):
+            tempo.took(waiting.for_what, waited)
         if isinstance(last, Wait):
-            if last.what != said:
-                said = last.what
-                yield Waiting(now(), said)
-            waited = 0.0 if news else waited
-            pause = patience(waited)
-            clock.sleep(pause)
-            waited += pause
+            if last.what != waiting.what:
+                yield Waiting(now(), last.what)
+            waiting = last
+            clock.sleep(tempo.pause(last.for_what, waited))
             continue
-        waited, said = 0.0, ""
+        acted, waiting = clock.now(), Wait("")
         for action in actions:
             guard()
             yield from act(action)

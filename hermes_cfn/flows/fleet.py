@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from hermes_cfn.aws.autoscaling import GroupSeen, Member, passing
@@ -26,6 +26,7 @@ from hermes_cfn.deciders.rollout import parse_operation
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.events import Event, InstanceEvent, Noted
 from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.reading import Reading
 from hermes_cfn.instance import documents
 
 SUSPICIOUS_S = 15.0
@@ -51,16 +52,22 @@ def not_deployed(ground: Ground) -> HermesError:
 
 @dataclass
 class Observer:
-    """Looks at the fleet; remembers only since when nothing has changed."""
+    """Looks at the fleet; remembers since when nothing has changed, and what need not be read again."""
 
     ground: Ground
     watch_alarms: bool = False
     template: str = ""
     replaced: int = 0
+    marked: frozenset[str] = frozenset()
+    _target_groups: tuple[str, ...] = ()
+    _calm: frozenset[str] = frozenset()
     _ended: frozenset[str] = frozenset()
     _last: tuple[object, ...] = ()
     _shown: dict[str, str] = field(default_factory=dict)
     _since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.reading = Reading(self.ground)
 
     def look(self) -> tuple[Fleet, list[Event]]:
         """The fleet as it is, and what is new about it.
@@ -68,18 +75,32 @@ class Observer:
         Raises HermesError ``service-missing`` when there is no group.
         """
         doors, names = self.ground.doors, self.ground.names
-        seen = doors.auto_scaling.observe(names.auto_scaling_group)
+        auto_scaling, elb, cloudwatch, _ = doors.auto_scaling, doors.elb, doors.cloudwatch, doors.ssm
+        seen, runs, alarms, *health = doors.together(
+            [
+                lambda: auto_scaling.observe(names.auto_scaling_group),
+                self.reading.runs,
+                lambda: cloudwatch.firing(names.alarm("")) if self.watch_alarms else (),
+                *(partial(elb.health, arn) for arn in self._target_groups),
+            ]
+        )
         if seen is None:
             raise not_deployed(self.ground)
-        self.template = seen.template
-        targets = {k: v for arn in seen.target_groups for k, v in doors.elb.health(arn).items()}
-        reports = {
-            name.rpartition("/")[2]: _json(parameter.value)
-            for name, parameter in doors.ssm.under(names.instance_reports_path).items()
-        }
-        runs: dict[str, list[Invocation]] = {}
-        for run in sorted(doors.ssm.invocations(doors.now()), key=lambda run: run.requested):
-            runs.setdefault(run.instance, []).append(run)
+        if seen.target_groups != self._target_groups:
+            self._target_groups = seen.target_groups
+            health = [elb.health(arn) for arn in seen.target_groups]
+        self.template, self.marked = seen.template, seen.group.marked
+        targets = {name: target for found in health for name, target in found.items()}
+        moving = [
+            member.id
+            for member in seen.members
+            if member.id not in self._calm
+            or member.lifecycle is not Lifecycle.IN_SERVICE
+            or member.id not in targets
+            or targets[member.id].health is not Target.HEALTHY
+            or any(run.progress is Progress.RUNNING for run in runs.get(member.id, ()))
+        ]
+        reports = self.reading.reports([member.id for member in seen.members], moving)
         instances = tuple(
             _instance(
                 member,
@@ -90,7 +111,7 @@ class Observer:
             )
             for member in seen.members
         )
-        alarms = doors.cloudwatch.firing(names.alarm("")) if self.watch_alarms else ()
+        self._calm = frozenset(i.id for i in instances if i.up and not i.armed)
         fleet = Fleet(doors.now(), seen.group, instances, alarms, replaced=self.replaced)
         return self._buried(self._stillness(fleet)), list(self._news(fleet))
 
@@ -118,14 +139,6 @@ class Observer:
             if self._shown.get(instance.id) != shown:
                 self._shown[instance.id] = shown
                 yield InstanceEvent(fleet.now, instance.id, shown)
-
-
-def _json(text: str) -> Mapping[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _instance(
@@ -204,8 +217,7 @@ class Performer:
         auto_scaling, name = self.ground.doors.auto_scaling, self.ground.names.auto_scaling_group
         match action:
             case Suspend(processes):
-                group = self.observer.look()[0].group
-                auto_scaling.suspend(name, processes, (*group.marked, *processes))
+                auto_scaling.suspend(name, processes, (*self.observer.marked, *processes))
             case Resume(processes):
                 auto_scaling.resume(name, processes)
             case EnterStandby(instances):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hermes_cfn.clock import Tempo
 from hermes_cfn.config import Settings
 from hermes_cfn.deciders.actions import Done, Stop
 from hermes_cfn.deciders.observed import Instance
@@ -40,6 +41,19 @@ def strategy(settings: Settings) -> Strategy:
     )
 
 
+def _known_waits(settings: Settings) -> Mapping[str, float]:
+    """Seconds that a wait takes at least, by its name in the decider.
+
+    A target is healthy after one check, which comes within an interval (Elastic Load Balancing,
+    "Health checks for Application Load Balancer target groups").
+    """
+    return {
+        "drain": float(settings.service.deregistration_delay_s),
+        "health": float(settings.service.health_interval_s),
+        "canary": strategy(settings).rules.period_s,
+    }
+
+
 @dataclass
 class Rollout:
     """One run of a rollout under one lease."""
@@ -51,6 +65,7 @@ class Rollout:
     def __post_init__(self) -> None:
         self.observer = Observer(self.ground, watch_alarms=self.ground.settings.watch.enabled)
         self.performer = Performer(self.ground, self.observer)
+        self.tempo = Tempo(self.ground.clock, self.ground.doors.now, _known_waits(self.ground.settings))
 
     def want(self, release: Release, goal_version: int, back: bool = False) -> Want:
         settings = self.ground.settings
@@ -111,6 +126,7 @@ class Rollout:
             self.held.guard,
             self.ground.clock,
             self.ground.doors.now,
+            self.tempo,
         )
 
     def _failed(self, kept: Kept, goal_version: int, stop: Stop) -> Story[None]:
