@@ -7,7 +7,8 @@ contain ``migrate`` runs the migration.  Environment: ``RELEASE`` is what ``/`` 
 ``X-Release`` answer, ``PORT`` (4000) the container port, ``DATABASE_URL`` and ``POOL_SIZE`` (5)
 the database, ``HEALTH_NEEDS_DATABASE=yes`` makes ``/health`` depend on it, ``BOOT_S`` delays the
 start, ``NEVER_BOOTS=yes`` never listens, ``HEALTH_STATUS`` answers that on ``/health``, ``ERROR_SHARE=0.2``
-answers 500 to a fifth of the requests, ``REQUEST_LOG=yes`` writes a line a request as Phoenix does.
+answers 500 to a fifth of the requests, ``CRASHES=yes`` ends with an exception at start, ``NEEDS=NAME``
+ends where that variable is missing, ``EATS_MIB=400`` takes that much memory, ``REQUEST_LOG=yes`` writes a line a request as Phoenix does.
 
 Paths: ``/`` ``/health`` ``/slow?s=SECONDS`` ``/upload`` ``/socket`` (WebSocket echo)
 ``/page?n=QUERIES`` ``/env?name=NAME``.  SIGTERM stops listening, finishes what runs, and ends.
@@ -263,6 +264,12 @@ class Connection(asyncio.Protocol):
 async def serve():
     """Listens until SIGTERM, then finishes what runs."""
     application = Application()
+    if os.environ.get("CRASHES") == "yes":
+        raise RuntimeError("the application crashes at start")
+    needed = os.environ.get("NEEDS", "")
+    if needed and needed not in os.environ:
+        sys.exit(f"environment variable {needed} is missing")
+    eaten = [bytearray(os.urandom(1024) * 1024) for _ in range(int(os.environ.get("EATS_MIB", "0")))]
     await asyncio.sleep(float(application.fault("boot_s") or os.environ.get("BOOT_S", "0")))
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
@@ -277,6 +284,7 @@ async def serve():
     server = await loop.create_server(lambda: Connection(application), address, int(real), backlog=1024)
     print(f"release {RELEASE} listens on port {port}", flush=True)
     await stopped.wait()
+    eaten.clear()
     application.stopping = True
     server.close()
     for connection in list(application.connections):

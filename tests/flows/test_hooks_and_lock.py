@@ -1,0 +1,90 @@
+"""A team's own commands, and whose lease may be ended."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from hermes_cfn.config import parse
+from hermes_cfn.errors import HermesError
+from hermes_cfn.events import Noted, StageEnded
+from hermes_cfn.flows import ground, hooks
+from hermes_cfn.flows.releases import Kept
+from hermes_cfn.instance.release import Release
+
+IMAGE = f"repository@sha256:{0:064x}"
+KEPT = Kept(Release("v2-1", IMAGE, "v2", {}, {}, "2026-01-01T00:00:00+00:00", "somebody", "abc"), previous="v1-1")
+
+
+def standing(settings: str):
+    return SimpleNamespace(
+        settings=parse(settings),
+        names=SimpleNamespace(environment="production"),
+        region="eu-south-2",
+        now=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def ran(settings: str, name: str, **given):
+    told = []
+    story = hooks.run(standing(settings), name, KEPT, **given)
+    while True:
+        try:
+            told.append(next(story))
+        except StopIteration as stop:
+            return stop.value, told
+
+
+def command(code: str) -> str:
+    return f"[{sys.executable!r}, '-c', {code!r}]"
+
+
+def test_without_a_hook_nothing_is_said_or_done() -> None:
+    assert ran("", "after_deploy") == ({}, [])
+
+
+def test_a_hook_knows_its_release_and_what_it_printed_is_kept() -> None:
+    code = "import os; print(os.environ['HERMES_RELEASE'], os.environ['HERMES_PREVIOUS_RELEASE'], os.environ['WHY'])"
+    record, told = ran(f"[release]\nafter_deploy = {command(code)}\n", "after_deploy", WHY="because")
+    assert record["outcome"] == "ok"
+    assert record["output"] == "v2-1 v1-1 because\n"
+    assert isinstance(told[-1], StageEnded)
+
+
+def test_a_hook_that_fails_is_told_and_stops_only_what_must_not_go_on() -> None:
+    settings = f"[release]\nbefore_migrate = {command('import sys; print(7); sys.exit(3)')}\n"
+    record, told = ran(settings, "before_migrate")
+    assert (record["outcome"], record["output"]) == ("ended with status 3", "7\n")
+    assert isinstance(told[-1], Noted)
+    with pytest.raises(HermesError) as caught:
+        ran(settings, "before_migrate", must=True)
+    assert caught.value.findings[0].code == "hook-failed"
+
+
+def test_a_hook_has_a_time_limit() -> None:
+    settings = f"[release]\non_failure = {command('import time; time.sleep(60)')}\nhook_timeout_s = 1\n"
+    assert ran(settings, "on_failure")[0]["outcome"] == "did not end within 1 s"
+
+
+def test_a_command_that_is_not_there_is_named() -> None:
+    record, _ = ran("[release]\nafter_deploy = ['/nowhere/at/all']\n", "after_deploy")
+    assert record["outcome"] == "cannot be started: No such file or directory"
+
+
+def test_only_a_process_of_this_machine_that_is_gone_is_dead() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    mine = ground.owner()
+    assert not ground.dead(mine)
+    ended = mine.replace(f":{os.getpid()}:", f":{gone.pid}:")
+    assert ground.dead(ended)
+    assert not ground.dead(ended.replace(socket.gethostname(), "elsewhere"))
+    place = ended.rpartition(":")[2]
+    assert not ground.dead(ended.replace(place, f"00000000-{place.rpartition('-')[2]}"))
+    assert not ground.dead("somebody")
