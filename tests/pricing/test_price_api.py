@@ -84,6 +84,8 @@ def test_a_whole_book_of_madrid_comes_and_what_is_missing_is_told(cloud):
     assert told.where == "AmazonEC2 EUS2-NatGateway-Hours in eu-south-2"
     came = {(price.service_code, price.stem, price.operation): price for price in fetched.prices}
     assert came[("AmazonEC2", "BoxUsage:t4g.small", "RunInstances")].first == D("0.0184")
+    assert came[("AWSELB", "LCUUsage", "LoadBalancing:Application")].first == D("0.008")
+    assert {item.stem for item in prices.products("AWSELB", regionCode="eu-south-2")} >= {"Outposts-LCUUsage"}
     assert came[("AWSDataTransfer", "DataTransfer-Out-Bytes", "")].region == "eu-south-2"
     assert {price.region for price in fetched.prices} <= {"eu-south-2", "europe", "united-states", "global"}
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from hermes_cfn.local.wire import CALL, ServiceError, unsupported
 from hermes_cfn.pricing import commitments
-from hermes_cfn.pricing.prices import Price, PriceBook
+from hermes_cfn.pricing.prices import Price, PriceBook, Tier
 
 Fault = Literal["throttle", "expired", "broken-json"]
 PAGE = 100
@@ -25,7 +27,8 @@ class Pricing:
     """``GetProducts``, ``DescribeServices`` and ``GetAttributeValues`` over a book."""
 
     def __init__(self, book: PriceBook) -> None:
-        self._prices = tuple(price for price in book if not price.stem.startswith("FlatRatePlan:"))
+        own = tuple(price for price in book if not price.stem.startswith("FlatRatePlan:"))
+        self._prices = (*own, *_decoys(own))
         self._version = f"embedded {book.name} {book.as_of}".strip()
         self._faults: deque[Fault] = deque()
 
@@ -158,6 +161,15 @@ class SpotPrices:
             for zone, offer in zip("abc", seen, strict=False)
         ]
         return {"SpotPriceHistory": history}
+
+
+def _decoys(prices: Iterable[Price]) -> Iterator[Price]:
+    """What AWS lists beside a price with the same operation and unit: a load balancer's units on Outposts cost nothing."""
+    for price in prices:
+        if price.service_code == "AWSELB" and price.stem == "LCUUsage":
+            usage_type = price.usage_type.replace("LCUUsage", "Outposts-LCUUsage")
+            nothing = (Tier(Decimal(0), None, Decimal(0)),)
+            yield replace(price, usage_type=usage_type, tiers=nothing, sku=f"{price.sku or price.usage_type}.outposts")
 
 
 def _attribute(item: Mapping[str, Any], field: str) -> Any:
