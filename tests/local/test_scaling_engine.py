@@ -68,6 +68,9 @@ class Launcher:
         }  # fmt: skip
         return described, self.template(group), ""
 
+    def stop(self, _region, instance_id):
+        """What EC2 shows is of no interest here."""
+
     def terminate(self, _region, instance_id):
         self.ended.append(instance_id)
 
