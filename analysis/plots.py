@@ -126,9 +126,10 @@ def frontier(
         "The frontier: ringed is what no other beats",
         f"Source: {evaluated:,} configurations of the lattice, shown at the disks and logs of hermes.toml; published commitments",
     ) as (figure, axes):
+        drawn = sorted(known, key=lambda one: one.p99_ms)
         points = axes.scatter(
-            [one.monthly for one in known], [_minutes(one) for one in known], c=[one.p99_ms for one in known],
-            cmap="cividis_r", s=9, linewidth=0,
+            [one.monthly for one in drawn], [_minutes(one) for one in drawn], c=[one.p99_ms for one in drawn],
+            cmap="cividis_r", s=7, linewidth=0, rasterized=True,
         )  # fmt: skip
         axes.plot(
             [one.monthly for one in best], [_minutes(one) for one in best], marker="o", markersize=7, linestyle="none",
@@ -143,7 +144,7 @@ def frontier(
         axes.set_xlim(0, 1.7 * max((one.monthly for one in best), default=1))
         axes.set_xlabel("USD a month")
         axes.set_ylabel("minutes a month without service")
-        axes.legend(fontsize=8, loc="upper right")
+        axes.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.14))
         figure.colorbar(points, label="p99 of a cold page, ms")
     return figure
 
@@ -299,7 +300,7 @@ def svg(figure: Any) -> str:
 def _written(figure: Any, form: str = "svg") -> str:
     out = io.StringIO()
     with plt.rc_context(STYLE):
-        figure.savefig(out, format=form, metadata={"Date": None, "Creator": None})
+        figure.savefig(out, format=form, dpi=150, metadata={"Date": None, "Creator": None})
     plt.close(figure)
     return re.sub(r"[ \t]+\n", "\n", out.getvalue())
 
