@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hermes_cfn.local.fleet.proxy.headers import Forwarding
 from hermes_cfn.local.fleet.proxy.http import Body, Head, Malformed, answer, read_head
 from hermes_cfn.local.fleet.proxy.routing import action_for, redirect_of
 from hermes_cfn.local.fleet.proxy.targets import _matches
@@ -84,3 +85,24 @@ def test_redirects_fill_in_what_was_asked():
 
 def test_matchers():
     assert [_matches("200-399,404", status) for status in (200, 399, 404, 400)] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("given", "there", "absent"),
+    [
+        ({}, b"X-Forwarded-For: 198.51.100.1, 192.0.2.7\r\n", b"x-amzn-tls"),
+        ({"xff_header_processing.mode": "preserve"}, b"X-Forwarded-For: 198.51.100.1\r\n", b"192.0.2.7"),
+        ({"xff_header_processing.mode": "remove"}, b"X-Forwarded-Proto: https\r\n", b"X-Forwarded-For"),
+        ({"xff_client_port.enabled": "true"}, b"198.51.100.1, 192.0.2.7:5000\r\n", b"x-amzn-tls"),
+        ({"x_amzn_tls_version_and_cipher_suite.enabled": "true"}, b"x-amzn-tls-version: TLSv1.3\r\n", b"Keep-Alive"),
+        ({"drop_invalid_header_fields.enabled": "true"}, b"X-Fine: 1\r\n", b"under_score"),
+    ],
+)
+def test_headers_of_a_request_become_what_the_attributes_say(given, there, absent):
+    raw = b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.1\r\nunder_score: 1\r\nX-Fine: 1\r\nKeep-Alive: 5\r\n\r\n"
+    found = read_head(bytearray(raw))
+    attributes = {f"routing.http.{key}": value for key, value in given.items()}
+    forwarding = Forwarding.of("HTTPS", 443, attributes)
+    sent = b"".join(forwarding.lines(found, ("192.0.2.7", 5000), ("AES", "TLSv1.3"), "Root=1-a-b"))
+    assert there in sent and absent not in sent
+    assert b"X-Forwarded-Port: 443\r\nX-Amzn-Trace-Id: Root=1-a-b\r\n" in sent

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hermes_cfn.local.fleet.proxy.connections import Client
+from hermes_cfn.local.fleet.proxy.headers import Forwarding
 from hermes_cfn.local.fleet.proxy.targets import TargetGroup
 
 Tell = Callable[..., None]
@@ -26,7 +27,6 @@ class Listener:
         self.change(order)
         self.load_balancer = str(order["load_balancer"])
         self.clients: set[Client] = set()
-        self.forwarded = f"X-Forwarded-Proto: {self.protocol.lower()}\r\nX-Forwarded-Port: {self.port}\r\n".encode()
         self._server: asyncio.Server | None = None
 
     def change(self, order: dict[str, Any]) -> None:
@@ -35,6 +35,7 @@ class Listener:
         self.idle_s = float(order["idle_s"])
         self.keep_alive_s = float(order["keep_alive_s"])
         self.logs = bool(order["logs"])
+        self.forwarding = Forwarding.of(self.protocol, self.port, order.get("attributes", {}))
 
     def log(self, row: dict[str, Any]) -> None:
         """A line for the access log of the load balancer."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from hermes_cfn.local.fleet.proxy.balancer import Listener
 
 CONNECT_TIMEOUT_S = 10.0
-_REPLACED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port", b"x-amzn-trace-id")
 
 
 class Upstream(asyncio.Protocol):
@@ -282,22 +281,17 @@ class Client(asyncio.Protocol):
         self.pending.clear()
 
     def _request(self, head: Head, record: Record) -> bytes:
+        record.trace = trace_id()
+        lines = self.listener.forwarding.lines(head, self._peer(), self._tls(), record.trace)
+        return _first_line(head) + b"".join(lines) + b"\r\n"
+
+    def _peer(self) -> tuple[str, int]:
         peer = self.transport.get_extra_info("peername") or ("127.0.0.1", 0)
-        forwarded = head.get(b"x-forwarded-for")
-        upgrade = head.get(b"upgrade")
-        lines = [_first_line(head)]
-        for key, name, value in head.lines:
-            if key not in HOP_BY_HOP and key not in _REPLACED and (key != b"upgrade" or upgrade):
-                lines.append(name + b": " + value + b"\r\n")
-        if upgrade:
-            lines.append(b"Connection: Upgrade\r\n")
-        client = str(peer[0]).encode()
-        lines.append(b"X-Forwarded-For: " + (forwarded + b", " + client if forwarded else client) + b"\r\n")
-        lines.append(self.listener.forwarded)
-        given, record.trace = head.get(b"x-amzn-trace-id").decode("latin-1"), trace_id()
-        trace = f"{record.trace.replace('Root', 'Self')};{given}" if "Root=" in given else record.trace
-        lines.append(f"X-Amzn-Trace-Id: {trace}\r\n".encode("latin-1"))
-        return b"".join(lines) + b"\r\n"
+        return str(peer[0]), int(peer[1])
+
+    def _tls(self) -> tuple[str, str]:
+        cipher = self.transport.get_extra_info("cipher")
+        return (cipher[0], cipher[1]) if cipher else ("-", "-")
 
     def answered(self, head: Head, body: Body, upstream: Upstream) -> None:
         """The head of the target's answer is here."""
@@ -333,11 +327,8 @@ class Client(asyncio.Protocol):
         record, self.record = self.record, None
         if record is None or not self.listener.logs:
             return
-        peer = self.transport.get_extra_info("peername") or ("127.0.0.1", 0)
-        cipher = self.transport.get_extra_info("cipher")
-        tls = (cipher[0], cipher[1]) if cipher else ("-", "-")
-        host = self.transport.get_extra_info("sockname") or ("127.0.0.1", 0)
-        self.listener.log(record.row(status, f"{peer[0]}:{peer[1]}", tls, str(host[0])))
+        peer = self._peer()
+        self.listener.log(record.row(status, f"{peer[0]}:{peer[1]}", self._tls()))
 
     def finished(self, close: bool = False) -> None:
         """The answer is complete; the next request may come."""

@@ -32,7 +32,7 @@ class Record:
     redirect: str = ""
     trace: str = field(default="")
 
-    def row(self, status: int, peer: str, tls: tuple[str, str], host: str) -> dict[str, Any]:
+    def row(self, status: int, peer: str, tls: tuple[str, str]) -> dict[str, Any]:
         """The finished row; ``status`` is what the client was answered, or 460."""
         now = time.monotonic()
         words = self.head.words if self.head is not None else (b"-", b"-", b"-")
@@ -55,7 +55,6 @@ class Record:
             "tls": tls,
             "group": self.group,
             "trace": self.trace,
-            "host": host,
             "rule": self.rule,
             "action": self.action,
             "redirect": self.redirect,

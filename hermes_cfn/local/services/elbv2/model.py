@@ -43,7 +43,11 @@ TARGET_GROUP_ATTRIBUTES = {
     "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "1",
     "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "off",
 }
-REFUSED_ATTRIBUTES = {"stickiness.type": "app_cookie", "load_balancing.algorithm.anomaly_mitigation": "on"}
+REFUSED_ATTRIBUTES = {
+    "stickiness.type": "app_cookie",
+    "load_balancing.algorithm.anomaly_mitigation": "on",
+    "connection_logs.s3.enabled": "true",
+}
 
 _RANGES = {
     "idle_timeout.timeout_seconds": (1, 4000),

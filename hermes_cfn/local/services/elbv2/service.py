@@ -225,9 +225,6 @@ class LoadBalancing(ListenerActions, Actions):
 
     def modify_target_group_attributes(self, params: Params) -> Params:
         group = self._group(params["TargetGroupArn"])
-        for item in params["Attributes"]:
-            if REFUSED_ATTRIBUTES.get(item.get("Key")) == item.get("Value"):
-                raise unsupported(self.service, f"{item['Key']} = {item['Value']}")
         _merge(group.attributes, params["Attributes"], "Target group")
         if self.traffic.used(group):
             self.traffic.group_changed(group)
@@ -378,6 +375,8 @@ def _pairs(attributes: dict[str, str]) -> list[Params]:
 
 def _merge(attributes: dict[str, str], given: list[Params], what: str) -> None:
     for item in given:
+        if REFUSED_ATTRIBUTES.get(item["Key"]) == item.get("Value"):
+            raise unsupported("elbv2", f"{item['Key']} = {item['Value']}")
         if item["Key"] not in attributes:
             raise ServiceError("ValidationError", f"{what} attribute key '{item['Key']}' is not recognized")
     merged = {**attributes, **{item["Key"]: str(item.get("Value", "")) for item in given}}

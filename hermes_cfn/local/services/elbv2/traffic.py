@@ -66,6 +66,7 @@ class Traffic:
             port=described["Port"],
             idle_s=clock.deadline(float(balancer.attributes["idle_timeout.timeout_seconds"]), 3.0),
             keep_alive_s=clock.deadline(float(balancer.attributes["client_keep_alive.seconds"]), 3.0),
+            attributes={key: value for key, value in balancer.attributes.items() if key.startswith("routing.http.")},
             logs=balancer.attributes["access_logs.s3.enabled"] == "true",
             certificate=str(self._certificate(balancer)) if described["Protocol"] == "HTTPS" else "",
             rules=[_routing(rule) for rule in listener.ordered()],
