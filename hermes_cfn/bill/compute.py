@@ -73,6 +73,8 @@ def _without_rule(resource_type: str) -> Free | NotPriced:
         return Free("resource", "its function is charged where it is; what that makes is not in the template")
     if resource_type == "AWS::CloudFormation::Stack":
         return NotPriced("nested stack", "its template is another file: hermes-cfn cost --template with that one")
+    if resource_type.startswith("AWS::Serverless::"):
+        return NotPriced("resource", "a macro makes other resources of it: bill the template that `sam` has expanded")
     row = kind(resource_type)
     if row is not None and row.billing == "free":
         return Free("resource", "AWS does not charge for it")

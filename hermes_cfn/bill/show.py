@@ -38,12 +38,12 @@ def unit_price(number: Decimal | None) -> str:
 
 
 def row(line: BillLine) -> tuple[str, ...]:
-    """The cells under :data:`HEADINGS`."""
+    """The cells under :data:`HEADINGS`; what is not counted says why."""
     counted = line.state is State.PRICED
     return (
         line.stack,
         line.logical_id,
-        line.what,
+        line.what if counted or not line.note else f"{line.what} ({line.note})",
         plain(line.quantity),
         plain(line.allowed) if line.allowed else "",
         line.unit,
@@ -87,10 +87,10 @@ def _by_dollars(cover: Coverage) -> str:
     ]
     said = "coverage by dollars: " + (", ".join(parts) or "nothing in the total")
     rest = [
-        f"{count} lines {why}"
-        for count, why in (
-            (cover.lines_not_given, "wait for usage"),
-            (cover.lines_not_priced, "have no price"),
+        f"1 line {one}" if count == 1 else f"{count} lines {more}"
+        for count, one, more in (
+            (cover.lines_not_given, "waits for usage", "wait for usage"),
+            (cover.lines_not_priced, "has no price", "have no price"),
         )
         if count
     ]

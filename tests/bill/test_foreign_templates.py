@@ -79,12 +79,14 @@ def test_a_nested_stack_and_a_custom_resource_say_what_they_are():
             "Resources": {
                 "Inner": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "https://x"}},
                 "Own": {"Type": "Custom::Thing", "Properties": {"ServiceToken": "arn:aws:lambda:x"}},
+                "Sam": {"Type": "AWS::Serverless::Function"},
             }
         }
     )
     states = {line.logical_id: line for line in bill.compute_template(template, "us-east-1", books.snapshot()).lines}
     assert (states["Inner"].state, states["Own"].state) == (State.NOT_PRICED, State.FREE)
     assert "--template" in states["Inner"].note
+    assert "`sam` has expanded" in states["Sam"].note
 
 
 def test_an_unknown_type_is_not_priced_and_never_free():

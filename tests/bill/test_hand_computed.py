@@ -544,8 +544,10 @@ def test_coverage_by_count_and_by_dollars():
     cover = made.coverage
     assert (cover.resources, cover.priced, cover.not_given, cover.free, cover.not_priced) == (4, 0, 3, 0, 1)
     assert cover.by_basis == {"published": D("32.85"), "billed": D(5)}
+    cells = {row[2] for row in show.rows(made)}
+    assert {"NAT gateway", "NAT, CloudWatch Logs (not given: logs_gb)", "resource (no rule for this type)"} <= cells
     assert show.summary(made)[:2] == [
         "coverage by count: 4 resources: 0 priced, 3 with usage not given, 0 free, 1 with something not priced",
         f"coverage by dollars: $32.85 published (87 %), $5.00 billed (13 %); {cover.lines_not_given} lines wait for usage "
-        "and 1 lines have no price, with dollars that are in no total",
+        "and 1 line has no price, with dollars that are in no total",
     ]
