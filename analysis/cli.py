@@ -172,7 +172,9 @@ def options(context: Context, key: str | None, form: str) -> None:
                 text.wrapped(f"Of the total {paid.sources}. {paid.settled_by}."),
                 *([text.wrapped(paid.disagreement + ".")] if paid.disagreement else []),
                 "",
-                text.table(columns, [line(row) for row in found], right=(1, 2, 3, 4, 5, 6), width=text.screen()),
+                text.table(
+                    columns, [line(row) for row in found], right=(1, 2, 3, 4, 5, 6), width=text.screen(), drop=(8, 7, 9)
+                ),
                 "",
                 text.wrapped(
                     f"p50 and p99: a cold page as the users see it; there: share of a month; gap: without service in a release; "
@@ -339,7 +341,11 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
     def screen() -> str:
         names = ["lookup", "setup", "exchange", "balancer", "service", "database", "total"]
         lines = [
-            [known_places()[home].name, one, *(f"{said[name]:,.0f}" for name in names)]
+            [
+                known_places()[home].name if home.startswith("fly-") else home,
+                one,
+                *(f"{said[name]:,.0f}" for name in names),
+            ]
             for home, kinds in parts.items()
             for one, said in kinds.items()
         ]
@@ -355,9 +361,10 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
             (
                 text.wrapped(found.sentence),
                 "Milliseconds, means over the users:\n"
-                + text.table(["home", "interaction", *names], lines, right=range(2, 9), width=text.screen())
+                + text.table(["home", "what", *("LB" if name == "balancer" else name for name in names)], lines, right=range(2, 9), width=text.screen())
                 + "\nAssumption: Fly.io's proxy ends connections in its region nearest to the user.",
-                f"Database round trips up to which {region} is faster (yours: {yours}):\n"
+                text.wrapped(f"Database round trips up to which {region} is faster (yours: {yours}):")
+                + "\n"
                 + text.table(
                     ["database in", "against", *(f"{one.value}, k={model.SHAPES[one].client}" for one in model.Interaction)],
                     even, right=(2, 3, 4), width=text.screen(),

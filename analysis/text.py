@@ -10,18 +10,37 @@ from decimal import Decimal
 
 from hermes_cfn.units import dollars
 
+LEAST = 12
+"""Characters to which a column of text is cut at most."""
+
 
 def table(
-    columns: Sequence[str], lines: Sequence[Sequence[str]], right: Sequence[int] = (), width: int | None = None
+    columns: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    right: Sequence[int] = (),
+    width: int | None = None,
+    drop: Sequence[int] = (),
 ) -> str:
     """Columns padded to their widest cell; ``right`` are aligned right.
 
-    With ``width`` the widest columns of text are cut with … until a line fits; see :func:`screen`.
+    With ``width`` (:func:`screen`) a line is made to fit: the widest columns of text but the first, by
+    which a row is asked for, are cut with …, and where that is not enough those of ``drop`` go, in its order.
     """
     widths = [max(len(line[n]) for line in (columns, *lines)) for n in range(len(columns))]
-    text = [n for n in range(len(columns)) if n not in right]
-    while width and text and sum(widths) + 2 * (len(widths) - 1) > width and max(widths[n] for n in text) > 12:
+    text = [n for n in range(1, len(columns)) if n not in right]
+
+    def too_wide() -> bool:
+        return width is not None and sum(widths) + 2 * (len(widths) - 1) > width
+
+    while too_wide() and max((widths[n] for n in text), default=0) > LEAST:
         widths[max(text, key=lambda n: widths[n])] -= 1
+    if too_wide() and drop:
+        left = [n for n in range(len(columns)) if n != drop[0]]
+        moved = {n: at for at, n in enumerate(left)}
+        return table(
+            [columns[n] for n in left], [[line[n] for n in left] for line in lines], [moved[n] for n in right if n in moved],
+            width, [moved[n] for n in drop[1:]],
+        )  # fmt: skip
     cut = [
         [cell if len(cell) <= most else cell[: most - 1] + "…" for cell, most in zip(line, widths, strict=True)]
         for line in (columns, *lines)
