@@ -105,7 +105,8 @@ Waivers are made from the templates by `python docs/make.py`; each stands in the
   read-only root.
 * Documents take anchored parameters, refuse an older token, and are called at an explicit version.
 * Buckets are closed to the public, encrypted, versioned and TLS only; images are scanned and their tags never move.
-* The default security group of the VPC is used by nothing; CloudFormation has no means to take its two rules away.
+* The default security group of the VPC is used by nothing and has no rules: `deploy` takes them away, for CloudFormation
+  has no means to.
 
 ## Waivers
 

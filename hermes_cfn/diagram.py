@@ -14,7 +14,7 @@ from html import escape
 from hermes_cfn.deployment import Deployment, FromOutput, StackSpec
 from hermes_cfn.names import output_name
 
-BOX_WIDTH = 250
+BOX_WIDTH = 270
 LINE = 17
 GAP_X, GAP_Y = 165, 34
 MARGIN = 28
@@ -24,10 +24,10 @@ STYLE = """
 svg { font-family: system-ui, sans-serif; font-size: 12px; }
 .page { fill: #ffffff; } .box { fill: #f6f8fa; stroke: #8c959f; } .head { font-size: 15px; font-weight: 600; }
 text { fill: #1f2328; } .soft { fill: #59636e; } .wire { fill: none; stroke: #0969da; stroke-width: 1.4; }
-.follows { stroke: #8c959f; stroke-dasharray: 4 4; } .told { fill: #0550ae; font-size: 11px; } marker path { fill: #0969da; }
+.follows { stroke: #8c959f; stroke-dasharray: 4 4; } .told { fill: #0550ae; font-size: 11px; paint-order: stroke; stroke: #ffffff; stroke-width: 3px; } marker path { fill: #0969da; }
 @media (prefers-color-scheme: dark) {
 .page { fill: #0d1117; } .box { fill: #161b22; stroke: #656d76; } text { fill: #f0f6fc; } .soft { fill: #9198a1; }
-.wire { stroke: #58a6ff; } .follows { stroke: #656d76; } .told { fill: #79c0ff; } marker path { fill: #58a6ff; } }
+.wire { stroke: #58a6ff; } .follows { stroke: #656d76; } .told { fill: #79c0ff; stroke: #0d1117; } marker path { fill: #58a6ff; } }
 """
 
 

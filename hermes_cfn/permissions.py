@@ -80,6 +80,7 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "session-document": (here("ssm", "document/SSM-SessionManagerRunShell"),),
         "sessions": (here("ssm", "session/${!aws:userid}-*"),),
         "instances": (here("ec2", "instance/*"),),
+        "security-groups": (here("ec2", "security-group/*"),),
         "group": (here("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{both}"),),
         "zone": (f"arn:aws:route53:::hostedzone/{settings.edge.hosted_zone_id}",),
         "repository": (here("ecr", f"repository/{names.repository}"),),
@@ -93,6 +94,7 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "stacks": (here("cloudformation", f"stack/{both}-*/*"), world("cloudformation", f"stack/{both}-*/*")),
         "foundation": (here("cloudformation", f"stack/{names.stack('foundation')}/*"),),
         "service-role": (role("cloudformation"),),
+        "made-roles": (role("*"),),
         "roles": tuple(role(task) for task in TASKS_OF_PEOPLE),
         "buckets": (f"arn:aws:s3:::{both}-*",),
         "bucket-objects": (f"arn:aws:s3:::{both}-*/*",),
@@ -177,11 +179,7 @@ OBSERVE: tuple[Permission, ...] = (
         "*",
         "sees which instance takes requests; the action has no resource",
     ),
-    may(
-        "ec2:DescribeInstances ec2:DescribeInstanceStatus ec2:DescribeImages",
-        "*",
-        "sees machines, whether they still run, and their image; the actions have no resource",
-    ),
+    may("ec2:DescribeInstances ec2:DescribeImages", "*", "sees machines and their image; the actions have no resource"),
     may("ssm:GetParameter ssm:GetParameterHistory", "goal stable", "sees which release is wanted"),
     may("ssm:GetParametersByPath", "reports-path reports", "reads all instances' reports at once"),
     may("ssm:GetParameters", "reports", "reads the reports of some, ten a call"),
@@ -215,6 +213,7 @@ _COMMANDS = (
         "sees what documents did; the actions have no resource",
     ),
     may("ssm:DescribeDocument", "documents", "calls documents at an explicit version"),
+    may("ec2:DescribeInstanceStatus", "*", "sees whether machines still run; the action has no resource"),
 )
 _LOGS = may("logs:FilterLogEvents", "log-group", "reads the application's logs")
 _LIMITS = may("ec2:DescribeAddresses servicequotas:GetServiceQuota", "*", "checks limits; the actions have no resource")
@@ -231,7 +230,7 @@ _BALANCER = may(
 _CHECKS = (
     _LIMITS,
     may(
-        "ec2:DescribeAvailabilityZones ec2:DescribeInstanceTypeOfferings",
+        "ec2:DescribeInstanceTypeOfferings ec2:DescribeNatGateways",
         "*",
         "checks what needs the account to be known; the actions have no resource",
     ),
@@ -241,6 +240,7 @@ _CHECKS = (
         "sees whether there is the key pair; the action has no resource",
         when=lambda settings: bool(settings.compute.key_name),
     ),
+    may("iam:GetRole", "made-roles", "sees whether a role that a stack would create is there already"),
     may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
     may(
         "route53:ListResourceRecordSets",
@@ -309,7 +309,7 @@ RELEASE: tuple[Permission, ...] = (
 INFRASTRUCTURE: tuple[Permission, ...] = (
     *OBSERVE,
     *ROLLING,
-    may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
+    *_CHECKS,
     may(
         "cloudformation:DescribeStackEvents cloudformation:DescribeChangeSet cloudformation:ListStackResources",
         "stacks",
@@ -327,6 +327,12 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
         "service-role",
         "CloudFormation works with the service role",
         {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}},
+    ),
+    may("ec2:DescribeSecurityGroups", "*", "finds the default security group of the VPC; the action has no resource"),
+    may(
+        "ec2:RevokeSecurityGroupIngress ec2:RevokeSecurityGroupEgress",
+        "security-groups",
+        "closes the VPC's default security group, which has no tag of ours to bind to; rules can only go, never come",
     ),
     may("s3:PutObject", "artifact-objects", "templates beyond 51,200 bytes go through the bucket"),
     may(

@@ -85,6 +85,21 @@ class Ec2:
                 states |= {i["InstanceId"]: i["State"]["Name"] for i in item["Instances"]}
         return states
 
+    def close_default_group(self, vpc: str) -> bool:
+        """Whether the VPC's default security group had rules to take away."""
+        wanted = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
+        found = self._calls.describe_security_groups(Filters=wanted)["SecurityGroups"]
+        for group in found:
+            if group["IpPermissions"]:
+                self._calls.revoke_security_group_ingress(
+                    GroupId=group["GroupId"], IpPermissions=group["IpPermissions"]
+                )
+            if group["IpPermissionsEgress"]:
+                self._calls.revoke_security_group_egress(
+                    GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"]
+                )
+        return any(group["IpPermissions"] or group["IpPermissionsEgress"] for group in found)
+
 
 def _ended(item: Mapping[str, Any]) -> bool:
     impaired = {item.get(check, {}).get("Status") for check in ("SystemStatus", "InstanceStatus")}

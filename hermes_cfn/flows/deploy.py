@@ -12,7 +12,7 @@ from hermes_cfn.cfn.template import Template, dependencies, references
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Noted, StageEnded, StageStarted
-from hermes_cfn.flows import assets, chores, release, releases, survey
+from hermes_cfn.flows import assets, chores, default_group, release, releases, survey
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.lock import Held, there
@@ -133,6 +133,7 @@ def stacks(ground: Ground, wish: Wish, held: Held, made: Plan) -> Story[dict[str
     outcomes = yield from bringing.run(held.guard)
     changed = sum(outcome != "unchanged" for outcome in outcomes.values())
     yield StageEnded(ground.now, "stacks", f"{changed} changed, {len(outcomes) - changed} unchanged")
+    yield from default_group.close(ground, bringing.outputs)
     found = chores.record(ground, bringing.outputs) if first else None
     if found is not None:
         yield Noted(ground.now, found)

@@ -87,7 +87,7 @@ dns = "{draw(st.sampled_from(["manual", "alias", "weighted"]))}"
 [worldwide]
 cloudfront = {str(cloudfront).lower()}
 waf = {flag()}
-assets_domain = "{draw(st.sampled_from(["", "static.example.com"])) if cloudfront else ""}"
+assets_domain = "{draw(st.sampled_from(["", "static.yourdomain.com"])) if cloudfront else ""}"
 {ZONE}
 [budget]
 ceiling_usd = {draw(st.sampled_from([0, 90]))}

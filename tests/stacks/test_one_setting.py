@@ -70,7 +70,7 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "compute.volume_gib = 30"): {"service/LaunchTemplate"},
     ("", "compute.detailed_monitoring = true"): {"service/LaunchTemplate"},
     ("", "compute.key_name = 'hermes-production'"): {
-        "service/LaunchTemplate", "foundation/ProductionPlan", "foundation/ProductionRelease"},
+        "service/LaunchTemplate", *TRUSTED},
     ("", "service.tls_policy = 'ELBSecurityPolicy-TLS13-1-3-2021-06'"): {"service/HttpsListener"},
     ("", "service.deletion_protection = false"): {"service/LoadBalancer"},
     ("", "service.idle_timeout_s = 120"): {"service/LoadBalancer"},
@@ -133,13 +133,12 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("watched", "watch.certificate_days = 30"): {"watch/CertificateAlarm"},
     ("watched", "watch.rollout_minutes = 30"): {"watch/StandbyAlarm", "watch/SuspendedAlarm"},
     ("", "edge.assets = true"): {
-        "edge/Assets", "edge/AssetsPolicy", "edge/AssetsBucket", "edge:wiring", "foundation/ProductionRelease", "foundation/ProductionPlan",
-        *SERVICE_ROLE},
+        "edge/Assets", "edge/AssetsPolicy", "edge/AssetsBucket", "edge:wiring", *TRUSTED, *SERVICE_ROLE},
     ("zoned", "edge.dns = 'alias'"): {
         "edge/Record", "edge/LoadBalancerDnsName", "edge/LoadBalancerZone", "edge:wiring", "foundation/CloudformationRead",
-        "foundation/ProductionPlan", "foundation/ProductionRelease"},
+        *TRUSTED},
     ("edged", "edge.hosted_zone_id = 'Z9999999999999'"): {
-        "edge/Record", "foundation/ProductionPlan", "foundation/ProductionRelease"},
+        "edge/Record", *TRUSTED},
     ("edged", "edge.weight = 1"): {"edge/Record"},
     ("edged", "worldwide.cloudfront = false\nworldwide.assets_domain = ''"): {
         "edge/AssetsPolicy", "edge/DistributionArn", "edge:wiring", "worldwide:wiring", "foundation/ProductionRelease",

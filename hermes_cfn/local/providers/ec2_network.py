@@ -18,8 +18,19 @@ class Vpc(Ec2):
             **pick(properties, "CidrBlock", "InstanceTenancy"), **self.specification(context, properties)
         )
         name = made["Vpc"]["VpcId"]
+        self._default_group(context, name)
         self._settings(context, name, {}, properties)
         return self.describe(context, name, properties)
+
+    @staticmethod
+    def _default_group(context: Context, vpc: str) -> None:
+        """Lets its own members in (VPC user guide, "Default security groups"); moto's lets nobody in."""
+        ec2 = context.client("ec2")
+        wanted = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
+        for group in ec2.describe_security_groups(Filters=wanted)["SecurityGroups"]:
+            if not group["IpPermissions"]:
+                own = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group["GroupId"]}]}]
+                ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=own)
 
     def _settings(self, context: Context, name: str, before: Properties, after: Properties) -> None:
         for key in ("EnableDnsSupport", "EnableDnsHostnames"):

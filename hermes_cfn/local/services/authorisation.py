@@ -179,6 +179,8 @@ class Authorisation:
         return [(params.get("PolicyArn") or params.get("PolicySourceArn") or "*", {})]
 
     def _ec2(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        if params.get("GroupId") and not action.startswith("Describe"):
+            return [(f"arn:aws:ec2:{here}:security-group/{params['GroupId']}", {})]
         if action.startswith("Describe") or not params.get("InstanceIds"):
             return [("*", {})]
         return [(f"arn:aws:ec2:{here}:instance/{one}", self._tags(one)) for one in params["InstanceIds"]]
