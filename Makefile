@@ -56,6 +56,7 @@ bench: $(STAMP)
 	$(BIN)/pytest -m bench -rP tests/bench
 
 soak: $(STAMP)
+	CONFIGURATIONS=120 $(BIN)/pytest -s tests/stacks/test_any_configuration.py
 	$(BIN)/pytest -m soak -rP tests/soak
 
 format: $(STAMP)

@@ -1,0 +1,111 @@
+"""Configurations drawn at random render, validate and deploy: each to the embedded cloud, and away again.
+
+Three by default; ``make soak`` draws 120 (``CONFIGURATIONS``).  Instances exist in the books alone.
+"""
+
+import itertools
+import json
+import os
+from collections import Counter
+
+import boto3
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from hermes_cfn import lint, stacks
+from hermes_cfn.aws.session import connect
+from hermes_cfn.config import parse
+from hermes_cfn.flows import destroy
+from hermes_cfn.flows.ground import stand
+from hermes_cfn.flows.stacks import Bringing
+from hermes_cfn.local import control
+from hermes_cfn.local.options import Options
+from tests.stacks.configurations import configurations
+
+EXAMPLES = int(os.environ.get("CONFIGURATIONS", "3"))
+REGIONS = ("eu-south-2", "us-east-1")
+ADMIN = ("AKIALOCALADMIN000000", "local")
+EVERYTHING = destroy.Consent(unprotect=True, empty_buckets=True, foundation=True)
+
+
+class Cloud:
+    """The embedded cloud, its running number of configurations, and what was linted already."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.number = itertools.count(1)
+        self.linted: set[str] = set()
+        self.zone = ""
+        self.seen: Counter[str] = Counter()
+
+    def client(self, service: str, region: str = REGIONS[0]):
+        return boto3.client(
+            service, region_name=region, endpoint_url=self.endpoint,
+            aws_access_key_id=ADMIN[0], aws_secret_access_key=ADMIN[1],
+        )  # fmt: skip
+
+    def forget_provider(self) -> None:
+        """An account has GitHub's provider once, and the stack leaves it there."""
+        iam = self.client("iam")
+        for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=one["Arn"])
+
+    def findings(self, deployment) -> list[str]:
+        """cfn-lint's, for every template that it has not seen."""
+        fresh = {spec.key: spec for spec in deployment if json.dumps(spec.template) not in self.linted}
+        self.linted |= {json.dumps(spec.template) for spec in fresh.values()}
+        return [str(one) for spec in fresh.values() for one in lint.lint_template(spec.template, spec.region, spec.key)]
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    state = tmp_path_factory.mktemp("configurations")
+    made = Cloud(control.start(state, Options(follow_parent=True, processes=False, speed=10_000)).endpoint)
+    made.client("ec2").create_key_pair(KeyName="hermes-production")
+    zone = made.client("route53").create_hosted_zone(Name="yourdomain.com", CallerReference="one")["HostedZone"]
+    made.zone = zone["Id"].rpartition("/")[2]
+    yield made
+    print(f"{made.seen['configurations']} configurations, {made.seen['resources']} resources")
+    control.stop(state)
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(text=configurations())
+def test_any_configuration_renders_validates_and_deploys(cloud, text):
+    assert cloud.findings(stacks.build(parse(text))) == []
+    text = text.replace("Z0123456789ABC", cloud.zone)
+    config = parse(text.replace("[application]", f'[application]\nname = "h{next(cloud.number)}"', 1))
+    deployment = stacks.build(config)
+    ground = stand(connect(None, REGIONS[0], cloud.endpoint, ADMIN), config, deployment)
+    *_, end = drained(Bringing(ground, deployment, lookups={"budget-estimate": "10"}).run(lambda: None))
+    assert set(end) == set(deployment.keys) and set(end.values()) == {"CREATE_COMPLETE"}
+    for spec in deployment:
+        stack = cloud.client("cloudformation", spec.region).describe_stacks(StackName=spec.name)["Stacks"][0]
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+        assert set(outputs) == set(spec.template.get("Outputs", {})) and all(outputs.values())
+        cloud.seen["resources"] += len(spec.template["Resources"])
+    cloud.seen["configurations"] += 1
+    drained(destroy.run(ground, EVERYTHING))
+    cloud.forget_provider()
+    left = [
+        one["StackName"]
+        for region in REGIONS
+        for one in cloud.client("cloudformation", region).describe_stacks()["Stacks"]
+    ]
+    assert left == []
+
+
+def drained(story):
+    """What a story told, and its value last."""
+    told = []
+    while True:
+        try:
+            told.append(next(story))
+        except StopIteration as end:
+            return [*told, end.value]
