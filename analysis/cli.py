@@ -339,7 +339,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
         plots.save(plots.break_even(plan, region, probed), plot)
 
     def screen() -> str:
-        names = ["lookup", "setup", "exchange", "balancer", "service", "database", "total"]
+        names = ["lookup", "setup", "exchange", "balancer", "service", "database", "assets", "total"]
         lines = [
             [
                 known_places()[home].name if home.startswith("fly-") else home,
@@ -361,7 +361,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
             (
                 text.wrapped(found.sentence),
                 "Milliseconds, means over the users:\n"
-                + text.table(["home", "what", *("LB" if name == "balancer" else name for name in names)], lines, right=range(2, 9), width=text.screen())
+                + text.table(["home", "what", *("LB" if name == "balancer" else name for name in names)], lines, right=range(2, 10), width=text.screen())
                 + "\nAssumption: Fly.io's proxy ends connections in its region nearest to the user.",
                 text.wrapped(f"Database round trips up to which {region} is faster (yours: {yours}):")
                 + "\n"

@@ -156,12 +156,12 @@ def _minutes(one: Configuration) -> float:
 
 def composition(planning: Planning, homes: Sequence[Home], service_ms: float, probed: Probed = None) -> Any:
     """Where the time of a cold page goes, for each home; milliseconds."""
-    names = ("lookup", "setup", "exchange", "balancer", "service", "database")
+    names = ("lookup", "setup", "exchange", "balancer", "service", "database", "assets")
     source = f"Source: analysis latency, database in {place(planning.database).name}; means over the users' mix"
     with _figure("Where a cold page's time goes", source) as (figure, axes):
         lefts = np.zeros(len(homes))
         parts = [compose(planning, home, Interaction.COLD, service_ms, probed=probed).as_dict() for home in homes]
-        for name, colour, hatch in zip(names, COLOURS, ("", "//", "", "..", "", "xx"), strict=False):
+        for name, colour, hatch in zip(names, COLOURS, ("", "//", "", "..", "", "xx", ""), strict=False):
             values = np.array([part[name] for part in parts])
             axes.barh(
                 [place(home.region).name for home in homes],
@@ -175,13 +175,14 @@ def composition(planning: Planning, homes: Sequence[Home], service_ms: float, pr
             lefts += values
         axes.invert_yaxis()
         axes.set_xlabel("milliseconds")
-        axes.legend(ncols=3, fontsize=8, loc="upper center", bbox_to_anchor=(0.45, -0.14))
+        axes.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.45, -0.14))
         axes.grid(axis="y", visible=False)
     return figure
 
 
 def break_even(planning: Planning, near: str = "eu-south-2", probed: Probed = None) -> Any:
     """Total time of a cold page over its database round trips, for four places of the database, with the break-evens named."""
+    planning = planning.model_copy(update={"asset_rounds": 0})
     cases = (("madrid", "fly-cdg"), ("paris", "fly-cdg"), ("frankfurt", "fly-fra"), ("dublin", "eu-west-1"))
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(2, 2, figsize=(7.2, 6.0), sharex=True, sharey=True, layout="constrained")
@@ -202,7 +203,8 @@ def break_even(planning: Planning, near: str = "eu-south-2", probed: Probed = No
             axes.set_title(f"database in {place(city).name}")
             axes.legend(fontsize=7, loc="upper left")
         figure.supxlabel(
-            "database round trips of a cold page   (Source: analysis latency; three client round trips)", fontsize=8
+            "database round trips of a cold page, without its static files   (Source: analysis latency; three client round trips)",
+            fontsize=8,
         )
         figure.supylabel("milliseconds, mean over the users", fontsize=9)
     return figure

@@ -36,7 +36,7 @@ of that section; every default is an assumption to replace.
 $ python -m analysis options               # what will I pay
 $ python -m analysis latency               # is Madrid worth it for me
 $ python -m analysis sizing t4g.micro      # is t4g.micro enough
-$ python -m analysis frontier --p99 650 --availability 0.998 --sensitivity
+$ python -m analysis frontier --p99 800 --availability 0.998 --sensitivity
 $ python -m analysis audit                 # the guide, claim by claim
 $ python -m analysis probe https://hermes.example.com/health --from madrid --access fibre --to eu-south-2 --save probe.json
 $ python -m analysis --probe probe.json latency   # measured here, instead of the table
@@ -99,7 +99,9 @@ A far database takes back what a near region gives:
 
 k is 1 for a message on an open WebSocket, 3 for a cold page (TCP, TLS 1.3, HTTP), 7 for the first
 LiveView load (a second connection, its upgrade and join), which also mounts twice: of its database round
-trips each query is two, and a transaction adds two more. With the database in Frankfurt: {far}
+trips each query is two, and a transaction adds two more. A first page then waits for its static files:
+`asset_rounds` more round trips over the open connection, or from the cache of an edge that the page came
+through; from an edge of their own they cost a name and a connection first, which a first visit notices. With the database in Frankfurt: {far}
 
 ## How big
 

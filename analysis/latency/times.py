@@ -5,7 +5,9 @@ TCP (RFC 9293), TLS 1.3 (RFC 8446: one round trip) and HTTP: three, and a name l
 first *live* load pays the cold page, then a new connection for the WebSocket and its join:
 four more, and mounts twice (Phoenix.LiveView: "mount is invoked twice"), so its queries
 double.  Behind an edge the set-up ends there and one round trip goes on to the region over
-a connection that is already open.
+a connection that is already open.  A first page then waits for its static files: over the open
+connection, from an edge's cache where it comes through one, or from an edge of their own, which
+costs a name lookup and a connection first.
 
 Each query is one database round trip and its execution; a transaction adds two (BEGIN,
 COMMIT).  All times in milliseconds.
@@ -50,12 +52,16 @@ class Interaction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Client round trips of an interaction: ``setup`` may end at an edge, ``exchange`` may not."""
+    """Client round trips of an interaction: ``setup`` may end at an edge, ``exchange`` may not.
+
+    A ``first`` one waits for static files as well; they are no part of :attr:`client`.
+    """
 
     setup: int
     exchange: int
     lookup: bool
     mounts: int
+    first: bool = True
 
     @property
     def client(self) -> int:
@@ -63,7 +69,7 @@ class Shape:
 
 
 SHAPES: Mapping[Interaction, Shape] = {
-    Interaction.WARM: Shape(setup=0, exchange=1, lookup=False, mounts=1),
+    Interaction.WARM: Shape(setup=0, exchange=1, lookup=False, mounts=1, first=False),
     Interaction.COLD: Shape(setup=2, exchange=1, lookup=True, mounts=1),
     Interaction.LIVE: Shape(setup=4, exchange=3, lookup=True, mounts=2),
 }
@@ -71,10 +77,12 @@ SHAPES: Mapping[Interaction, Shape] = {
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where the machines are and where connections end.  ``edge`` is a key of :data:`EDGES`."""
+    """Where the machines are and where connections end.  ``edge`` and ``assets`` are keys of :data:`EDGES`;
+    ``assets`` is an edge of their own for static files."""
 
     region: str
     edge: str = ""
+    assets: str = ""
 
     @classmethod
     def of(cls, region: str) -> Home:
@@ -92,10 +100,11 @@ class Composition:
     balancer: float
     service: float
     database: float
+    assets: float = 0.0
 
     @property
     def total(self) -> float:
-        return self.lookup + self.setup + self.exchange + self.balancer + self.service + self.database
+        return self.lookup + self.setup + self.exchange + self.balancer + self.service + self.database + self.assets
 
     def as_dict(self) -> dict[str, float]:
         parts = {name: getattr(self, name) for name in self.__slots__}
@@ -158,6 +167,20 @@ def paths(city: str, home: Home, probed: Probed = None) -> tuple[float, float]:
     return to_edge, to_edge + rtt(site, home.region, probed).ms
 
 
+CACHES = ("cloudfront",)
+"""Edges that keep static files; Fly.io's proxy passes them on."""
+
+
+def asset_trips(planning: Planning, home: Home, shape: Shape) -> tuple[int, int, bool]:
+    """Round trips that a first page's static files take: to an edge that has them, to the region, and whether a
+    name is looked up for them."""
+    if not shape.first or not planning.asset_rounds:
+        return 0, 0, False
+    if home.assets:
+        return planning.asset_rounds + 2, 0, True
+    return (planning.asset_rounds, 0, False) if home.edge in CACHES else (0, planning.asset_rounds, False)
+
+
 def compose(
     planning: Planning,
     home: Home,
@@ -172,11 +195,13 @@ def compose(
     section's database round trips.
     """
     shape = SHAPES[interaction]
-    setup = exchange = 0.0
+    at_edge, at_region, named = asset_trips(planning, home, shape)
+    setup = exchange = near = 0.0
     for city, share in shares(planning.users).items():
         one_setup, one_exchange = paths(city, home, probed)
         setup += share * one_setup
         exchange += share * one_exchange
+        near += share * _to_assets(city, home, probed) if at_edge else 0.0
     last_mile = sum(share * _mean_access(kind) for kind, share in shares(planning.access).items())
     trips = database_trips(planning, interaction) if queries is None else queries
     to_database = rtt(home.region, planning.database, probed).ms
@@ -187,7 +212,15 @@ def compose(
         balancer=planning.balancer_ms * shape.exchange,
         service=service_ms * shape.mounts,
         database=trips * (to_database + planning.query_ms),
+        assets=at_edge * (near + last_mile)
+        + at_region * (exchange + last_mile + planning.balancer_ms)
+        + (last_mile + planning.dns_ms if named else 0.0),
     )
+
+
+def _to_assets(city: str, home: Home, probed: Probed) -> float:
+    """Backbone milliseconds to the edge that has the static files."""
+    return rtt(city, nearest_edge(city, home.assets or home.edge, probed), probed).ms
 
 
 def _mean_access(kind: str) -> float:
@@ -225,7 +258,12 @@ def users_see(
     setup = shape.setup * (by_city[chosen, 0] * backbone + last_mile)
     exchange = shape.exchange * (by_city[chosen, 1] * backbone + last_mile)
     lookup = (last_mile + planning.dns_ms) if shape.lookup else np.zeros(samples)
-    total = lookup + setup + exchange + planning.balancer_ms * shape.exchange + inside(draw, samples)
+    at_edge, at_region, named = asset_trips(planning, home, shape)
+    near = np.array([_to_assets(city, home, probed) if at_edge else 0.0 for city in cities])[chosen]
+    assets = at_edge * (near * backbone + last_mile)
+    assets = assets + at_region * (by_city[chosen, 1] * backbone + last_mile + planning.balancer_ms)
+    assets = assets + (last_mile + planning.dns_ms) * named
+    total = lookup + setup + exchange + planning.balancer_ms * shape.exchange + inside(draw, samples) + assets
     return Percentiles(float(np.quantile(total, 0.5)), float(np.quantile(total, 0.99)), float(total.mean()))
 
 

@@ -105,7 +105,7 @@ CHOICES: tuple[_Choice, ...] = (
     _Choice("two-zones", "two zones", (), "one line", "the third zone"),
     _Choice("no-flow-logs", "no flow logs", (("network.flow_logs", False),), "one line", "the record of network traffic"),
     _Choice("access-logs", "access logs of the load balancer", (("service.access_logs", True),), "one line", "nothing; a record of every request, in S3"),
-    _Choice("assets", "static assets through CloudFront", (("edge.assets", True), ("worldwide.cloudfront", True)), "a day", "nothing; a second address for assets"),
+    _Choice("assets", "static assets through CloudFront", (("edge.assets", True), ("worldwide.cloudfront", True)), "a day", "on a first visit a second connection, to an edge nearby; later visits have the files"),
 )  # fmt: skip
 
 
@@ -198,6 +198,7 @@ class Options:
         extra: Decimal = ZERO, one_off: Decimal = ZERO, fleet: Part | None = None,
     ) -> Option:  # fmt: skip
         plan, region = planning or made.planning, made.account.region
+        assets = "cloudfront" if made.edge.assets else ""
         lacking = self._lacking(found)
         less = fleet_hours(found) * (1 - factor) - extra
         low, expected, high = (None,) * 3 if lacking else (found.low - less, found.expected - less, found.high - less)
@@ -205,7 +206,7 @@ class Options:
         sampler, method = inside(plan, machine_kind, made.compute.count, region, Interaction.COLD, self.probed)
         seen = None
         if method != "saturated":
-            seen = users_see(plan, Home(region, edge), Interaction.COLD, sampler, probed=self.probed)
+            seen = users_see(plan, Home(region, edge, assets), Interaction.COLD, sampler, probed=self.probed)
         count, egress = made.compute.count, made.network.egress
         least = needed(plan, machine_kind, region, self.probed)
         parts = (

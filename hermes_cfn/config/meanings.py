@@ -221,6 +221,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "peak_requests_per_s": "the busiest hour's mean",
         "day": "24 hourly weights, the largest is the peak",
         "service_ms": "of a processor for a request",
+        "asset_rounds": "rounds of static files that a first page waits for",
         "service_shape": "how service times spread: lognormal has the heavier tail",
         "service_scv": "squared coefficient of variation of service_ms",
         "idle_cpu": "share of a processor that nobody asked for",

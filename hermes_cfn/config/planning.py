@@ -29,7 +29,8 @@ class Planning(Section):
     names the known ones).  ``peak_requests_per_s`` is the busiest hour's mean; ``day`` gives 24
     hourly weights of which the largest is that peak.  ``*_scv`` is a squared coefficient of
     variation; ``service_shape`` the distribution of that variation (lognormal has the heavier tail).  ``current_*`` is where one is today, the first row of the options; 0 and empty are not stated.
-    ``availability`` is what the frontier's answer must reach at least, unless its verb says otherwise.
+    ``asset_rounds`` are the
+    rounds of static files that a first page waits for, one after the other.  ``availability`` is what the frontier's answer must reach at least, unless its verb says otherwise.
     """
 
     users: Mapping[str, Positive] = Field(
@@ -48,6 +49,7 @@ class Planning(Section):
     queries_per_page: NotNegative = 8
     queries_per_message: NotNegative = 2
     transactions_per_page: NotNegative = 1
+    asset_rounds: Annotated[int, Field(ge=0, le=10)] = 1
     query_ms: Positive = 1.0
     dns_ms: NotNegative = 2.0
     balancer_ms: NotNegative = 1.0

@@ -83,6 +83,30 @@ def test_percentiles_are_ordered_seeded_and_near_the_mean_composition():
     assert seen.mean == pytest.approx(pure, rel=0.03)
 
 
+def test_static_files_come_over_the_open_connection_from_the_cache_or_from_an_edge_of_their_own():
+    known = planning({**MADRID_ONLY, "dns_ms": 0, "balancer_ms": 0})
+    own, cached, apart = (
+        latency.compose(known, home, Interaction.COLD, 0, 0).assets
+        for home in (Home("fly-fra"), Home("fly-fra", "cloudfront"), Home("fly-fra", assets="cloudfront"))
+    )
+    mile = latency._mean_access("fibre")
+    assert own == pytest.approx(rtt("madrid", "frankfurt").ms + mile)
+    assert cached == pytest.approx(1.0 + mile), "an edge in the user's own city"
+    assert apart == pytest.approx(3 * (1.0 + mile) + mile), "a name, a connection and the files"
+    assert latency.compose(known, Home("fly-fra"), Interaction.WARM, 0, 0).assets == 0
+    none = planning({**MADRID_ONLY, "asset_rounds": 0})
+    assert latency.compose(none, Home("fly-fra"), Interaction.LIVE, 0, 0).assets == 0
+    for home in (
+        Home("fly-fra"),
+        Home("fly-fra", "cloudfront"),
+        Home("fly-fra", assets="cloudfront"),
+        Home.of("fly-fra"),
+    ):
+        seen = latency.users_see(known, home, Interaction.COLD, still)
+        pure = latency.compose(known, home, Interaction.COLD, 15.0, queries=0).total
+        assert seen.mean == pytest.approx(pure, rel=0.03)
+
+
 def test_the_users_mix_matters():
     canaries = planning({"users": {"las-palmas": 1}, "access": {"fibre": 1}})
     here = latency.compose(planning(MADRID_ONLY), Home("eu-south-2"), Interaction.WARM, 0)
