@@ -138,7 +138,8 @@ have calls of their own); a few are in the package.
 ## What is inferred, and how far off that may be
 
 Where nothing better is known, a price of eu-south-2 is eu-west-1's, and one of eu-west-1 us-east-1's.
-The spread of each step is measured on the prices that the book knows in both regions:
+The spread of each step is measured on the prices that the book knows in both regions. Sizes of a family of
+machines cost in proportion, so where others of the family are known in both regions the step takes their factor:
 
 """
 

@@ -65,6 +65,31 @@ def _twins(known: Iterable[Price]) -> Iterator[Price]:
                 yield replace(price.at(price.region, usage_type, step), operation=twin)
 
 
+def _family(price: Price) -> str:
+    """``BoxUsage:t4g`` of a machine; empty for everything else."""
+    return price.stem.partition(".")[0] if price.stem.startswith("BoxUsage:") else ""
+
+
+def _kin(known: Iterable[Price], region: str, origin: str) -> dict[str, Step]:
+    """Family of machines -> how much dearer its sizes are in ``region``, by those that are known in both.
+
+    A family's sizes cost in proportion everywhere, up to rounding, so the dearest says it best.
+    """
+    pairs: dict[str, dict[str, dict[str, Decimal]]] = {}
+    for price in known:
+        if price.region in (region, origin) and _family(price) and (not price.steps or price.region == origin):
+            pairs.setdefault(_family(price), {}).setdefault(price.stem, {})[price.region] = price.first
+    found = {}
+    for family, sizes in pairs.items():
+        both = sorted((there[origin], there[region] / there[origin]) for there in sizes.values() if len(there) == 2)
+        if both:
+            ratio = both[-1][1]
+            ratios = [one for _, one in both]
+            said = f"{(ratio - 1) * 100:+.1f} % as {len(both)} other sizes of {family.removeprefix('BoxUsage:')}"
+            found[family] = Step(region, origin, min(ratios) / ratio, max(ratios) / ratio, said, ratio)
+    return found
+
+
 def fill(prices: Iterable[Price]) -> tuple[Price, ...]:
     """``prices`` and, after them, those inferred along :data:`CHAIN`, and then from :data:`TWINS`."""
     known = list(prices)
@@ -73,8 +98,9 @@ def fill(prices: Iterable[Price]) -> tuple[Price, ...]:
         step = spread(known, region, origin)
         have = {(price.service_code, price.stem, price.operation) for price in known if price.region == region}
         have |= {(service, stem, "") for service, stem, _ in have}
+        kin = _kin(known, region, origin)
         known += [
-            price.at(region, prefixed(price.stem, region, price.service_code), step)
+            price.at(region, prefixed(price.stem, region, price.service_code), kin.get(_family(price), step))
             for price in known
             if price.region == origin
             and (price.service_code, price.stem, price.operation) not in have

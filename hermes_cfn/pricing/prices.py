@@ -13,8 +13,11 @@ from enum import StrEnum
 
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.pricing.regions import stem
+from hermes_cfn.units import rounded
 
 ZERO = Decimal(0)
+FINEST = Decimal("0.00001")
+"""How fine AWS's prices of machines are, USD an hour."""
 
 
 class Basis(StrEnum):
@@ -39,7 +42,8 @@ class Tier:
 class Step:
     """One step of an inference: taken from ``origin`` for ``region``, with how far such prices were seen apart.
 
-    ``low`` and ``high`` are factors: 1.00 and 1.06 mean equal to 6 % dearer.
+    ``low`` and ``high`` are factors: 1.00 and 1.06 mean equal to 6 % dearer.  ``factor`` is by how
+    much the price was changed, before that spread.
     """
 
     region: str
@@ -47,6 +51,7 @@ class Step:
     low: Decimal
     high: Decimal
     evidence: str
+    factor: Decimal = Decimal(1)
 
     def __str__(self) -> str:
         spread = f"{(self.low - 1) * 100:+.0f} to {(self.high - 1) * 100:+.0f} %"
@@ -127,9 +132,13 @@ class Price:
         return said + (f" ({self.operation})" if self.operation else "")
 
     def at(self, region: str, usage_type: str, step: Step) -> Price:
-        """The same price believed of another region, and so inferred."""
+        """The same price, times the step's factor, believed of another region, and so inferred."""
+        tiers = self.tiers
+        if step.factor != 1:
+            tiers = tuple(replace(tier, price=rounded(tier.price * step.factor, FINEST)) for tier in tiers)
+        steps = (*self.steps, step)
         return replace(
-            self, region=region, usage_type=usage_type, basis=Basis.INFERRED, sku="", steps=(*self.steps, step)
+            self, region=region, usage_type=usage_type, tiers=tiers, basis=Basis.INFERRED, sku="", steps=steps
         )
 
 
