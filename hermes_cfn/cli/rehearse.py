@@ -17,12 +17,23 @@ from hermes_cfn.errors import ExitCode
 @click.option("--seed", default=1, show_default=True, help="The same seed sends the same load.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[@WHEN]", help="A fault; see `rehearse --faults`.")
 @click.option("--faults", "listing", is_flag=True, help="List the faults and when they can strike.")
+@click.option("--times", default=1, show_default=True, help="So many updates in turn, each with the next seed.")
+@click.option("--speed", default=20.0, show_default=True, help="Waits of the cloud pass so many times faster.")
 @click.option("--never-again", is_flag=True, help="Do not run a deployer that was killed again.")
 @console.format_option("text", "json")
 def command(
-    rate: float, sockets: int, seed: int, faults: tuple[str, ...], listing: bool, never_again: bool, form: str
+    rate: float,
+    sockets: int,
+    seed: int,
+    times: int,
+    faults: tuple[str, ...],
+    listing: bool,
+    speed: float,
+    never_again: bool,
+    form: str,
 ) -> int:
     """Deploy the present configuration to a fresh embedded cloud, and update it under load."""
+    from hermes_cfn.local.options import Options
     from hermes_cfn.rehearse import faults as known
     from hermes_cfn.rehearse import run, verdict
     from hermes_cfn.rehearse.sandbox import Sandbox
@@ -38,16 +49,19 @@ def command(
     given = console.context()
     settings = given.settings()
     turns = [
-        run.Wanted(rate=rate, sockets=sockets, seed=seed, faults=some, again=not never_again)
+        run.Wanted(rate=rate, sockets=sockets, seed=seed + time, faults=some, again=not never_again)
+        for time in range(times)
         for some in known.turns(chosen)
     ]
+
+    options = Options(follow_parent=True, database=True, speed=speed)
 
     def say(line: str) -> None:
         click.echo(line, err=True)
 
     with (
         tempfile.TemporaryDirectory(prefix="hermes-rehearsal-") as directory,
-        Sandbox(given.config.resolve(), Path(directory), environment=given.environment) as sandbox,
+        Sandbox(given.config.resolve(), Path(directory), options, given.environment) as sandbox,
     ):
         if everywhere:
             seen = run.kill_everywhere(sandbox, settings, turns[0], say)
@@ -60,5 +74,5 @@ def command(
         for one in seen:
             for line in verdict.screen(one):
                 click.echo(line)
-    good = all(one.converged and not one.unexcused for one in seen) and (everywhere or len(seen) == len(turns))
+    good = all(verdict.good(one) for one in seen) and (everywhere or len(seen) == len(turns))
     return ExitCode.OK if good else ExitCode.FAILED

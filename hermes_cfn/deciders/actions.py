@@ -73,9 +73,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was wanted holds."""
+    """What was wanted holds; ``paused``: as far as it was wanted for now."""
 
     what: str
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -454,6 +454,16 @@ def _paused(view: _View) -> bool:
     return limit is not None and sum(view.current(i) for i in view.members) >= limit
 
 
+def _rest(view: _View) -> tuple[Action, ...]:
+    """Paused, and nobody is on the line: nothing stays suspended meanwhile, and the deployer may go."""
+    if not _paused(view) or view.worked or view.out or not all(i.up for i in view.members):
+        return ()
+    if view.group.marked:
+        return (Resume(tuple(sorted(view.group.marked))),)
+    done = sum(view.current(i) for i in view.members)
+    return (Done(f"paused with {done} of {len(view.members)} instances on {view.want.release}", paused=True),)
+
+
 def decide_prepared(fleet: Fleet, want: Want) -> tuple[Action, ...]:
     """Only the first part: pull everywhere, take nothing out; then the migration may come."""
     view = _View(fleet, want)
@@ -490,6 +500,8 @@ def decide(fleet: Fleet, want: Want) -> tuple[Action, ...]:
     for rule in STOPS:
         if actions := rule(view):
             return actions
+    if rest := _rest(view):
+        return rest
     if suspended := _suspend(view):
         return suspended
     work = tuple(action for rule in WORK for action in rule(view))
@@ -502,8 +514,6 @@ def decide(fleet: Fleet, want: Want) -> tuple[Action, ...]:
 
 def _waiting_for(view: _View) -> Wait:
     """What a reader wants to know while nothing is to do."""
-    if _paused(view):
-        return Wait("paused: go on with release --resume")
     for instance in view.members:
         if instance.lifecycle is Lifecycle.ENTERING_STANDBY or (
             instance.lifecycle is Lifecycle.STANDBY and instance.target is Target.DRAINING

@@ -103,6 +103,10 @@ class Rollout:
             about = timing.rollout(timing.Pace.of(ground.settings), want.size, want.strategy.kind, want.strategy.batch)
             yield StageStarted(ground.now, "rollout", f"{release.id}, {want.strategy.kind}", about.estimate_s)
             result = yield from self.drive(want, decide)
+        if isinstance(result, Done) and result.paused:
+            releases.keep(ground, kept.then(ground.now, "paused", result.what))
+            yield StageEnded(ground.now, "rollout", f"{result.what}; go on with release --resume, back with rollback")
+            return
         if isinstance(result, Done):
             refused = verify.through_load_balancer(ground)
             result = Stop(refused) if refused else result

@@ -66,7 +66,9 @@ def document(task: str, settings: Settings) -> dict[str, Any]:
     parts = ["#!/bin/bash", variables(settings), f"export TASK={task}", *given, script("library")]
     if task == "migrate":
         parts.append(_migration(settings))
-    if task != "diagnose":
+    if task == "diagnose":
+        parts.append(f"export HERMES_PERIOD_S={max(1, settings.release.canary_s // 3)}")
+    else:
         parts.append(script("guard"))
     parts.append(script(task))
     return {
@@ -129,7 +131,6 @@ def variables(settings: Settings) -> str:
         "HERMES_WATCH_S": application.start_timeout_s + application.stop_timeout_s + 60,
         "HERMES_WATCH_EVERY_S": 15,
         "HERMES_TELL_S": 300,
-        "HERMES_PERIOD_S": max(1, settings.release.canary_s // 3),
         "HERMES_MEMORY_MIB": application.memory_mib,
         "HERMES_DISK_MIB": 1024,
         "HERMES_READ_ONLY": "yes" if application.read_only else "no",

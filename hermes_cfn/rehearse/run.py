@@ -134,6 +134,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
         interruption_s=tally.interruption_s,
         duration_s=ended - begun,
         lower_bound_s=lower_bound(sandbox, settings),
+        floor=floor(settings),
         ends=ends(runs[-1].exit_code, whole, one, release == tag),
         release=release,
         exit_code=runs[-1].exit_code,
@@ -157,6 +158,13 @@ def lower_bound(sandbox: Sandbox, settings: Settings) -> float:
     pace = Pace.of(settings, stop_s=STAND_IN_STOP_S * speed, start_s=STAND_IN_START_S * speed)
     kind, batch = settings.release.strategy, settings.release.at_once(settings.compute.count)
     return rollout(pace, settings.compute.count, kind, batch).bound_s / speed
+
+
+def floor(settings: Settings) -> int:
+    """Instances that the strategy keeps in service."""
+    count, release = settings.compute.count, settings.release
+    own = count if release.strategy == "surge" else count - release.in_place_batch(count)
+    return max(own, release.minimum)
 
 
 def detection(sandbox: Sandbox, settings: Settings) -> float:

@@ -25,7 +25,8 @@ class Verdict:
 
     ``lower_bound_s`` is what the update takes physically: drain, stop, start and health checks of
     each batch.  ``unexcused`` are failures that no fault explains: outside of the time in which the
-    load balancer must notice an instance that a fault has ended.
+    load balancer must notice an instance that a fault has ended.  ``floor``: instances that the
+    strategy keeps in service; none means that it interrupts.
     """
 
     seed: int
@@ -38,6 +39,7 @@ class Verdict:
     interruption_s: float
     duration_s: float
     lower_bound_s: float
+    floor: int
     ends: str
     release: str
     exit_code: int
@@ -66,6 +68,15 @@ def ends(exit_code: int, whole: bool, one: bool, at_goal: bool) -> str:
     if not (whole and one) or at_goal != (exit_code == ExitCode.OK):
         return NOT_CONVERGED
     return AT_GOAL if at_goal else ROLLED_BACK if exit_code == ExitCode.ROLLED_BACK else UNTOUCHED
+
+
+def good(verdict: Verdict) -> bool:
+    """Nothing was lost that no fault explains, and without a fault the update reached its goal.
+
+    With no other instance in service an interruption is no surprise, and :attr:`Verdict.floor` says so.
+    """
+    lost = verdict.unexcused and verdict.floor > 0
+    return verdict.converged and not lost and (bool(verdict.faults) or verdict.ends in (AT_GOAL, RESTORED))
 
 
 def final_release(tally: Tally, since: float) -> tuple[bool, str]:

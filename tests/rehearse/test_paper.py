@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
 import pytest
 
 from hermes_cfn.config import parse
@@ -36,3 +41,14 @@ def test_a_rollout_takes_little_longer_than_it_must(size: int) -> None:
     seen = told(size, max(1, size // 10))
     print(f"{size}: {seen.duration_s:.0f} s, {seen.overhead:.1%} above the lower bound")
     assert 0 < seen.overhead < 0.1
+
+
+def test_the_page_on_reliability_says_what_was_seen() -> None:
+    """Its rehearsals are kept beside it; what is on paper is computed anew."""
+    docs = Path(__file__).parents[2] / "docs"
+    spec = importlib.util.spec_from_file_location("make_reliability", docs / "make_reliability.py")
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = made
+    spec.loader.exec_module(made)
+    seen = json.loads(made.SEEN.read_text()) if made.SEEN.exists() else {}
+    assert made.page(seen) == made.PAGE.read_text()
