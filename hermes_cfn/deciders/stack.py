@@ -14,9 +14,13 @@ review              change set of kind CREATE, or execute ours       delete
 busy                follow                                           follow
 steady              change set of kind UPDATE, or execute ours       delete
 dead                delete, then create anew                         delete
+unsure              stop: it may hold a stack that was whole         delete
 stuck               continue the rollback, then go on                delete
 undeleted           delete again, once                               delete again, once
 ==================  ===============================================  ==========================
+
+Drift is no class: a drifted stack stands in one of these, and only its template's changes reach AWS.
+Termination protection stops a deletion that nobody agreed to, whatever the class.
 """
 
 from __future__ import annotations
@@ -61,15 +65,24 @@ STEADY = frozenset(
         "IMPORT_ROLLBACK_COMPLETE",
     }
 )
-DEAD = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED"})
+DEAD = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
+"""Only a creation ends in these, so nothing that served is lost with the stack."""
+
+UNSURE = frozenset({"IMPORT_ROLLBACK_FAILED"})
+"""Somebody's import into a stack that may have been whole before; this project imports in creations only."""
+
 STUCK = frozenset({"UPDATE_ROLLBACK_FAILED"})
 UNDELETED = frozenset({"DELETE_FAILED"})
 GONE = frozenset({"DELETE_COMPLETE"})
 
-STATUSES = REVIEW | BUSY | STEADY | DEAD | STUCK | UNDELETED | GONE
+STATUSES = REVIEW | BUSY | STEADY | DEAD | UNSURE | STUCK | UNDELETED | GONE
 
 UNREADY = frozenset({"CREATE_PENDING", "CREATE_IN_PROGRESS", "DELETE_PENDING", "DELETE_IN_PROGRESS"})
 """Change set statuses that pass by themselves."""
+
+
+MOST_CREATES = 3
+"""How often a run makes its change set before it says that somebody takes it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +130,15 @@ def _deployed(seen: StackSeen, goal: Goal, tried: Tried) -> StackStep:
         return _through_change_set(seen.change_set, "UPDATE", goal, tried)
     if status in DEAD or status in UNDELETED:
         return _delete(seen, goal, tried, f"{status}: it was never whole and can only be created anew")
+    if status in UNSURE:
+        return _stop(
+            "stack-import-failed",
+            goal,
+            f"{status}: somebody's import failed, and the stack may have been whole before",
+            seen.reason,
+            f"aws cloudformation describe-stack-events --stack-name {goal.name}; delete the stack yourself "
+            "if it holds nothing that serves",
+        )
     if tried.continues:
         return _stop(
             "stack-rollback-stuck",
@@ -139,6 +161,14 @@ def _outcome(seen: StackSeen, goal: Goal) -> StackStep:
 
 def _through_change_set(change_set: ChangeSetSeen | None, kind: str, goal: Goal, tried: Tried) -> StackStep:
     if change_set is None or change_set.status in {"DELETE_COMPLETE"}:
+        if tried.creates >= MOST_CREATES:
+            return _stop(
+                "change-set-lost",
+                goal,
+                f"the change set was made {tried.creates} times and is gone each time",
+                "",
+                "somebody else deletes it or works on the stack; the same command when they are done",
+            )
         return CreateChangeSet(kind)
     if change_set.status in UNREADY:
         return Follow("the change set is being made")

@@ -262,7 +262,7 @@ class Bringing:
         for track in self._ready():
             if not track.checked:
                 continue
-            found = track.door.observe(track.spec.name, track.change_set)
+            found = track.door.observe(track.spec.name, "" if track.tried.executes else track.change_set)
             begun = (found.status, found.updated) != track.before or not track.tried.executes
             seen[track.spec.key] = track.seen = replace(found, begun=begun)
             if track.tried != decider.Tried() or found.status in decider.BUSY:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from graphlib import TopologicalSorter
 
 import pytest
 
@@ -34,7 +36,10 @@ def test_the_table_has_every_documented_status_and_no_other() -> None:
 
 
 def test_every_status_stands_in_one_class() -> None:
-    classes = (stack.REVIEW, stack.BUSY, stack.STEADY, stack.DEAD, stack.STUCK, stack.UNDELETED, stack.GONE)
+    classes = (
+        *(stack.REVIEW, stack.BUSY, stack.STEADY, stack.DEAD),
+        *(stack.UNSURE, stack.STUCK, stack.UNDELETED, stack.GONE),
+    )
     for one, other in itertools.combinations(classes, 2):
         assert not one & other
 
@@ -43,6 +48,10 @@ def test_every_status_stands_in_one_class() -> None:
 @pytest.mark.parametrize("goal", [WANTED, UNWANTED], ids=["deployed", "absent"])
 def test_no_status_is_without_a_step_that_cloudformation_accepts(status: str | None, goal: stack.Goal) -> None:
     step = stack.decide(StackSeen(status), goal)
+    if goal.deployed and status in stack.UNSURE:
+        assert isinstance(step, Stop)
+        assert step.finding.next
+        return
     assert not isinstance(step, Stop)
     facts = statuses.STACK.get(status or "")
     if facts is not None and type(step) in CALL and status != "DELETE_COMPLETE":
@@ -131,3 +140,78 @@ def test_a_status_that_nobody_documented_stops() -> None:
     stopped = stack.decide(StackSeen("MELTED"), WANTED)
     assert isinstance(stopped, Stop)
     assert stopped.finding.code == "stack-status-unknown"
+
+
+ENDS = {
+    "CREATE_IN_PROGRESS": ("CREATE_COMPLETE", "CREATE_FAILED", "ROLLBACK_IN_PROGRESS"),
+    "ROLLBACK_IN_PROGRESS": ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"),
+    "UPDATE_IN_PROGRESS": ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_FAILED", "UPDATE_ROLLBACK_IN_PROGRESS"),
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": ("UPDATE_COMPLETE",),
+    "UPDATE_ROLLBACK_IN_PROGRESS": ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"),
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": ("UPDATE_ROLLBACK_COMPLETE",),
+    "DELETE_IN_PROGRESS": (None, "DELETE_FAILED"),
+    "IMPORT_IN_PROGRESS": ("IMPORT_COMPLETE", "IMPORT_ROLLBACK_IN_PROGRESS"),
+    "IMPORT_ROLLBACK_IN_PROGRESS": ("IMPORT_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_FAILED"),
+}
+"""What each operation may end in (CloudFormation user guide, "Stack status codes")."""
+
+MADE = (
+    ChangeSetSeen("CREATE_COMPLETE", "AVAILABLE"),
+    ChangeSetSeen("FAILED", "UNAVAILABLE", "because"),
+    ChangeSetSeen("FAILED", "UNAVAILABLE", "", True),
+)
+"""What making a change set may end in."""
+
+BEING_MADE = ChangeSetSeen("CREATE_IN_PROGRESS", "UNAVAILABLE")
+
+
+def after(seen: StackSeen, step: object, tried: stack.Tried) -> list[tuple[StackSeen, stack.Tried]]:
+    """Every state that CloudFormation may be in when a step was done."""
+    match step:
+        case CreateChangeSet():
+            status = seen.status or "REVIEW_IN_PROGRESS"
+            status = "REVIEW_IN_PROGRESS" if status == "DELETE_COMPLETE" else status
+            return [(StackSeen(status, change_set=BEING_MADE), replace(tried, creates=tried.creates + 1))]
+        case DeleteChangeSet():
+            return [(StackSeen(seen.status), tried)]
+        case ExecuteChangeSet():
+            busy = "CREATE_IN_PROGRESS" if seen.status == "REVIEW_IN_PROGRESS" else "UPDATE_IN_PROGRESS"
+            more = replace(tried, executes=tried.executes + 1)
+            return [(StackSeen(busy), more), (StackSeen(seen.status, begun=False), more)]
+        case DeleteStack():
+            return [(StackSeen("DELETE_IN_PROGRESS"), replace(tried, deletes=tried.deletes + 1))]
+        case ContinueRollback():
+            return [(StackSeen("UPDATE_ROLLBACK_IN_PROGRESS"), replace(tried, continues=tried.continues + 1))]
+        case Follow() if seen.status in ENDS:
+            return [(StackSeen(end, change_set=seen.change_set), tried) for end in ENDS[seen.status]]
+        case Follow() if not seen.begun:
+            busy = "CREATE_IN_PROGRESS" if seen.status == "REVIEW_IN_PROGRESS" else "UPDATE_IN_PROGRESS"
+            return [(StackSeen(busy), tried)]
+        case Follow():
+            return [(StackSeen(seen.status, change_set=made), tried) for made in (*MADE, None)]
+    raise AssertionError(step)
+
+
+@pytest.mark.parametrize("goal", [WANTED, UNWANTED], ids=["deployed", "absent"])
+def test_from_every_state_every_way_ends(goal: stack.Goal, capsys: pytest.CaptureFixture[str]) -> None:
+    """All that is reachable from every status with every change set; no way goes in a circle."""
+    begin = [StackSeen(status, change_set=seen) for status in (None, *sorted(stack.STATUSES)) for seen in CHANGE_SETS]
+    ways: dict[object, list[object]] = {}
+    left = [(seen, stack.Tried()) for seen in begin]
+    while left:
+        state = left.pop()
+        if _key(state) in ways:
+            continue
+        step = stack.decide(state[0], goal, state[1])
+        found = [] if isinstance(step, Done | Stop) else after(state[0], step, state[1])
+        ways[_key(state)] = [_key(one) for one in found]
+        left += found
+    TopologicalSorter(ways).prepare()  # raises CycleError
+    with capsys.disabled():
+        print(f" {len(ways)} states of a stack", end="")
+    assert len(ways) > len(begin)
+
+
+def _key(state: tuple[StackSeen, stack.Tried]) -> object:
+    seen, tried = state
+    return seen.status, seen.change_set, seen.begun, tried

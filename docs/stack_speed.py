@@ -1,0 +1,111 @@
+"""``python docs/stack_speed.py``: how long all stacks take, against the critical path of the published durations.
+
+The embedded CloudFormation gives each resource its published duration and hurries all of them by one
+factor; the deployer's own waits are hurried by the same.  What its calls take is not hurried, so that the
+overhead measured here is ``SPEED`` times what they would add in AWS's time, if AWS answered as fast.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hermes_cfn import stacks
+from hermes_cfn.aws.session import connect
+from hermes_cfn.clock import SystemClock
+from hermes_cfn.config import parse
+from hermes_cfn.flows import deploy
+from hermes_cfn.flows.ground import Ground, stand
+from hermes_cfn.flows.stacks import Bringing
+from hermes_cfn.local import control
+from hermes_cfn.local.options import Options
+from hermes_cfn.plan import Circumstances, make
+
+PAGE = Path(__file__).resolve().parent / "reliability.md"
+TITLE = "## How long stacks take"
+SPEED = 4.0
+"""How much everything that waits is hurried."""
+
+
+class Hurried(SystemClock):
+    """A clock whose waits are as short as the cloud's."""
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds / SPEED)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of service time; ``calls`` of the deployer to every service."""
+
+    bound_s: float
+    took_s: float
+    calls: int
+
+    @property
+    def overhead(self) -> float:
+        """The part of the bound that was spent beyond it."""
+        return self.took_s / self.bound_s - 1
+
+
+def measure() -> Measured:
+    """The default stacks from nothing to all there, in an account whose foundation stands (real: under two minutes)."""
+    with tempfile.TemporaryDirectory() as directory:
+        state = Path(directory)
+        quick = control.start(state, Options(follow_parent=True, real_time=True, speed=SPEED, processes=False))
+        try:
+            settings = parse("")
+            doors = connect(None, settings.account.region, quick.endpoint, ("AKIALOCALADMIN000000", "local"))
+            ground = stand(doors, settings, stacks.build(settings), clock=Hurried())
+            for _ in deploy.foundation(ground):
+                pass
+            return _measured(ground)
+        finally:
+            control.reset(state)
+
+
+def _measured(ground: Ground) -> Measured:
+    common = [spec for spec in ground.deployment if spec.account_wide]
+    own = [spec for spec in ground.deployment if not spec.account_wide]
+    planned = make(ground.deployment, {}, Circumstances(account=ground.names.account))
+    foundation = sum(stack.seconds for stack in planned.stacks if stack.key == "foundation")
+    outputs = {spec.key: ground.doors.cloudformation(spec.region).observe(spec.name).outputs for spec in common}
+    begun, before = _now(ground), ground.doors.time.calls.total()
+    for _ in Bringing(ground, own, outputs=outputs).run(lambda: None):
+        pass
+    took = (_now(ground) - begun).total_seconds()
+    return Measured(planned.stacks_s - foundation, took, ground.doors.time.calls.total() - before)
+
+
+def _now(ground: Ground) -> datetime:
+    return datetime.fromisoformat(control.ask(str(ground.doors.endpoint_url), "clock", {})["now"])
+
+
+def section(found: Measured) -> str:
+    """The section of ``docs/reliability.md``."""
+    return f"""{TITLE}
+
+The network, certificate and service stacks of this repository's `hermes.toml`, from nothing, side by side where they are independent:
+the critical path of the [published durations](reference.md) is {found.bound_s:.0f} s, the deployer took {found.took_s:.0f} s
+of service time with {found.calls} calls: **{found.overhead:.1%} above the bound**. Durations and waits are hurried {SPEED:.0f} times in
+the embedded cloud and the calls are not, so that most of this is their time, {SPEED:.0f} times too large; AWS's own variation is not in it.
+`python docs/stack_speed.py` measures and writes this section, `make bench` fails above 10 %.
+"""
+
+
+def write(found: Measured) -> None:
+    """Puts the section in its place on the page, or at the page's end."""
+    page = PAGE.read_text(encoding="utf-8")
+    head, title, rest = page.partition(TITLE)
+    after = f"\n## {rest.partition(chr(10) + '## ')[2]}" if title and "\n## " in rest else ""
+    PAGE.write_text(f"{head.rstrip()}\n\n{section(found)}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    measured = measure()
+    sys.stderr.write(f"{measured}, {measured.overhead:.1%}\n")
+    write(measured)
