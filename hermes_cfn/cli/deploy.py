@@ -66,12 +66,12 @@ def command(
 
     context = console.context()
     agreed = recorded.read_text(encoding="utf-8") if recorded else ""
-    if agreed:
+    if recorded:
         asked = record.asked(agreed)
         if image or replace:
             raise click.UsageError("--plan says which image and what may be replaced; give neither beside it")
         image, replace = asked.image, tuple(asked.replace)
-    agreement = bool(agreed) or yes or context.local
+    agreement = recorded is not None or yes or context.local
     if not agreement and not sys.stdin.isatty():
         agree(False, "deploy")
     ground = reach.ground(context, start=True)

@@ -26,7 +26,7 @@ def unplanned(plan: Plan, stack: str, changes: Sequence[Mapping[str, Any]]) -> I
         if name in plan.replace:
             continue
         fate, planned = _fate(change), shown.get(name)
-        if not fate:
+        if not fate or (fate == "perhaps replace" and planned is not None and planned.stays):
             continue
         if planned is None or not (planned.replaced or planned.action == "Remove"):
             yield _finding(

@@ -127,11 +127,15 @@ def _interruption(
             "instances",
             rolling.interruption_s,
             (
-                f"all {around.instances} instances leave at once, {around.strategy}; surge would interrupt nobody",
+                f"{_all(around.instances)} at once, {around.strategy}; surge would interrupt nobody",
                 *perhaps,
             ),
         )
     return Interruption("none", what=perhaps)
+
+
+def _all(instances: int) -> str:
+    return "the only instance leaves" if instances == 1 else f"all {instances} instances leave"
 
 
 def _data_findings(changes: tuple[Change, ...], allowed: frozenset[str]) -> list[Finding]:

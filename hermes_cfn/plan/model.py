@@ -71,7 +71,7 @@ class Change:
     @property
     def replaced(self) -> bool:
         """It is, or may be, replaced."""
-        return self.replacement in {"True", "Conditional"}
+        return self.replacement == "True" or self.perhaps_replaced
 
     @property
     def sign(self) -> str:

@@ -10,9 +10,10 @@ from itertools import takewhile
 from typing import Any
 
 from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes
+from hermes_cfn.cfn.conditions import kept
 from hermes_cfn.cfn.intrinsics import Scope, active_resources, resolve_parameters
 from hermes_cfn.cfn.kinds import kind
-from hermes_cfn.cfn.template import Template, dependencies
+from hermes_cfn.cfn.template import Resource, Template, dependencies
 from hermes_cfn.cfn.values import Unknown
 from hermes_cfn.deployment import FromLookup, FromOutput, FromSetting, StackSpec
 from hermes_cfn.plan.model import MASKED, Change, Deployed, Shown, StackPlan
@@ -65,7 +66,7 @@ def stack_plan(
         old = Template.parse(dict(mine.template or {}))
         before = _resources(old, _known(old, mine.parameters), spec, account)
     found = changes(before, wanted, spec.region, template=after if there else None)
-    shown = tuple(_change(spec.key, change, after) for change in found)
+    shown = tuple(_change(spec.key, change, wanted.get(change.logical_id)) for change in found)
     parameter_changes = tuple(_parameters(mine.parameters, values, after)) if there else ()
     action = _action(mine.status, there, bool(shown or parameter_changes) or _else_differs(spec, mine))
     waits = tuple(sorted({v.reason for v in values.values() if isinstance(v, Unknown)}))
@@ -128,36 +129,25 @@ def _else_differs(spec: StackSpec, mine: Deployed) -> bool:
     return wanted != there
 
 
-def _change(stack: str, change: ResourceChange, template: Template) -> Change:
+def _change(stack: str, change: ResourceChange, resource: Resource | None) -> Change:
     known = kind(change.resource_type)
+    perhaps = change.replacement == "Conditional"
+    certain = any(detail.requires_recreation == "Always" for detail in change.details)
+    stays = kept(resource) if perhaps and resource is not None and not certain else ""
     return Change(
         change.action,
         stack,
         change.logical_id,
         change.resource_type,
-        change.replacement if change.replacement and change.replacement != "False" else "",
-        tuple(_detail(detail) for detail in change.details),
-        change.policy,
+        change.replacement if change.replacement in {"True", "Conditional"} else "",
+        tuple(_detail(detail, bool(stays)) for detail in change.details),
+        "" if stays else change.policy,
         bool(known and known.holds_data),
-        _stays(change, template) if change.replacement == "Conditional" else "",
+        stays,
     )
 
 
-def _stays(change: ResourceChange, template: Template) -> str:
-    """Why a conditional replacement does not come, where the template itself decides it.
-
-    CloudFormation makes a new Auto Scaling group only if its policy says so; otherwise the group keeps its
-    instances and takes the new launch template version for the next one (AWS, "UpdatePolicy attribute").
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html
-    """
-    resource = template.resources.get(change.logical_id)
-    if change.resource_type != "AWS::AutoScaling::AutoScalingGroup" or resource is None:
-        return ""
-    policy = resource.update_policy.get("AutoScalingReplacingUpdate") or {}
-    return "" if policy.get("WillReplace", False) is not False else "no AutoScalingReplacingUpdate policy"
-
-
-def _detail(detail: PropertyChange) -> Shown:
+def _detail(detail: PropertyChange, stays: bool) -> Shown:
     name = detail.path.rpartition("/")[2]
     before, after = detail.before, detail.after
     if name == "UserData":
@@ -169,7 +159,7 @@ def _detail(detail: PropertyChange) -> Shown:
         detail.path.removeprefix("/Properties/"),
         before,
         after,
-        detail.requires_recreation != "Never",
+        detail.requires_recreation != "Never" and not stays,
         "" if detail.cause == "direct" else detail.cause,
     )
 
@@ -196,7 +186,9 @@ def _decoded(value: Any) -> Any:
 
 
 def _texts(before: Any, after: Any, hidden: bool = False) -> tuple[str, str]:
-    """Both values as text; of long ones the part in which they differ."""
+    """Both values as text; of lists the items, of long texts the part, in which they differ."""
+    if isinstance(before, list) and isinstance(after, list) and sorted(map(repr, before)) != sorted(map(repr, after)):
+        before, after = [i for i in before if i not in after], [i for i in after if i not in before]
     old, new = _text(before, hidden), _text(after, hidden)
     if max(len(old), len(new)) <= LONGEST:
         return old, new

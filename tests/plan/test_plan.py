@@ -205,6 +205,32 @@ def test_a_stack_that_was_never_whole_is_created_anew(wanted, there) -> None:
     assert {stack.key: stack.action for stack in plan.stacks}["service"] == "recreate"
 
 
+def test_what_aws_calls_conditional_is_settled_by_what_the_resource_says(wanted, there) -> None:
+    plan = planned(built("[compute]\nvolume_gib = 30"), there)
+    group = change_of(plan, "AutoScalingGroup")
+    assert (group.sign, group.stays) == ("~", "no update policy replaces it")
+    assert ("service", "AutoScalingGroup") not in plan.replacements
+
+    def replacing(template):
+        policy = {"AutoScalingReplacingUpdate": {"WillReplace": True}}
+        template["Resources"]["AutoScalingGroup"]["UpdatePolicy"] = policy
+
+    plan = planned(changed(built("[compute]\nvolume_gib = 30"), "service", replacing), there)
+    assert change_of(plan, "AutoScalingGroup").sign == "?"
+    assert "noticed if AWS replaces" in plan.interruption.what[0]
+
+
+def test_of_lists_the_items_that_differ_are_shown(wanted, there) -> None:
+    def more(template):
+        template["Resources"]["AutoScalingGroup"]["Properties"]["Tags"].append(
+            {"Key": "team", "Value": "a", "PropagateAtLaunch": True}
+        )
+
+    (shown,) = change_of(planned(changed(wanted, "service", more), there), "AutoScalingGroup").details
+    assert shown.before == "[]"
+    assert '"team"' in shown.after
+
+
 def test_a_hidden_parameter_never_counts_as_a_change_and_is_never_shown(wanted, there) -> None:
     def hide(template):
         template["Parameters"]["Token"] = {"Type": "String", "NoEcho": True, "Default": ""}

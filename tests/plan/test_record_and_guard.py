@@ -95,6 +95,14 @@ def test_what_the_plan_showed_and_what_only_changes_passes(there) -> None:
     assert finding.where == "network/TargetGroup"
 
 
+def test_what_aws_only_calls_conditional_passes_and_its_certainty_does_not(there) -> None:
+    plan = planned(built("[compute]\nvolume_gib = 30"), there)
+    group = "AutoScalingGroup"
+    assert not list(guard.unplanned(plan, "service", [aws(group, Replacement="Conditional")]))
+    (finding,) = guard.unplanned(plan, "service", [aws(group, Replacement="True")])
+    assert finding.code == "replacement-unplanned"
+
+
 def test_data_that_only_might_go_and_does_is_found(there) -> None:
     plan = planned(built("[service]\nhealth_interval_s = 15"), there)
     (stack,) = [stack for stack in plan.stacks if stack.changes]

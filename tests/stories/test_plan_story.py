@@ -165,6 +165,30 @@ def typed(cloud, words: str, answer: str) -> tuple[str, int]:
     return said.decode(), process.wait()
 
 
+def test_the_wrong_account_no_credentials_and_a_file_that_is_no_plan_are_named_with_the_way_on(quiet) -> None:
+    before = stacks(quiet)
+    (quiet.directory / "empty.json").write_text("")
+    assert "plan-unreadable" in refused(quiet, "deploy --plan empty.json", ExitCode.USAGE)
+    configure(quiet, '[account]\nid = "999999999999"\n')
+    said = refused(quiet, "deploy --yes")
+    assert "account-wrong" in said
+    assert "123456789012" in said
+    assert "--profile" in said
+    configure(quiet, "")
+    nobody = {
+        **{name: value for name, value in quiet.env.items() if not name.startswith("AWS_")},
+        "HOME": str(quiet.directory),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": control.status(quiet.state).endpoint,
+    }
+    command = [sys.executable, "-m", "hermes_cfn", "deploy", "--yes"]
+    done = subprocess.run(command, cwd=quiet.directory, env=nobody, capture_output=True, text=True, timeout=60)
+    assert done.returncode == ExitCode.FAILED
+    assert "credentials-missing" in done.stderr
+    assert "aws configure" in done.stderr
+    assert stacks(quiet) == before
+
+
 def test_a_checkout_that_lacks_what_is_deployed_is_refused_naming_what_it_would_undo(quiet) -> None:
     git(quiet, "init", "-q", "-b", "main")
     old = commit(quiet, "", "as it was")
