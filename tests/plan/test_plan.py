@@ -205,19 +205,18 @@ def test_a_stack_that_was_never_whole_is_created_anew(wanted, there) -> None:
     assert {stack.key: stack.action for stack in plan.stacks}["service"] == "recreate"
 
 
-def test_what_aws_calls_conditional_is_settled_by_what_the_resource_says(wanted, there) -> None:
-    plan = planned(built("[compute]\nvolume_gib = 30"), there)
-    group = change_of(plan, "AutoScalingGroup")
-    assert (group.sign, group.stays) == ("~", "no update policy replaces it")
-    assert ("service", "AutoScalingGroup") not in plan.replacements
+def test_a_document_gets_a_new_version_unless_it_says_otherwise(wanted, there) -> None:
+    def content(template):
+        template["Resources"]["RunDocument"]["Properties"]["Content"]["description"] = "other"
 
-    def replacing(template):
-        policy = {"AutoScalingReplacingUpdate": {"WillReplace": True}}
-        template["Resources"]["AutoScalingGroup"]["UpdatePolicy"] = policy
+    def replaced(template):
+        content(template)
+        del template["Resources"]["RunDocument"]["Properties"]["UpdateMethod"]
 
-    plan = planned(changed(built("[compute]\nvolume_gib = 30"), "service", replacing), there)
-    assert change_of(plan, "AutoScalingGroup").sign == "?"
-    assert "noticed if AWS replaces" in plan.interruption.what[0]
+    plan = planned(changed(wanted, "service", content), there)
+    assert change_of(plan, "RunDocument").sign == "~"
+    assert ("service", "RunDocument") not in plan.replacements
+    assert change_of(planned(changed(wanted, "service", replaced), there), "RunDocument").sign == "?"
 
 
 def test_of_lists_the_items_that_differ_are_shown(wanted, there) -> None:
