@@ -58,13 +58,21 @@ class Doctor:
             ("instances", self._instances),
             ("certificate", self._certificate),
         ):
-            yield StageStarted(self.ground.now, subject)
+            yield StageStarted(self.ground.now, subject, self._expected() if subject == "account" else "")
             news = list(self._safely(subject, check))
             yield from (Noted(self.ground.now, finding) for finding in news)
             found += news
             yield StageEnded(self.ground.now, subject, f"{len(news)} findings" if news else "well")
         order = (Severity.ERROR, Severity.WARNING, Severity.INFO)
         return sorted(found, key=lambda finding: order.index(finding.severity))
+
+    def _expected(self) -> str:
+        """The subject by which GitHub must introduce itself: what a refused AssumeRoleWithWebIdentity is compared with."""
+        settings = self.ground.settings
+        if settings.account.github_provider == "none":
+            return ""
+        subject = settings.github.deployment_subject(settings.environment.name)
+        return f"GitHub is expected as {subject} (github.subject = {settings.github.subject!r})"
 
     @staticmethod
     def _safely(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Configurations drawn at random render, validate and deploy: each to the embedded cloud, and away again.
 
-Three by default; ``make soak`` draws 120 (``CONFIGURATIONS``).  Instances exist in the books alone.
+Three, always the same, by default; ``make soak`` draws 120 (``CONFIGURATIONS``).  Instances exist in the books alone.
 """
 
 import itertools
@@ -71,6 +71,7 @@ def cloud(tmp_path_factory):
 
 @settings(
     max_examples=EXAMPLES,
+    derandomize=EXAMPLES < 10,
     deadline=None,
     database=None,
     phases=[Phase.generate],
