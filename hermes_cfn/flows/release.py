@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hermes_cfn import plan
+from hermes_cfn.checks import images
+from hermes_cfn.checks.images import DOCKER_WORD
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
 from hermes_cfn.flows import prune, releases, survey
@@ -23,16 +25,27 @@ def run(
 ) -> Story[None]:
     """Resolve, compare, lock, roll.
 
-    Raises HermesError ``templates-differ`` when the stacks are not what the templates say, and
+    Raises HermesError ``image-architecture``, ``templates-differ`` when the stacks are not what the templates say, and
     whatever stops a rollout.
     """
     if not there(ground) or group(ground) is None:
         raise not_deployed(ground)
     release = releases.resolve(ground, image, compatible)
+    right_architecture(ground, release)
     if not despite_templates:
         _same_templates(ground)
     with Held(ground, f"release {release.id}") as held:
         yield from roll(ground, held, release, pause_at)
+
+
+def right_architecture(ground: Ground, release: Release) -> None:
+    """Raises HermesError ``image-architecture`` where an index says that the instances cannot run the image.
+
+    A single manifest does not say; then the first instance finds out, and the rollout goes back.
+    """
+    found = ground.doors.ecr.architectures(ground.names.repository, release.image.rpartition("@")[2])
+    if found and DOCKER_WORD[ground.settings.compute.architecture] not in found:
+        raise HermesError(images.wrong(ground.settings, release.tag, found), exit_code=ExitCode.REFUSED)
 
 
 def _same_templates(ground: Ground) -> None:

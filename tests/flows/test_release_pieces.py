@@ -15,6 +15,7 @@ from hermes_cfn.config import parse
 from hermes_cfn.errors import HermesError
 from hermes_cfn.events import Noted, StageEnded
 from hermes_cfn.flows import ground, hooks
+from hermes_cfn.flows.release import right_architecture
 from hermes_cfn.flows.releases import Kept
 from hermes_cfn.instance.release import Release
 
@@ -88,3 +89,17 @@ def test_only_a_process_of_this_machine_that_is_gone_is_dead() -> None:
     place = ended.rpartition(":")[2]
     assert not ground.dead(ended.replace(place, f"00000000-{place.rpartition('-')[2]}"))
     assert not ground.dead("somebody")
+
+
+@pytest.mark.parametrize(("carried", "refused"), [((), False), (("amd64", "arm64"), False), (("amd64",), True)])
+def test_an_image_that_the_instances_cannot_run_is_refused_where_its_index_says_so(carried, refused: bool) -> None:
+    here = standing("")
+    here.names.repository = "hermes"
+    here.doors = SimpleNamespace(ecr=SimpleNamespace(architectures=lambda _repository, _digest: carried))
+    if not refused:
+        right_architecture(here, KEPT.release)
+        return
+    with pytest.raises(HermesError) as caught:
+        right_architecture(here, KEPT.release)
+    assert caught.value.findings[0].code == "image-architecture"
+    assert "docker buildx build --platform linux/arm64" in caught.value.findings[0].next
