@@ -46,15 +46,16 @@ def counted():
         template = Template.parse(path.read_text())
         types |= {resource.type for resource in template.resources.values()}
         lines += bill.compute_template(template, "us-east-1", books.snapshot()).lines
-    free = {name for name in types - RULES.keys() if kind(name) and kind(name).billing == "free"}
+    free = {name for name in types if kind(name) and kind(name).billing == "free"}
+    ruled = types & RULES.keys() - free
     states = Counter(line.state for line in lines)
     unpriced = {line.what for line in lines if line.state is State.NOT_PRICED}
     return {
         "templates": len(FOREIGN),
         "types": len(types),
-        "ruled": len(types & RULES.keys()),
+        "ruled": len(ruled),
         "free": len(free),
-        "unknown": len(types - RULES.keys() - free),
+        "unknown": len(types - ruled - free),
         "lines": len(lines),
         "priced": states[State.PRICED],
         "not_given": states[State.NOT_GIVEN],
@@ -87,6 +88,24 @@ def test_a_nested_stack_and_a_custom_resource_say_what_they_are():
     assert (states["Inner"].state, states["Own"].state) == (State.NOT_PRICED, State.FREE)
     assert "--template" in states["Inner"].note
     assert "`sam` has expanded" in states["Sam"].note
+
+
+@pytest.mark.parametrize(
+    ("kind_", "plain", "dear"),
+    [
+        ("AWS::ApiGateway::Stage", {}, {"CacheClusterEnabled": True, "CacheClusterSize": "0.5"}),
+        ("AWS::Lambda::Alias", {}, {"ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 2}}),
+        ("AWS::ECS::Cluster", {}, {"ClusterSettings": [{"Name": "containerInsights", "Value": "enabled"}]}),
+        ("AWS::CertificateManager::Certificate", {}, {"CertificateAuthorityArn": "arn:aws:acm-pca:x"}),
+        ("AWS::CertificateManager::Certificate", {}, {"CertificateExport": "ENABLED"}),
+        ("AWS::ECR::ReplicationConfiguration", {}, {"ReplicationConfiguration": {"Rules": [{"Destinations": []}]}}),
+    ],
+)
+def test_what_costs_nothing_until_it_is_asked_for_more_is_not_wrongly_free(kind_, plain, dear):
+    for properties, state in ((plain, State.FREE), (dear, State.NOT_PRICED)):
+        template = Template.parse({"Resources": {"One": {"Type": kind_, "Properties": properties}}})
+        (line,) = bill.compute_template(template, "us-east-1", books.snapshot()).lines
+        assert line.state is state
 
 
 def test_an_unknown_type_is_not_priced_and_never_free():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from hermes_cfn.bill.charge import Item
-from hermes_cfn.bill.rules import balancing, data, ec2, edge, keys, network, serverless, storage, watching
+from hermes_cfn.bill.rules import balancing, conditional, data, ec2, edge, keys, network, serverless, storage, watching
 from hermes_cfn.bill.surroundings import Placed, Surroundings
 
 Rule = Callable[[Placed, Surroundings], Iterable[Item]]
@@ -25,4 +25,5 @@ RULES: dict[str, Rule] = {
     **watching.RULES,
     **keys.RULES,
     **serverless.RULES,
+    **conditional.RULES,
 }
