@@ -45,6 +45,11 @@ def command() -> None:
 @click.option("--own-ports", is_flag=True, help="Give instances a port on 127.0.0.1 instead of an address (macOS).")
 @click.option("--database/--no-database", default=True, help="An external PostgreSQL beside it.")
 @click.option(
+    "--processes/--no-processes",
+    default=True,
+    help="Instances without processes exist in the books only: hundreds of them, on which nothing runs or answers.",
+)
+@click.option(
     "--postgres",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Programs of a PostgreSQL server on this machine, to use instead of the wheel's.",
@@ -58,6 +63,7 @@ def start(
     enforce: bool,
     own_ports: bool,
     database: bool,
+    processes: bool,
     postgres: Path | None,
     reset: bool,
     form: str,
@@ -70,6 +76,7 @@ def start(
     options = Options(
         port=port,
         database=database,
+        processes=processes,
         postgres=str(postgres.resolve()) if postgres else "",
         real_time=real_time,
         enforce=enforce,

@@ -59,6 +59,7 @@ class Cloud:
         self.expiry = Expiry(self.scheduler, self.moto)
         self.engine.on_leaving = self.commands.instance_gone
         self.fleet.on_gone = self._instance_gone
+        self.fleet.on_pretended = self.engine.pretended
         self.services: dict[str, Service] = {
             "autoscaling": AutoScaling(self.engine),
             "elbv2": LoadBalancing(self.clients, self.traffic),

@@ -148,7 +148,7 @@ def test_instances_die_with_a_server_that_is_killed(tmp_path):
 
 
 def test_two_hundred_instances_exist_in_the_books(books):
-    built = books.fleet("many", 200, hook=False, MaxSize=200)
+    built = books.fleet("many", 200, MaxSize=200)
     states = books.states("many")
     assert len(states) == 200
     one = sorted(states)[0]

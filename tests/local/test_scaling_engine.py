@@ -237,3 +237,17 @@ def test_a_target_named_by_address_is_nobody_s_member(monkeypatch):
     here.health("127.0.0.1", "unhealthy")
     here.time.pass_(400)
     assert here.states == {"i-1": "InService"}
+
+
+def test_an_instance_that_only_exists_in_the_books_completes_its_launch_hook(monkeypatch):
+    here = Setting(monkeypatch, 0)
+    here.group.hooks["launch"] = {
+        "LifecycleHookName": "launch", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING", "HeartbeatTimeout": 600,
+    }  # fmt: skip
+    here.group.desired = 1
+    here.engine.soon(here.group)
+    here.time.pass_(20)
+    assert here.states == {"i-1": "Pending:Wait"}
+    here.engine.pretended("i-1")
+    here.time.pass_(10)
+    assert here.states == {"i-1": "InService"}

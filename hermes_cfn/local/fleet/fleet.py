@@ -25,6 +25,7 @@ from hermes_cfn.local.wire import ACCOUNT
 log = logging.getLogger("hermes.local")
 FLEET_KEY = "AKIALOCALFLEET000000"
 PULL_S = 2.0
+REGISTRY_TIMEOUT_S = 15.0
 BOOT_S = 20.0
 _GRAVITON = re.compile(r"^[a-z]+\d+[a-z]*g[a-z]*\.")
 _REGISTRY = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/(.+)$")
@@ -70,6 +71,7 @@ class Fleet:
         self.images = directory / "images"
         self.addresses = AddressBook(options.addresses)
         self.on_gone: Callable[[str], None] = lambda _instance: None
+        self.on_pretended: Callable[[str], None] = lambda _instance: None
         self.on_command_ended: Callable[[str, Answer], None] = lambda _instance, _message: None
         self._fault = fault
         self._faults: Answer = {}
@@ -143,6 +145,8 @@ class Fleet:
             return
         if instance.host is None or not instance.user_data:
             instance.booted, instance.boot_status = True, 0
+            if instance.host is None:
+                self.on_pretended(instance.instance_id)
         else:
             instance.host.order("user-data", text=instance.user_data)
 
@@ -267,6 +271,8 @@ class Fleet:
             return {"refused": f"Error response from daemon: Head {repository}: no basic auth credentials"}
         problem = self._fault("registry", instance.instance_id)
         if problem:
+            if "Timeout" in problem:
+                self.scheduler.clock.sleep(REGISTRY_TIMEOUT_S)
             return {"refused": f"Error response from daemon: {problem}"}
         _, region, name = match.groups()
         wanted = {"imageDigest": message["digest"]} if message["digest"] else {"imageTag": message["tag"]}

@@ -197,6 +197,12 @@ class Engine:
         if proceed is not None:
             proceed(result)
 
+    def pretended(self, instance_id: str) -> None:
+        """An instance that only exists in the books has booted: it completes what its user data would complete."""
+        found = self.group_of(instance_id)
+        if found is not None and found[1].state == "Pending:Wait":
+            self.complete(found[1], "CONTINUE")
+
     def _hook_done(
         self, group: Group, member: Member, hook: dict[str, Any], rest: list[dict[str, Any]], state: str,
         after: Callable[[], None], result: str,
