@@ -58,6 +58,7 @@ class Observer:
     watch_alarms: bool = False
     template: str = ""
     replaced: int = 0
+    ignored: frozenset[str] = frozenset()
     marked: frozenset[str] = frozenset()
     _target_groups: tuple[str, ...] = ()
     _calm: frozenset[str] = frozenset()
@@ -84,6 +85,7 @@ class Observer:
                 *(partial(elb.health, arn) for arn in self._target_groups),
             ]
         )
+        self.ignored &= frozenset(alarms)
         if seen is None:
             raise not_deployed(self.ground)
         if seen.target_groups != self._target_groups:
@@ -112,7 +114,8 @@ class Observer:
             for member in seen.members
         )
         self._calm = frozenset(i.id for i in instances if i.up and not i.armed)
-        fleet = Fleet(doors.now(), seen.group, instances, alarms, replaced=self.replaced)
+        stopping = tuple(name for name in alarms if name not in self.ignored)
+        fleet = Fleet(doors.now(), seen.group, instances, stopping, replaced=self.replaced)
         return self._buried(self._stillness(fleet)), list(self._news(fleet))
 
     def _buried(self, fleet: Fleet) -> Fleet:

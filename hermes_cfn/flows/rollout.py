@@ -24,6 +24,12 @@ from hermes_cfn.flows.releases import Kept
 from hermes_cfn.instance.release import Release
 from hermes_cfn.plan import timing
 
+ALARMS = "alarms before"
+"""The line of a release's history with the alarms that fired when it was begun."""
+
+ENDS = frozenset({"stable", "failed", "rolled back"})
+"""Lines of a release's history after which another attempt is a new one."""
+
 
 def strategy(settings: Settings) -> Strategy:
     """The settings' strategy in the decider's words."""
@@ -89,6 +95,7 @@ class Rollout:
         """
         ground, release = self.ground, kept.release
         releases.keep(ground, kept := kept.then(ground.now, "requested", release.requested_by))
+        kept = yield from self._alarms_before(kept)
         goal_version = releases.write_goal(ground, release)
         verified = releases.stable(ground)
         proven = any(line.get("what") == "stable" for line in kept.history)
@@ -119,6 +126,31 @@ class Rollout:
         after = yield from hooks.run(ground, "after_deploy", kept)
         if after:
             releases.keep(ground, kept.then(ground.now, "after_deploy", str(after["outcome"])))
+
+    def _alarms_before(self, kept: Kept) -> Story[Kept]:
+        """Alarms that fired before the release was begun do not stop it: it may be what mends them.
+
+        They are kept with the release, so that a run that is killed and run again knows them still.
+        """
+        ground = self.ground
+        if not self.observer.watch_alarms:
+            return kept
+        known = alarms_before(kept)
+        if known is None:
+            known = ground.doors.cloudwatch.firing(ground.names.alarm(""))
+            kept = kept.then(ground.now, ALARMS, ", ".join(known))
+            releases.keep(ground, kept)
+        self.observer.ignored = frozenset(known)
+        if known:
+            names = ", ".join(known)
+            finding = Finding(
+                "alarm-before",
+                names,
+                "fires already, and stops this release only when it ends and begins again",
+                severity=Severity.WARNING,
+            )
+            yield Noted(ground.now, finding)
+        return kept
 
     def drive(self, want: Want, decider: Any) -> Story[Done | Stop]:
         """Towards ``want``, whose template version is always the group's newest."""
@@ -188,6 +220,16 @@ class Rollout:
     @staticmethod
     def _sick(instances: tuple[Instance, ...]) -> tuple[str, ...]:
         return tuple(i.id for i in instances if i.member and not i.up)
+
+
+def alarms_before(kept: Kept) -> tuple[str, ...] | None:
+    """Alarms that fired when this attempt at the release began; None when that was not looked at yet."""
+    for line in reversed(kept.history):
+        if line["what"] == ALARMS:
+            return tuple(filter(None, str(line["detail"]).split(", ")))
+        if line["what"] in ENDS:
+            return None
+    return None
 
 
 def _difference(previous: Release | None, release: Release) -> str:

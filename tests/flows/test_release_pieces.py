@@ -17,6 +17,7 @@ from hermes_cfn.events import Noted, StageEnded
 from hermes_cfn.flows import ground, hooks
 from hermes_cfn.flows.release import right_architecture
 from hermes_cfn.flows.releases import Kept
+from hermes_cfn.flows.rollout import ALARMS, alarms_before
 from hermes_cfn.instance.release import Release
 
 IMAGE = f"repository@sha256:{0:064x}"
@@ -103,3 +104,13 @@ def test_an_image_that_the_instances_cannot_run_is_refused_where_its_index_says_
         right_architecture(here, KEPT.release)
     assert caught.value.findings[0].code == "image-architecture"
     assert "docker buildx build --platform linux/arm64" in caught.value.findings[0].next
+
+
+def test_alarms_that_fired_before_a_release_are_known_until_it_ends() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    begun = KEPT.then(at, "requested", "somebody")
+    assert alarms_before(begun) is None
+    looked = begun.then(at, ALARMS, "production-5xx, production-slow").then(at, "requested", "somebody")
+    assert alarms_before(looked) == ("production-5xx", "production-slow")
+    assert alarms_before(begun.then(at, ALARMS, "")) == ()
+    assert alarms_before(looked.then(at, "failed", "an alarm")) is None
