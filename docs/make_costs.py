@@ -53,7 +53,7 @@ exchange with the external database and other APIs (through NAT in both directio
 out), the vended-log price of flow logs, image pulls. Between a load balancer and its targets zones
 cost nothing. Where nobody can know (a subnet that is a parameter may give an address), a line says so.
 
-CloudFront is priced for viewers in Europe, as you go, or by a flat-rate plan: one that the template holds
+Instances are taken to run Linux. CloudFront is priced for viewers in Europe, as you go, or by a flat-rate plan: one that the template holds
 (`AWS::PricingPlanManager::Subscription`) or that `[usage] cloudfront_plan` names covers the distribution,
 its web ACL and its hosted zone.
 

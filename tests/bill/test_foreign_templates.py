@@ -108,6 +108,20 @@ def test_what_costs_nothing_until_it_is_asked_for_more_is_not_wrongly_free(kind_
         assert line.state is state
 
 
+@pytest.mark.parametrize(
+    ("kind_", "properties", "usage_type"),
+    [
+        ("AWS::Logs::LogGroup", {"LogGroupClass": "INFREQUENT_ACCESS"}, "DataProcessingIA-Bytes"),
+        ("AWS::DynamoDB::Table", {"TableClass": "STANDARD_INFREQUENT_ACCESS"}, "IA-TimedStorage-ByteHrs"),
+        ("AWS::EC2::Instance", {"InstanceType": "t3.small", "Tenancy": "dedicated"}, "DedicatedUsage:t3.small"),
+    ],
+)
+def test_a_class_with_prices_of_its_own_is_not_taken_for_the_usual_one(kind_, properties, usage_type):
+    template = Template.parse({"Resources": {"One": {"Type": kind_, "Properties": properties}}})
+    lines = bill.compute_template(template, "us-east-1", books.snapshot()).of(State.NOT_PRICED)
+    assert usage_type in {line.usage_type for line in lines}
+
+
 def test_an_unknown_type_is_not_priced_and_never_free():
     template = Template.parse({"Resources": {"X": {"Type": "AWS::QuantumLedger::Fridge"}}})
     made = bill.compute_template(template, "us-east-1", books.snapshot())

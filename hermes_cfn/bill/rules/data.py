@@ -31,18 +31,19 @@ STORAGE = {"gp2": "GP2-Storage", "gp3": "GP3-Storage", "io1": "PIOPS-Storage", "
 
 
 def table(place: Placed, around: Surroundings) -> Iterable[Item]:
+    rare = "IA-" if place.get("TableClass") == "STANDARD_INFREQUENT_ACCESS" else ""
     share = Decimal(1) / len(around.of("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"))
     if place.get("BillingMode", "PROVISIONED") == "PAY_PER_REQUEST":
         for what, usage, driver in (
-            ("reads", "ReadRequestUnits", "dynamodb_reads"),
-            ("writes", "WriteRequestUnits", "dynamodb_writes"),
+            ("reads", f"{rare}ReadRequestUnits", "dynamodb_reads"),
+            ("writes", f"{rare}WriteRequestUnits", "dynamodb_writes"),
         ):
             yield Charge(what, "AmazonDynamoDB", usage, per(driver, share), usage, operation="")
     else:
         throughput = place.get("ProvisionedThroughput")
         for what, usage, name, allowance in (
-            ("read capacity", "ReadCapacityUnit-Hrs", "ReadCapacityUnits", "dynamodb_reads"),
-            ("write capacity", "WriteCapacityUnit-Hrs", "WriteCapacityUnits", "dynamodb_writes"),
+            ("read capacity", f"{rare}ReadCapacityUnit-Hrs", "ReadCapacityUnits", "dynamodb_reads"),
+            ("write capacity", f"{rare}WriteCapacityUnit-Hrs", "WriteCapacityUnits", "dynamodb_writes"),
         ):
             units = whole(throughput.get(name)) if isinstance(throughput, dict) else None
             if units is None:
@@ -60,7 +61,7 @@ def table(place: Placed, around: Surroundings) -> Iterable[Item]:
     yield Charge(
         "storage",
         "AmazonDynamoDB",
-        "TimedStorage-ByteHrs",
+        f"{rare}TimedStorage-ByteHrs",
         per("dynamodb_gb", share),
         "GB-Mo",
         operation="",

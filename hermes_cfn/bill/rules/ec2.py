@@ -13,7 +13,7 @@ from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Item, NotPriced
 from hermes_cfn.bill.quantity import Largest, fixed, per
-from hermes_cfn.bill.surroundings import Placed, Surroundings, group_size, true, whole
+from hermes_cfn.bill.surroundings import Placed, Surroundings, group_size, mapping, true, whole
 from hermes_cfn.cfn.values import Unknown
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
@@ -93,9 +93,9 @@ def machines(
     if spot:
         yield NotPriced("spot instances", f"spot prices move: hermes-cfn prices commitments {kind}")
     else:
-        yield Charge(
-            f"{count} × {kind}", "AmazonEC2", f"BoxUsage:{kind}", fixed(HOURS * count), "Hrs", operation="RunInstances"
-        )
+        own = specification.get("Tenancy") or mapping(specification.get("Placement")).get("Tenancy")
+        usage = f"{'DedicatedUsage' if own in ('dedicated', 'host') else 'BoxUsage'}:{kind}"
+        yield Charge(f"{count} × {kind}", "AmazonEC2", usage, fixed(HOURS * count), "Hrs", operation="RunInstances")
     credits = specification.get("CreditSpecification") or {}
     said = credits.get("CpuCredits", credits.get("CPUCredits")) if isinstance(credits, Mapping) else None
     driver = "cpu_percent" if around.serves(place) else f"cpu_percent of {place.resource.logical_id}"

@@ -31,10 +31,11 @@ def log_group(place: Placed, around: Surroundings) -> Iterable[Item]:
     if _vended(place, around):
         yield Free("ingestion", "counted with the flow log")
     else:
+        rare = place.get("LogGroupClass") == "INFREQUENT_ACCESS"
         yield Charge(
             "log ingestion",
             CLOUDWATCH,
-            "DataProcessing-Bytes",
+            "DataProcessingIA-Bytes" if rare else "DataProcessing-Bytes",
             per("logs_gb", Decimal(1) / len(own)),
             "GB",
             operation="",
