@@ -287,12 +287,19 @@ def _if(argument: Any, template: Template, scope: Scope) -> Any:
     return evaluate(argument[1] if holds else argument[2], template, scope)
 
 
+_IN_MAP_KEYS = frozenset({"Ref", "Fn::FindInMap"})
+"""More only under the transform AWS::LanguageExtensions, by the page of Fn::FindInMap."""
+
+
 def _find_in_map(argument: Any, template: Template, scope: Scope) -> Any:
     if not (isinstance(argument, list) and len(argument) == 3):
         raise invalid(
             "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the "
             "attribute for return value"
         )
+    odd = [name for key in argument if isinstance(key, Mapping) for name in key if name not in _IN_MAP_KEYS]
+    if odd:
+        raise invalid(f"Template error: Fn::FindInMap may use only Ref and Fn::FindInMap in its keys, not {odd[0]}")
     keys = [evaluate(key, template, scope) for key in argument]
     unknown = _first_unknown(*keys)
     if unknown:

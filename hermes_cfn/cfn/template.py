@@ -325,6 +325,7 @@ def dependencies(template: Template) -> Mapping[str, frozenset[str]]:
     """
     _check_conditions(template)
     _check_outputs(template)
+    _check_imports(template)
     found: dict[str, frozenset[str]] = {}
     for name, resource in template.resources.items():
         unknown = sorted(set(resource.depends_on) - template.resources.keys())
@@ -396,6 +397,34 @@ def _check_outputs(template: Template) -> None:
                 "Outputs block of the template",
                 f"Outputs/{name}",
             )
+
+
+def _check_imports(template: Template) -> None:
+    """Names of exports must be known before any resource is.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-importvalue.html
+    """
+    for name, output in template.outputs.items():
+        if any(one.target in template.resources for one in references(output.get("Export"))):
+            raise invalid(
+                f"Template format error: [/Outputs/{name}/Export] cannot depend on a resource.", f"Outputs/{name}"
+            )
+    for resource in template.resources.values():
+        for argument in _arguments_of("Fn::ImportValue", resource.properties):
+            if any(one.target in template.resources for one in references(argument)):
+                where = f"Resources/{resource.logical_id}"
+                raise invalid(f"Template format error: [/{where}] Fn::ImportValue cannot depend on a resource.", where)
+
+
+def _arguments_of(function: str, value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == function:
+                yield inner
+            yield from _arguments_of(function, inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _arguments_of(function, inner)
 
 
 def _circle(edges: Mapping[str, frozenset[str]]) -> list[str]:

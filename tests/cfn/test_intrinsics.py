@@ -23,7 +23,10 @@ TEMPLATE = Template.parse(
             "Zones": {"Type": "CommaDelimitedList"},
             "Production": {"Type": "String"},
         },
-        "Mappings": {"Images": {"eu-south-2": {"arm64": "ami-1", "64": 7}}},
+        "Mappings": {
+            "Images": {"eu-south-2": {"arm64": "ami-1", "64": 7}},
+            "Names": {"of": {"images": "Images"}},
+        },
         "Conditions": {
             "IsProduction": {"Fn::Equals": [{"Ref": "Production"}, "true"]},
             "Not": {"Fn::Not": [{"Condition": "IsProduction"}]},
@@ -87,6 +90,7 @@ def gives(value, **more):
         ({"Fn::If": ["Either", 1, 2]}, 1),
         ({"Fn::FindInMap": ["Images", {"Ref": "AWS::Region"}, "arm64"]}, "ami-1"),
         ({"Fn::FindInMap": ["Images", "eu-south-2", 64]}, 7),
+        ({"Fn::FindInMap": [{"Fn::FindInMap": ["Names", "of", "images"]}, {"Ref": "AWS::Region"}, "arm64"]}, "ami-1"),
         ({"Fn::Base64": "AWS CloudFormation"}, "QVdTIENsb3VkRm9ybWF0aW9u"),
         ({"Fn::Cidr": ["192.168.0.0/24", 6, 5]}, [f"192.168.0.{n * 32}/27" for n in range(6)]),
         ({"Fn::Cidr": ["fd00::/56", "2", "64"]}, ["fd00::/64", "fd00:0:0:1::/64"]),
@@ -160,6 +164,10 @@ def test_outputs():
         ({"Fn::Select": [5, ["a"]]}, "Template error: Fn::Select cannot select nonexistent value at index 5"),
         ({"Fn::Split": ["", "a"]}, "Template error: every Fn::Split object requires two parameters"),
         ({"Fn::If": ["IsProduction", 1]}, "Template error: Fn::If requires a list argument with three parameters"),
+        (
+            {"Fn::FindInMap": ["Images", {"Fn::Sub": "${AWS::Region}"}, "arm64"]},
+            "Template error: Fn::FindInMap may use only Ref and Fn::FindInMap in its keys, not Fn::Sub",
+        ),
         (
             {"Fn::FindInMap": ["Images", "mars", "arm64"]},
             "Template error: Unable to get mapping for Images::mars::arm64",

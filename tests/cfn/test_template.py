@@ -136,6 +136,14 @@ def test_policies_have_defaults():
             "Template format error: Unresolved resource dependencies [Nobody] in the Outputs block of the template",
         ),
         (
+            {"Resources": {"A": topic()}, "Outputs": {"O": {"Value": "x", "Export": {"Name": {"Ref": "A"}}}}},
+            "Template format error: [/Outputs/O/Export] cannot depend on a resource.",
+        ),
+        (
+            {"Resources": {"A": topic(), "B": topic(Properties={"X": {"Fn::ImportValue": {"Ref": "A"}}})}},
+            "Template format error: [/Resources/B] Fn::ImportValue cannot depend on a resource.",
+        ),
+        (
             {"Resources": {f"A{number}": topic() for number in range(501)}},
             "Template format error: Number of resources, 501, is greater than maximum allowed, 500",
         ),

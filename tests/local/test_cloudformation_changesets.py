@@ -102,6 +102,107 @@ def test_drift(cloud):
     }
 
 
+NETWORK = {
+    "V": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+    "I": {"Type": "AWS::EC2::InternetGateway"},
+    "A": {
+        "Type": "AWS::EC2::VPCGatewayAttachment",
+        "Properties": {"VpcId": {"Ref": "V"}, "InternetGatewayId": {"Ref": "I"}},
+    },
+    "Six": {"Type": "AWS::EC2::VPCCidrBlock", "Properties": {"VpcId": {"Ref": "V"}, "CidrBlock": "10.1.0.0/16"}},
+    "Out": {"Type": "AWS::EC2::EgressOnlyInternetGateway", "Properties": {"VpcId": {"Ref": "V"}}},
+    "S": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "V"}, "CidrBlock": "10.0.0.0/24"}},
+    "R": {"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": {"Ref": "V"}}},
+    "Via": {
+        "Type": "AWS::EC2::SubnetRouteTableAssociation",
+        "Properties": {"SubnetId": {"Ref": "S"}, "RouteTableId": {"Ref": "R"}},
+    },
+}
+WATCH = {
+    "T": topic(),
+    "Mail": {
+        "Type": "AWS::SNS::Subscription",
+        "Properties": {"TopicArn": {"Ref": "T"}, "Protocol": "email", "Endpoint": "a@example.com"},
+    },
+    "May": {
+        "Type": "AWS::SNS::TopicPolicy",
+        "Properties": {
+            "Topics": [{"Ref": "T"}],
+            "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": "sns:Publish",
+                        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                        "Resource": {"Ref": "T"},
+                    }
+                ],
+            },
+        },
+    },
+    "E": {"Type": "AWS::Events::Rule", "Properties": {"ScheduleExpression": "rate(1 day)", "State": "ENABLED"}},
+    "G": group("/filtered"),
+    "F": {
+        "Type": "AWS::Logs::MetricFilter",
+        "Properties": {
+            "LogGroupName": {"Ref": "G"},
+            "FilterPattern": "error",
+            "MetricTransformations": [{"MetricName": "m", "MetricNamespace": "n", "MetricValue": "1"}],
+        },
+    },
+    "O": {
+        "Type": "AWS::CloudFront::OriginAccessControl",
+        "Properties": {
+            "OriginAccessControlConfig": {
+                "Name": "o",
+                "OriginAccessControlOriginType": "s3",
+                "SigningBehavior": "always",
+                "SigningProtocol": "sigv4",
+            }
+        },
+    },
+}
+
+
+def drifted(cloud) -> dict[str, str]:
+    cloud("DetectStackDrift", StackName="s")
+    found = cloud("DescribeStackResourceDrifts", StackName="s")["StackResourceDrifts"]
+    return {one["LogicalResourceId"]: one["StackResourceDriftStatus"] for one in found}
+
+
+def test_drift_of_what_connects_a_network(cloud):
+    assert cloud.create(NETWORK) == "CREATE_COMPLETE"
+    assert set(drifted(cloud).values()) == {"IN_SYNC"}
+    ec2 = cloud.client("ec2")
+    ec2.detach_internet_gateway(VpcId=cloud.physical("V"), InternetGatewayId=cloud.physical("I"))
+    ec2.disassociate_vpc_cidr_block(AssociationId=cloud.physical("Six"))
+    ec2.disassociate_route_table(AssociationId=cloud.physical("Via"))
+    ec2.delete_egress_only_internet_gateway(EgressOnlyInternetGatewayId=cloud.physical("Out"))
+    found = drifted(cloud)
+    assert {name for name, status in found.items() if status == "DELETED"} == {"A", "Six", "Via", "Out"}
+    assert {found[name] for name in ("V", "I", "S", "R")} == {"IN_SYNC"}
+
+
+def test_drift_of_what_watches(cloud):
+    assert cloud.create(WATCH) == "CREATE_COMPLETE"
+    assert set(drifted(cloud).values()) == {"IN_SYNC"}
+    arn = cloud.physical("T")
+    other = json.dumps({"Version": "2012-10-17", "Statement": []})
+    cloud.client("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=other)
+    cloud.client("sns").unsubscribe(SubscriptionArn=cloud.physical("Mail"))
+    cloud.client("events").put_rule(Name=cloud.physical("E"), ScheduleExpression="rate(2 days)", State="ENABLED")
+    cloud.client("logs").put_metric_filter(
+        logGroupName="/filtered",
+        filterName=cloud.physical("F"),
+        filterPattern="warning",
+        metricTransformations=[{"metricName": "m", "metricNamespace": "n", "metricValue": "1"}],
+    )
+    cloud.client("cloudfront").delete_origin_access_control(Id=cloud.physical("O"), IfMatch="x")
+    expected = {"T": "IN_SYNC", "G": "IN_SYNC", "Mail": "DELETED", "O": "DELETED"}
+    assert drifted(cloud) == {**expected, "May": "MODIFIED", "E": "MODIFIED", "F": "MODIFIED"}
+
+
 def test_import(cloud):
     cloud.client("logs").create_log_group(logGroupName="/old")
     cloud.create({"T": topic()})

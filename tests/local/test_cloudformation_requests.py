@@ -105,6 +105,10 @@ TOPIC = {"Type": "AWS::SNS::Topic"}
             ),
             "Template validation error: the assertion of rule R does not hold",
         ),
+        (
+            body({"A": {**TOPIC, "DeletionPolicy": "Snapshot"}}),
+            "AWS::SNS::Topic of A does not support the policy Snapshot",
+        ),
         (body({"A": TOPIC}, Hooks={}), "does not support the template section Hooks"),
         ("x" * 51_201, "failed to satisfy constraint: Member must have length less than or equal to 51200"),
     ],

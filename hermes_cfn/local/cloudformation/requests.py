@@ -112,6 +112,7 @@ def parse(text: str, region: str) -> Template:
     if unknown:
         raise refused(f"resource types [{', '.join(unknown)}]")
     _check_secure(template)
+    _check_snapshots(template)
     _check_properties(template, region)
     _check_attributes(template, region)
     return template
@@ -131,6 +132,18 @@ def _check_properties(template: Template, region: str) -> None:
                 odd.append(f"{name}.{key} ({resource.type})")
     if odd:
         raise refused(f"properties [{', '.join(odd)}]")
+
+
+def _check_snapshots(template: Template) -> None:
+    """None of the types here can be snapshotted.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html (Snapshot)
+    """
+    for resource in template.resources.values():
+        if "Snapshot" in (resource.deletion_policy, resource.update_replace_policy):
+            raise validation(
+                f"Template format error: {resource.type} of {resource.logical_id} does not support the policy Snapshot"
+            )
 
 
 def _check_secure(template: Template) -> None:

@@ -21,7 +21,7 @@ from hermes_cfn.local.providers.base import (
     tag_changes,
     whole,
 )
-from hermes_cfn.local.providers.ec2_common import quietly
+from hermes_cfn.local.providers.ec2_common import asked, quietly
 
 
 class Elb(Handler):
@@ -363,3 +363,8 @@ class ListenerRule(Elb):
 
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         quietly(self.client(context).delete_rule, RuleArn=physical_id)
+
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        found = asked(self.client(context).describe_rules, RuleArns=[physical_id])
+        rules = found.get("Rules", [])
+        return {"Priority": rules[0]["Priority"]} if rules else None

@@ -49,3 +49,13 @@ def quietly(call: Any, *codes: str, **arguments: Any) -> None:
     except ClientError as error:
         if not missing(error, *codes):
             raise
+
+
+def asked(call: Any, *codes: str, **arguments: Any) -> Any:
+    """What a call gives; an empty mapping when the thing is gone."""
+    try:
+        return call(**arguments)
+    except ClientError as error:
+        if not missing(error, *codes):
+            raise
+        return {}

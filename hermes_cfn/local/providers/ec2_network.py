@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hermes_cfn.local.providers.base import Context, Failure, Gone, Made, Properties, boolean, changed, pick, whole
-from hermes_cfn.local.providers.ec2_common import Ec2, quietly
+from hermes_cfn.local.providers.ec2_common import Ec2, asked, quietly
 
 
 class Vpc(Ec2):
@@ -93,6 +93,16 @@ class VpcCidrBlock(Ec2):
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         quietly(context.client("ec2").disassociate_vpc_cidr_block, AssociationId=physical_id)
 
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        found = asked(context.client("ec2").describe_vpcs, VpcIds=[properties["VpcId"]])
+        for vpc in found.get("Vpcs", []):
+            for key in ("CidrBlockAssociationSet", "Ipv6CidrBlockAssociationSet"):
+                for each in vpc.get(key, []):
+                    state = each.get("CidrBlockState") or each.get("Ipv6CidrBlockState") or {}
+                    if each["AssociationId"] == physical_id and state.get("State") != "disassociated":
+                        return {"VpcId": vpc["VpcId"], **pick(each, "CidrBlock")}
+        return None
+
 
 class InternetGateway(Ec2):
     kind = "internet-gateway"
@@ -133,6 +143,13 @@ class EgressOnlyInternetGateway(Ec2):
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         quietly(context.client("ec2").delete_egress_only_internet_gateway, EgressOnlyInternetGatewayId=physical_id)
 
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        found = asked(
+            context.client("ec2").describe_egress_only_internet_gateways, EgressOnlyInternetGatewayIds=[physical_id]
+        )
+        gateways = found.get("EgressOnlyInternetGateways", [])
+        return {"VpcId": gateways[0]["Attachments"][0]["VpcId"]} if gateways else None
+
 
 class VpcGatewayAttachment(Ec2):
     known = frozenset({"VpcId", "InternetGatewayId"})
@@ -147,6 +164,12 @@ class VpcGatewayAttachment(Ec2):
             "Gateway.NotAttached",
             **pick(properties, "VpcId", "InternetGatewayId"),
         )
+
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        gateway = properties.get("InternetGatewayId")
+        found = asked(context.client("ec2").describe_internet_gateways, InternetGatewayIds=[gateway])
+        attached = [one["VpcId"] for each in found.get("InternetGateways", []) for one in each["Attachments"]]
+        return {"VpcId": attached[0], "InternetGatewayId": gateway} if attached else None
 
 
 class Subnet(Ec2):
@@ -291,6 +314,14 @@ class SubnetRouteTableAssociation(Ec2):
 
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         quietly(context.client("ec2").disassociate_route_table, AssociationId=physical_id)
+
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        where = [{"Name": "association.route-table-association-id", "Values": [physical_id]}]
+        for table in context.client("ec2").describe_route_tables(Filters=where)["RouteTables"]:
+            for each in table["Associations"]:
+                if each["RouteTableAssociationId"] == physical_id:
+                    return pick(each, "SubnetId", "RouteTableId")
+        return None
 
 
 class NetworkAcl(Ec2):

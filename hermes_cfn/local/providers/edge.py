@@ -313,6 +313,17 @@ class Distribution(Handler):
             raise
         return Made(physical_id, {"Id": physical_id, "DomainName": found["DomainName"], "Arn": found["ARN"]})
 
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        try:
+            found = context.client("cloudfront").get_distribution_config(Id=physical_id)["DistributionConfig"]
+        except ClientError as error:
+            if missing(error):
+                return None
+            raise
+        wanted = properties["DistributionConfig"]
+        shown = {key: found[key] for key in ("Enabled", "Comment", "PriceClass") if key in wanted and key in found}
+        return {"DistributionConfig": {**wanted, **shown}}
+
 
 class OriginAccessControl(Handler):
     known = frozenset({"OriginAccessControlConfig"})
@@ -336,6 +347,16 @@ class OriginAccessControl(Handler):
 
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         quietly(context.client("cloudfront").delete_origin_access_control, Id=physical_id)
+
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        try:
+            found = context.client("cloudfront").get_origin_access_control(Id=physical_id)["OriginAccessControl"]
+        except ClientError as error:
+            if missing(error):
+                return None
+            raise
+        config = found["OriginAccessControlConfig"]
+        return {"OriginAccessControlConfig": pick(config, *properties["OriginAccessControlConfig"])}
 
 
 class HeadersPolicy(Handler):
@@ -413,6 +434,16 @@ class WebAclAssociation(Handler):
         except ClientError as error:
             if code(error) != "WAFNonexistentItemException":
                 raise
+
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        try:
+            found = context.client("wafv2").get_web_acl_for_resource(ResourceArn=properties["ResourceArn"])
+        except ClientError as error:
+            if code(error) == "WAFNonexistentItemException":
+                return None
+            raise
+        arn = (found.get("WebACL") or {}).get("ARN")
+        return {"ResourceArn": properties["ResourceArn"], "WebACLArn": arn} if arn else None
 
 
 class Namespace(Handler):

@@ -24,7 +24,7 @@ from hermes_cfn.local.providers.base import (
     pick,
     whole,
 )
-from hermes_cfn.local.providers.ec2_common import quietly
+from hermes_cfn.local.providers.ec2_common import asked, quietly
 from hermes_cfn.local.providers.rolling import Policy, Rolling, Seen
 
 _SIZES = ("MinSize", "MaxSize", "DesiredCapacity")
@@ -340,6 +340,17 @@ class LifecycleHook(Handler):
             AutoScalingGroupName=properties["AutoScalingGroupName"],
             LifecycleHookName=physical_id,
         )
+
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        found = asked(
+            context.client("autoscaling").describe_lifecycle_hooks,
+            "ValidationError",
+            AutoScalingGroupName=properties["AutoScalingGroupName"],
+            LifecycleHookNames=[physical_id],
+        )
+        hooks = found.get("LifecycleHooks", [])
+        names = ("LifecycleTransition", "DefaultResult", "HeartbeatTimeout", "NotificationMetadata")
+        return pick(hooks[0], *names) if hooks else None
 
 
 class ScalingPolicy(Handler):

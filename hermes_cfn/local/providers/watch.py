@@ -21,7 +21,7 @@ from hermes_cfn.local.providers.base import (
     tag_changes,
     whole,
 )
-from hermes_cfn.local.providers.ec2_common import quietly
+from hermes_cfn.local.providers.ec2_common import asked, quietly
 from hermes_cfn.local.providers.iam import document
 
 
@@ -119,6 +119,17 @@ class MetricFilter(Handler):
             logGroupName=properties["LogGroupName"],
             filterName=physical_id,
         )
+
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        found = asked(
+            context.client("logs").describe_metric_filters,
+            logGroupName=properties["LogGroupName"],
+            filterNamePrefix=physical_id,
+        )
+        for each in reversed(found.get("metricFilters", [])):  # moto adds where AWS overwrites
+            if each["filterName"] == physical_id:
+                return {"FilterPattern": each.get("filterPattern", ""), "LogGroupName": properties["LogGroupName"]}
+        return None
 
 
 _ALARM = [
@@ -322,6 +333,18 @@ class TopicPolicy(Handler):
         self.create(context, after)
         return Made(physical_id)
 
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        try:
+            found = [
+                json.loads(context.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
+                for topic in properties["Topics"]
+            ]
+        except ClientError as error:
+            if missing(error):
+                return None
+            raise
+        return {"PolicyDocument": next((one for one in found if one != properties["PolicyDocument"]), found[0])}
+
 
 class Subscription(Handler):
     known = frozenset({"TopicArn", "Protocol", "Endpoint", "FilterPolicy", "RawMessageDelivery"})
@@ -339,6 +362,15 @@ class Subscription(Handler):
 
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         quietly(context.client("sns").unsubscribe, SubscriptionArn=physical_id)
+
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        try:
+            found = context.client("sns").get_subscription_attributes(SubscriptionArn=physical_id)["Attributes"]
+        except ClientError as error:
+            if missing(error):
+                return None
+            raise
+        return pick(found, "TopicArn", "Protocol", "Endpoint")
 
 
 class Trail(Handler):
@@ -472,3 +504,13 @@ class Rule(Handler):
         if ids:
             quietly(events.remove_targets, Rule=physical_id, Ids=ids, **pick(properties, "EventBusName"))
         quietly(events.delete_rule, Name=physical_id, **pick(properties, "EventBusName"))
+
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        try:
+            found = context.client("events").describe_rule(Name=physical_id, **pick(properties, "EventBusName"))
+        except ClientError as error:
+            if missing(error):
+                return None
+            raise
+        shown = pick(found, "Description", "ScheduleExpression", "State")
+        return {**shown, "EventPattern": json.loads(found["EventPattern"])} if found.get("EventPattern") else shown
