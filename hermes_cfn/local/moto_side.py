@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import threading
@@ -29,6 +30,8 @@ class MotoSide:
         self._lock = threading.RLock()
         _stand_for_tls()
         _take_composite_alarms()
+        _digest_manifests()
+        _name_tags_that_may_not_move()
         _authors()
         _heed_every_filter()
         _name_zones()
@@ -89,6 +92,43 @@ class MotoSide:
             if name not in ("content-type", "content-length", "transfer-encoding", "expect"):
                 environ["HTTP_" + name.upper().replace("-", "_")] = value
         return environ
+
+
+def _digest_manifests() -> None:
+    """An image's digest is that of its manifest's text (OCI image specification, "Descriptors: Digests").
+
+    moto digests the layers' digests, and draws one of a hundred where there are none.
+    """
+    from moto.ecr.models import Image
+
+    def digest(image: Any) -> None:
+        image._image_digest = f"sha256:{hashlib.sha256(image.image_manifest.encode()).hexdigest()}"
+
+    Image._create_digest = digest
+
+
+def _name_tags_that_may_not_move() -> None:
+    """Another image under a tag that may not move is another error than the same image again (ECR API, PutImage)."""
+    from moto.core.exceptions import JsonRESTError
+    from moto.ecr.exceptions import ImageAlreadyExistsException
+    from moto.ecr.models import ECRBackend
+
+    put = ECRBackend.put_image
+
+    def put_image(
+        backend: Any, repository_name: str, image_manifest: str, image_tag: str, *more: Any, **named: Any
+    ) -> Any:
+        try:
+            return put(backend, repository_name, image_manifest, image_tag, *more, **named)
+        except ImageAlreadyExistsException:
+            here = backend.repositories[repository_name].images
+            if any(image.image_manifest == image_manifest and image_tag in image.image_tags for image in here):
+                raise
+            words = f"The image tag '{image_tag}' already exists in the '{repository_name}' repository and cannot be "
+            words += "overwritten because the tag is immutable."
+            raise JsonRESTError("ImageTagAlreadyExistsException", words) from None
+
+    ECRBackend.put_image = put_image
 
 
 def _take_composite_alarms() -> None:

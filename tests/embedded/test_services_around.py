@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 
 import pytest
@@ -23,7 +24,7 @@ def test_conditional_writes_let_one_of_two_in(world: World) -> None:
         taken = dynamodb.update_item(
             TableName="lease",
             Key={"id": {"S": "x"}},
-            UpdateExpression="SET #owner = :me, expires = :until ADD token :one",
+            UpdateExpression="SET #owner = :me, expires = :until ADD fence :one",
             ConditionExpression="attribute_not_exists(id) OR expires < :now",
             ExpressionAttributeNames={"#owner": "owner"},
             ExpressionAttributeValues={
@@ -34,7 +35,7 @@ def test_conditional_writes_let_one_of_two_in(world: World) -> None:
             },
             ReturnValues="ALL_NEW",
         )
-        return int(taken["Attributes"]["token"]["N"])
+        return int(taken["Attributes"]["fence"]["N"])
 
     assert take("a", 1000) == 1
     with pytest.raises(ClientError) as caught:
@@ -48,7 +49,7 @@ def test_an_image_is_known_by_its_digest_and_a_tag_that_may_not_move_does_not(wo
     ecr.create_repository(repositoryName="around", imageTagMutability="IMMUTABLE")
     first = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": {}}'
     put = ecr.put_image(repositoryName="around", imageManifest=first, imageTag="v1")["image"]["imageId"]
-    assert put["imageDigest"].startswith("sha256:")
+    assert put["imageDigest"] == f"sha256:{hashlib.sha256(first.encode()).hexdigest()}"
     found = ecr.describe_images(repositoryName="around", imageIds=[{"imageTag": "v1"}])["imageDetails"][0]
     assert found["imageDigest"] == put["imageDigest"]
     with pytest.raises(ClientError) as caught:
