@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -56,6 +56,7 @@ class Observer:
 
     ground: Ground
     watch_alarms: bool = False
+    alongside: Callable[[], None] = lambda: None
     template: str = ""
     replaced: int = 0
     ignored: frozenset[str] = frozenset()
@@ -76,12 +77,13 @@ class Observer:
         Raises HermesError ``service-missing`` when there is no group.
         """
         doors, names = self.ground.doors, self.ground.names
-        auto_scaling, elb, cloudwatch, _ = doors.auto_scaling, doors.elb, doors.cloudwatch, doors.ssm
-        seen, runs, alarms, *health = doors.together(
+        auto_scaling, elb, cloudwatch, _ssm = doors.auto_scaling, doors.elb, doors.cloudwatch, doors.ssm
+        seen, runs, alarms, _, *health = doors.together(
             [
                 lambda: auto_scaling.observe(names.auto_scaling_group),
                 self.reading.runs,
                 lambda: cloudwatch.firing(names.alarm("")) if self.watch_alarms else (),
+                self.alongside,
                 *(partial(elb.health, arn) for arn in self._target_groups),
             ]
         )

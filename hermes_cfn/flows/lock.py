@@ -7,6 +7,7 @@ from types import TracebackType
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.clock import patience
 from hermes_cfn.deciders.lease import Lease, locked, lost
+from hermes_cfn.deciders.observed import LeaseSeen
 from hermes_cfn.errors import HermesError
 from hermes_cfn.events import Waiting
 from hermes_cfn.flows.drive import Story
@@ -64,6 +65,19 @@ class Held:
             self._lease = None
             raise lost(lease, self.door.look(), self.door.key)
         self._lease = renewed
+
+    def certain(self) -> None:
+        """Asks whether the lease is still ours, by its token.  Raises ``lock-lost`` when somebody broke it."""
+        lease = self._lease
+        assert lease is not None
+        seen = self.door.look()
+        if not _ours(lease, seen):
+            self._lease = None
+            raise lost(lease, seen, self.door.key)
+
+
+def _ours(lease: Lease, seen: LeaseSeen | None) -> bool:
+    return seen is not None and (seen.owner, seen.token) == (lease.owner, lease.token)
 
 
 def patient(ground: Ground) -> Story[None]:

@@ -69,7 +69,8 @@ class Rollout:
     pause_at: int | None = None
 
     def __post_init__(self) -> None:
-        self.observer = Observer(self.ground, watch_alarms=self.ground.settings.watch.enabled)
+        watched = self.ground.settings.watch.enabled
+        self.observer = Observer(self.ground, watch_alarms=watched, alongside=self.held.certain)
         self.performer = Performer(self.ground, self.observer)
         self.tempo = Tempo(self.ground.clock, self.ground.doors.now, _known_waits(self.ground.settings))
 

@@ -103,7 +103,11 @@ class Paper:
             happen()
 
     def guard(self) -> None:
-        """The lock is ours."""
+        """The lease is long enough."""
+
+    def certain(self) -> None:
+        """The lease is ours."""
+        self._call("GetItem")
 
     def _call(self, name: str, items: int = 1, at_once: int = 1) -> None:
         pages = max(1, ceil(items / at_once))

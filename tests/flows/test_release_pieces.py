@@ -6,15 +6,19 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from hermes_cfn.config import parse
+from hermes_cfn.deciders.lease import Lease, Locked, until
+from hermes_cfn.deciders.observed import LeaseSeen
 from hermes_cfn.errors import HermesError
 from hermes_cfn.events import Noted, StageEnded
 from hermes_cfn.flows import ground, hooks
+from hermes_cfn.flows.lock import Held
 from hermes_cfn.flows.release import right_architecture
 from hermes_cfn.flows.releases import Kept
 from hermes_cfn.flows.rollout import ALARMS, alarms_before
@@ -114,3 +118,58 @@ def test_alarms_that_fired_before_a_release_are_known_until_it_ends() -> None:
     assert alarms_before(looked) == ("production-5xx", "production-slow")
     assert alarms_before(begun.then(at, ALARMS, "")) == ()
     assert alarms_before(looked.then(at, "failed", "an alarm")) is None
+
+
+class Door:
+    """A lock table with one item."""
+
+    key = "production"
+
+    def __init__(self) -> None:
+        self.seen: LeaseSeen | None = None
+
+    def look(self) -> LeaseSeen | None:
+        return self.seen
+
+    def take(self, owner: str, purpose: str, now: datetime) -> Lease | None:
+        if self.seen is not None and self.seen.expires > now:
+            return None
+        self.seen = LeaseSeen(owner, purpose, until(now), self.seen.token + 1 if self.seen else 1)
+        return Lease(owner, purpose, self.seen.token, self.seen.expires)
+
+    def give_back(self, lease: Lease) -> bool:
+        if self.seen is None or (self.seen.owner, self.seen.token) != (lease.owner, lease.token):
+            return False
+        self.seen = replace(self.seen, expires=datetime.fromtimestamp(0, UTC))
+        return True
+
+
+def locking(door: Door):
+    names = SimpleNamespace(lock_table="table", lock_key="production")
+    doors = SimpleNamespace(lock=lambda _table, _key: door)
+    return SimpleNamespace(doors=doors, names=names, now=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_a_deployer_whose_lock_was_broken_stops_at_its_next_look() -> None:
+    door = Door()
+    with Held(locking(door), "release v2") as held:
+        held.certain()
+        door.seen = replace(door.seen, expires=datetime.fromtimestamp(0, UTC))
+        with Held(locking(door), "release v3") as other:
+            with pytest.raises(Locked) as caught:
+                held.certain()
+            other.certain()
+    assert caught.value.findings[0].code == "lock-lost"
+
+
+def test_a_lease_of_a_dead_process_of_this_machine_is_ended_and_no_other() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    door, now = Door(), datetime(2026, 1, 1, tzinfo=UTC)
+    dead = ground.owner().replace(f":{os.getpid()}:", f":{gone.pid}:")
+    door.seen = LeaseSeen(dead, "release v2", until(now), 7)
+    with Held(locking(door), "release v2") as held:
+        assert held.token == 8
+    door.seen = LeaseSeen(dead.replace(socket.gethostname(), "elsewhere"), "release v2", until(now), 9)
+    with pytest.raises(Locked), Held(locking(door), "release v2"):
+        pass
