@@ -117,6 +117,7 @@ def variables(settings: Settings) -> str:
         "HERMES_HEALTH_PATH": application.health_path,
         "HERMES_HEALTH_CODES": ",".join(str(code) for code in application.health_codes),
         "HERMES_REGION": settings.account.region,
+        "AWS_USE_DUALSTACK_ENDPOINT": "true" if settings.network.egress == "ipv6" else "false",
         "HERMES_GOAL": names.goal_parameter,
         "HERMES_STABLE": names.stable_parameter,
         "HERMES_SECRETS": names.secrets_path,

@@ -221,6 +221,22 @@ def test_a_secret_with_two_lines_is_refused_by_name(machine):
     assert "secret SECRET_KEY_BASE has more than one line" in told
 
 
+def test_with_ipv6_alone_everything_is_asked_by_names_that_have_ipv6_addresses(tmp_path):
+    text = "[application]\nstart_timeout_s = 5\nsecrets = ['SECRET_KEY_BASE']\n[release]\nreturn_after_s = 60\n"
+    network = "[network]\negress = 'ipv6'\n[database]\nallow_list = false\naddresses = ['ipv6']\n"
+    made = Machine(tmp_path, parse(text + network))
+    assert made.boot().returncode == 0
+    made.send("prepare", made.goal(release(2)))
+    assert made.send("deploy", 2)[0] == 0 and made.send("confirm", 2)[0] == 0
+    host = "123456789012.dkr-ecr.eu-south-2.on.aws"
+    pulled = [call for call in made.calls if call.startswith(("docker pull", "docker login", "docker run"))]
+    assert pulled and all(host in call and "amazonaws.com" not in call for call in pulled)
+    assert made.running == release(2).image.replace("123456789012.dkr.ecr.eu-south-2.amazonaws.com", host)
+    agent = json.loads((made.root / "etc/amazon/ssm/amazon-ssm-agent.json").read_text())
+    assert agent == {"Agent": {"UseDualStackEndpoint": True}}
+    assert "export AWS_USE_DUALSTACK_ENDPOINT=true" in documents.variables(made.settings)
+
+
 def watched(machine, **world):
     """What the watch has called by aws, with nothing on its port, in two seconds of its own clock."""
     machine.set(**world)

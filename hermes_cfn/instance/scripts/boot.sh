@@ -43,6 +43,12 @@ ExecStart=$HOME_DIR/bin/hermes-watch
 WantedBy=multi-user.target
 UNIT
 
+if [ "$AWS_USE_DUALSTACK_ENDPOINT" = true ]; then
+  mkdir -p "$ROOT/etc/amazon/ssm"
+  printf '{"Agent": {"UseDualStackEndpoint": true}}\n' >"$ROOT/etc/amazon/ssm/amazon-ssm-agent.json"
+  systemctl restart amazon-ssm-agent
+fi
+
 agent="$ROOT/opt/aws/amazon-cloudwatch-agent/etc/hermes.json"
 mkdir -p "$(dirname "$agent")"
 cat >"$agent" <<AGENT

@@ -42,6 +42,6 @@ GOAL="$STATE_DIR/goal-$GOAL_VERSION.json"
 # prepare: the release to work with, its image and its secrets are at hand.
 prepare() {
   fetch "$HERMES_GOAL:$GOAL_VERSION" "$GOAL" &&
-    pull "$(pick image <"$GOAL")" &&
+    pull "$(image "$GOAL")" &&
     environment "$GOAL" "$STATE_DIR/prepared.env"
 }

@@ -85,6 +85,17 @@ environment() {
     done >>"$2.new" && mv "$2.new" "$2"
 }
 
+# image RELEASE: its image, by the registry's name that this network reaches (Amazon ECR user guide, "Making requests
+# to Amazon ECR registries": the plain name has IPv4 addresses only).
+image() {
+  local found
+  found=$(pick image <"$1") || return 1
+  if [ "$AWS_USE_DUALSTACK_ENDPOINT" = true ]; then
+    found=$(printf '%s' "$found" | sed 's/\.dkr\.ecr\.\([a-z0-9-]*\)\.amazonaws\.com/.dkr-ecr.\1.on.aws/')
+  fi
+  printf '%s\n' "$found"
+}
+
 # pull IMAGE: unless it is here.
 pull() {
   docker image inspect "$1" >/dev/null 2>&1 && return 0
@@ -110,7 +121,7 @@ stop_container() {
 # run_release RELEASE: what runs is replaced by it; true when it answers in time.
 run_release() {
   local image
-  image=$(pick image <"$1") || return 1
+  image=$(image "$1") || return 1
   environment "$1" "$HOME_DIR/.env" || return 1
   container_options
   if [ "$HERMES_CLUSTER_PORT" -gt 0 ]; then cluster || return 1; fi

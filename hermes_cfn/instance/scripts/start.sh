@@ -9,7 +9,7 @@ for attempt in 1 2 3 4 5; do
   sleep "$attempt"
 done
 if [ ! -s "$STATE_DIR/stable.json" ]; then cp "$STATE_DIR/current.json" "$STATE_DIR/stable.json"; fi
-if pull "$(pick image <"$STATE_DIR/stable.json")" && switch "$STATE_DIR/stable.json" ""; then
+if pull "$(image "$STATE_DIR/stable.json")" && switch "$STATE_DIR/stable.json" ""; then
   report running ok
 else
   report "$([ -s "$STATE_DIR/current.json" ] && echo running || echo failed)" "failed: the stable release does not answer"

@@ -28,7 +28,7 @@ PULL_S = 2.0
 REGISTRY_TIMEOUT_S = 15.0
 BOOT_S = 20.0
 _GRAVITON = re.compile(r"^[a-z]+\d+[a-z]*g[a-z]*\.")
-_REGISTRY = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/(.+)$")
+_REGISTRY = re.compile(r"^(\d{12})\.dkr[.-]ecr\.([a-z0-9-]+)\.(?:amazonaws\.com|on\.aws)/(.+)$")
 Answer = dict[str, Any]
 
 
