@@ -50,6 +50,7 @@ def prune(ground: Ground) -> list[str]:
     gone = idle(
         ground.doors.ecr.images(repository),
         ground.names.released_tag(""),
+        releases.listed(ground),
         _in_use(ground),
         ground.settings.release.keep_images,
     )
@@ -57,13 +58,19 @@ def prune(ground: Ground) -> list[str]:
     return gone
 
 
-def idle(images: Sequence[Image], prefix: str, in_use: Collection[str], keep: int) -> list[str]:
-    """Tags to delete: images are newest first; ``in_use`` are digests, ``prefix`` begins this environment's marks.
+def idle(images: Sequence[Image], prefix: str, recent: Sequence[str], in_use: Collection[str], keep: int) -> list[str]:
+    """Tags to delete: ``recent`` are releases, the last one first; ``in_use`` digests; ``prefix`` begins our marks.
 
-    Beyond the ``keep`` newest released images, one that nobody else has released goes with all its
+    Beyond the ``keep`` images released last, one that nobody else has released goes with all its
     tags; of one that another environment has released only this environment's marks go.
     """
-    released = [image for image in images if any(tag.startswith(prefix) for tag in image.tags)]
+    place = {f"{prefix}{release}": number for number, release in enumerate(recent)}
+    last = {
+        image.digest: min(place.get(tag, len(place)) for tag in image.tags if tag.startswith(prefix))
+        for image in images
+        if any(tag.startswith(prefix) for tag in image.tags)
+    }
+    released = sorted((image for image in images if image.digest in last), key=lambda image: last[image.digest])
     gone: list[str] = []
     for image in released[keep:]:
         if image.digest in in_use:

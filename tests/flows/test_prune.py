@@ -18,8 +18,8 @@ IMAGES = [
 ]
 
 
-def pruned(keep=2, in_use=()):
-    return idle(IMAGES, "released-production-", set(in_use), keep)
+def pruned(keep=2, in_use=(), recent="fdcba"):
+    return idle(IMAGES, "released-production-", list(recent), set(in_use), keep)
 
 
 def test_beyond_the_kept_ones_an_image_goes_with_all_its_tags():
@@ -37,3 +37,8 @@ def test_another_environments_image_only_loses_this_environments_mark():
 def test_what_was_never_released_is_left_to_the_registrys_rules():
     assert "e" not in pruned(keep=0)
     assert pruned(keep=10) == []
+
+
+def test_what_was_released_last_counts_not_what_was_pushed_last():
+    gone = pruned(keep=2, recent="abcdf")
+    assert {"f", "d"} <= set(gone) and not {"a", "b"} & set(gone)
