@@ -112,7 +112,12 @@ def drift(client):
     settle(cfn, "drift")
     try:
         found = cfn.detect_stack_drift(StackName="drift")["StackDriftDetectionId"]
-        return cfn.describe_stack_drift_detection_status(StackDriftDetectionId=found)["StackDriftStatus"]
+        for _ in range(200):
+            shown = cfn.describe_stack_drift_detection_status(StackDriftDetectionId=found)
+            if shown["DetectionStatus"] != "DETECTION_IN_PROGRESS":
+                break
+            time.sleep(0.05)
+        return shown["StackDriftStatus"]
     except Exception:
         return "failed"
 

@@ -78,11 +78,16 @@ def test_an_output_that_only_a_parameter_changes_is_an_update(cloud):
 
 def test_drift(cloud):
     cloud.create({"T": topic(DisplayName="a"), "G": group("/a", RetentionInDays=7), "D": group("/d")})
-    found = cloud("DetectStackDrift", StackName="s")
+    with cloud.service.engine.lock:  # nothing goes on meanwhile
+        found = cloud("DetectStackDrift", StackName="s")
+        assert cloud("DescribeStackDriftDetectionStatus", **found)["DetectionStatus"] == "DETECTION_IN_PROGRESS"
+        assert "already in progress" in refused("ValidationError", cloud, action="DetectStackDrift", StackName="s")
+    cloud.settle()
     assert cloud("DescribeStackDriftDetectionStatus", **found)["StackDriftStatus"] == "IN_SYNC"
     cloud.client("logs").put_retention_policy(logGroupName="/a", retentionInDays=1)
     cloud.client("logs").delete_log_group(logGroupName="/d")
     found = cloud("DetectStackDrift", StackName="s")
+    cloud.settle()
     assert cloud("DescribeStackDriftDetectionStatus", **found)["DriftedStackResourceCount"] == 2
     drifts = {
         each["LogicalResourceId"]: each
@@ -167,6 +172,7 @@ WATCH = {
 
 def drifted(cloud) -> dict[str, str]:
     cloud("DetectStackDrift", StackName="s")
+    cloud.settle()
     found = cloud("DescribeStackResourceDrifts", StackName="s")["StackResourceDrifts"]
     return {one["LogicalResourceId"]: one["StackResourceDriftStatus"] for one in found}
 

@@ -92,6 +92,7 @@ class World:
 
     def drifted(self, spec) -> dict[str, object]:
         self(spec, "DetectStackDrift")
+        assert self.service.engine.scheduler.settle(180)
         found = self(spec, "DescribeStackResourceDrifts", StackResourceDriftStatusFilters=["MODIFIED", "DELETED"])
         return {each["LogicalResourceId"]: each["PropertyDifferences"] for each in found["StackResourceDrifts"]}
 

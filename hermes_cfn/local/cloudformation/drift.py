@@ -23,20 +23,43 @@ from hermes_cfn.local.cloudformation.properties import tagged
 from hermes_cfn.local.cloudformation.requests import validation
 from hermes_cfn.local.providers import HANDLERS
 
+DETECT_S = 1.0
+"""Service seconds until a detection is complete; nobody publishes how long it takes."""
 
-@dataclass(frozen=True)
+
+@dataclass
 class Detection:
-    """One run of drift detection."""
+    """One run of drift detection; ``reason`` says why it failed."""
 
     id: str
     stack: Stack
     at: datetime
+    status: str = "DETECTION_IN_PROGRESS"
+    reason: str = ""
 
 
 def detect(engine: Engine, stack: Stack, only: frozenset[str] = frozenset()) -> Detection:
-    """Looks at every resource (or ``only`` some) and writes down what drifted."""
-    if stack.status not in DRIFT_CHECKED:
-        raise validation(f"Drift detection cannot be performed on stack [{stack.name}] in status [{stack.status}]")
+    """Begins to look at every resource (or ``only`` some); what drifted is written down when it is complete."""
+    _check(stack)
+    if any(one.stack is stack and one.status == "DETECTION_IN_PROGRESS" for one in engine.detections.values()):
+        raise validation(f"Drift detection is already in progress for stack [{stack.id}]")
+    detection = Detection(str(uuid.uuid4()), stack, engine.clock.now())
+    engine.detections[detection.id] = detection
+
+    def complete() -> None:
+        if stack.status not in DRIFT_CHECKED:
+            detection.status, detection.reason = "DETECTION_FAILED", f"The stack is {stack.status}."
+            return
+        look(engine, stack, only)
+        detection.status = "DETECTION_COMPLETE"
+
+    engine.scheduler.after(DETECT_S, complete)
+    return detection
+
+
+def look(engine: Engine, stack: Stack, only: frozenset[str] = frozenset()) -> None:
+    """Writes down what drifted.  Raises ServiceError in a status in which nothing can be said."""
+    _check(stack)
     now = engine.clock.now()
     for live in stack.live.values():
         if only and live.logical_id not in only:
@@ -46,9 +69,11 @@ def detect(engine: Engine, stack: Stack, only: frozenset[str] = frozenset()) -> 
     found = {live.drift for live in stack.live.values()}
     stack.drift = "DRIFTED" if found & {"MODIFIED", "DELETED"} else "IN_SYNC" if "IN_SYNC" in found else "NOT_CHECKED"
     stack.drift_at = now
-    detection = Detection(str(uuid.uuid4()), stack, now)
-    engine.detections[detection.id] = detection
-    return detection
+
+
+def _check(stack: Stack) -> None:
+    if stack.status not in DRIFT_CHECKED:
+        raise validation(f"Drift detection cannot be performed on stack [{stack.name}] in status [{stack.status}]")
 
 
 def _look(engine: Engine, stack: Stack, live: Live) -> tuple[str, tuple[dict[str, str], ...], Mapping[str, Any]]:

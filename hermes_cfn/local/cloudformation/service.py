@@ -353,22 +353,25 @@ class CloudFormation:
     def detect_stack_resource_drift(self, params: Params) -> Result:
         stack = self._stack(params["StackName"])
         live = self._resource(stack, params["LogicalResourceId"])
-        drift.detect(self.engine, stack, frozenset({live.logical_id}))
+        drift.look(self.engine, stack, frozenset({live.logical_id}))
         return {"StackResourceDrift": drift.shown(self.engine, stack, live)}
 
     def describe_stack_drift_detection_status(self, params: Params) -> Result:
         found = self.engine.detections.get(params["StackDriftDetectionId"])
         if found is None:
             raise validation(f"No drift detection {params['StackDriftDetectionId']}")
-        drifted = [live for live in found.stack.live.values() if live.drift in ("MODIFIED", "DELETED")]
-        return {
+        shape: Result = {
             "StackId": found.stack.id,
             "StackDriftDetectionId": found.id,
-            "StackDriftStatus": found.stack.drift,
-            "DetectionStatus": "DETECTION_COMPLETE",
-            "DriftedStackResourceCount": len(drifted),
+            "DetectionStatus": found.status,
             "Timestamp": found.at,
         }
+        if found.status == "DETECTION_COMPLETE":
+            drifted = [live for live in found.stack.live.values() if live.drift in ("MODIFIED", "DELETED")]
+            shape |= {"StackDriftStatus": found.stack.drift, "DriftedStackResourceCount": len(drifted)}
+        if found.reason:
+            shape["DetectionStatusReason"] = found.reason
+        return shape
 
     def describe_stack_resource_drifts(self, params: Params) -> Result:
         stack = self._stack(params["StackName"])
