@@ -359,3 +359,44 @@ def test_repeated_with_the_same_token_does_nothing_twice(cloud):
     assert cloud("CreateStack", **given) == cloud("CreateStack", **given)
     cloud.settle()
     assert all(e.get("ClientRequestToken") == "t" for e in cloud("DescribeStackEvents", StackName="s")["StackEvents"])
+
+
+def test_a_share_of_the_signals_may_be_failures(cloud):
+    signals = {"ResourceSignal": {"Count": 2, "Timeout": "PT1M"}}
+    half = {**signals, "AutoScalingCreationPolicy": {"MinSuccessfulInstancesPercent": 50}}
+    for name, policy in (("all", signals), ("half", half)):
+        with cloud.service.engine.lock:  # nothing goes on meanwhile
+            waits = {**parameter("x"), "CreationPolicy": policy}
+            cloud("CreateStack", StackName=name, TemplateBody=body({"P": waits}))
+            for number, status in enumerate(("SUCCESS", "FAILURE")):
+                cloud("SignalResource", StackName=name, LogicalResourceId="P", UniqueId=f"i-{number}", Status=status)
+        cloud.settle()
+    assert (cloud.status("all"), cloud.status("half")) == ("ROLLBACK_COMPLETE", "CREATE_COMPLETE")
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+def test_a_replacing_update_policy_makes_a_new_group(cloud, replaces):
+    image = cloud.client("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+
+    def group_of(size):
+        return {
+            "L": {
+                "Type": "AWS::AutoScaling::LaunchConfiguration",
+                "Properties": {"ImageId": image, "InstanceType": size},
+            },
+            "G": {
+                "Type": "AWS::AutoScaling::AutoScalingGroup",
+                "UpdatePolicy": {"AutoScalingReplacingUpdate": {"WillReplace": replaces}},
+                "Properties": {
+                    "MinSize": "0",
+                    "MaxSize": "1",
+                    "AvailabilityZones": ["eu-south-2a"],
+                    "LaunchConfigurationName": {"Ref": "L"},
+                },
+            },
+        }
+
+    assert cloud.create(group_of("t3.micro")) == "CREATE_COMPLETE"
+    before = cloud.physical("G")
+    assert cloud.update(group_of("t3.small")) == "UPDATE_COMPLETE"
+    assert (cloud.physical("G") != before) is replaces
