@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from analysis.latency.places import Probed, rtt
 from analysis.latency.times import BACKBONE_SPREAD, SHAPES, Interaction, Sampler, database_trips
 from analysis.sizing.credits import Day, Machine, boot_s, machine, machines, settled
-from analysis.sizing.queueing import Station, analytic_quantile, claimed, draws
-from analysis.sizing.simulation import responses
+from analysis.sizing.queueing import Station, analytic_quantile, claimed, draws, erlang_c
+from analysis.sizing.simulation import pages, responses
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
@@ -124,10 +124,20 @@ def station_draws(station: Station, count: int, seed: int) -> tuple[Floats, Meth
     return responses(station, max(count, 100_000), seed)[-count:], "simulation"
 
 
+INDEPENDENT = 0.015
+"""The share of visits that wait up to which a page's visits are taken as independent: its p99 is then within 10 % of
+whole pages simulated (``tests/analysis/test_queueing.py``); beyond, they are simulated."""
+
+
 def page_times(
     processors: Station, pool: Station, trips: float, mounts: int = 1, seed: int = 11
 ) -> tuple[Floats, Method]:
     """``mounts`` visits to the processors and ``trips`` to the database, one after the other; ms, sorted."""
+    again = [station for station, visits in ((processors, mounts), (pool, trips)) if visits > 1]
+    if max(station.utilisation for station in (processors, pool)) < 1 and any(
+        station.arrivals and erlang_c(station.servers, station.offered) > INDEPENDENT for station in again
+    ):
+        return np.sort(pages(processors, pool, trips, mounts, seed=seed)), "simulation"
     cpu, how = station_draws(processors, SAMPLES, seed)
     query, also = station_draws(pool, SAMPLES, seed + 1)
     draw = np.random.default_rng(seed + 2)

@@ -12,7 +12,7 @@ import io
 import itertools
 import math
 from collections.abc import Callable, Generator, Iterable
-from heapq import heapreplace
+from heapq import heappop, heappush, heapreplace
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,16 @@ def draws(station: Station, customers: int, seed: int) -> tuple[Floats, Floats]:
     """Times between arrivals and service times of ``customers``, milliseconds."""
     draw = np.random.default_rng(seed)
     gaps = draw.gamma(1 / station.arrivals_scv, station.arrivals_scv * 1000 / station.arrivals, customers)
+    return gaps, _services(station, customers, draw)
+
+
+def _services(station: Station, count: int, draw: np.random.Generator) -> Floats:
     if station.scv == 0 or station.service_ms == 0:
-        return gaps, np.full(customers, station.service_ms)
+        return np.full(count, station.service_ms)
     if station.shape == "lognormal":
         sigma2 = math.log(1 + station.scv)
-        return gaps, draw.lognormal(math.log(station.service_ms) - sigma2 / 2, math.sqrt(sigma2), customers)
-    return gaps, draw.gamma(1 / station.scv, station.scv * station.service_ms, customers)
+        return draw.lognormal(math.log(station.service_ms) - sigma2 / 2, math.sqrt(sigma2), count)
+    return draw.gamma(1 / station.scv, station.scv * station.service_ms, count)
 
 
 def by_events(servers: int, gaps: Floats, services: Floats) -> Floats:
@@ -88,6 +92,41 @@ def simulated_quantile(station: Station, q: float = 0.99, customers: int = 400_0
     if station.arrivals == 0:
         return float(np.quantile(service_quantiles(station.service_ms, station.scv, station.shape), q))
     return float(np.quantile(responses(station, customers, seed), q))
+
+
+def pages(processors: Station, pool: Station, trips: float, mounts: int, count: int = 12_000, seed: int = 7) -> Floats:
+    """Times of whole pages: ``mounts`` visits to the processors, then ``trips`` to the pool, one after the other; ms.
+
+    The visits of one page are not independent: a pool that is busy for one query still is for the next.
+    The pool has its own load whatever ``trips`` is: what takes fewer is timed on its way through pages that
+    take as many as the pool's arrivals say, and what takes more comes less often.
+    """
+    draw = np.random.default_rng(seed)
+    number = count + count // 10
+    full = max(trips, pool.arrivals / processors.arrivals)
+    rate = pool.arrivals / full if full else processors.arrivals
+    came = np.cumsum(draw.exponential(1000 / rate, number)).tolist()
+    part = draw.random(number)
+    timed, ends = (
+        (mounts + int(visits) + (part < visits - int(visits))).tolist() for visits in (float(trips), float(full))
+    )
+    spent = [
+        iter(_services(station, number * most, draw).tolist())
+        for station, most in ((processors, mounts), (pool, int(full) + 1))
+    ]
+    free = [[0.0] * station.servers for station in (processors, pool)]
+    took = np.empty(number)
+    events = [(at, page, 0) for page, at in enumerate(came)]
+    while events:
+        now, page, done = heappop(events)
+        if done == timed[page]:
+            took[page] = now - came[page]
+        if done < ends[page]:
+            which = 0 if done < mounts else 1
+            left = max(now, free[which][0]) + next(spent[which])
+            heapreplace(free[which], left)
+            heappush(events, (left, page, done + 1))
+    return took[count // 10 :]
 
 
 def compare(

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.sizing import queueing, simulation
+from analysis.sizing import fleet, queueing, simulation
 from analysis.sizing.queueing import Station
 from hermes_cfn.errors import HermesError
 
@@ -95,3 +95,49 @@ def test_the_grid_is_written_as_it_is_read():
     text = simulation.as_csv(queueing.grid()[:2])
     assert text.splitlines()[0] == "shape,servers,utilisation,scv,approximation_ms,simulation_ms,error"
     assert len(text.splitlines()) == 3
+
+
+@pytest.mark.parametrize(("servers", "utilisation"), [(2, 0.09), (4, 0.2), (10, 0.3)])
+def test_where_visits_are_taken_as_independent_whole_pages_say_the_same(servers, utilisation):
+    processors, pool = of_pages(servers, utilisation)
+    assert queueing.erlang_c(pool.servers, pool.offered) <= fleet.INDEPENDENT
+    times, method = fleet.page_times(processors, pool, 10)
+    assert method == "approximation"
+    whole = simulation.pages(processors, pool, 10, 1, count=20_000, seed=3)
+    for share in (0.5, 0.99):
+        assert np.quantile(times, share) == pytest.approx(np.quantile(whole, share), rel=0.10)
+
+
+def test_where_a_pool_is_busy_whole_pages_are_slower_and_are_what_answers():
+    processors, pool = of_pages(4, 0.7)
+    times, method = fleet.page_times(processors, pool, 10)
+    assert method == "simulation"
+    apart = 10 * queueing.draws(pool, np.random.default_rng(1), 20_000).mean()
+    assert np.quantile(times, 0.99) > 1.5 * apart
+
+
+def of_pages(servers, utilisation, trips=10, trip_ms=30.0):
+    """Processors that hardly wait, and a pool at a utilisation by pages of ``trips`` queries."""
+    rate = utilisation * servers * 1000 / (trips * trip_ms)
+    return Station(2, rate, 15, 1.0, shape="lognormal"), Station(servers, rate * trips, trip_ms, 0.01)
+
+
+def test_a_shorter_and_a_longer_visit_meet_the_same_pool():
+    processors, pool = of_pages(4, 0.6)
+    short, page, long = (simulation.pages(processors, pool, trips, 1, seed=5).mean() for trips in (2, 10, 20))
+    assert short < page < long
+    assert (page - 15) / 10 == pytest.approx((short - 15) / 2, rel=0.25)
+    assert (long - 15) / 20 == pytest.approx((page - 15) / 10, rel=0.25)
+
+
+def test_a_page_without_queries_only_meets_the_processors():
+    processors = Station(2, 90, 15, 1.0)
+    twice = simulation.pages(processors, Station(10, 0, 30, 0.0), 0, 2, seed=4)
+    assert twice.mean() > 2 * 15 and np.isfinite(twice).all()
+
+
+def test_a_page_of_one_query_is_the_station():
+    processors, pool = Station(64, 50, 0.0, 0.0), Station(2, 50, 30, 1.0)
+    assert np.quantile(simulation.pages(processors, pool, 1, 1, count=60_000, seed=2), 0.99) == pytest.approx(
+        queueing.analytic_quantile(pool), rel=0.08
+    )

@@ -4,7 +4,7 @@ The stand-in application keeps a connection for as long as a request takes, and 
 back after every query; so a page here is eight requests of one query, one after the other.  What such a
 request takes without a database, and what a query takes beside it, are measured first; the rest is the
 model's: round trips, waiting for a connection of the pool, and where the pool saturates.  What else runs
-on the machine makes the slowest pages slower, so p99 has no upper bound here; it is printed.
+on the machine makes the slowest pages slower, so p99 is held the most loosely.
 """
 
 import asyncio
@@ -156,4 +156,4 @@ def test_the_model_says_what_load_shows(cloud, record_property):
     for row in told[1:]:
         assert 0.8 <= row["p50"] <= 1.3, row
         assert 0.75 <= row["capacity"] <= 1.1, row
-        assert row["p99"] >= 0.7, f"the model is too pessimistic: {row}"
+        assert 0.5 <= row["p99"] <= 2, row
