@@ -58,6 +58,10 @@ class Names:
         """The SecureString parameter of one secret."""
         return f"{self.secrets_path}/{name}"
 
+    def candidate(self, name: str) -> str:
+        """The SecureString parameter that holds a value while it is tried."""
+        return f"{self.secrets_path}/candidate/{name}"
+
     @property
     def instance_reports_path(self) -> str:
         return f"{self._path}/instances"

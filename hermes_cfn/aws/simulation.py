@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hermes_cfn.aws.calls import AwsError, Calls
 
 
 class Simulation:
-    """Decisions by the policies of one principal."""
+    """Decisions by the policies of one principal; ``context`` are the condition keys that a request would have."""
 
-    def __init__(self, iam: Calls, source: str) -> None:
+    def __init__(self, iam: Calls, source: str, context: Mapping[str, str]) -> None:
         self._iam = iam
         self._source = source
+        self._context = [
+            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+            for key, value in context.items()
+        ]
 
     def allowed(self, action: str, resource: str) -> bool | None:
         """Whether ``action`` on ``resource`` is allowed; None where the simulator may not be asked.
@@ -20,7 +26,10 @@ class Simulation:
         """
         try:
             found = self._iam.simulate_principal_policy(
-                PolicySourceArn=self._source, ActionNames=[action], ResourceArns=[resource]
+                PolicySourceArn=self._source,
+                ActionNames=[action],
+                ResourceArns=[resource],
+                ContextEntries=self._context,
             )
         except AwsError:
             return None

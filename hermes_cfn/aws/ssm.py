@@ -85,6 +85,11 @@ class Ssm:
         found = self._calls.pages("get_parameters_by_path", "Parameters", Path=path, Recursive=True)
         return {item["Name"]: _parameter(item) for item in found}
 
+    def secret(self, name: str, version: int) -> str:
+        """The value of one version of a SecureString, for whoever may read it: no role of ours."""
+        found = self._calls.get_parameter(Name=f"{name}:{version}", WithDecryption=True)
+        return str(found["Parameter"]["Value"])
+
     def described(self, path: str) -> dict[str, Parameter]:
         """Version, time and author of every parameter under a path by name, and no value.
 

@@ -22,6 +22,8 @@ def derive(values: Mapping[str, Any], number: Any) -> dict[str, Any]:
     for name, (first, second, factor) in DERIVED.items():
         left, right = values.get(first), values.get(second)
         found[name] = None if left is None or right is None else left * right * number(factor)
+    if found.get("asleep_hours") is None:  # what nobody puts to sleep is awake
+        found["asleep_hours"] = number(Decimal(0))
     return found
 
 

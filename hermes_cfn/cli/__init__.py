@@ -33,7 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "destroy": ("act", "Delete the stacks in reverse order."),
     "image": ("act", "Push an image and check its architecture."),
     "lock": ("act", "Show the deploy lock, or break it."),
-    "secrets": ("act", "Set, list, check and restore secrets; never shows a value."),
+    "secrets": ("act", "Set, rotate, restore, list and check secrets; never shows a value."),
     "init": ("start", "Write a hermes.toml and the workflows of a pipeline."),
     "bootstrap": ("start", "Create the foundation of a new account, once, with admin credentials."),
     "status": ("watch", "One screen: stacks, release, instances, load balancer, lock."),

@@ -174,7 +174,7 @@ def _ask_preset(totals: Mapping[str, str]) -> str:
 
 
 def _monthly(choices: Choices) -> Decimal | None:
-    """What these choices cost a month (expected), or None where the region has no price book."""
+    """what these choices cost a month, or None where the region has no price book."""
     from hermes_cfn import bill, stacks
     from hermes_cfn.config import starter
     from hermes_cfn.pricing import books
@@ -182,7 +182,7 @@ def _monthly(choices: Choices) -> Decimal | None:
     settings = starter.settings(choices)
     try:
         book = books.load(settings.account.region, source="snapshot")
-        total: Decimal = bill.compute(stacks.build(settings), book).expected
+        total: Decimal = bill.compute(stacks.build(settings), book).total
     except HermesError:
         return None
     return total

@@ -24,5 +24,8 @@ def command(yes: bool, form: str) -> int:
     if form == "text":
         from hermes_cfn.units import dollars
 
-        click.echo(f"an hour asleep saves {dollars(rest.hourly_saving(ground.deployment))}; next: hermes-cfn wake")
+        click.echo(
+            f"an hour asleep saves {dollars(rest.hourly_saving(ground.deployment))};"
+            " usage.asleep_hours counts them in the bill; next: hermes-cfn wake"
+        )
     return ExitCode.OK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -40,9 +40,14 @@ def command(watch: bool, every: float, bill: bool, form: str) -> int:
     if not watch:
         out.print(screen(seen))
         return ExitCode.OK
+    if not out.is_terminal:
+        while True:
+            out.print(screen(seen))
+            time.sleep(every)
+            seen = replace(status.observe(ground), month_usd=seen.month_usd, estimate_usd=seen.estimate_usd)
     from rich.live import Live
 
-    with Live(screen(seen), console=out, auto_refresh=False, screen=out.is_terminal) as live:
+    with Live(screen(seen), console=out, auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(every)
             looked = status.observe(ground)
@@ -56,14 +61,14 @@ def screen(seen: Status, billed: Status | None = None) -> Group:
 
     from hermes_cfn.units import duration
 
-    stable = seen.stable
+    stable, days = seen.stable, seen.certificate_days
     facts = [
         ("release", f"{stable.id} ({stable.tag}, {stable.requested_by or 'somebody'})" if stable else "none yet"),
         ("goal", "the same" if seen.goal == stable else seen.goal.id if seen.goal else "none yet"),
         ("instances", _fleet(seen)),
-        ("load balancer", seen.load_balancer or "none yet"),
-        ("alarms", ", ".join(seen.alarms) or "none fires"),
-        ("certificate", seen.certificate + (f", {seen.certificate_days} days left" if seen.certificate_days else "")),
+        ("load balancer", _balancer(seen)),
+        ("alarms", _alarms(seen)),
+        ("certificate", seen.certificate + ("" if days is None else f", {days} days left")),
         ("lock", seen.lock),
         ("this month", _month(billed or seen)),
     ]
@@ -83,7 +88,7 @@ def screen(seen: Status, billed: Status | None = None) -> Group:
             console.table("Instances", ("instance", "zone", "lifecycle", "health", "release", "age", ""), rows)
         )
     if seen.rollouts:
-        parts.append(console.table("Verified releases", ("",), [(line,) for line in seen.rollouts]))
+        parts.append(console.table("Last rollouts", ("",), [(line,) for line in seen.rollouts]))
     return Group(*parts)  # type: ignore[arg-type]
 
 
@@ -92,6 +97,20 @@ def _fleet(seen: Status) -> str:
         return "asleep; next: hermes-cfn wake"
     said = f"{seen.healthy} healthy of {seen.desired} wanted ({seen.minimum} to {seen.maximum})"
     return said + (f"; suspended: {', '.join(seen.suspended)}" if seen.suspended else "")
+
+
+def _balancer(seen: Status) -> str:
+    if not seen.load_balancer:
+        return "none yet"
+    others = [line.health for line in seen.instances if line.health != "healthy"]
+    states = [f"{seen.healthy} healthy", *(f"{others.count(state)} {state}" for state in sorted(set(others)))]
+    return f"{seen.load_balancer}: targets {', '.join(states)}"
+
+
+def _alarms(seen: Status) -> str:
+    if seen.alarms is None:
+        return "none are set; watch.enabled in hermes.toml"
+    return ", ".join(seen.alarms) or "none fires"
 
 
 def _month(seen: Status) -> str:
@@ -111,8 +130,6 @@ def _drift(status: str) -> str:
 
 def _seen(ground: Ground, bill: bool) -> Status:
     """One look, with what this month has cost: from the cache when it is younger than six hours."""
-    from dataclasses import replace
-
     from hermes_cfn.flows import month, status
 
     seen = status.observe(ground)

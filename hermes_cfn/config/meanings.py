@@ -179,6 +179,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "assets_to_users_gb": "static files",
         "cpu_percent": "of an instance, on average",
         "cpu_percent_of": "of groups that do not serve, by logical ID",
+        "asleep_hours": "that the instances are at zero, by sleep",
         "custom_metrics": "of the CloudWatch agent",
         "s3_gb": "kept in buckets",
         "s3_puts": "writes and lists",

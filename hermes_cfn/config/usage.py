@@ -21,6 +21,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from hermes_cfn.units import HOURS_PER_MONTH
+
 Path = Literal["nat", "endpoint", "ipv6", "direct"]
 """How traffic leaves the subnet: NAT gateway, VPC endpoint, IPv6 (egress-only), or an address of its own."""
 
@@ -188,6 +190,7 @@ class Usage(BaseModel):
     assets_to_users_gb: Driver = _default(10)
     cpu_percent: Driver = _default(10)
     cpu_percent_of: Mapping[str, Driver] = Field(default_factory=dict)
+    asleep_hours: Driver = _default(0)
     custom_metrics: Driver = _default(6)
 
     s3_gb: Driver = _default(1)
@@ -226,6 +229,12 @@ class Usage(BaseModel):
             hours = getattr(self, name)
             if hours and (len(hours) != 24 or min(hours) < 0 or not sum(hours)):
                 raise ValueError(f"{name} needs 24 weights, none below zero and not all zero")
+        return self
+
+    @model_validator(mode="after")
+    def _within_a_month(self) -> Usage:
+        if self.asleep_hours is not None and self.asleep_hours.high > HOURS_PER_MONTH:
+            raise ValueError(f"asleep_hours: a month has {HOURS_PER_MONTH} hours")
         return self
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import Any
 
@@ -41,7 +42,7 @@ def run(ground: Ground, instance: str, command: str) -> tuple[bool, str, str]:
     """Runs a shell command through our document: whether it ended well, its output, and what went wrong."""
     with Beside(ground, "run") as held:
         ssm = ground.doors.ssm
-        name = f"run-{int(ground.now.timestamp()):010d}-{held.token:06d}"
+        name = f"run-{int(ground.now.timestamp()):010d}-{os.urandom(4).hex()}"
         parameters = documents.call("run", name, held.token, 0, command)
         sent = ssm.send(ground.names.document("run"), [instance], parameters, name)[0]
         begun, waited = ground.now, 0.0

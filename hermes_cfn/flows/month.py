@@ -33,7 +33,7 @@ def to_date(ground: Ground, now: datetime, directory: Path | None = None) -> Dec
 def estimate(ground: Ground) -> Decimal | None:
     """USD that a whole month is expected to cost, or None where the region has no price book."""
     try:
-        return bill.compute(ground.deployment, books.load(ground.region)).expected
+        return bill.compute(ground.deployment, books.load(ground.region)).total
     except HermesError:
         return None
 

@@ -44,7 +44,7 @@ def wake(ground: Ground) -> Story[None]:
 def hourly_saving(deployment: Deployment, source: books.Source = "auto") -> Decimal:
     """USD that an hour asleep saves: the bill with the instances less the bill without, by the hour."""
     book = books.load(deployment.region, source)
-    awake, asleep = (bill.compute(each, book).expected for each in (deployment, _emptied(deployment)))
+    awake, asleep = (bill.compute(each, book).total for each in (deployment, _emptied(deployment)))
     return (awake - asleep) / 730
 
 

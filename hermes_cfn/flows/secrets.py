@@ -1,13 +1,30 @@
-"""Secrets: written to Systems Manager as SecureString, never read back, never shown."""
+"""Secrets: written to Systems Manager as SecureString, and never shown."""
 
 from __future__ import annotations
 
+import secrets as randomness
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from hermes_cfn.errors import ExitCode, Finding, HermesError
-from hermes_cfn.flows import releases
+from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.checks import database
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.flows import command, diagnosis, releases
+from hermes_cfn.flows.fleet import group
 from hermes_cfn.flows.ground import Ground
+from hermes_cfn.instance.documents import DATABASE_URL, trial
+from hermes_cfn.names import output_id
+
+GENERATED = {
+    "SECRET_KEY_BASE": "every session and LiveView token that the old key signed ends with the release that brings "
+    "the new one in: users sign in again, and while instances of both run, some of them twice"
+}
+"""Secrets that are random and nobody else's, and what it means to change them."""
+
+KEY_BYTES = 48
+"""64 characters of base64, as ``mix phx.gen.secret`` makes by default (Phoenix documentation)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +35,7 @@ class SecretSeen:
     version: int | None
     released: int | None
     modified: datetime | None
+    author: str
     needed: bool
 
     @property
@@ -31,24 +49,23 @@ class SecretSeen:
         return "in use" if self.released == self.version else f"version {self.released} in use until a release"
 
 
-def put(ground: Ground, name: str, value: str) -> int:
-    """Writes a value and answers its version.
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What became of a value: its version, and what its trial found; None is a value that needs or had none."""
 
-    Raises HermesError ``secret-unknown`` for a name that the application does not ask for, and
-    ``secret-invalid`` for one that an environment file cannot carry.
+    version: int
+    tried_on: str | None = None
+    notes: tuple[Finding, ...] = ()
+
+
+def put(ground: Ground, name: str, value: str) -> Put:
+    """Writes a value, after a trial where it is the database's URL and an instance is there to try it.
+
+    Raises HermesError ``secret-unknown`` for a name that the application does not ask for,
+    ``secret-invalid`` for one that an environment file cannot carry, and what the trial finds wrong:
+    then nothing is written.
     """
-    known = ground.settings.application.secrets
-    if name not in known:
-        raise HermesError(
-            Finding(
-                "secret-unknown",
-                name,
-                "the application does not ask for this secret",
-                evidence=f"it asks for: {', '.join(known)}",
-                next="add it to [application] secrets in hermes.toml",
-            ),
-            exit_code=ExitCode.USAGE,
-        )
+    known(ground, name)
     if not value or "\n" in value or "\x00" in value:
         raise HermesError(
             Finding(
@@ -56,7 +73,133 @@ def put(ground: Ground, name: str, value: str) -> int:
             ),
             exit_code=ExitCode.USAGE,
         )
-    return ground.doors.ssm.put_secret(ground.names.secret(name), value)
+    instance, notes = _tried(ground, name, value) if name == DATABASE_URL else (None, ())
+    return Put(ground.doors.ssm.put_secret(ground.names.secret(name), value), instance, notes)
+
+
+def known(ground: Ground, name: str) -> None:
+    """Raises HermesError ``secret-unknown``."""
+    names = ground.settings.application.secrets
+    if name not in names:
+        raise HermesError(
+            Finding(
+                "secret-unknown",
+                name,
+                "the application does not ask for this secret",
+                evidence=f"it asks for: {', '.join(names)}",
+                next="add it to [application] secrets in hermes.toml",
+            ),
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def _tried(ground: Ground, name: str, value: str) -> tuple[str | None, tuple[Finding, ...]]:
+    """Name, TCP, TLS and login from an instance in service; it reads the candidate by itself."""
+    seen = group(ground)
+    serving = [member.id for member in seen.members if member.lifecycle == "in service"] if seen else []
+    if not serving:
+        return None, ()
+    with _candidate(ground, name, value):
+        well, text, why = command.run(ground, serving[0], trial(ground.settings))
+    told = diagnosis.last_line(text)
+    if not well or not told:
+        raise HermesError(
+            Finding("secret-untried", name, f"could not be tried from {serving[0]}", evidence=why or text[-300:])
+        )
+    found = list(database.check(serving[0], {"database": told}, _addresses(ground)))
+    if any(finding.severity is Severity.ERROR for finding in found):
+        why_not = Finding(
+            "secret-refused",
+            name,
+            f"does not work from {serving[0]}: nothing was written, and nothing restarts",
+            next=f"hermes-cfn secrets set {name}",
+        )
+        raise HermesError(*found, why_not)
+    return serving[0], tuple(found)
+
+
+@contextmanager
+def _candidate(ground: Ground, name: str, value: str) -> Iterator[None]:
+    place = ground.names.candidate(name)
+    ground.doors.ssm.put_secret(place, value)
+    try:
+        yield
+    finally:
+        ground.doors.ssm.delete(place)
+
+
+def _addresses(ground: Ground) -> str:
+    spec = ground.deployment.stack("network")
+    return ground.doors.cloudformation(spec.region).observe(spec.name).outputs.get(output_id("nat_public_ips"), "")
+
+
+def generated(name: str) -> str:
+    """A new random value.  Raises HermesError ``secret-not-ours`` for what somebody else gives out."""
+    if name not in GENERATED:
+        raise HermesError(
+            Finding(
+                "secret-not-ours",
+                name,
+                "is given out by somebody else, and cannot be made here",
+                next=f"get a new one there, then: hermes-cfn secrets rotate {name} < FILE",
+            ),
+            exit_code=ExitCode.USAGE,
+        )
+    return randomness.token_urlsafe(KEY_BYTES)
+
+
+def restore(ground: Ground, name: str, version: int) -> Put:
+    """Writes the value of an older version as the newest one.  Needs the right to read it, as administrators have.
+
+    Raises HermesError ``secret-version-unknown``.
+    """
+    known(ground, name)
+    kept = [one.version for one in history(ground, name)]
+    if version not in kept:
+        raise HermesError(
+            Finding(
+                "secret-version-unknown",
+                name,
+                f"there is no version {version}",
+                evidence=f"kept: {', '.join(map(str, kept)) or 'none'}",
+                next=f"hermes-cfn secrets list {name}",
+            ),
+            exit_code=ExitCode.USAGE,
+        )
+    try:
+        value = ground.doors.ssm.secret(ground.names.secret(name), version)
+    except AwsError as error:
+        if error.findings[0].code != "permission-denied":
+            raise
+        raise HermesError(
+            Finding(
+                "secret-unreadable",
+                name,
+                "this role may not read secrets, and restoring reads one",
+                evidence=error.message,
+                next=f"hermes-cfn --profile ADMIN secrets restore {name} --version {version}",
+            ),
+            exit_code=ExitCode.REFUSED,
+        ) from error
+    return put(ground, name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSeen:
+    """One version: when, by whom, and whether the stable release uses it."""
+
+    version: int
+    modified: datetime | None
+    author: str
+    in_use: bool
+
+
+def history(ground: Ground, name: str) -> list[VersionSeen]:
+    """Every version that is kept, newest first; no values."""
+    stable = releases.stable(ground)
+    used = stable.secrets.get(name) if stable else None
+    kept = reversed(ground.doors.ssm.history(ground.names.secret(name)))
+    return [VersionSeen(one.version, one.modified, one.author, one.version == used) for one in kept]
 
 
 def listed(ground: Ground) -> list[SecretSeen]:
@@ -64,7 +207,9 @@ def listed(ground: Ground) -> list[SecretSeen]:
     there = ground.doors.ssm.described(ground.names.secrets_path)
     stable = releases.stable(ground)
     used = stable.secrets if stable else {}
-    names = dict.fromkeys((*ground.settings.application.secrets, *(name.rpartition("/")[2] for name in sorted(there))))
+    path = ground.names.secrets_path + "/"
+    own = [name.removeprefix(path) for name in sorted(there) if "/" not in name.removeprefix(path)]
+    names = dict.fromkeys((*ground.settings.application.secrets, *own))
     seen = []
     for name in names:
         found = there.get(ground.names.secret(name))
@@ -74,6 +219,7 @@ def listed(ground: Ground) -> list[SecretSeen]:
                 found.version if found else None,
                 used.get(name),
                 found.modified if found else None,
+                found.author if found else "",
                 name in ground.settings.application.secrets,
             )
         )

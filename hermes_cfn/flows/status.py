@@ -10,8 +10,9 @@ from decimal import Decimal
 from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.machines import Machines
 from hermes_cfn.checks.observed import InstanceLine, StackLine
-from hermes_cfn.deciders.observed import Target
+from hermes_cfn.deciders.observed import Lifecycle, Target
 from hermes_cfn.errors import HermesError
+from hermes_cfn.flows import releases
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.instance.release import Release
 from hermes_cfn.names import output_id
@@ -22,7 +23,10 @@ NO_TABLE = "no lock table"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What was seen at ``at``, service time.  ``*_usd`` a month; None where it is not known."""
+    """What was seen at ``at``, service time.  ``*_usd`` a month; None where it is not known.
+
+    ``alarms`` are those that fire, None where none are set; ``rollouts`` what happened last, newest first.
+    """
 
     at: datetime
     environment: str
@@ -37,7 +41,7 @@ class Status:
     maximum: int
     suspended: tuple[str, ...]
     load_balancer: str
-    alarms: tuple[str, ...]
+    alarms: tuple[str, ...] | None
     certificate: str
     certificate_days: int | None
     lock: str
@@ -57,7 +61,8 @@ class Status:
     def asleep(self) -> bool:
         """The service stands and wants no instance."""
         stands = any(line.key == "service" and line.status.endswith("_COMPLETE") for line in self.stacks)
-        return stands and self.desired == 0 and not self.instances
+        leaving = all(line.lifecycle == Lifecycle.GONE for line in self.instances)
+        return stands and self.desired == 0 and leaving
 
 
 def observe(ground: Ground, history: int = 5) -> Status:
@@ -84,7 +89,7 @@ def observe(ground: Ground, history: int = 5) -> Status:
         maximum=seen.group.maximum if seen else 0,
         suspended=tuple(sorted(seen.group.suspended)) if seen else (),
         load_balancer=outputs.get(output_id("alb_dns_name"), ""),
-        alarms=doors.cloudwatch.firing(names.alarm("")),
+        alarms=doors.cloudwatch.firing(names.alarm("")) if ground.settings.watch.enabled else None,
         certificate=certificate,
         certificate_days=days,
         lock=_lock(ground),
@@ -166,10 +171,12 @@ def _lock(ground: Ground) -> str:
 
 
 def _rollouts(ground: Ground, limit: int) -> tuple[str, ...]:
-    """The last versions of ``stable``, newest first: what was verified, when and by whom."""
-    lines: list[str] = []
-    for version in reversed(ground.doors.ssm.history(ground.names.stable_parameter)[-limit:]):
-        one = Release.from_json(version.value)
-        at = f"{version.modified.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if version.modified else ""
-        lines.append(f"{at}  {one.id}  {one.tag}  {one.requested_by}".rstrip())
-    return tuple(lines)
+    """What became of the releases touched last, newest first: when, which, and how it ended."""
+    lines: list[tuple[str, str]] = []
+    for name in releases.listed(ground)[:limit]:
+        kept = releases.find(ground, name)
+        for line in kept.history if kept else ():
+            at = datetime.fromisoformat(line["at"]).astimezone(UTC)
+            said = f"{at:%Y-%m-%d %H:%M:%S} UTC  {name}  {line['what']}"
+            lines.append((line["at"], said + (f": {line['detail']}" if line["detail"] else "")))
+    return tuple(said for _, said in sorted(lines, reverse=True)[:limit])

@@ -14,12 +14,16 @@ from hermes_cfn.names import ACCOUNT
 NEEDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "status": (("cloudformation:DescribeStacks", "stacks"), ("ssm:GetParameter", "stable")),
     "logs": (("logs:FilterLogEvents", "log-group"),),
-    "plan": (("cloudformation:GetTemplate", "stacks"), ("cloudformation:DescribeStacks", "stacks")),
+    "plan": (("cloudformation:GetTemplate", "stacks"), ("ec2:DescribeAvailabilityZones", "*")),
+    "image push": (("ecr:GetAuthorizationToken", "*"), ("ecr:PutImage", "repository")),
     "release": (("ssm:SendCommand", "documents"), ("autoscaling:EnterStandby", "group"), ("ssm:PutParameter", "goal")),
     "rollback": (("ssm:SendCommand", "documents"), ("ssm:PutParameter", "goal")),
+    "migrate": (("ssm:SendCommand", "documents"), ("dynamodb:UpdateItem", "lock")),
     "deploy": (("cloudformation:CreateChangeSet", "stacks"), ("cloudformation:ExecuteChangeSet", "stacks")),
+    "sleep": (("autoscaling:UpdateAutoScalingGroup", "group"),),
     "secrets set": (("ssm:PutParameter", "secrets"),),
-    "run": (("ssm:SendCommand", "operator-documents"),),
+    "secrets restore": (("ssm:PutParameter", "secrets"), ("kms:Decrypt", "ssm-key")),
+    "run": (("ssm:SendCommand", "operator-documents"), ("ssm:SendCommand", "instances")),
     "shell": (("ssm:StartSession", "instances"),),
     "bootstrap": (("cloudformation:CreateChangeSet", "foundation"), ("iam:CreateOpenIDConnectProvider", "*")),
 }
@@ -41,7 +45,7 @@ class Who:
 def ask(ground: Ground) -> Who:
     """Asks STS, and IAM's simulator where it may."""
     identity = ground.doors.account.identity()
-    simulation = Simulation(ground.doors.calls("iam"), identity.policy_source)
+    simulation = _simulation(ground, identity.policy_source)
     places = permissions.places(ground.settings)
     may: dict[str, bool | None] = {}
     for verb, needs in NEEDS.items():
@@ -67,7 +71,7 @@ def denied(ground: Ground, verb: str) -> Mapping[str, str] | None:
     source = identity.policy_source
     if source.endswith(f"role/{ground.names.role('plan')}"):
         source = f"arn:aws:iam::{identity.account}:role/{ground.names.role('infrastructure')}"
-    simulation = Simulation(ground.doors.calls("iam"), source)
+    simulation = _simulation(ground, source)
     places = permissions.places(ground.settings)
     found: dict[str, str] = {}
     for action, place in NEEDS[verb]:
@@ -78,6 +82,14 @@ def denied(ground: Ground, verb: str) -> Mapping[str, str] | None:
         if not answer:
             found[action] = f"{source.rpartition('/')[2]} may not do this on {where}"
     return found
+
+
+def _simulation(ground: Ground, source: str) -> Simulation:
+    """The simulator for one principal, told what the requests to our own instances and secrets would carry."""
+    tags = {"hermes:application": ground.names.application, "hermes:environment": ground.names.environment}
+    context = {f"ssm:resourceTag/{key}": value for key, value in tags.items()}
+    context["kms:ViaService"] = f"ssm.{ground.region}.amazonaws.com"
+    return Simulation(ground.doors.calls("iam"), source, context)
 
 
 def _concrete(arn: str, account: str) -> str:

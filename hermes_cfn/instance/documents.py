@@ -8,6 +8,7 @@ document schema features and examples": ``allowedPattern``).
 from __future__ import annotations
 
 import base64
+import re
 import shlex
 from collections.abc import Mapping
 from functools import cache
@@ -22,6 +23,9 @@ TASKS = ("prepare", "deploy", "confirm", "migrate", "rollback", "diagnose", "run
 
 RESULT_KEYS = ("task", "operation", "outcome")
 """Keys of the JSON object that every document prints last."""
+
+DATABASE_URL = "DATABASE_URL"
+"""The secret whose value is tried before it is taken."""
 
 REFUSED = 75
 """Exit status of a document whose token is older than the last one seen."""
@@ -148,6 +152,31 @@ def _migration(settings: Settings) -> str:
 
 @cache
 def script(name: str) -> str:
-    """A shell file of ``scripts/`` without its blank lines and lines of comment."""
-    text = files("hermes_cfn.instance").joinpath(f"scripts/{name}.sh").read_text(encoding="utf-8")
+    """A shell file of ``scripts/`` without its blank lines and lines of comment; ``%include X`` is ``X.py``."""
+    text = re.sub(r"^%include (\w+)$", lambda found: python(found[1]), _file(f"{name}.sh"), flags=re.MULTILINE)
     return "\n".join(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("# "))
+
+
+@cache
+def python(name: str) -> str:
+    """A Python file of ``scripts/`` without its docstring and its blank lines."""
+    text = _file(f"{name}.py").split('"""', 2)[2]
+    return "\n".join(line for line in text.splitlines() if line.strip())
+
+
+def trial(settings: Settings) -> str:
+    """A shell command that tries the candidate of DATABASE_URL and prints what it finds as JSON.
+
+    The URL goes from Systems Manager to the process's environment, and is in no command line.
+    """
+    place = shlex.quote(Names.of(settings).candidate(DATABASE_URL))
+    program = f"{python('database')}\nimport json\nprint(json.dumps(database(os.environ['URL'])))"
+    return (
+        f"URL=$(aws ssm get-parameter --name {place} --with-decryption --output json |"
+        ' python3 -c \'import json, sys; print(json.load(sys.stdin)["Parameter"]["Value"])\')'
+        f" python3 - <<'PYTHON'\n{program}\nPYTHON"
+    )
+
+
+def _file(name: str) -> str:
+    return files("hermes_cfn.instance").joinpath(f"scripts/{name}").read_text(encoding="utf-8")

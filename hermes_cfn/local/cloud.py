@@ -159,6 +159,8 @@ class Cloud:
         if service is not None and action in self._partial.get(call.service, {action}):
             return self._own(service, call, action, request)
         try:
+            if (call.service, action) == ("logs", "FilterLogEvents"):
+                request = self.moto.by_stream_name(call.region, request)
             answer = self.moto.handle(request)
         except NotImplementedError as problem:
             unknown = ServiceError("NotImplemented", f"The embedded cloud does not know this: {problem}", 501)

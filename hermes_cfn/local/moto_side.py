@@ -7,6 +7,7 @@ import io
 import json
 import threading
 import warnings
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -44,6 +45,18 @@ class MotoSide:
         """moto's answer; its models are not written for threads, so one request at a time."""
         with self._lock:
             return self._handle(request)
+
+    def by_stream_name(self, region: str, request: HttpRequest) -> HttpRequest:
+        """FilterLogEvents with the names that begin with its ``logStreamNamePrefix``, which moto does not look at."""
+        asked = json.loads(request.body)
+        prefix = asked.pop("logStreamNamePrefix", "")
+        if not prefix:
+            return request
+        with self._lock:
+            group = backend("logs", region, ACCOUNT).groups.get(asked.get("logGroupName"))
+            names = [name for name in (group.streams if group else ()) if name.startswith(prefix)]
+        asked["logStreamNames"] = names or [prefix]
+        return replace(request, body=json.dumps(asked).encode())
 
     def sign_parameter(self, region: str, name: str, author: str) -> None:
         """Remembers who wrote the newest version of a parameter."""

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Item, NotPriced
-from hermes_cfn.bill.quantity import Largest, fixed, per
+from hermes_cfn.bill.quantity import Largest, Sum, fixed, per
 from hermes_cfn.bill.surroundings import Placed, Surroundings, group_size, mapping, true, whole
 from hermes_cfn.cfn.values import Unknown
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
@@ -37,6 +37,9 @@ VOLUME_USAGE = {
     "sc1": "EBS:VolumeUsage.sc1",
     "standard": "EBS:VolumeUsage",
 }
+ASLEEP = "asleep_hours"
+"""The driver that ``sleep`` means; surplus credits, which are for a busy instance, are left as they are."""
+
 GP3_IOPS, GP3_MIBPS = 3000, 125
 
 
@@ -45,7 +48,15 @@ def address(count: int, what: str = "public IPv4 address") -> Charge:
     return Charge(what, "AmazonVPC", "PublicIPv4:InUseAddress", fixed(HOURS * count), "Hrs")
 
 
-def volume(properties: Mapping[str, Any], count: int, what: str, default: str = "gp2") -> Iterator[Item]:
+def while_there(month: Decimal | int, sleeps: bool) -> Sum:
+    """What a month costs in full, less the hours that ``sleep`` takes the instances and their disks away."""
+    whole_month = fixed(month)
+    return whole_month + per(ASLEEP, -Decimal(month) / HOURS) if sleeps else whole_month
+
+
+def volume(
+    properties: Mapping[str, Any], count: int, what: str, default: str = "gp2", sleeps: bool = False
+) -> Iterator[Item]:
     """A disk: its size, and what of IOPS and throughput goes beyond gp3's 3,000 and 125 MiB/s.
 
     EBS bills GiB under the unit ``GB-Mo``, and throughput in GiB/s.
@@ -55,7 +66,7 @@ def volume(properties: Mapping[str, Any], count: int, what: str, default: str = 
     if isinstance(kind, Unknown) or size is None or kind not in VOLUME_USAGE:
         yield NotPriced(what, f"type {kind} and size {size or 'unknown'} are not both known")
         return
-    yield Charge(f"{what} {kind}", "AmazonEC2", VOLUME_USAGE[str(kind)], fixed(size * count), "GB-Mo")
+    yield Charge(f"{what} {kind}", "AmazonEC2", VOLUME_USAGE[str(kind)], while_there(size * count, sleeps), "GB-Mo")
     iops = whole(properties.get("Iops")) or 0
     if kind == "gp3" and iops > GP3_IOPS:
         yield Charge(f"{what} IOPS", "AmazonEC2", "EBS:VolumeP-IOPS.gp3", fixed((iops - GP3_IOPS) * count), "IOPS-Mo")
@@ -89,16 +100,18 @@ def machines(
     if not isinstance(kind, str):
         yield NotPriced("instances", "the instance type is not known")
         return
+    sleeps = around.serves(place)
     spot = isinstance(specification.get("InstanceMarketOptions"), Mapping)
     if spot:
         yield NotPriced("spot instances", f"spot prices move: hermes-cfn prices commitments {kind}")
     else:
         own = specification.get("Tenancy") or mapping(specification.get("Placement")).get("Tenancy")
         usage = f"{'DedicatedUsage' if own in ('dedicated', 'host') else 'BoxUsage'}:{kind}"
-        yield Charge(f"{count} × {kind}", "AmazonEC2", usage, fixed(HOURS * count), "Hrs", operation="RunInstances")
+        hours = while_there(HOURS * count, sleeps)
+        yield Charge(f"{count} × {kind}", "AmazonEC2", usage, hours, "Hrs", operation="RunInstances")
     credits = specification.get("CreditSpecification") or {}
     said = credits.get("CpuCredits", credits.get("CPUCredits")) if isinstance(credits, Mapping) else None
-    driver = "cpu_percent" if around.serves(place) else f"cpu_percent of {place.resource.logical_id}"
+    driver = "cpu_percent" if sleeps else f"cpu_percent of {place.resource.logical_id}"
     yield from surplus(kind, said, count, driver)
     disks = specification.get("BlockDeviceMappings")
     backed = [disk["Ebs"] for disk in disks if "Ebs" in disk] if isinstance(disks, list) else []
@@ -106,7 +119,7 @@ def machines(
         yield NotPriced("root volume", "its size is the machine image's")
     for disk in backed:
         if isinstance(disk, Mapping):
-            yield from volume(disk, count, "disk", "gp2")
+            yield from volume(disk, count, "disk", "gp2", sleeps)
     if true(_monitoring(specification)):
         yield Charge(
             "detailed monitoring (7 metrics an instance)",

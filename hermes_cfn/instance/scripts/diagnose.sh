@@ -1,7 +1,7 @@
 exec 2>/dev/null
 export ROOT
 python3 - "$HERMES_APP" "$ASK$HERMES_HEALTH_PATH" "$HOME_DIR/.env" "$OPERATION" "$STATE_DIR" "$HERMES_PERIOD_S" <<'PYTHON'
-import datetime, json, os, pathlib, re, socket, ssl, subprocess, sys, urllib.error, urllib.parse, urllib.request
+import datetime, json, pathlib, subprocess, sys, urllib.error, urllib.request
 
 app, health, env_file, operation, state_dir, period = sys.argv[1:]
 
@@ -46,44 +46,7 @@ def memory(meminfo):
     lines = dict(line.split(":", 1) for line in meminfo.splitlines())
     return {"total_kb": int(lines["MemTotal"].split()[0]), "available_kb": int(lines["MemAvailable"].split()[0])}
 
-def database():
-    url = urllib.parse.urlsplit(values.get("DATABASE_URL", ""))
-    if not url.hostname:
-        return {"name": "no DATABASE_URL"}
-    told = {}
-    try:
-        told["name"] = socket.getaddrinfo(url.hostname, url.port or 5432, type=socket.SOCK_STREAM)[0][4][0]
-        at = (told["name"], url.port or 5432)
-        verifying, trusting = ssl.create_default_context(), ssl.create_default_context()
-        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-        try:
-            secured(told, at, url, verifying, "")
-        except ssl.SSLCertVerificationError:
-            secured(told, at, url, trusting, ", not verified")
-    except Exception as error:
-        told.setdefault("error", masked(f"{type(error).__name__}: {error}"))
-    return told
-
-def secured(told, at, url, context, note):
-    with socket.create_connection(at, timeout=5) as wire:
-        told["tcp"] = "ok"
-        wire.sendall(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")
-        if wire.recv(1) != b"S":
-            told["tls"] = "the server offers none"
-            told["login"] = login(wire, url)
-            return
-        with context.wrap_socket(wire, server_hostname=url.hostname) as safe:
-            told["tls"] = safe.version() + note
-            told["login"] = login(safe, url)
-
-def login(wire, url):
-    words = [b"user", urllib.parse.unquote(url.username or "").encode(), b"database", url.path.strip("/").encode()]
-    body = b"\x00\x03\x00\x00" + b"".join(word + b"\x00" for word in words) + b"\x00"
-    wire.sendall((len(body) + 4).to_bytes(4, "big") + body)
-    kind, rest = wire.recv(1), wire.recv(512)
-    if kind == b"E":
-        return "refused: " + re.sub(r"[^ -~]+", " ", rest[4:].decode(errors="replace"))
-    return {b"\x00\x00\x00\x00": "ok", b"\x00\x00\x00\x0a": "asks for SCRAM", b"\x00\x00\x00\x05": "asks for MD5"}.get(rest[4:8], "answers")
+%include database
 
 def failed():
     """What the container of the last deployment that failed said of itself."""
@@ -112,5 +75,5 @@ print(json.dumps({
     "docker": safely(lambda: run("systemctl", "is-active", "docker")),
     "systemd": {unit: safely(lambda: run("systemctl", "is-active", unit)) for unit in ("hermes", "hermes-watch")},
     "clock": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-    "database": safely(database)}))
+    "database": safely(lambda: database(values.get("DATABASE_URL", "")))}))
 PYTHON
