@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import importlib.util
 import os
 import signal
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 import click
@@ -35,6 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "lock": ("act", "Show the deploy lock, or break it."),
     "secrets": ("act", "Set, rotate, restore, list and check secrets; never shows a value."),
     "init": ("start", "Write a hermes.toml and the workflows of a pipeline."),
+    "completion": ("start", "Print the script that completes verbs in bash, zsh or fish."),
     "bootstrap": ("start", "Create the foundation of a new account, once, with admin credentials."),
     "status": ("watch", "One screen: stacks, release, instances, load balancer, lock."),
     "logs": ("watch", "Read the application's logs."),
@@ -69,18 +69,14 @@ def _module_name(verb: str) -> str:
     return f"hermes_cfn.cli.{verb.replace('-', '_')}"
 
 
-def _exists(verb: str) -> bool:
-    return importlib.util.find_spec(_module_name(verb)) is not None
-
-
 class LazyGroup(click.Group):
     """A group whose verbs are files, imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [verb for verb in VERBS if _exists(verb)]
+        return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS or not _exists(cmd_name):
+        if cmd_name not in VERBS:
             return None
         command: click.Command = importlib.import_module(_module_name(cmd_name)).command
         command.name = cmd_name
@@ -88,10 +84,8 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for group, title in GROUPS.items():
-            rows = [(verb, VERBS[verb][1]) for verb in self.list_commands(ctx) if VERBS[verb][0] == group]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+            with formatter.section(title):
+                formatter.write_dl([(verb, said) for verb, (where, said) in VERBS.items() if where == group])
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -136,36 +130,41 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line and exit with one of :class:`hermes_cfn.errors.ExitCode`."""
-    from hermes_cfn.errors import ExitCode, HermesError
+    """Run the command line and exit with one of :class:`hermes_cfn.errors.ExitCode`.
 
-    if threading.current_thread() is threading.main_thread():
+    That module is imported where something went wrong: ``--help`` shall cost little more than click.
+    """
+    with contextlib.suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, _interrupt)
     arguments = sys.argv[1:] if argv is None else argv
-    debug = "--debug" in arguments
     try:
         result = hermes.main(args=arguments, prog_name="hermes-cfn", standalone_mode=False)
-        sys.exit(int(result) if isinstance(result, int) else ExitCode.OK)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
-    except click.ClickException as error:
+    except (Exception, KeyboardInterrupt) as error:
+        sys.exit(_ended(error, debug="--debug" in arguments))
+    sys.exit(int(result) if isinstance(result, int) else 0)
+
+
+def _ended(error: BaseException, debug: bool) -> int:
+    """Say what went wrong, and with which code that ends; raises it with ``--debug``."""
+    from hermes_cfn.errors import ExitCode, HermesError
+
+    if isinstance(error, click.ClickException):
         error.show()
-        sys.exit(ExitCode.USAGE)
-    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.USAGE
+    if isinstance(error, click.Abort | KeyboardInterrupt):
         click.echo("interrupted; the same command goes on from here", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
-    except HermesError as error:
-        if debug:
-            raise
-        _tell(error)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
+        return ExitCode.INTERRUPTED
+    if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.FAILED)
-    except Exception as error:
-        if debug:
-            raise
-        click.secho("error: internal", fg="red", err=True)
-        click.echo(f"  {type(error).__name__}: {error}", err=True)
-        click.secho("  next: run the same command with --debug and report what it prints", bold=True, err=True)
-        sys.exit(ExitCode.FAILED)
+        return ExitCode.FAILED
+    if debug:
+        raise error
+    if isinstance(error, HermesError):
+        _tell(error)
+        return error.exit_code
+    click.secho("error: internal", fg="red", err=True)
+    click.echo(f"  {type(error).__name__}: {error}", err=True)
+    click.secho("  next: run the same command with --debug and report what it prints", bold=True, err=True)
+    return ExitCode.FAILED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hermes_cfn.cli import console, reach
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import ExitCode, HermesError
 
 if TYPE_CHECKING:
     from hermes_cfn.plan import Plan
@@ -42,7 +43,10 @@ def command(
 
     if against and (change_set or image or out):
         raise click.UsageError("--against compares two sets of templates offline: no --image, --change-set or --out")
-    made = _offline(against, replace) if against else _online(image, replace, allow_older, change_set)
+    if against:
+        made = _offline(against, replace)
+    else:
+        made = _online(image, replace, allow_older, change_set) or _offline(None, replace)
     if out:
         out.write_text(record.text(made), encoding="utf-8")
     put(made, form)
@@ -53,16 +57,25 @@ def command(
     return ExitCode.CHANGES if detailed_exitcode and not made.empty else ExitCode.OK
 
 
-def _online(image: str, replace: tuple[str, ...], older: bool, change_set: bool) -> Plan:
+def _online(image: str, replace: tuple[str, ...], older: bool, change_set: bool) -> Plan | None:
+    """The plan against AWS; None for whoever has no credentials at all and asks for nothing that needs them."""
     from hermes_cfn.flows import asked, survey
 
-    ground = reach.ground(console.context())
+    context = console.context()
+    try:
+        ground = reach.ground(context)
+    except HermesError as error:
+        code = error.findings[0].code if error.findings else ""
+        if code != "credentials-missing" or context.profile or image or change_set:
+            raise
+        click.echo("no credentials, so nothing was asked: what a first deployment would make", err=True)
+        return None
     question = survey.Question(image=image, replace=frozenset(replace), book=price_book(ground.region), older=older)
     made = survey.make(ground, question)
     return asked.of_aws(ground, made) if change_set else made
 
 
-def _offline(directory: Path, replace: tuple[str, ...]) -> Plan:
+def _offline(directory: Path | None, replace: tuple[str, ...]) -> Plan:
     from hermes_cfn import templates
     from hermes_cfn.flows import survey
     from hermes_cfn.flows.rollout import strategy
@@ -83,7 +96,8 @@ def _offline(directory: Path, replace: tuple[str, ...]) -> Plan:
         ceiling=settings.budget.ceiling_usd,
         commit=reach.head(context.config),
     )
-    return survey.against(around, deployment, templates.read(directory))
+    before = templates.read(directory) if directory else dataclasses.replace(deployment, stacks=())
+    return survey.against(around, deployment, before)
 
 
 def price_book(region: str) -> PriceBook:

@@ -127,8 +127,9 @@ def test_json_is_json(tmp_path):
 
 
 def test_a_shell_can_complete_verbs():
-    done = typed(_HERMES_CFN_COMPLETE="bash_source")
-    assert "_hermes_cfn_completion" in done.stdout
+    for shell in ("zsh", "fish"):
+        assert "_HERMES_CFN_COMPLETE" in typed("completion", shell).stdout
+    assert "_hermes_cfn_completion" in typed("completion", "bash").stdout
     done = typed(_HERMES_CFN_COMPLETE="bash_complete", COMP_WORDS="hermes-cfn rel", COMP_CWORD="1")
     assert {line.partition(",")[2] for line in done.stdout.split()} >= {"release"}
 
@@ -179,6 +180,57 @@ def test_whatever_is_typed_ends_with_a_documented_code(tmp_path_factory, monkeyp
     assert ended.value.code in set(ExitCode)
     assert "error: internal" not in said, said
     assert "Traceback" not in said
+
+
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just(float("nan"))),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["Ref", "Fn::Sub", "Fn::GetAtt", "Fn::If", "Fn::Join", "Type", "InstanceType", "x", ""]),
+            inner,
+            max_size=3,
+        ),
+    ),
+    max_leaves=8,
+)
+TEMPLATES = st.fixed_dictionaries(
+    {},
+    optional={
+        "Resources": st.one_of(
+            VALUES,
+            st.dictionaries(
+                st.text(max_size=6),
+                st.one_of(
+                    VALUES,
+                    st.fixed_dictionaries(
+                        {"Type": st.sampled_from(["AWS::EC2::Instance", "AWS::S3::Bucket", "AWS::Nobody::Knows", 7])},
+                        optional={"Properties": VALUES, "Condition": VALUES, "DependsOn": VALUES},
+                    ),
+                ),
+                max_size=3,
+            ),
+        ),
+        "Parameters": VALUES,
+        "Conditions": VALUES,
+        "Mappings": VALUES,
+        "Outputs": VALUES,
+    },
+)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.one_of(st.text(max_size=60), TEMPLATES.map(json.dumps)))
+def test_whatever_a_template_says_the_errors_are_ours(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("template") / "any.template.json"
+    path.write_text(text, encoding="utf-8", newline="\n")
+    runner = CliRunner()
+    with runner.isolation() as (out, err, _):
+        with pytest.raises(SystemExit) as ended:
+            main(["cost", "--template", str(path)])
+        said = (out.getvalue() + (err.getvalue() if err else b"")).decode(errors="replace")
+    assert ended.value.code in set(ExitCode), said
+    assert "error: internal" not in said and "Traceback" not in said, said
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -35,13 +35,14 @@ def installed(tmp_path_factory):
         archive.extractall(site)
     empty = place / "empty"
     empty.mkdir()
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
-    def type_(*words: str) -> subprocess.CompletedProcess[str]:
+    def type_(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
         program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from hermes_cfn.cli import main; main()"
         return subprocess.run(
             [sys.executable, "-P", "-c", program, str(site), *words],
             cwd=empty,
-            env={**os.environ, "PYTHONPATH": str(site), "HERMES_STATE": str(place / "state")},
+            env={**own, "PYTHONPATH": str(site), "HERMES_STATE": str(place / "state"), **more},
             capture_output=True,
             text=True,
             timeout=60,
@@ -56,6 +57,17 @@ def test_it_begins_and_renders_in_an_empty_directory(installed):
         done = type_(*words)
         assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
     assert (empty / "hermes.toml").exists() and (empty / ".github/workflows/cd.yml").exists()
+
+
+def test_whoever_has_no_account_yet_gets_a_plan(installed):
+    _, empty, type_ = installed
+    type_("init", "--yes", "--force", "--no-prices")
+    done = type_("plan", AWS_EC2_METADATA_DISABLED="true", HOME=str(empty))
+    assert done.returncode == 0, done.stderr
+    assert "what a first deployment would make" in done.stderr
+    assert "hermes-production-service: create" in done.stdout and "a month" in done.stdout
+    named = type_("--profile", "nobody", "plan", HOME=str(empty))
+    assert named.returncode != 0 and "credentials-missing" in named.stderr
 
 
 def test_what_was_run_was_the_wheel(installed):
