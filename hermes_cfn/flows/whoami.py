@@ -14,7 +14,7 @@ from hermes_cfn.names import ACCOUNT
 NEEDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "status": (("cloudformation:DescribeStacks", "stacks"), ("ssm:GetParameter", "stable")),
     "logs": (("logs:FilterLogEvents", "log-group"),),
-    "plan": (("cloudformation:GetTemplate", "stacks"), ("ec2:DescribeAvailabilityZones", "*")),
+    "plan": (("cloudformation:GetTemplate", "stacks"), ("cloudformation:DescribeStacks", "stacks")),
     "image push": (("ecr:GetAuthorizationToken", "*"), ("ecr:PutImage", "repository")),
     "release": (("ssm:SendCommand", "documents"), ("autoscaling:EnterStandby", "group"), ("ssm:PutParameter", "goal")),
     "rollback": (("ssm:SendCommand", "documents"), ("ssm:PutParameter", "goal")),
