@@ -32,7 +32,13 @@ SPEED = 4.0
 
 
 class Hurried(SystemClock):
-    """A clock whose waits are as short as the cloud's."""
+    """A clock as fast as the cloud's."""
+
+    def __init__(self) -> None:
+        self._began = super().now()
+
+    def now(self) -> datetime:
+        return self._began + (super().now() - self._began) * SPEED
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds / SPEED)

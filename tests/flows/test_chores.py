@@ -1,0 +1,71 @@
+"""The one list of what only a person can do, from what the doors answer."""
+
+from types import SimpleNamespace as Some
+
+import pytest
+
+from hermes_cfn import stacks
+from hermes_cfn.config import parse
+from hermes_cfn.errors import ExitCode, HermesError, Severity
+from hermes_cfn.flows import chores
+from hermes_cfn.names import Names
+
+ARN = "arn:aws:acm:eu-south-2:123456789012:certificate/one"
+NETWORK = {"network": {"NatPublicIps": "203.0.113.7"}}
+
+
+def ground(secrets=(), tags=("v1",), stable=False, pending=True):
+    """Doors that answer as an account before its first deployment."""
+    settings = parse("")
+    names = Names.of(settings, "123456789012")
+    certificate = {
+        "Status": "PENDING_VALIDATION" if pending else "ISSUED",
+        "DomainName": "hermes.yourdomain.com",
+        "DomainValidationOptions": [{"ResourceRecord": {"Name": "_x.hermes.yourdomain.com.", "Value": "_y.acm.aws."}}],
+    }
+    ssm = Some(
+        parameter=lambda name: Some(value='{"id": "v1"}') if stable else None,
+        described=lambda path: {names.secret(name): Some(version=1) for name in secrets},
+    )
+    ecr = Some(
+        image=lambda repository, tag: Some(tags=(tag,)) if tag in tags else None,
+        images=lambda repository: [Some(tags=tags)],
+        uri=lambda repository: "uri",
+    )
+    formation = Some(
+        describe=lambda name: {"StackStatus": "CREATE_IN_PROGRESS"},
+        resources=lambda name: [Some(physical_id=ARN, logical_id="Certificate")],
+    )
+    calls = Some(describe_certificate=lambda **_: {"Certificate": certificate})
+    doors = Some(ssm=ssm, ecr=ecr, cloudformation=lambda region="": formation, calls=lambda service, region="": calls)
+    return Some(doors=doors, names=names, settings=settings, deployment=stacks.build(settings), now=None)
+
+
+def told(made, image="v1", wait=True, outputs=NETWORK):
+    gate = chores.Gate(made, image, wait=wait)
+    return gate.chores(made.deployment.stack("service"), outputs)
+
+
+def test_everything_that_is_to_do_is_told_in_one_list() -> None:
+    found = told(ground(), image="")
+    by_code = {finding.code: finding for finding in found}
+    assert set(by_code) == {"image-not-chosen", "secret-missing", "database-allow-list", "certificate-pending"}
+    assert sum(finding.code == "secret-missing" for finding in found) == 3
+    assert "203.0.113.7" in by_code["database-allow-list"].what
+    assert "_x.hermes.yourdomain.com. CNAME _y.acm.aws." in by_code["certificate-pending"].evidence
+    assert all(finding.next for finding in found)
+
+
+def test_only_what_holds_the_stack_holds_it() -> None:
+    done = ground(secrets=parse("").application.secrets)
+    found = told(done, wait=False)
+    assert {finding.severity for finding in found} == {Severity.WARNING}
+    assert not told(ground(secrets=parse("").application.secrets, pending=False), outputs={"certificate": {}})
+
+
+def test_where_nobody_waits_the_whole_list_refuses() -> None:
+    with pytest.raises(HermesError) as caught:
+        told(ground(), image="v9", wait=False)
+    assert caught.value.exit_code is ExitCode.REFUSED
+    codes = {finding.code for finding in caught.value.findings}
+    assert {"image-unknown", "secret-missing", "database-allow-list", "certificate-pending"} == codes
