@@ -55,6 +55,11 @@ class Elb:
                 return None
             raise
 
+    def protected(self, balancer: str) -> bool:
+        """Whether deletion protection is on."""
+        found = self._calls.describe_load_balancer_attributes(LoadBalancerArn=balancer)["Attributes"]
+        return any(item["Key"] == "deletion_protection.enabled" and item["Value"] == "true" for item in found)
+
     def unprotect(self, arn: str) -> None:
         """Turns the load balancer's deletion protection off."""
         self._calls.modify_load_balancer_attributes(

@@ -32,6 +32,11 @@ class S3:
         for item in self._calls.pages("list_objects_v2", "Contents", Bucket=bucket, Prefix=prefix):
             yield item["Key"], item["LastModified"]
 
+    def holds_any(self, bucket: str) -> bool:
+        """Whether there is an object, or a version of one."""
+        found = self._calls.list_object_versions(Bucket=bucket, MaxKeys=1)
+        return bool(found.get("Versions") or found.get("DeleteMarkers"))
+
     def exists(self, bucket: str) -> str:
         """``ours``, ``taken`` (by another account) or ``free``."""
         try:

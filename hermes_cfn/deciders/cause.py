@@ -34,6 +34,7 @@ CONSEQUENCES = ("cancelled", "The following resource(s) failed", "Rollback reque
 MEANINGS: tuple[tuple[str, str, str], ...] = (
     (r"already exists?|exists already", "the name is taken, often by something that an earlier deletion left",
      "import it (deploy again takes up what was retained), rename, or delete it"),
+    (r"deletion protection", "it is protected against deletion", "destroy --unprotect, if you mean it"),
     (r"LimitExceeded|limit.*exceeded|quota|maximum number", "a quota of the account is used up",
      "ask for more in Service Quotas, or free what is not needed"),
     (r"not authorized|AccessDenied|UnauthorizedOperation|is not allowed", "the deploying role lacks a permission",

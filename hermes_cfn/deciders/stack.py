@@ -211,7 +211,11 @@ def _delete(seen: StackSeen, goal: Goal, tried: Tried, why: str) -> StackStep:
         )
     if tried.deletes >= 2:
         return _stop(
-            "stack-undeletable", goal, f"{seen.status} after {tried.deletes} deletions", seen.reason, "see its events"
+            "stack-undeletable",
+            goal,
+            f"{seen.status} after {tried.deletes} deletions",
+            seen.reason,
+            "mend the cause below, then again",
         )
     return DeleteStack(why)
 

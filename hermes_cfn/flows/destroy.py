@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hermes_cfn.aws.cloudformation import CloudFormation, StackEvent
+from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.deciders import stack as decider
 from hermes_cfn.deciders.actions import DeleteStack, Done, Follow, Stop, Wait
 from hermes_cfn.deciders.cause import root_cause
 from hermes_cfn.deciders.observed import StackSeen
 from hermes_cfn.deployment import StackSpec
-from hermes_cfn.errors import HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Event, ResourceEvent, StageEnded, StageStarted
 from hermes_cfn.flows.drive import Story, drive
 from hermes_cfn.flows.ground import Ground
@@ -42,30 +43,86 @@ class _Track:
 def run(ground: Ground, consent: Consent) -> Story[list[str]]:
     """Deletes the environment's stacks; the value is what stays, one line each."""
     specs = [spec for spec in ground.deployment if not spec.account_wide]
+    stays = staying(ground, consent)
+    common = [spec for spec in ground.deployment if spec.account_wide]
+    held_back = [
+        found for spec in [*specs, *(common if consent.foundation else [])] for found in _kept(ground, spec, consent)
+    ]
+    if held_back:
+        raise HermesError(*held_back, exit_code=ExitCode.REFUSED)
     if there(ground):
         with Held(ground, "destroy") as held:
             yield from Leaving(ground, specs, consent).run(held)
-    stays = staying(ground, consent)
     if consent.foundation:
-        common = [spec for spec in ground.deployment if spec.account_wide]
         yield from Leaving(ground, common, consent).run(None)
     return stays
 
 
+def _kept(ground: Ground, spec: StackSpec, consent: Consent) -> Iterator[Finding]:
+    """What would stop a deletion half way: found before anything is touched."""
+    door = ground.doors.cloudformation(spec.region)
+    seen = door.observe(spec.name)
+    if seen.status is None:
+        return
+    if seen.protected and not consent.unprotect:
+        yield _refused("stack-protected", spec.name, "termination protection is on", "--unprotect")
+    template = door.template(spec.name)
+    declared = template.get("Resources", {}) if isinstance(template, Mapping) else {}
+    for resource in door.resources(spec.name):
+        policy = str(declared.get(resource.logical_id, {}).get("DeletionPolicy", ""))
+        if policy.startswith("Retain") or not resource.physical_id or resource.status == "DELETE_COMPLETE":
+            continue
+        where = f"{spec.key}/{resource.logical_id}"
+        match resource.resource_type:
+            case "AWS::ElasticLoadBalancingV2::LoadBalancer":
+                if not consent.unprotect and ground.doors.elb.protected(resource.physical_id):
+                    yield _refused("balancer-protected", where, "deletion protection is on", "--unprotect")
+            case "AWS::S3::Bucket":
+                if not consent.empty_buckets and ground.doors.s3.holds_any(resource.physical_id):
+                    yield _refused(
+                        "bucket-not-empty", where, f"{resource.physical_id} holds objects", "--empty-buckets"
+                    )
+
+
+def _refused(code: str, where: str, what: str, option: str) -> Finding:
+    return Finding(
+        code, where, what, why="nothing was deleted", next=f"run the command again with {option} if you mean it"
+    )
+
+
 def staying(ground: Ground, consent: Consent) -> list[str]:
-    """What a destroyed environment leaves: retained resources, releases, secrets, the foundation."""
+    """What a destroyed environment leaves: retained resources that are there, releases, secrets, the foundation.
+
+    Looked at before anything is deleted: afterwards no stack knows them.
+    """
     lines = []
     for spec in ground.deployment:
-        for name, resource in spec.template["Resources"].items():
-            if str(resource.get("DeletionPolicy", "")).startswith("Retain") and not (
-                spec.account_wide and not consent.foundation
-            ):
-                lines.append(f"{spec.key}/{name} ({resource['Type']}): its deletion policy retains it")
+        if spec.account_wide and not consent.foundation:
+            continue
+        door = ground.doors.cloudformation(spec.region)
+        template = door.template(spec.name)
+        declared = template.get("Resources", {}) if isinstance(template, Mapping) else {}
+        for resource in door.resources(spec.name) if declared else ():
+            said = declared.get(resource.logical_id, {})
+            if str(said.get("DeletionPolicy", "")).startswith("Retain") and resource.physical_id:
+                kind = f"{spec.key}/{resource.logical_id} ({resource.resource_type})"
+                later = "takes it up again" if _named(said, spec.region) else "makes another: it has no name of its own"
+                lines.append(f"{kind}: {resource.physical_id}; a later deploy {later}")
     if not consent.foundation:
         lines.append("hermes-foundation: artifacts, images, the lock and the roles of the account")
     lines.append(f"{ground.names.secrets_path}: secrets; hermes-cfn secrets delete NAME")
     lines.append(f"{ground.names.stable_parameter}: the release that a later deploy takes up again")
     return lines
+
+
+def _named(said: Mapping[str, Any], region: str) -> bool:
+    """Whether the template gives a resource the name that identifies it: only those are found again.
+
+    (CloudFormation user guide, "Import AWS resources automatically": resources with custom names.)
+    """
+    known = schema(str(said.get("Type", "")), region)
+    identifier = [path.lstrip("/") for path in known.primary_identifier] if known else []
+    return bool(identifier) and all(name in said.get("Properties", {}) for name in identifier)
 
 
 class Leaving:

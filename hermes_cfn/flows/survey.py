@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from hermes_cfn import plan
+from hermes_cfn import bill, plan
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.checks import forecast, several
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
@@ -18,6 +18,9 @@ from hermes_cfn.flows.stacks import COMMIT, as_sent
 from hermes_cfn.plan import Circumstances, Deployed, Plan
 from hermes_cfn.plan.timing import Pace
 from hermes_cfn.pricing.prices import PriceBook
+from hermes_cfn.units import rounded
+
+ESTIMATE = "budget-estimate"
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def make(ground: Ground, question: Question) -> Plan:
         there,
         Circumstances(
             account=ground.names.account,
-            lookups=_lookups(ground, there, question.lookups),
+            lookups=_lookups(ground, there, estimate(ground, question) | dict(question.lookups)),
             release_now=now.id if now else "",
             release_next=following,
             image=question.image,
@@ -95,6 +98,18 @@ def make(ground: Ground, question: Question) -> Plan:
             commit=ground.commit,
         ),
     )
+
+
+def estimate(ground: Ground, question: Question) -> dict[str, str]:
+    """The lookup that a budget stands beside: what this deployment is expected to cost, USD a month."""
+    wanted = any(
+        isinstance(source, FromLookup) and source.lookup == ESTIMATE
+        for spec in ground.deployment
+        for source in spec.parameters.values()
+    )
+    if not wanted or question.book is None:
+        return {}
+    return {ESTIMATE: str(rounded(bill.compute(ground.deployment, question.book).expected))}
 
 
 def _once(findings: list[Finding]) -> tuple[Finding, ...]:

@@ -165,6 +165,14 @@ def typed(cloud, words: str, answer: str) -> tuple[str, int]:
     return said.decode(), process.wait()
 
 
+def test_destroy_refuses_what_is_protected_before_anything_is_touched(quiet) -> None:
+    before = stacks(quiet)
+    said = refused(quiet, "destroy --yes")
+    assert "balancer-protected" in said
+    assert "--unprotect" in said
+    assert stacks(quiet) == before
+
+
 def test_the_wrong_account_no_credentials_and_a_file_that_is_no_plan_are_named_with_the_way_on(quiet) -> None:
     before = stacks(quiet)
     (quiet.directory / "empty.json").write_text("")

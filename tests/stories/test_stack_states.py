@@ -1,6 +1,7 @@
 """Stacks in every state that a deployer meets, brought to what is wanted by the embedded cloud's own CloudFormation."""
 
 import json
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -181,6 +182,10 @@ def test_protection_and_data_go_only_when_told_and_what_was_kept_is_taken_up_aga
     brought(ground, kept)
     ground.doors.cloudformation().protect(kept.name, on=True)
     ground.doors.s3.put("state-kept-bucket", "key", b"data")
+    alone = replace(ground, deployment=replace(ground.deployment, stacks=(kept,)))
+    stays = destroy.staying(alone, destroy.Consent())
+    assert "kept/Bucket (AWS::S3::Bucket): state-kept-bucket; a later deploy takes it up again" in stays
+    assert not any("Topic" in line for line in stays)
     with pytest.raises(HermesError) as caught:
         gone(ground, kept)
     assert caught.value.findings[0].code == "stack-protected"
