@@ -127,6 +127,25 @@ def test_without_the_drain_step_the_same_client_sees_failures(shop) -> None:
     assert tally.failed > 0
 
 
+def test_destroy_asks_first_takes_one_environment_and_deploy_takes_up_what_stayed(shop) -> None:
+    def stacks() -> set[str]:
+        return {one["StackName"] for one in shop.client("cloudformation").describe_stacks()["Stacks"]}
+
+    def address() -> str:
+        return shop.json("--env staging outputs")["nat_public_ips"]
+
+    before, kept = stacks(), address()
+    assert shop.type("--env staging destroy --yes", codes=(ExitCode.REFUSED,)) == ""
+    assert stacks() == before
+    assert "NatAddress" in shop.type("--env staging destroy --yes --unprotect")
+    assert stacks() == {name for name in before if "-staging-" not in name}
+    assert releases(shop, "production") == {"v1"}
+    shop.type("--env staging deploy --image v2 --yes")
+    assert stacks() == before
+    assert address() == kept
+    assert releases(shop, "staging") == {"v2"}
+
+
 def wait(ssm: boto3.client, command: str, instance: str) -> None:
     while True:
         time.sleep(0.3)
