@@ -116,9 +116,12 @@ class CloudFormation:
         tags: Mapping[str, str],
         role: str = "",
         import_existing: bool = False,
+        imports: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """``template`` is ``{"TemplateBody": …}`` or ``{"TemplateURL": …}``."""
+        """``template`` is ``{"TemplateBody": …}`` or ``{"TemplateURL": …}``; ``imports`` is ``ResourcesToImport``."""
         extra: dict[str, Any] = {"RoleARN": role} if role else {}
+        if imports:
+            extra["ResourcesToImport"] = list(imports)
         if import_existing:
             extra["ImportExistingResources"] = True
         self._calls.create_change_set(

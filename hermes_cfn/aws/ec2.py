@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hermes_cfn.aws.calls import AwsError, Calls
+
+
+@dataclass(frozen=True, slots=True)
+class FreeAddress:
+    """An Elastic IP address that is associated with nothing."""
+
+    ip: str
+    allocation: str
 
 
 class Ec2:
@@ -39,6 +48,15 @@ class Ec2:
     def addresses(self) -> int:
         """Elastic IP addresses in use."""
         return len(self._calls.describe_addresses()["Addresses"])
+
+    def free_addresses(self, names: Iterable[str]) -> Mapping[str, list[FreeAddress]]:
+        """Addresses with one of these ``Name`` tags that are associated with nothing, by that name."""
+        free: dict[str, list[FreeAddress]] = {name: [] for name in names}
+        for item in self._calls.describe_addresses()["Addresses"]:
+            name = next((tag["Value"] for tag in item.get("Tags", ()) if tag["Key"] == "Name"), "")
+            if name in free and not item.get("AssociationId"):
+                free[name].append(FreeAddress(item["PublicIp"], item["AllocationId"]))
+        return {name: sorted(found, key=lambda one: one.allocation) for name, found in free.items()}
 
     def nat_gateways(self) -> Mapping[str, int]:
         """NAT gateways in use by subnet."""

@@ -12,7 +12,7 @@ from hermes_cfn.cfn.template import Template, dependencies, references
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Noted, StageEnded, StageStarted
-from hermes_cfn.flows import assets, chores, default_group, release, releases, survey
+from hermes_cfn.flows import adoption, assets, chores, default_group, release, releases, survey
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.lock import Held, there
@@ -130,6 +130,7 @@ def stacks(ground: Ground, wish: Wish, held: Held, made: Plan) -> Story[dict[str
         interrupted=wish.interrupted,
     )
     yield StageStarted(ground.now, "stacks", f"{len(own)} of {ground.deployment.environment}", made.stacks_s or None)
+    yield from adoption.adopt(ground, held, ground.names.service_role_arn)
     outcomes = yield from bringing.run(held.guard)
     changed = sum(outcome != "unchanged" for outcome in outcomes.values())
     yield StageEnded(ground.now, "stacks", f"{changed} changed, {len(outcomes) - changed} unchanged")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -154,19 +154,30 @@ class Offer:
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return cls(spec, parameters, f"hermes-{purpose}-{digest}" if purpose else f"hermes-{digest}")
 
-    def make(self, ground: Ground, door: CloudFormation, kind: str, role: str = "") -> None:
-        """Has CloudFormation make it; ``role`` is the ARN that it works with, else the caller's own rights."""
+    def make(
+        self,
+        ground: Ground,
+        door: CloudFormation,
+        kind: str,
+        role: str = "",
+        imports: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Has CloudFormation make it; ``role`` is the ARN that it works with, else the caller's own rights.
+
+        With ``imports`` (``ResourcesToImport``) it takes up resources that are there, and does nothing else.
+        """
         spec = self.spec
         tags = dict(spec.tags) | ({COMMIT: ground.commit} if ground.commit else {})
         door.create_change_set(
             spec.name,
             self.name,
-            kind,
+            "IMPORT" if imports else kind,
             _carried(ground, spec),
             self.parameters,
             tags,
             role,
-            import_existing=kind == "CREATE",
+            import_existing=kind == "CREATE" and not imports,
+            imports=imports,
         )
 
 
@@ -195,6 +206,7 @@ class Bringing:
         role: str = "",
         sizes: Mapping[str, Size] | None = None,
         interrupted: Callable[[], str] = lambda: "detach",
+        imports: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> None:
         self.ground = ground
         self.tracks = {spec.key: Track(spec, ground.doors.cloudformation(spec.region)) for spec in specs}
@@ -205,6 +217,7 @@ class Bringing:
         self.role = role
         self.sizes = sizes or {}
         self.interrupted = interrupted
+        self.imports = imports or {}
         self.chores: dict[str, list[Finding]] = {}
         self.abandoned = False
         self._told: set[Finding] = set()
@@ -377,7 +390,8 @@ class Bringing:
                     _quietly(lambda: door.delete_change_set(name, track.change_set))
                 yield StageEnded(self.ground.now, step.key, what)
             case CreateChangeSet(kind):
-                Offer(track.spec, track.parameters, track.change_set).make(self.ground, door, kind, self.role)
+                offer = Offer(track.spec, track.parameters, track.change_set)
+                offer.make(self.ground, door, kind, self.role, self.imports.get(step.key, ()))
                 track.tried = replace(track.tried, creates=track.tried.creates + 1)
             case ExecuteChangeSet():
                 refused = self.change_guard(track.spec, door.changes(name, track.change_set))

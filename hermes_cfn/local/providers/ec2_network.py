@@ -424,7 +424,7 @@ class Eip(Ec2):
         return self.describe(context, made["PublicIp"], properties)
 
     def _find(self, context: Context, address: str) -> dict[str, Any] | None:
-        only = address.split("|")[0]
+        only = next(part for part in address.split("|") if not part.startswith("eipalloc-"))
         return self.one(context, "describe_addresses", "Addresses", Filters=[{"Name": "public-ip", "Values": [only]}])
 
     def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
@@ -517,7 +517,18 @@ class NatGateway(Ec2):
         return state == "available"
 
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
-        quietly(context.client("ec2").delete_nat_gateway, "NatGatewayNotFound", NatGatewayId=physical_id)
+        """Its addresses are free afterwards (VPC user guide, "Delete a NAT gateway"), which moto leaves associated."""
+        ec2, found = (
+            context.client("ec2"),
+            self.one(context, "describe_nat_gateways", "NatGateways", NatGatewayIds=[physical_id]),
+        )
+        quietly(ec2.delete_nat_gateway, "NatGatewayNotFound", NatGatewayId=physical_id)
+        held = {one.get("AllocationId") for one in (found or {}).get("NatGatewayAddresses", ())}
+        for address in ec2.describe_addresses()["Addresses"]:
+            if address.get("AllocationId") in held and address.get("AssociationId"):
+                quietly(
+                    ec2.disassociate_address, "InvalidAssociationID.NotFound", AssociationId=address["AssociationId"]
+                )
 
     def gone(self, context: Context, physical_id: str, properties: Properties) -> bool:
         return self._state(context, physical_id) == "deleted"
