@@ -19,8 +19,17 @@ from analysis.latency.times import (
 )
 from analysis.options import variants
 from analysis.options.table import Options, nearest_fly
-from analysis.sizing.credits import machine
-from analysis.sizing.fleet import Limit, Sized, dry_from, inside, requests_month, size, transfer_gb_month
+from analysis.sizing.credits import machine, machines
+from analysis.sizing.fleet import (
+    Limit,
+    Sized,
+    dry_from,
+    hourly_utilisation,
+    inside,
+    requests_month,
+    size,
+    transfer_gb_month,
+)
 from analysis.text import figure
 from hermes_cfn import bill, stacks
 from hermes_cfn.bill import Bill, State
@@ -97,6 +106,11 @@ def disagreement(settings: Settings) -> str:
             ratio = implied / float(amount.expected)
             if not 1 / APART <= ratio <= APART:
                 told.append(f"{implied:,.0f} {unit} against {amount.expected:,.0f}")
+    kind = machines().get(settings.compute.instance_type)
+    if kind is not None and usage.cpu_percent is not None:
+        mean = 100 * sum(hourly_utilisation(plan, kind, settings.compute.count)) / 24
+        if mean > APART * float(usage.cpu_percent.expected):
+            told.append(f"{mean:.0f} % of the processors against {usage.cpu_percent.expected:.0f}")
     if not told:
         return ""
     return f"The load of [planning] makes another month than [usage] bills: {' and '.join(told)}; state both alike"

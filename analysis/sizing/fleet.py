@@ -232,9 +232,13 @@ def _limits(
     out = "with one instance out" if count > 1 else "the only instance"
     slowest = page_p99[1] if count > 1 else page_p99[0]
     return (
-        Limit("processors", processors.utilisation, 1.0, "of 1", out),
+        Limit("processors", processors.utilisation, 1.0, "utilisation", out),
         Limit(
-            "database pool", pool.utilisation, 1.0, "of 1", f"{out}; {pool.capacity:.0f} queries a second saturate it"
+            "database pool",
+            pool.utilisation,
+            1.0,
+            "utilisation",
+            f"{out}; {pool.capacity:.0f} queries a second saturate it",
         ),
         Limit("memory", memory, kind.memory_mib * 0.9, "MiB", f"{out}; a tenth is kept free"),
         Limit("network baseline", megabits, kind.network_gbps * 1000, "Mbit/s", out),

@@ -37,6 +37,8 @@ def test_what_will_i_pay_fits_one_screen(run):
     assert "another month" not in out
     busy = run("options", toml="[planning]\npeak_requests_per_s = 20\n")[1]
     assert "28,689,000 requests against 3,000,000" in busy
+    assert "of the processors" not in busy
+    assert "of the processors against 10" in run("options", toml="[planning]\npeak_requests_per_s = 90\n")[1]
 
 
 def test_is_madrid_worth_it(run):
