@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hermes_cfn.cli import console
+from hermes_cfn.cli import console, reach
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ PRESETS = ("lean", "guide", "hardened")
 @click.option("--name", help="The application's name, two to twenty lower case letters, digits, dashes.")
 @click.option("--region", help="AWS region.")
 @click.option("--domain", help="The name that users type.")
-@click.option("--repository", help="GitHub repository, OWNER/NAME.")
+@click.option("--repository", help="GitHub repository, OWNER/NAME (default: the checkout's origin).")
 @click.option("--instances", type=click.IntRange(1, 100), help="How many instances.")
 @click.option("--type", "instance_type", help="Instance type.")
 @click.option("--requirement", help="What the pipeline installs with pip (this version of hermes-cfn).")
@@ -63,6 +63,7 @@ def command(
     import sys
 
     totals = _totals() if priced else {}
+    repository = repository or (reach.repository(path) if path.parent.exists() else None)
     if not yes and sys.stdin.isatty():
         preset = preset or _ask_preset(totals)
         name = name or click.prompt("Name of the application", default="hermes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from functools import partial
 from pathlib import Path
@@ -93,6 +94,12 @@ def embedded(start: bool) -> Status:
 def head(config: Path) -> str:
     """The commit of the checkout that holds the configuration, or nothing outside of one."""
     return _git(config, "rev-parse", "HEAD")
+
+
+def repository(config: Path) -> str | None:
+    """OWNER/NAME of the checkout's ``origin`` where that is on GitHub; nothing is asked over the network."""
+    found = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", _git(config, "remote", "get-url", "origin"))
+    return found[1] if found else None
 
 
 def undone(config: Path, commit: str) -> str | None:

@@ -58,6 +58,13 @@ def test_answers_are_in_the_file(tmp_path):
     assert settings.compute.count == 3
 
 
+@pytest.mark.parametrize("origin", ["git@github.com:me/iris.git", "https://github.com/me/iris"])
+def test_the_repository_is_the_checkouts_own(tmp_path, origin):
+    for words in (["init", "-q"], ["remote", "add", "origin", origin]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    assert config.load(init(tmp_path)).github.repository == "me/iris"
+
+
 @pytest.mark.parametrize("switch", starter.SWITCHES, ids=lambda switch: f"{switch.section}.{switch.key}={switch.value}")
 def test_every_switch_that_is_priced_is_a_valid_setting(switch):
     settings = starter.settings(switch.choices())
