@@ -7,7 +7,8 @@ failures are compared as two proportions, on counts of whole periods, after at l
 ``periods`` of them and ``requests`` on the canary's side; with fewer the verdict is ``TOO_LITTLE``,
 never good.  It is bad when its share of failures is above the others' by more than
 ``tolerance`` and the difference is more than chance: a one-sided two-proportion z test
-(NIST/SEMATECH e-Handbook of Statistical Methods, 7.3.3) with z above ``z``.
+(NIST/SEMATECH e-Handbook of Statistical Methods, 7.3.3) with z above ``z``.  Where the others tell of
+too few requests, because their log is another, its share is held against ``tolerance`` alone (7.2.4).
 
 *Going back.*  A release that has migrated the database goes back by itself only when it is
 marked compatible with the previous one; otherwise the rollout holds where it is, the healthy
@@ -33,6 +34,9 @@ class CanaryRules:
     tolerance: float = 0.005
     z: float = 2.33
 
+
+COMPARABLE = 0.1
+"""Share of the requests that a canary needs which the others must have answered to be compared with."""
 
 MOST_PERIODS = 9
 """Periods after which a canary with too little traffic is given up."""
@@ -68,11 +72,15 @@ def judge(canary: Canary, rules: CanaryRules) -> tuple[Verdict, str]:
 
 
 def _worse(mine: Counts, theirs: Counts, rules: CanaryRules) -> bool:
-    share, usual = mine.errors / mine.requests, theirs.errors / theirs.requests if theirs.requests else 0.0
+    share = mine.errors / mine.requests
+    if theirs.requests < rules.requests * COMPARABLE:
+        chance = sqrt(rules.tolerance * (1 - rules.tolerance) / mine.requests)
+        return share - rules.tolerance > rules.z * chance
+    usual = theirs.errors / theirs.requests
     if share - usual <= rules.tolerance:
         return False
     pooled = (mine.errors + theirs.errors) / (mine.requests + theirs.requests)
-    spread = sqrt(pooled * (1 - pooled) * (1 / mine.requests + 1 / max(theirs.requests, 1)))
+    spread = sqrt(pooled * (1 - pooled) * (1 / mine.requests + 1 / theirs.requests))
     return share - usual > rules.z * spread
 
 

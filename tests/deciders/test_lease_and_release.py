@@ -64,6 +64,14 @@ def test_a_canary_is_judged_on_counts_and_never_taken_for_good_on_too_few(canary
     assert found is verdict, evidence
 
 
+@pytest.mark.parametrize(("errors", "verdict"), [(0, Verdict.GOOD), (1, Verdict.GOOD), (200, Verdict.BAD)])
+def test_a_canary_with_nobody_to_compare_with_is_held_against_the_tolerance(errors: int, verdict: Verdict) -> None:
+    """The others may run a release that writes no request log, or another one."""
+    nobody = (Counts(0, 0),) * RULES.periods
+    mine = (Counts(RULES.requests, errors), *(Counts(RULES.requests, 0),) * (RULES.periods - 1))
+    assert judge(Canary(mine, nobody), RULES)[0] is verdict
+
+
 @pytest.mark.parametrize(
     ("previous", "touched", "migrated", "compatible", "expected"),
     [
