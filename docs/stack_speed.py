@@ -25,8 +25,7 @@ from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 from hermes_cfn.plan import Circumstances, make
 
-PAGE = Path(__file__).resolve().parent / "reliability.md"
-TITLE = "## How long stacks take"
+PAGE = Path(__file__).resolve().parent / "stack-speed.md"
 SPEED = 4.0
 """How much everything that waits is hurried."""
 
@@ -91,27 +90,19 @@ def _now(ground: Ground) -> datetime:
     return datetime.fromisoformat(control.ask(str(ground.doors.endpoint_url), "clock", {})["now"])
 
 
-def section(found: Measured) -> str:
-    """The section of ``docs/reliability.md``."""
-    return f"""{TITLE}
+def page(found: Measured) -> str:
+    """``docs/stack-speed.md``."""
+    return f"""# How long stacks take
 
 The network, certificate and service stacks of this repository's `hermes.toml`, from nothing, side by side where they are independent:
 the critical path of the [published durations](reference.md) is {found.bound_s:.0f} s, the deployer took {found.took_s:.0f} s
 of service time with {found.calls} calls: **{found.overhead:.1%} above the bound**. Durations and waits are hurried {SPEED:.0f} times in
 the embedded cloud and the calls are not, so that most of this is their time, {SPEED:.0f} times too large; AWS's own variation is not in it.
-`python docs/stack_speed.py` measures and writes this section, `make bench` fails above 10 %.
+`python docs/stack_speed.py` measures and writes this page, `make bench` fails above 10 %.
 """
-
-
-def write(found: Measured) -> None:
-    """Puts the section in its place on the page, or at the page's end."""
-    page = PAGE.read_text(encoding="utf-8")
-    head, title, rest = page.partition(TITLE)
-    after = f"\n## {rest.partition(chr(10) + '## ')[2]}" if title and "\n## " in rest else ""
-    PAGE.write_text(f"{head.rstrip()}\n\n{section(found)}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
     measured = measure()
     sys.stderr.write(f"{measured}, {measured.overhead:.1%}\n")
-    write(measured)
+    PAGE.write_text(page(measured), encoding="utf-8")
