@@ -373,9 +373,9 @@ OPERATOR: tuple[Permission, ...] = (
     may("ssm:StartSession", "session-document", "the shell's document"),
     may("ssm:TerminateSession ssm:ResumeSession", "sessions", "its own sessions only"),
     may(
-        "ssm:PutParameter ssm:DeleteParameter",
+        "ssm:PutParameter ssm:DeleteParameter ssm:GetParameterHistory",
         "secrets",
-        "sets and rotates secrets; never reads them",
+        "sets and rotates secrets, and lists their versions, which stay encrypted; never reads them",
     ),
     may("s3:PutObject", "release-objects", "keeps what a migration said with its release"),
 )

@@ -203,6 +203,7 @@ class Life:
         self.type("operator", "run --host -- uptime", codes=ANYTHING)
         self.type("operator", "migrate --yes")
         self.type("operator", "secrets list")
+        self.type("operator", "secrets list ANTHROPIC_API_KEY")
         self.type("operator", "secrets check")
         self.type("operator", "secrets set ANTHROPIC_API_KEY", given=f"{CANARY}-rotated")
         self.type("operator", "sleep --yes")
