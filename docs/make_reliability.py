@@ -234,6 +234,8 @@ def page(seen: Mapping[str, Sequence[Verdict]]) -> str:
             "## What is not shown here",
             "",
             "* The figures come from the embedded cloud, not from AWS; [the embedded cloud](embedded-cloud.md) lists where the two differ.",
+            "* The instance's own return timer starts with the deploy document. A deployer that is killed between taking an instance out and",
+            "  sending that document, and that nobody runs again, leaves it in standby: the last row of the table above. The alarm tells.",
             "* The window of the lock that remains is in [the lock's own theory](../hermes_cfn/deciders/lease.py): between a deployer's last",
             "  look at its lease and an action under way; there instances refuse documents with an older token.",
             "",
