@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from hermes_cfn.deciders.observed import Lifecycle
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.flows.fleet import group, not_deployed
 from hermes_cfn.flows.ground import Ground
 
 
 def members(ground: Ground) -> tuple[str, ...]:
-    """Ids of the group's instances.  Raises HermesError ``service-missing`` or ``fleet-empty``."""
+    """Ids of the group's instances but those that are ending.
+
+    Raises HermesError ``service-missing`` or ``fleet-empty``.
+    """
     seen = group(ground)
     if seen is None:
         raise not_deployed(ground)
-    if not seen.members:
+    staying = tuple(member.id for member in seen.members if member.lifecycle is not Lifecycle.GONE)
+    if not staying:
         raise HermesError(
             Finding("fleet-empty", ground.names.auto_scaling_group, "has no instance", next="hermes-cfn wake"),
             exit_code=ExitCode.REFUSED,
         )
-    return tuple(member.id for member in seen.members)
+    return staying
 
 
 def one(ground: Ground, given: str | None) -> str:

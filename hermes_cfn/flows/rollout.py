@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,8 +108,8 @@ class Rollout:
         if isinstance(result, Done):
             kept = yield from migration.once(ground, self.held, self.observer, kept, goal_version)
             want = self.want(release, goal_version, back=again)
-            about = timing.rollout(timing.Pace.of(ground.settings), want.size, want.strategy.kind, want.strategy.batch)
-            yield StageStarted(ground.now, "rollout", f"{release.id}, {want.strategy.kind}", about.estimate_s)
+            about = estimate(timing.Pace.of(ground.settings), fleet.instances, want)
+            yield StageStarted(ground.now, "rollout", f"{release.id}, {want.strategy.kind}", about.estimate_s or None)
             result = yield from self.drive(want, decide)
         if isinstance(result, Done) and result.paused:
             releases.keep(ground, kept.then(ground.now, "paused", result.what))
@@ -231,6 +231,13 @@ def alarms_before(kept: Kept) -> tuple[str, ...] | None:
         if line["what"] in ENDS:
             return None
     return None
+
+
+def estimate(pace: timing.Pace, instances: Iterable[Instance], want: Want) -> timing.RolloutTime:
+    """How long what is still to do takes: a stale release is redeployed, a stale template version replaced."""
+    outdated = [i for i in instances if i.member and want.template and i.template != want.template]
+    stale = [i for i in instances if i.member and (i in outdated or i.release != want.release)]
+    return timing.rollout(pace, len(stale), want.strategy.kind, want.strategy.batch, replaced=bool(outdated))
 
 
 def _difference(previous: Release | None, release: Release) -> str:

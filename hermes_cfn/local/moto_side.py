@@ -17,6 +17,10 @@ CERTIFICATES_AT_ONCE = -1
 """Seconds of real time that moto leaves a certificate unvalidated; its own default is 60."""
 
 
+ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:user/administrator"
+"""Who calls with the key that the embedded cloud begins with."""
+
+
 class MotoSide:
     """Answers requests from moto's backends; imported late, for moto takes a second to load."""
 
@@ -36,6 +40,7 @@ class MotoSide:
         _authors()
         _heed_every_filter()
         _name_zones()
+        _name_the_administrator()
 
     def exclusive(self) -> threading.RLock:
         """Held by whoever works on moto's models directly."""
@@ -206,6 +211,19 @@ def _name_zones() -> None:
 
     plain = models.create_route53_zone_id
     models.create_route53_zone_id = lambda *given, **more: f"Z{plain(*given, **more)[1:]}"
+
+
+def _name_the_administrator() -> None:
+    """Whoever is no user made here is the account's administrator, an IAM user as AWS writes its ARN."""
+    from moto.sts.models import STSBackend
+
+    plain = STSBackend.get_caller_identity
+
+    def named(self: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
+        user, arn, account = plain(self, access_key_id, region)
+        return user, ADMINISTRATOR if arn.endswith(":user/moto") else arn, account
+
+    STSBackend.get_caller_identity = named
 
 
 def backend(service: str, region: str, account: str) -> Any:

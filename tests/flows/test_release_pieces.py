@@ -14,15 +14,17 @@ import pytest
 
 from hermes_cfn.config import parse
 from hermes_cfn.deciders.lease import Lease, Locked, until
-from hermes_cfn.deciders.observed import LeaseSeen
+from hermes_cfn.deciders.observed import Instance, LeaseSeen, Lifecycle, Target
+from hermes_cfn.deciders.rollout import Want
 from hermes_cfn.errors import HermesError
 from hermes_cfn.events import Noted, StageEnded
 from hermes_cfn.flows import ground, hooks
 from hermes_cfn.flows.lock import Held
 from hermes_cfn.flows.release import right_architecture
 from hermes_cfn.flows.releases import Kept
-from hermes_cfn.flows.rollout import ALARMS, alarms_before
+from hermes_cfn.flows.rollout import ALARMS, alarms_before, estimate
 from hermes_cfn.instance.release import Release
+from hermes_cfn.plan import timing
 
 IMAGE = f"repository@sha256:{0:064x}"
 KEPT = Kept(Release("v2-1", IMAGE, "v2", {}, {}, "2026-01-01T00:00:00+00:00", "somebody", "abc"), previous="v1-1")
@@ -173,3 +175,22 @@ def test_a_lease_of_a_dead_process_of_this_machine_is_ended_and_no_other() -> No
     door.seen = LeaseSeen(dead.replace(socket.gethostname(), "elsewhere"), "release v2", until(now), 9)
     with pytest.raises(Locked), Held(locking(door), "release v2"):
         pass
+
+
+def test_what_is_announced_counts_those_that_are_still_to_do():
+    pace = timing.Pace.of(parse(""))
+    want = Want("v2-1", 2, 3, size=3, template="7")
+
+    def fleet(*seen: tuple[str, str]) -> list[Instance]:
+        return [
+            Instance(f"i-{n}", Lifecycle.IN_SERVICE, Target.HEALTHY, release, template)
+            for n, (release, template) in enumerate(seen)
+        ]
+
+    every = estimate(pace, fleet(("v1-1", "7"), ("v1-1", "7"), ("v1-1", "7")), want)
+    assert every == timing.rollout(pace, 3)
+    assert estimate(pace, fleet(("v2-1", "7"), ("v1-1", "7"), ("v2-1", "7")), want) == timing.rollout(pace, 1)
+    assert estimate(pace, fleet(("v2-1", "7"), ("v2-1", "6"), ("v2-1", "7")), want) == timing.rollout(
+        pace, 1, replaced=True
+    )
+    assert estimate(pace, fleet(("v2-1", "7")), want).estimate_s == 0

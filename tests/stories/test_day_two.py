@@ -154,7 +154,7 @@ def test_a_good_database_url_is_tried_and_waits_for_a_release(cloud, tmp_path):
     )
     assert versions(cloud)["DATABASE_URL"] == (2, 1)
     shown = cloud.type("secrets list DATABASE_URL")
-    assert shown.count("ana") == 1 and shown.count("moto") == 1 and "in use" in shown
+    assert shown.count("ana") == 1 and shown.count("administrator") == 1 and "in use" in shown
     assert "hermes:" not in shown
 
 

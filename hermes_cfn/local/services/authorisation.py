@@ -16,7 +16,7 @@ from xml.sax.saxutils import unescape
 from hermes_cfn.local import wire
 from hermes_cfn.local.clients import ADMIN_KEY
 from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet
-from hermes_cfn.local.moto_side import MotoSide, backend
+from hermes_cfn.local.moto_side import ADMINISTRATOR, MotoSide, backend
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.policies import Asked, Document, allowed
 from hermes_cfn.local.wire import ACCOUNT, Call, HttpRequest, ServiceError
@@ -71,7 +71,7 @@ class Authorisation:
         """The caller's ARN; the administrator's as moto names it."""
         with self._moto.exclusive():
             known = None if call.access_key in (ADMIN_KEY, FLEET_KEY) else self._identity(call, request)
-        return known[0] if known else f"arn:aws:sts::{ACCOUNT}:user/moto"
+        return known[0] if known else ADMINISTRATOR
 
     def _identity(self, call: Call, request: HttpRequest) -> tuple[str, list[Document], Document | None] | None:
         from moto.iam.access_control import CreateAccessKeyFailure, create_access_key
