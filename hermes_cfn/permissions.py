@@ -180,9 +180,8 @@ OBSERVE: tuple[Permission, ...] = (
         "sees which instance takes requests; the action has no resource",
     ),
     may("ec2:DescribeInstances ec2:DescribeImages", "*", "sees machines and their image; the actions have no resource"),
-    may("ssm:GetParameter ssm:GetParameterHistory", "goal stable", "sees which release is wanted"),
+    may("ssm:GetParameter", "goal stable", "sees which release is wanted"),
     may("ssm:GetParametersByPath", "reports-path reports", "reads all instances' reports at once"),
-    may("ssm:GetParameters", "reports", "reads the reports of some, ten a call"),
     may(
         "ssm:DescribeParameters",
         "*",
@@ -212,6 +211,7 @@ _COMMANDS = (
         "*",
         "sees what documents did; the actions have no resource",
     ),
+    may("ssm:GetParameters", "reports", "reads the reports of some, ten a call"),
     may("ssm:DescribeDocument", "documents", "calls documents at an explicit version"),
     may("ec2:DescribeInstanceStatus", "*", "sees whether machines still run; the action has no resource"),
 )
