@@ -15,6 +15,7 @@ from hermes_cfn.deciders.observed import StackSeen
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Event, ResourceEvent, StageEnded, StageStarted
+from hermes_cfn.flows import adoption
 from hermes_cfn.flows.drive import Story, drive
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.lock import Held, there
@@ -106,7 +107,8 @@ def staying(ground: Ground, consent: Consent) -> list[str]:
             said = declared.get(resource.logical_id, {})
             if str(said.get("DeletionPolicy", "")).startswith("Retain") and resource.physical_id:
                 kind = f"{spec.key}/{resource.logical_id} ({resource.resource_type})"
-                later = "takes it up again" if _named(said, spec.region) else "makes another: it has no name of its own"
+                found = said.get("Type") == adoption.ADDRESS or _named(said, spec.region)
+                later = "takes it up again" if found else "makes another: it has no name of its own"
                 lines.append(f"{kind}: {resource.physical_id}; a later deploy {later}")
     if not consent.foundation:
         lines.append("hermes-foundation: artifacts, images, the lock and the roles of the account")
@@ -116,7 +118,7 @@ def staying(ground: Ground, consent: Consent) -> list[str]:
 
 
 def _named(said: Mapping[str, Any], region: str) -> bool:
-    """Whether the template gives a resource the name that identifies it: only those are found again.
+    """Whether the template gives a resource the name that identifies it: AWS finds only those again.
 
     (CloudFormation user guide, "Import AWS resources automatically": resources with custom names.)
     """

@@ -205,6 +205,11 @@ cluster_service() { aws ssm get-parameter --name "$HERMES_CLUSTER_SERVICE" --out
 # running_release: what the container says, for a deployment that was cut off has changed no state file.
 running_release() { docker inspect "$HERMES_APP" 2>/dev/null | pick 0 Config Labels hermes.release 2>/dev/null || true; }
 
+# watch_for_leaving: as long as something is prepared, look now and then whether a deployer took this instance out and left.
+watch_for_leaving() {
+  systemd-run --quiet --unit="hermes-left-$(date +%s)" --on-active="$HERMES_RETURN_S" "$HOME_DIR/bin/hermes-return"
+}
+
 group_state() {
   aws autoscaling describe-auto-scaling-instances --instance-ids "$(instance_id)" --output json |
     pick AutoScalingInstances 0 LifecycleState

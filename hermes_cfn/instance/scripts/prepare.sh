@@ -8,5 +8,6 @@ if ! prepare; then
   finish "failed: release $GOAL_VERSION could not be fetched"
 fi
 remember prepared "$GOAL_VERSION"
+watch_for_leaving
 report prepared ok
 finish ok release "$(pick id <"$GOAL")"

@@ -1,9 +1,19 @@
 # Nobody confirmed: the previous release comes back, and the instance into service.
+# Or it was taken out and nobody deployed: it goes back into service as it is.
 
 exec 9>"$STATE_DIR/lock"
 flock 9
-if [ -z "$(state armed)" ]; then exit 0; fi
-outcome="failed: nobody confirmed operation $(state armed)"
+if [ -z "$(state armed)" ]; then
+  if [ -z "$(state prepared)" ]; then exit 0; fi
+  if [ "$(group_state)" != Standby ]; then
+    watch_for_leaving
+    exit 0
+  fi
+  forget prepared
+  outcome="failed: taken out of service, and nobody deployed"
+else
+  outcome="failed: nobody confirmed operation $(state armed)"
+fi
 if [ -s "$STATE_DIR/return.json" ] && [ "$(running_release)" != "$(pick id <"$STATE_DIR/return.json")" ]; then
   switch "$STATE_DIR/return.json" "$(state return-version)" || outcome="$outcome, and the previous release does not answer"
 fi
