@@ -68,7 +68,7 @@ def read(directory: Path) -> Deployment:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HermesError(
-            Finding("templates-unreadable", str(directory), f"cannot be read: {error}", next="hermes_cfn render")
+            Finding("templates-unreadable", str(directory), f"cannot be read: {error}", next="hermes-cfn render")
         ) from error
 
 

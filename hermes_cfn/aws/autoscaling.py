@@ -91,10 +91,6 @@ class AutoScaling:
             InstanceId=instance, ShouldDecrementDesiredCapacity=decrement
         )
 
-    def activities(self, name: str, limit: int = 20) -> list[dict[str, Any]]:
-        """The latest scaling activities, newest first: why a launch failed."""
-        return list(self._calls.describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=limit)["Activities"])
-
 
 def passing(error: AwsError) -> bool:
     """A refusal that only says that what was seen has changed: look again."""

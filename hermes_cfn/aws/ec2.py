@@ -23,10 +23,6 @@ class Ec2:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def zones(self) -> tuple[str, ...]:
-        found = self._calls.describe_availability_zones()["AvailabilityZones"]
-        return tuple(sorted(zone["ZoneName"] for zone in found))
-
     def offered(self, instance_type: str) -> frozenset[str]:
         """Zones that offer an instance type."""
         found = self._calls.pages(

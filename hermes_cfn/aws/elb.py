@@ -46,15 +46,6 @@ class Elb:
                 return None
             raise
 
-    def target_group(self, name: str) -> dict[str, Any] | None:
-        """The target group's description, or None."""
-        try:
-            return dict(self._calls.describe_target_groups(Names=[name])["TargetGroups"][0])
-        except AwsError as error:
-            if error.code.startswith("TargetGroupNotFound"):
-                return None
-            raise
-
     def protected(self, balancer: str) -> bool:
         """Whether deletion protection is on."""
         found = self._calls.describe_load_balancer_attributes(LoadBalancerArn=balancer)["Attributes"]
@@ -65,7 +56,3 @@ class Elb:
         self._calls.modify_load_balancer_attributes(
             LoadBalancerArn=arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}]
         )
-
-    def attributes(self, target_group: str) -> Mapping[str, str]:
-        found = self._calls.describe_target_group_attributes(TargetGroupArn=target_group)["Attributes"]
-        return {item["Key"]: item["Value"] for item in found}
