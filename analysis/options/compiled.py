@@ -53,8 +53,10 @@ class Compiled:
         }
         values |= dict(usage or {})
         values = drivers.derive(values, float)
+        used = {name: value for name, value in values.items() if value is not None}
         values |= {COUNT: count, DISK: count * disk_gib}
-        values |= {f"{name} x {COUNT}": value * count for name, value in values.items() if value is not None}
+        for size in (COUNT, DISK):
+            values |= {f"{name} x {size}": value * values[size] for name, value in used.items()}
         known = self.known
         if fleet_factor != 1.0:
             known = tuple(
@@ -119,7 +121,7 @@ def _not_linear(change: Change, what: str) -> HermesError:
 
 
 def _grows(quantity: Quantity) -> bool:
-    return any(name in (COUNT, DISK) or name.endswith(f" x {COUNT}") for name in quantity.drivers())
+    return any(name in (COUNT, DISK) or name.endswith((f" x {COUNT}", f" x {DISK}")) for name in quantity.drivers())
 
 
 def _combined(base: Quantity, more: Quantity, larger: Quantity) -> Quantity:
@@ -140,30 +142,31 @@ def _combined(base: Quantity, more: Quantity, larger: Quantity) -> Quantity:
 
 def _linear(base: Sum, more: Sum, larger: Sum) -> Sum:
     """``a + b n + d n g`` from the values at (1, 8), (2, 8) and (1, 9)."""
-    by_disk = larger.constant - base.constant
-    by_count = more.constant - base.constant - 8 * by_disk
+    two, big = dict(more.terms), dict(larger.terms)
+    constant, by_count, by_disk = _factors(base.constant, more.constant, larger.constant)
     terms: list[tuple[str, Decimal]] = [(COUNT, by_count), (DISK, by_disk)]
-    two = dict(more.terms)
     for name, one in base.terms:
-        step = two.get(name, Decimal(0)) - one
-        terms += [(name, one - step), (f"{name} x {COUNT}", step)]
-    constant = base.constant - by_count - 8 * by_disk
+        alone, counted, sized = _factors(one, two.get(name, Decimal(0)), big.get(name, Decimal(0)))
+        terms += [(name, alone), (f"{name} x {COUNT}", counted), (f"{name} x {DISK}", sized)]
     return Sum(constant, tuple((name, by) for name, by in terms if by))
+
+
+def _factors(base: Decimal, more: Decimal, larger: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    by_disk = larger - base
+    by_count = more - base - 8 * by_disk
+    return base - by_count - 8 * by_disk, by_count, by_disk
 
 
 def _at(part: Sum, count: int, gib: int) -> Sum:
     constant = part.constant
     terms: dict[str, Decimal] = {}
+    sizes = {COUNT: Decimal(count), DISK: Decimal(count * gib)}
     for name, by in part.terms:
-        if name == COUNT:
-            constant += by * count
-        elif name == DISK:
-            constant += by * count * gib
-        elif name.endswith(f" x {COUNT}"):
-            plain = name.removesuffix(f" x {COUNT}")
-            terms[plain] = terms.get(plain, Decimal(0)) + by * count
+        plain, _, size = name.partition(" x ")
+        if name in sizes:
+            constant += by * sizes[name]
         else:
-            terms[name] = terms.get(name, Decimal(0)) + by
+            terms[plain] = terms.get(plain, Decimal(0)) + by * (sizes[size] if size else 1)
     return Sum(constant, tuple(terms.items()))
 
 

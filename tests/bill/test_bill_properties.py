@@ -81,10 +81,18 @@ def test_never_negative_and_lines_sum_to_the_total(given_):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(DRIVERS), amounts, amounts)
+@given(st.sampled_from([name for name in DRIVERS if name != "asleep_hours"]), amounts, amounts)
 def test_more_use_never_costs_less(driver, first, second):
     low, high = sorted((first, second))
     assert total(Usage.model_validate({driver: low})).total <= total(Usage.model_validate({driver: high})).total
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.decimals(0, 730, places=2), st.decimals(0, 730, places=2))
+def test_more_sleep_never_costs_more(first, second):
+    short, long = sorted((first, second))
+    asleep = [total(Usage.model_validate({"asleep_hours": hours})).total for hours in (short, long)]
+    assert asleep[1] <= asleep[0]
 
 
 @settings(max_examples=30, deadline=None)
