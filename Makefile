@@ -7,11 +7,12 @@ FOCUS := .venv-focus
 RULES := .venv-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test focus rules bench soak format docs clean
+.PHONY: help demo test long focus rules bench soak format docs clean
 
 help:
 	@echo "make demo    the whole story on this machine"
 	@echo "make test    everything that CI runs"
+	@echo "make long    the stories that take minutes: pipeline, roles, day two, diagnoses"
 	@echo "make focus   the FOCUS rows before their public validator, in an environment of its own"
 	@echo "make rules   checkov and AWS's own rules over every template, in an environment of their own"
 	@echo "make bench   measurements (ratios)"
@@ -33,7 +34,10 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m hermes_cfn render --check
-	$(BIN)/pytest -n 2 --dist loadfile -m "not soak and not bench"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not long and not soak and not bench"
+
+long: $(STAMP)
+	$(BIN)/pytest -n 2 --dist loadfile -m long tests
 
 $(FOCUS)/.installed: tests/focus/requirements.txt
 	$(PYTHON) -m venv $(FOCUS)

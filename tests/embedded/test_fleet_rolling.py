@@ -43,6 +43,9 @@ class Stack:
         self.group_name = self.formation.describe_stack_resource(StackName=name, LogicalResourceId="Group")[
             "StackResourceDetail"
         ]["PhysicalResourceId"]
+        self.books.until(
+            lambda: [one["LifecycleState"] for one in books.group(self.group_name)["Instances"]] == ["InService"] * 3
+        )
         self.serving, self.batches, self.suspended, self.signal = [], [], set(), None
 
     def over(self, wanted):

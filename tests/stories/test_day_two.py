@@ -14,6 +14,8 @@ from hermes_cfn.flows.whoami import NEEDS
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 
+pytestmark = pytest.mark.long
+
 SECRET = "a-value-that-must-not-show-1234567890"
 
 

@@ -8,6 +8,8 @@ from hermes_cfn.errors import ExitCode
 from hermes_cfn.local import control
 from hermes_cfn.rehearse.tally import LoadProcess
 
+pytestmark = pytest.mark.long
+
 QUICK = "[application]\nstart_timeout_s = 6\nmemory_mib = 256\nmigrate = []\n"
 
 WAYS = {
@@ -51,7 +53,7 @@ def test_the_reason_is_kept_with_the_release_that_failed(quick, way: str) -> Non
 
 def test_a_canary_that_fails_more_often_than_the_others_is_rolled_back(cloud) -> None:
     """Under real traffic, by the counts of the instances' own request logs."""
-    bakes = "[release]\ncanary_s = 60\ncanary_requests = 60\n[env]\nREQUEST_LOG = 'yes'\n"
+    bakes = "[release]\ncanary_s = 60\nreturn_after_s = 3600\ncanary_requests = 60\n[env]\nREQUEST_LOG = 'yes'\n"
     (cloud.directory / "hermes.toml").write_text(QUICK + bakes)
     cloud.type("deploy --yes")
     cloud.type(["local", "image", "worse", "--variable", "ERROR_SHARE=0.5"])

@@ -31,6 +31,8 @@ from hermes_cfn.local.options import Options
 from hermes_cfn.local.services.policies import Asked, matches
 from hermes_cfn.permissions import ELSEWHERE, ROLES, places
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 ADMIN = {"aws_access_key_id": "AKIALOCALADMIN000000", "aws_secret_access_key": "local"}
 ACCOUNT, REGION = "123456789012", "eu-south-2"

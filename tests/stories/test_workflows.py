@@ -17,6 +17,8 @@ from hermes_cfn.errors import ExitCode
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 
+pytestmark = pytest.mark.long
+
 _spec = importlib.util.spec_from_file_location("runner", Path(__file__).with_name("runner.py"))
 stand_in = importlib.util.module_from_spec(_spec)
 sys.modules["runner"] = stand_in
