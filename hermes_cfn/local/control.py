@@ -215,7 +215,7 @@ _held: list[int] = []
 
 
 def _did_not_start(log: Path, options: Options) -> HermesError:
-    tail = log.read_text(errors="replace").strip().splitlines()[-1:]
+    tail = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
     if tail and "Address already in use" in tail[0]:
         what = f"port {options.port} on 127.0.0.1 is taken"
         return HermesError(Finding("local-port-taken", str(log), what, next="choose another port, or none"))

@@ -125,7 +125,7 @@ def run(directory: Path, options: Options, parent_pipe: int | None) -> None:
         cloud.stop()
         endpoint.server_close()
         shutil.rmtree(directory, ignore_errors=True)
-        _forget_empty(directory.parent / "cloud.log")
+    _forget_empty(directory.parent / "cloud.log")
 
 
 def main(arguments: list[str]) -> int:
