@@ -70,9 +70,13 @@ class Machine:
             ["bash", "-c", text, "script", *arguments], env=self.environment, capture_output=True, text=True, timeout=60
         )
 
-    def program(self, name):
+    def program(self, name, *arguments):
         return subprocess.run(
-            [str(self.root / "opt/hermes/bin" / name)], env=self.environment, capture_output=True, text=True, timeout=60
+            [str(self.root / "opt/hermes/bin" / name), *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
 
     def boot(self):

@@ -126,18 +126,29 @@ def test_taken_out_and_nobody_deployed(machine):
     machine.send("prepare", machine.goal(release(2)))
     timers = [call for call in machine.calls if call.startswith("systemd-run") and "hermes-left" in call]
     assert len(timers) == 1
-    assert machine.program("hermes-return").returncode == 0
+    assert machine.program("hermes-return", "left").returncode == 0
     assert len([call for call in machine.calls if "hermes-left" in call]) == 2, "in service it goes on looking"
     machine.set(lifecycle="Standby")
-    done = machine.program("hermes-return")
+    done = machine.program("hermes-return", "left")
     assert done.returncode == 0, done.stderr
     assert machine.world["lifecycle"] == "InService"
     assert machine.running == release(1).image
     assert "nobody deployed" in machine.report["outcome"]
     assert machine.report["prepared"] is None
     before = len(machine.calls)
-    assert machine.program("hermes-return").returncode == 0
+    assert machine.program("hermes-return", "left").returncode == 0
     assert len(machine.calls) == before, "nothing is prepared: nothing to look at"
+
+
+def test_the_timer_of_a_preparation_leaves_a_deployment_alone(machine):
+    version = machine.goal(release(2))
+    machine.send("prepare", version)
+    machine.set(lifecycle="Standby")
+    machine.send("deploy", version)
+    assert machine.program("hermes-return", "left").returncode == 0
+    assert machine.running == release(2).image
+    assert machine.world["lifecycle"] == "Standby"
+    assert machine.send("confirm", version)[0] == 0
 
 
 def test_a_repeated_operation_does_nothing_and_says_the_same(machine):

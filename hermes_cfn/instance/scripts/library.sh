@@ -207,7 +207,7 @@ running_release() { docker inspect "$HERMES_APP" 2>/dev/null | pick 0 Config Lab
 
 # watch_for_leaving: as long as something is prepared, look now and then whether a deployer took this instance out and left.
 watch_for_leaving() {
-  systemd-run --quiet --unit="hermes-left-$(date +%s)" --on-active="$HERMES_RETURN_S" "$HOME_DIR/bin/hermes-return" ||
+  systemd-run --quiet --unit="hermes-left-$(date +%s)" --on-active="$HERMES_RETURN_S" "$HOME_DIR/bin/hermes-return" left ||
     say "no timer looks after this instance"
 }
 

@@ -1,10 +1,10 @@
 # Nobody confirmed: the previous release comes back, and the instance into service.
-# Or it was taken out and nobody deployed: it goes back into service as it is.
+# With "left": it was taken out and nobody deployed, so it goes back into service as it is; a deployment has its own timer.
 
 exec 9>"$STATE_DIR/lock"
 flock 9
-if [ -z "$(state armed)" ]; then
-  if [ -z "$(state prepared)" ]; then exit 0; fi
+if [ "${1:-}" = left ]; then
+  if [ -n "$(state armed)" ] || [ -z "$(state prepared)" ]; then exit 0; fi
   if [ "$(group_state)" != Standby ]; then
     watch_for_leaving
     exit 0
@@ -12,6 +12,7 @@ if [ -z "$(state armed)" ]; then
   forget prepared
   outcome="failed: taken out of service, and nobody deployed"
 else
+  if [ -z "$(state armed)" ]; then exit 0; fi
   outcome="failed: nobody confirmed operation $(state armed)"
 fi
 if [ -s "$STATE_DIR/return.json" ] && [ "$(running_release)" != "$(pick id <"$STATE_DIR/return.json")" ]; then
