@@ -119,34 +119,22 @@ def context() -> Context:
 
 def local_option(function: Function) -> Function:
     """``--local`` after the verb, as well as before it."""
-
-    def remember(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
-        if value:
-            ctx.find_root().obj["local"] = True
-
-    return click.option(
-        "--local",
-        is_flag=True,
-        expose_value=False,
-        callback=remember,
-        help="Talk to the embedded cloud on this machine.",
-    )(function)
+    return _remembered("local", "Talk to the embedded cloud on this machine.")(function)
 
 
 def reset_option(function: Function) -> Function:
     """``--reset``, of the verbs that start the embedded cloud: what it held is lost."""
+    return _remembered("reset", "With --local: start the embedded cloud afresh; what it held is lost.")(function)
+
+
+def _remembered(name: str, about: str) -> Callable[[Function], Function]:
+    """A flag of a verb that is kept beside the options before the verb."""
 
     def remember(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
         if value:
-            ctx.find_root().obj["reset"] = True
+            ctx.find_root().obj[name] = True
 
-    return click.option(
-        "--reset",
-        is_flag=True,
-        expose_value=False,
-        callback=remember,
-        help="With --local: start the embedded cloud afresh; what it held is lost.",
-    )(function)
+    return click.option(f"--{name}", is_flag=True, expose_value=False, callback=remember, help=about)
 
 
 def describe(event: events.Event) -> str:
