@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from hermes_cfn.cfn.refusal import invalid
 from hermes_cfn.cfn.schemas import ResourceSchema, schema
 from hermes_cfn.cfn.template import (
     Reference,
     Resource,
     Template,
     dependencies,
-    invalid,
     references,
     resource_references,
 )

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hermes_cfn.cfn.parameters import resolve_parameters as resolve_parameters
-from hermes_cfn.cfn.template import SUB_VARIABLE, Resource, Template, invalid
+from hermes_cfn.cfn.refusal import invalid
+from hermes_cfn.cfn.template import SUB_VARIABLE, Resource, Template
 from hermes_cfn.cfn.values import NO_VALUE as NO_VALUE
 from hermes_cfn.cfn.values import Unknown as Unknown
 from hermes_cfn.cfn.values import has_unknown as has_unknown

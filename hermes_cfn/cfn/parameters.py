@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hermes_cfn.cfn.template import Template, invalid
+from hermes_cfn.cfn.refusal import invalid
+from hermes_cfn.cfn.template import Template
 from hermes_cfn.cfn.values import Unknown, text
 
 SSM_TYPE = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hermes_cfn.cfn.template import Template, invalid
+from hermes_cfn.cfn.refusal import invalid
+from hermes_cfn.cfn.template import Template
 from hermes_cfn.cfn.values import Unknown, text
 
 _LOOKUPS = frozenset({"Fn::RefAll", "Fn::ValueOf", "Fn::ValueOfAll"})

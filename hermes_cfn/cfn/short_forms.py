@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from hermes_cfn.cfn.template import invalid, unique
+from hermes_cfn.cfn.refusal import invalid, unique
 
 
 def load(text: str) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.cfn.refusal import invalid, unique
 
 PSEUDO_PARAMETERS = frozenset(
     f"AWS::{name}"
@@ -53,11 +53,6 @@ _POLICIES = {
     "UpdateReplacePolicy": ("Delete", "Retain", "Snapshot"),
 }
 SUB_VARIABLE = re.compile(r"\$\{(!?)([^${}]*)\}")
-
-
-def invalid(message: str, where: str = "template") -> HermesError:
-    """The error for a template that CloudFormation would reject, in its own words."""
-    return HermesError(Finding("template-invalid", where, message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,16 +222,6 @@ def _load(text: str) -> Any:
     from hermes_cfn.cfn import short_forms  # PyYAML is loaded for who writes YAML
 
     return short_forms.load(text)
-
-
-def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The pairs as a mapping.  Raises :class:`HermesError` for a key that comes twice."""
-    seen = dict(pairs)
-    if len(seen) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise invalid(f'Template format error: duplicate key "{twice}" found.')
-    return seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes
 from hermes_cfn.cfn.intrinsics import Unknown, active_resources, outputs
+from hermes_cfn.cfn.refusal import invalid
 from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.cfn.statuses import NO_CHANGES
 from hermes_cfn.cfn.template import Resource
@@ -64,7 +65,7 @@ def difference(engine: Engine, stack: Stack, change_set: ChangeSet) -> tuple[Res
     )
     change_set.before, change_set.after = before, after
     if change_set.kind == "IMPORT" and any(change.action != "Import" for change in found):
-        raise _refused(
+        raise invalid(
             "You have modified resources ["
             + ", ".join(c.logical_id for c in found if c.action != "Import")
             + "] in your "
@@ -78,7 +79,7 @@ def difference(engine: Engine, stack: Stack, change_set: ChangeSet) -> tuple[Res
             if request.template.outputs.get(name) != output
         }
         if touched:
-            raise _refused(
+            raise invalid(
                 f"As part of the import operation, you cannot modify or add [Outputs]: {', '.join(sorted(touched))}"
             )
     return tuple(_forced(engine, change) for change in found if change.action != "Modify" or change.details)
@@ -108,20 +109,14 @@ def _outputs_differ(engine: Engine, stack: Stack, request: Request) -> bool:
         return True
 
 
-def _refused(words: str) -> HermesError:
-    from hermes_cfn.cfn.template import invalid
-
-    return invalid(words)
-
-
 def _check_import(change_set: ChangeSet, before: Mapping[str, Resource], after: Mapping[str, Resource]) -> None:
     body = change_set.request.template.body["Resources"]
     bare = [name for name in change_set.imports if "DeletionPolicy" not in body.get(name, {})]
     if bare:
-        raise _refused(f"Resources [{', '.join(bare)}] to import must have a DeletionPolicy attribute in the template.")
+        raise invalid(f"Resources [{', '.join(bare)}] to import must have a DeletionPolicy attribute in the template.")
     lacking = [name for name in change_set.imports if name not in after or name in before]
     if lacking:
-        raise _refused(f"Resources [{', '.join(lacking)}] to import must be new in the template.")
+        raise invalid(f"Resources [{', '.join(lacking)}] to import must be new in the template.")
 
 
 def _existing(
@@ -136,7 +131,7 @@ def _existing(
         if there is None:
             continue
         if resource.deletion_policy not in _KEEP:
-            raise _refused(f"Resource {name} exists already; to be imported it needs the DeletionPolicy Retain.")
+            raise invalid(f"Resource {name} exists already; to be imported it needs the DeletionPolicy Retain.")
         owner = next(
             (
                 other.name
@@ -146,7 +141,7 @@ def _existing(
             None,
         )
         if owner:
-            raise _refused(f"Resource {name} cannot be imported: {there} belongs to the stack {owner}.")
+            raise invalid(f"Resource {name} cannot be imported: {there} belongs to the stack {owner}.")
         found[name] = there
     return found
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hermes_cfn.cfn.intrinsics import Scope, Unknown
-from hermes_cfn.cfn.template import Resource, invalid
+from hermes_cfn.cfn.refusal import invalid
+from hermes_cfn.cfn.template import Resource
 from hermes_cfn.local.cloudformation.model import Live, Request, Stack
 from hermes_cfn.local.cloudformation.requests import secrets_of
 from hermes_cfn.local.cloudformation.scheduler import Clock, Scheduler
