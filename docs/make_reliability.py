@@ -2,6 +2,7 @@
 
 A rehearsal takes minutes and its figures differ from run to run, so what each row has shown is kept in
 ``docs/reliability.json``; without arguments every row is rehearsed, ``--page`` writes the page alone.
+The whole reports, time lines and the deployer's last lines with them, go to ``.reports/ROW.json``, which is not committed.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from hermes_cfn.rehearse import faults, paper
 
 HERE = Path(__file__).resolve().parent
 PAGE, SEEN, PICTURE = HERE / "reliability.md", HERE / "reliability.json", HERE / "reliability.svg"
+REPORTS = HERE.parent / ".reports"
 KEPT = (
     *("seed", "faults", "sent", "failed", "failed_by_reason", "unexcused", "reconnected"),
-    *("interruption_s", "duration_s", "lower_bound_s", "ends", "release", "runs"),
+    *("interruption_s", "planned_s", "duration_s", "lower_bound_s", "ends", "release", "runs"),
+    *("ended", "back_s", "check_s"),
 )
 SIZES = (2, 20, 200)
 
@@ -85,11 +88,11 @@ second of them counts as much as twenty of a drain. *Ends* counts how the update
 
 Every fault at every moment: as the update begins, when an instance is prepared, leaves, is deployed to, and goes back. A failed request
 is *excused* only while the load balancer cannot have noticed yet that a fault has ended an instance: its unhealthy threshold times
-its interval, and one timeout. No deployer can shorten that time. An excuse is given to no other fault.
+its interval, and one timeout. No deployer can shorten that time. Only an outage of the database excuses, too, what needs the database.
 """
 
 
-def rehearse(row: Row) -> list[Verdict]:
+def rehearse(name: str, row: Row) -> list[Verdict]:
     """What the rehearsal of a row has shown.  Raises SystemExit with what it said when it shows nothing."""
     with tempfile.TemporaryDirectory() as directory:
         config = HERE.parent / "hermes.toml"
@@ -111,6 +114,8 @@ def rehearse(row: Row) -> list[Verdict]:
         report = json.loads(done.stdout)
     except ValueError:
         raise SystemExit(f"{row.what}: exit code {done.returncode}") from None
+    REPORTS.mkdir(exist_ok=True)
+    (REPORTS / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return [{key: one[key] for key in KEPT} for one in (report if isinstance(report, list) else [report])]
 
 
@@ -132,10 +137,32 @@ def table(rows: Mapping[str, Row], seen: Mapping[str, Sequence[Verdict]]) -> lis
         lines.append(
             f"| {row.what} | `{options}` | {len(told)} | {sum(one['sent'] for one in told):,} | {failed:,} "
             f"| {failed - unexcused if failed else '-'} | {sum(one['reconnected'] for one in told)} "
-            f"| {max(one['interruption_s'] for one in told):.1f} | {span(one['duration_s'] for one in told)} "
+            f"| {away(told)} | {span(one['duration_s'] for one in told)} "
             f"| {told[0]['lower_bound_s']:.1f} | {', '.join(f'{count} × {end}' for end, count in ends.items())} |"
         )
     return lines
+
+
+def away(told: Sequence[Verdict]) -> str:
+    """The longest time without service, and what the plan said where it expects one."""
+    planned = told[0].get("planned_s", 0.0)
+    if not planned:
+        return f"{max(one['interruption_s'] for one in told):.1f}"
+    return f"{span(one['interruption_s'] for one in told)}, planned {planned:.1f}"
+
+
+def outage(told: Sequence[Verdict]) -> list[str]:
+    """What an outage of the database has shown beside the table."""
+    answered = [one for one in told if one.get("back_s") is not None]
+    if not answered:
+        return []
+    back, check = max(one["back_s"] for one in answered), answered[0]["check_s"]
+    return [
+        "",
+        f"While the database was gone, **{sum(one['ended'] for one in told)} instances were ended** in {len(told)} updates. The first page",
+        f"that needs it was answered {back:.2f} s after its return at the latest; one health check, interval and timeout, takes {check:.2f} s",
+        "at this factor. Pages that need the database are excused until then, and nothing else is.",
+    ]
 
 
 def span(values: Any) -> str:
@@ -226,6 +253,7 @@ def page(seen: Mapping[str, Sequence[Verdict]]) -> str:
             *table(QUIET, seen),
             MIDDLE,
             *table(FAULTS, seen),
+            *outage(seen.get("database-outage", ())),
             "",
             "## A deployer that dies",
             "",
@@ -234,8 +262,6 @@ def page(seen: Mapping[str, Sequence[Verdict]]) -> str:
             "## What is not shown here",
             "",
             "* The figures come from the embedded cloud, not from AWS; [the embedded cloud](embedded-cloud.md) lists where the two differ.",
-            "* The instance's own return timer starts with the deploy document. A deployer that is killed between taking an instance out and",
-            "  sending that document, and that nobody runs again, leaves it in standby: the last row of the table above. The alarm tells.",
             "* The window of the lock that remains is in [the lock's own theory](../hermes_cfn/deciders/lease.py): between a deployer's last",
             "  look at its lease and an action under way; there instances refuse documents with an older token.",
             "",
@@ -249,7 +275,7 @@ def main(wanted: Sequence[str]) -> None:
     for name in [] if list(wanted) == ["--page"] else wanted or ROWS:
         if name not in ROWS:
             raise SystemExit(f"there is no row {name!r}; there are {', '.join(ROWS)}")
-        seen[name] = rehearse(ROWS[name])
+        seen[name] = rehearse(name, ROWS[name])
         sys.stderr.write("\n".join(table({name: ROWS[name]}, seen)[2:]) + "\n")
         kept = {name: seen[name] for name in ROWS if name in seen}
         SEEN.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

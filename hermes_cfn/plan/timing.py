@@ -43,17 +43,18 @@ class Pace:
 
     @classmethod
     def of(cls, settings: Settings, stop_s: float = STOP_S, start_s: float = START_S) -> Pace:
-        """From the settings: a target is healthy after its threshold of checks at their interval.
+        """From the settings: one health check, and it comes within an interval of registration.
 
-        The first check comes within one interval of registration (Elastic Load Balancing,
-        "Health checks for your target groups"), so ``threshold`` intervals is the longest wait.
+        "After your target is registered, it must pass one health check to be considered healthy"
+        (Elastic Load Balancing, "Health checks for Application Load Balancer target groups"); the
+        healthy threshold counts for a target that had become unhealthy.
         """
         service = settings.service
         return cls(
             drain_s=float(service.deregistration_delay_s),
             stop_s=stop_s,
             start_s=start_s,
-            health_s=float(service.healthy_threshold * service.health_interval_s),
+            health_s=float(service.health_interval_s),
         )
 
     @property

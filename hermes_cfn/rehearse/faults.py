@@ -51,7 +51,17 @@ MOMENTS: dict[str, str] = {
 """Moment -> what the deployer's report says then."""
 
 DEADLY = frozenset({"instance-dies", "zone-gone"})
-"""Faults that end instances; nothing else excuses a failed request."""
+"""Faults that end instances."""
+
+OUTAGES: dict[str, float] = {"database-outage": 600.0}
+"""Faults that pass by themselves and take what needs them away: seconds of service time.
+
+Meanwhile the load asks for pages that need the database, too, and only those are excused.
+Nothing but these and :data:`DEADLY` excuses a failed request.
+"""
+
+ENDS_NOBODY = frozenset(kind for kind in KINDS if kind.startswith("database-"))
+"""Faults for which no instance may be ended: what is wrong is elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

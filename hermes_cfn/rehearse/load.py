@@ -143,6 +143,8 @@ class Load:
                     match kind:
                         case "slow":
                             answer = await connection.request("GET", f"/slow?s={SLOW_S}", self.server_name)
+                        case "page":
+                            answer = await connection.request("GET", "/page?n=1", self.server_name)
                         case "upload":
                             answer = await connection.request("POST", "/upload", self.server_name, bytes(UPLOAD_BYTES))
                         case _:
@@ -264,6 +266,7 @@ class Load:
 
 
 MIX = {"kept": 0.7, "new": 0.2, "slow": 0.05, "upload": 0.05}
+"""Shares by kind; ``page``, which needs the database, only where asked for."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -273,6 +276,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--rate", type=float, default=50.0, help="requests a second")
     parser.add_argument("--sockets", type=int, default=0, help="WebSockets held open")
+    parser.add_argument(
+        "--pages", type=float, default=0.0, help="requests that need the database, for each of the others"
+    )
     parser.add_argument("--at-most", type=float, default=600.0, help="seconds")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
@@ -283,7 +289,9 @@ async def _main() -> None:
     host, _, port = given.address.rpartition(":")
     if not ipaddress.ip_address(host).is_loopback:
         raise SystemExit(f"{host} is not a loopback address; the load goes nowhere else")
-    load = Load(host, int(port), given.server_name, given.tls, given.seed, MIX)
+    load = Load(
+        host, int(port), given.server_name, given.tls, given.seed, MIX | ({"page": given.pages} if given.pages else {})
+    )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from types import SimpleNamespace
@@ -76,7 +76,7 @@ class Paper:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.names = Names.of(settings, ACCOUNT)
-        self.pace = replace(Pace.of(settings), health_s=float(settings.service.health_interval_s))
+        self.pace = Pace.of(settings)
         self.calls: Counter[str] = Counter()
         self.at = 0.0
         self.ones = {f"i-{number:017x}": _One() for number in range(settings.compute.count)}

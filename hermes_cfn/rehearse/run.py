@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from hermes_cfn.config import Settings
-from hermes_cfn.plan.timing import Pace, rollout
-from hermes_cfn.rehearse.faults import DEADLY, Fault
+from hermes_cfn.plan.timing import Pace, RolloutTime, rollout
+from hermes_cfn.rehearse.faults import DEADLY, ENDS_NOBODY, OUTAGES, Fault
 from hermes_cfn.rehearse.sandbox import Sandbox
 from hermes_cfn.rehearse.verdict import Verdict, ends, final_release
-from hermes_cfn.rehearse.watcher import Watcher
+from hermes_cfn.rehearse.watcher import GONE, Watcher
 
 QUIET_S = 1.5
 """Real seconds of load before and after the update."""
@@ -26,6 +26,9 @@ CHECK_PATIENCE_S = 2.0
 
 AT_MOST_RUNS = 3
 """How often a deployer that was killed is run again before the rehearsal gives up."""
+
+PAGES = 0.2
+"""Requests that need the database, for each of the others, while an outage is rehearsed."""
 
 SETTLE_S = 20.0
 """Real seconds that the fleet may take to be whole again after the deployer's end."""
@@ -53,11 +56,12 @@ class Update:
 
 @dataclass
 class Strikes:
-    """The faults of one update, and when (epoch seconds) those struck that end instances."""
+    """The faults of one update; when (epoch seconds) those struck that end instances, and how long outages last."""
 
     pending: list[Fault]
     release: str
     deadly: list[float] = field(default_factory=list)
+    outages: list[tuple[float, float]] = field(default_factory=list)
 
     def due(self, sandbox: Sandbox, line: str, say: Callable[[str], None]) -> bool:
         """Lets happen what is due at a line; True when it is the deployer that has to die."""
@@ -67,8 +71,16 @@ class Strikes:
             say(f"fault: {fault}")
             if fault.kind in DEADLY:
                 self.deadly.append(time.time())
+            struck = time.time()
             dies |= fault.strike(sandbox, line, self.release)
+            if fault.kind in OUTAGES:
+                self.outages.append((struck, time.time() + OUTAGES[fault.kind] / sandbox.options.speed))
         return dies
+
+    @property
+    def over(self) -> float:
+        """Epoch second at which the last outage ends; 0 without one."""
+        return max((end for _, end in self.outages), default=0.0)
 
 
 def update(sandbox: Sandbox, tag: str, seen: Callable[[int, str], bool]) -> Update:
@@ -104,7 +116,8 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
     """Roll ``tag`` through a fleet that runs, under load, and judge."""
     doors = sandbox.doors(settings.region)
     group = f"{settings.application.name}-{settings.environment.name}"
-    load = sandbox.load(settings.certificate.domain or "localhost", wanted.rate, wanted.sockets, wanted.seed)
+    pages = PAGES if any(fault.kind in OUTAGES for fault in wanted.faults) else 0.0
+    load = sandbox.load(settings.certificate.domain or "localhost", wanted.rate, wanted.sockets, wanted.seed, pages)
     strikes = Strikes(list(wanted.faults), tag)
     try:
         with Watcher(doors, group) as watcher:
@@ -113,6 +126,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
             say(f"releasing {tag} under {wanted.rate:g} requests a second")
             runs = list(_runs(sandbox, tag, wanted, strikes, say))
             ended = time.time()
+            time.sleep(max(0.0, strikes.over - ended))
             limit = SETTLE_S if wanted.again else SETTLE_S + settings.release.return_after_s / sandbox.options.speed
             whole = watcher.await_whole(settings.compute.count, limit)
             settled = time.time()
@@ -123,17 +137,21 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
     tally = load.stop()
     one, release = final_release(tally, settled)
     origin = tally.samples[0][0] if tally.samples else begun
+    time_line = watcher.time_line()
+    excused = [(at, at + detection(sandbox, settings)) for at in strikes.deadly]
+    away = [(at, end + check(sandbox, settings)) for at, end in strikes.outages]
     return Verdict(
         seed=wanted.seed,
         faults=tuple(str(fault) for fault in wanted.faults),
         sent=tally.sent,
         failed=tally.failed,
         failed_by_reason=tally.failed_by_reason,
-        unexcused=tally.failed_outside([(at, at + detection(sandbox, settings)) for at in strikes.deadly]),
+        unexcused=tally.failed_outside(excused, {"page": away}),
         reconnected=tally.reconnected,
         interruption_s=tally.interruption_s,
+        planned_s=planned(sandbox, settings).interruption_s / sandbox.options.speed,
         duration_s=ended - begun,
-        lower_bound_s=lower_bound(sandbox, settings),
+        lower_bound_s=planned(sandbox, settings).bound_s / sandbox.options.speed,
         floor=floor(settings),
         ends=ends(runs[-1].exit_code, whole, one, release == tag),
         release=release,
@@ -143,21 +161,25 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
         before=tally.window(0, begun),
         during=tally.window(begun, ended),
         after=tally.window(settled, float("inf")),
+        ended=max(0, sum(line[-1][1] == GONE for line in time_line.values()) - surplus(settings)),
+        spared=all(fault.kind in ENDS_NOBODY for fault in wanted.faults) and bool(wanted.faults),
+        back_s=tally.answered_after(strikes.over, "page") if strikes.outages else None,
+        check_s=check(sandbox, settings),
         capacity=[(at - origin, count) for at, count in watcher.capacity()],
-        time_line={name: [(at - origin, stands) for at, stands in line] for name, line in watcher.time_line().items()},
+        time_line={name: [(at - origin, stands) for at, stands in line] for name, line in time_line.items()},
         told=runs[-1].lines[-40:],
     )
 
 
-def lower_bound(sandbox: Sandbox, settings: Settings) -> float:
-    """Real seconds that the update takes physically on this cloud, whose waits pass ``speed`` times faster.
+def planned(sandbox: Sandbox, settings: Settings) -> RolloutTime:
+    """What the plan's formula says of the update on this cloud, in seconds of service time.
 
     The stand-in application stops and starts in real time, which is taken from what it needs here.
     """
     speed = sandbox.options.speed
     pace = Pace.of(settings, stop_s=STAND_IN_STOP_S * speed, start_s=STAND_IN_START_S * speed)
     kind, batch = settings.release.strategy, settings.release.at_once(settings.compute.count)
-    return rollout(pace, settings.compute.count, kind, batch).bound_s / speed
+    return rollout(pace, settings.compute.count, kind, batch)
 
 
 def floor(settings: Settings) -> int:
@@ -176,6 +198,17 @@ def detection(sandbox: Sandbox, settings: Settings) -> float:
     speed = sandbox.options.speed
     checks = service.unhealthy_threshold * service.health_interval_s / speed
     return checks + max(service.health_timeout_s / speed, CHECK_PATIENCE_S)
+
+
+def check(sandbox: Sandbox, settings: Settings) -> float:
+    """Real seconds of one health check: its interval, and its timeout."""
+    return (settings.service.health_interval_s + settings.service.health_timeout_s) / sandbox.options.speed
+
+
+def surplus(settings: Settings) -> int:
+    """Instances that the strategy starts, and ends again."""
+    release = settings.release
+    return release.at_once(settings.compute.count) if release.strategy == "surge" else 0
 
 
 def _runs(sandbox: Sandbox, tag: str, wanted: Wanted, strikes: Strikes, say: Callable[[str], None]) -> Iterator[Update]:

@@ -105,10 +105,17 @@ class Sandbox:
         """Make a fault happen in this cloud; what concerns the application strikes ``release`` only."""
         control.fault(self.state, kind, instance, release)
 
-    def load(self, server_name: str, rate: float, sockets: int = 0, seed: int = 1) -> LoadProcess:
+    def load(self, server_name: str, rate: float, sockets: int = 0, seed: int = 1, pages: float = 0.0) -> LoadProcess:
         """Start the load through the load balancer."""
         return LoadProcess(
-            self.address(), server_name=server_name, tls=True, rate=rate, sockets=sockets, seed=seed, at_most_s=900
+            self.address(),
+            server_name=server_name,
+            tls=True,
+            rate=rate,
+            sockets=sockets,
+            pages=pages,
+            seed=seed,
+            at_most_s=900,
         )
 
 

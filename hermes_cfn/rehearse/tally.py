@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from hermes_cfn.rehearse.load import SLOW_S
@@ -60,13 +61,26 @@ class Tally:
     def failed_by_reason(self) -> dict[str, int]:
         return dict(Counter(sample[3] for sample in self.samples if sample[3] != "ok").most_common())
 
-    def failed_outside(self, windows: Sequence[tuple[float, float]]) -> int:
-        """Failures of requests that were not under way within any of these spans of epoch seconds."""
+    def failed_outside(
+        self,
+        windows: Sequence[tuple[float, float]],
+        of_kind: Mapping[str, Sequence[tuple[float, float]]] = MappingProxyType({}),
+    ) -> int:
+        """Failures of requests that were not under way within any of these spans of epoch seconds.
+
+        ``of_kind``: further spans for the requests of a kind.
+        """
         return sum(
             1
-            for at, latency, _, outcome, _ in self.samples
-            if outcome != "ok" and not any(at <= end and at + latency >= begin for begin, end in windows)
+            for at, latency, kind, outcome, _ in self.samples
+            if outcome != "ok"
+            and not any(at <= end and at + latency >= begin for begin, end in (*windows, *of_kind.get(kind, ())))
         )
+
+    def answered_after(self, moment: float, kind: str) -> float | None:
+        """Seconds from an epoch second to the first good answer to a request of ``kind`` that arrived since; None without one."""
+        good = (at + latency for at, latency, what, outcome, _ in self.samples if what == kind and outcome == "ok")
+        return min((ended - moment for ended in good if ended >= moment), default=None)
 
     @property
     def releases(self) -> dict[str, int]:
@@ -115,12 +129,14 @@ class LoadProcess:
         tls: bool,
         rate: float,
         sockets: int = 0,
+        pages: float = 0.0,
         seed: int = 1,
         at_most_s: float = 600.0,
     ) -> None:
         command = [
             *(sys.executable, "-m", "hermes_cfn.rehearse.load", "--address", address, "--server-name", server_name),
             *("--rate", str(rate), "--sockets", str(sockets), "--seed", str(seed), "--at-most", str(at_most_s)),
+            *("--pages", str(pages)),
             *(["--tls"] if tls else []),
         ]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

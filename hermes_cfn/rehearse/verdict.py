@@ -26,7 +26,10 @@ class Verdict:
     ``lower_bound_s`` is what the update takes physically: drain, stop, start and health checks of
     each batch.  ``unexcused`` are failures that no fault explains: outside of the time in which the
     load balancer must notice an instance that a fault has ended.  ``floor``: instances that the
-    strategy keeps in service; none means that it interrupts.
+    strategy keeps in service; none means that it interrupts, for ``planned_s`` by the plan's formula.
+    ``ended``: instances that the group has no more, beside a surge's surplus; ``spared``: the faults are no reason to end any.
+    ``back_s``: from the end of an outage to the first good answer of what needs the database, which
+    must not take longer than one health check, ``check_s``; None without an outage or an answer.
     """
 
     seed: int
@@ -37,6 +40,7 @@ class Verdict:
     unexcused: int
     reconnected: int
     interruption_s: float
+    planned_s: float
     duration_s: float
     lower_bound_s: float
     floor: int
@@ -48,6 +52,10 @@ class Verdict:
     before: Window
     during: Window
     after: Window
+    ended: int = 0
+    spared: bool = False
+    back_s: float | None = None
+    check_s: float = 0.0
     capacity: Sequence[tuple[float, int]] = ()
     time_line: Mapping[str, Sequence[tuple[float, str]]] = field(default_factory=dict)
     told: Sequence[str] = ()
@@ -76,6 +84,8 @@ def good(verdict: Verdict) -> bool:
     With no other instance in service an interruption is no surprise, and :attr:`Verdict.floor` says so.
     """
     lost = verdict.unexcused and verdict.floor > 0
+    if (verdict.spared and verdict.ended) or (verdict.back_s is not None and verdict.back_s > verdict.check_s):
+        return False
     return verdict.converged and not lost and (bool(verdict.faults) or verdict.ends in (AT_GOAL, RESTORED))
 
 
@@ -108,7 +118,8 @@ def screen(verdict: Verdict) -> Iterator[str]:
     yield f"requests       {verdict.sent} sent, {verdict.failed} failed, {verdict.reconnected} WebSockets reconnected"
     for reason, count in verdict.failed_by_reason.items():
         yield f"               {count} x {reason}"
-    yield f"interruption   {duration(verdict.interruption_s)}"
+    planned = f", planned {duration(verdict.planned_s)}" if verdict.planned_s else ""
+    yield f"interruption   {duration(verdict.interruption_s)}{planned}"
     for name, window in (("before", verdict.before), ("during", verdict.during), ("after", verdict.after)):
         yield (
             f"{name:<14} p50 {window.p50_s * 1000:.1f} ms, p99 {window.p99_s * 1000:.1f} ms, "
@@ -124,5 +135,9 @@ def screen(verdict: Verdict) -> Iterator[str]:
             yield f"  {at:6.1f} s  {stands}"
     if verdict.faults:
         yield f"faults         {', '.join(verdict.faults)}; {verdict.unexcused} failed requests that they do not explain"
+    if verdict.ended:
+        yield f"ended          {verdict.ended} instances{', for which there is no reason' if verdict.spared else ''}"
+    if verdict.back_s is not None:
+        yield f"outage         over for {duration(verdict.back_s)} when the first page that needs it was answered"
     again = f" after {verdict.runs} runs" if verdict.runs > 1 else ""
     yield f"{verdict.ends}, on {verdict.release or 'nothing'}{again}, exit code {verdict.exit_code}, seed {verdict.seed}"

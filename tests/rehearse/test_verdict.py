@@ -1,0 +1,66 @@
+"""When a rehearsal is good, and when it is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hermes_cfn.local import fault_kinds
+from hermes_cfn.rehearse import faults
+from hermes_cfn.rehearse.tally import Tally, Window
+from hermes_cfn.rehearse.verdict import AT_GOAL, NOT_CONVERGED, ROLLED_BACK, Verdict, good, screen
+
+NOTHING = Window(0, 0.0, 0.0, 0.0)
+WELL = Verdict(
+    seed=1, faults=(), sent=100, failed=0, failed_by_reason={}, unexcused=0, reconnected=2, interruption_s=0.0,
+    planned_s=0.0, duration_s=9.0, lower_bound_s=5.0, floor=1, ends=AT_GOAL, release="v2", exit_code=0, runs=1, steps=9,
+    before=NOTHING, during=NOTHING, after=NOTHING,
+)  # fmt: skip
+FAULT = {"faults": ("never-boots@begin",)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_good"),
+    [
+        ({}, True),
+        ({"ends": NOT_CONVERGED}, False),
+        ({"ends": ROLLED_BACK}, False),
+        ({"ends": ROLLED_BACK, **FAULT}, True),
+        ({"unexcused": 1}, False),
+        ({"unexcused": 1, "floor": 0}, True),
+        ({"ended": 1, **FAULT}, True),
+        ({"ended": 1, "spared": True, **FAULT}, False),
+        ({"back_s": 0.7, "check_s": 0.75, **FAULT}, True),
+        ({"back_s": 0.8, "check_s": 0.75, **FAULT}, False),
+    ],
+)
+def test_a_rehearsal_is_good(changed, is_good: bool) -> None:
+    assert good(replace(WELL, **changed)) is is_good
+
+
+def test_the_screen_says_what_there_is_no_reason_for() -> None:
+    shown = "\n".join(screen(replace(WELL, ended=1, spared=True, interruption_s=30.0, planned_s=32.0, **FAULT)))
+    assert "1 instances, for which there is no reason" in shown
+    assert "30 s, planned 32 s" in shown
+
+
+def test_an_outage_excuses_what_needs_it_while_it_lasts() -> None:
+    rows = [
+        (10.0, 0.1, "page", "status 500", ""),
+        (19.8, 0.1, "page", "status 500", ""),
+        (20.2, 0.1, "page", "ok", "v1"),
+        (20.4, 0.1, "page", "ok", "v1"),
+        (10.5, 0.1, "kept", "ok", "v1"),
+    ]
+    tally = Tally(1, 0, tuple(rows))
+    assert tally.answered_after(20.0, "page") == pytest.approx(0.3)
+    assert tally.answered_after(30.0, "page") is None
+    assert tally.failed_outside([], {"page": [(9.0, 20.0)]}) == 0
+    assert tally.failed_outside([], {"page": [(9.0, 19.0)]}) == 1
+    assert tally.failed_outside([], {"kept": [(9.0, 20.0)]}) == 2
+
+
+def test_the_outage_lasts_as_long_as_the_embedded_cloud_makes_it() -> None:
+    assert faults.OUTAGES["database-outage"] == fault_kinds.OUTAGE_S
+    assert faults.KINDS.keys() > faults.ENDS_NOBODY and not faults.ENDS_NOBODY & faults.DEADLY
