@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hermes_cfn.cli import console, reach
-from hermes_cfn.errors import ExitCode, Finding, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 
 if TYPE_CHECKING:
     from hermes_cfn.flows.drive import Story
@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 @console.format_option("text", "json")
 @console.local_option
 def command(offline: bool, drift: bool, form: str) -> int:
-    """Run every check and say what to type next; changes nothing.  Ends with 1 when it finds an error."""
+    """Run every check and say what to type next; changes nothing.
+
+    Ends with 1 when it finds an error.  Where AWS cannot be reached, that is one more finding.
+    """
     context = console.context()
     with console.progress("the file, the templates, the tools"):
         found = list(_offline(context))
     if not offline:
-        found += _visited(context, drift)
+        try:
+            found += _visited(context, drift)
+        except HermesError as problem:
+            found += problem.findings
     if form == "json":
         console.put_json([finding.as_dict() for finding in found])
     else:

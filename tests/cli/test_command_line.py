@@ -134,6 +134,13 @@ def test_a_shell_can_complete_verbs():
     assert {line.partition(",")[2] for line in done.stdout.split()} >= {"release"}
 
 
+def test_the_doctor_says_what_the_file_says_also_where_nobody_may_ask_aws(tmp_path):
+    (tmp_path / "hermes.toml").write_text('certificate.domain = "hermes.yourdomain.com"\n')
+    done = typed("doctor", "--format", "json", cwd=tmp_path, AWS_EC2_METADATA_DISABLED="true", HOME=str(tmp_path))
+    assert {"placeholder", "credentials-missing"} <= {one["code"] for one in json.loads(done.stdout)}
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_a_closed_pipe_is_no_trace():
     done = subprocess.run(
         f"{sys.executable} -m hermes_cfn --help | head -c 1", shell=True, capture_output=True, text=True, cwd=ROOT
