@@ -65,8 +65,8 @@ KILLS: Mapping[str, Row] = {
         ("--rate", "60", "--fault", faults.KILL_EVERYWHERE),
     ),
     "never-again": Row(
-        "the deployer killed while an instance is out, and never run again",
-        ("--rate", "60", "--fault", "deployer-dies@leaving", "--never-again"),
+        "the deployer killed at every moment, and never run again",
+        ("--rate", "60", "--fault", "deployer-dies@every", "--never-again"),
     ),
 }
 ROWS: Mapping[str, Row] = {**QUIET, **FAULTS, **KILLS}

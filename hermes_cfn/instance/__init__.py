@@ -31,7 +31,8 @@ asks its health locally.  When it does not answer in time, the previous release 
 once and the outcome is ``failed: …``; ``release`` in the report says what runs.  The timer stays
 armed in both cases until **confirm**, which the deployer sends when the target is healthy again;
 confirm also prunes images, never the current or the previous one.  If nobody confirms, the timer
-starts the previous release if another one runs, and takes the instance out of standby.
+starts the previous release if another one runs, and takes the instance out of standby; an instance
+that is in service and answers stays as it is, because stopping its container would drop requests.
 **rollback** is deploy without standby and without a timer, for emergencies.  **migrate** runs the
 migrate command once in a container of the goal's image; a line ``schema_version=N`` that the
 command prints first is the version before, the last one the version after.  **diagnose** only

@@ -127,8 +127,10 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
             runs = list(_runs(sandbox, tag, wanted, strikes, say))
             ended = time.time()
             time.sleep(max(0.0, strikes.over - ended))
-            limit = SETTLE_S if wanted.again else SETTLE_S + settings.release.return_after_s / sandbox.options.speed
-            whole = watcher.await_whole(settings.compute.count, limit)
+            if runs[-1].exit_code < 0:
+                say("nobody runs the deployer again; every instance looks after itself")
+                time.sleep(settings.release.return_after_s / sandbox.options.speed)
+            whole = watcher.await_whole(settings.compute.count, SETTLE_S)
             settled = time.time()
             time.sleep(QUIET_S)
     except BaseException:

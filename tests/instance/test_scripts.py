@@ -122,6 +122,26 @@ def test_nobody_confirms(machine):
     assert machine.report["release"] == "r1"
 
 
+def test_nobody_confirms_what_is_back_in_service(machine):
+    version = machine.goal(release(2))
+    machine.send("deploy", version)
+    before = len(machine.calls)
+    assert machine.program("hermes-return").returncode == 0
+    assert machine.running == release(2).image, "it serves: stopping it would drop requests"
+    assert not any(call.startswith("docker stop") for call in machine.calls[before:])
+    assert machine.report["outcome"].startswith("failed: nobody confirmed")
+    assert machine.program("hermes-return").returncode == 0, "and the timer is disarmed"
+    assert machine.running == release(2).image
+
+
+def test_nobody_confirms_what_is_back_in_service_and_does_not_answer(machine):
+    machine.send("deploy", machine.goal(release(2)))
+    machine.set(ill=[release(2).image])
+    assert machine.program("hermes-return").returncode == 0
+    assert machine.running == release(1).image
+    assert (machine.world["lifecycle"], machine.report["release"]) == ("InService", "r1")
+
+
 def test_taken_out_and_nobody_deployed(machine):
     machine.send("prepare", machine.goal(release(2)))
     timers = [call for call in machine.calls if call.startswith("systemd-run") and "hermes-left" in call]

@@ -133,21 +133,18 @@ run_release() {
   wait_healthy
 }
 
-# ask_healthy: asks until the answer is a healthy one; the last code is kept.
-ask_healthy() {
+# answers: whether the answer is a healthy one; the code is kept.
+answers() {
   local code
-  while :; do
-    code=$(curl -s -o /dev/null --max-time 2 -w '%{http_code}' "$ASK$HERMES_HEALTH_PATH" || true)
-    printf '%s' "$code" >"$STATE_DIR/health-code"
-    case ",$HERMES_HEALTH_CODES," in *",$code,"*) return 0 ;; esac
-    sleep 0.2
-  done
+  code=$(curl -s -o /dev/null --max-time 2 -w '%{http_code}' "$ASK$HERMES_HEALTH_PATH" || true)
+  printf '%s' "$code" >"$STATE_DIR/health-code"
+  case ",$HERMES_HEALTH_CODES," in *",$code,"*) return 0 ;; *) return 1 ;; esac
 }
 
 wait_healthy() {
   export ASK STATE_DIR
-  export -f ask_healthy
-  timeout "$HERMES_START_TIMEOUT" bash -c ask_healthy && return 0
+  export -f answers
+  timeout "$HERMES_START_TIMEOUT" bash -c 'until answers; do sleep 0.2; done' && return 0
   say "no healthy answer within $HERMES_START_TIMEOUT s, the last was $(state health-code | grep . || echo none)"
   return 1
 }

@@ -1,4 +1,5 @@
-# Nobody confirmed: the previous release comes back, and the instance into service.
+# Nobody confirmed: the previous release comes back, and the instance into service. One that is in service already and
+# answers stays as it is: whoever stopped its container now would drop the requests that it serves.
 # With "left": it was taken out and nobody deployed, so it goes back into service as it is; a deployment has its own timer.
 
 exec 9>"$STATE_DIR/lock"
@@ -14,6 +15,12 @@ if [ "${1:-}" = left ]; then
 else
   if [ -z "$(state armed)" ]; then exit 0; fi
   outcome="failed: nobody confirmed operation $(state armed)"
+  if [ "$(group_state)" = InService ] && answers; then
+    forget armed
+    forget return.json
+    report running "$outcome, and it serves as it is"
+    exit 0
+  fi
 fi
 if [ -s "$STATE_DIR/return.json" ] && [ "$(running_release)" != "$(pick id <"$STATE_DIR/return.json")" ]; then
   switch "$STATE_DIR/return.json" "$(state return-version)" || outcome="$outcome, and the previous release does not answer"
