@@ -1,7 +1,8 @@
 """Whether evaluated properties fit what a resource type's schema says, in the words of CloudFormation's events.
 
 The keywords are those of JSON Schema that say what a value is: type, enum, pattern, lengths, bounds, numbers of items,
-required and additional properties.  Combinations (``oneOf``, ``anyOf``) are left to the service itself.
+unique items, required and additional properties, and combinations of rules (``allOf``, ``anyOf``, ``oneOf``), in the
+words of the validator that CloudFormation uses (github.com/everit-org/json-schema).
 https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
 """
 
@@ -40,6 +41,19 @@ def _check(value: Any, rule: Mapping[str, Any], body: Mapping[str, Any], path: s
         yield from _check_items(value, rule, body, path)
     else:
         yield from _check_scalar(value, rule, path, kinds)
+    yield from _check_combined(value, rule, body, path)
+
+
+def _check_combined(value: Any, rule: Mapping[str, Any], body: Mapping[str, Any], path: str) -> Iterator[str]:
+    for word in ("allOf", "anyOf", "oneOf"):
+        choices = rule.get(word) or []
+        fit = sum(not any(True for _ in _check(value, choice, body, path)) for choice in choices)
+        if word == "allOf" and fit < len(choices):
+            yield f"{path}: only {fit} subschema matches out of {len(choices)}"
+        elif word == "anyOf" and choices and not fit:
+            yield f"{path}: no subschema matched out of the total {len(choices)} subschemas"
+        elif word == "oneOf" and choices and fit != 1:
+            yield f"{path}: {fit} subschemas matched instead of one"
 
 
 def _check_object(
@@ -62,6 +76,8 @@ def _check_items(value: list[Any], rule: Mapping[str, Any], body: Mapping[str, A
         yield f"{path}: expected minimum item count: {rule['minItems']}, found: {len(value)}"
     if "maxItems" in rule and len(value) > rule["maxItems"]:
         yield f"{path}: expected maximum item count: {rule['maxItems']}, found: {len(value)}"
+    if rule.get("uniqueItems") and any(one in value[:index] for index, one in enumerate(value)):
+        yield f"{path}: array items are not unique"
     if isinstance(rule.get("items"), Mapping):
         for index, item in enumerate(value):
             yield from _check(item, rule["items"], body, f"{path}/{index}")

@@ -6,6 +6,7 @@ from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.cfn.validation import violations
 from hermes_cfn.cfn.values import Unknown
 
+POLICY, RECORD = "AWS::IAM::Policy", "AWS::Route53::RecordSet"
 VPC, GROUP, LOGS = "AWS::EC2::VPC", "AWS::ElasticLoadBalancingV2::TargetGroup", "AWS::Logs::LogGroup"
 
 
@@ -23,6 +24,25 @@ VPC, GROUP, LOGS = "AWS::EC2::VPC", "AWS::ElasticLoadBalancingV2::TargetGroup", 
         (VPC, {"EnableDnsHostnames": "true", "CidrBlock": "10.0.0.0/16"}, []),
         (VPC, {"EnableDnsHostnames": "yes"}, ["#/EnableDnsHostnames: expected type: Boolean, found: String"]),
         (GROUP, {"Matcher": {"HttpCode": "200", "Odd": 1}}, ["#/Matcher: extraneous key [Odd] is not permitted"]),
+        (POLICY, {"PolicyName": "p", "PolicyDocument": {}}, ["#: no subschema matched out of the total 3 subschemas"]),
+        (POLICY, {"PolicyName": "p", "PolicyDocument": {}, "Roles": [Unknown("later")]}, []),
+        (RECORD, {"Name": "a.example", "Type": "A"}, ["#: 0 subschemas matched instead of one"]),
+        (
+            RECORD,
+            {"Name": "a.example", "Type": "A", "HostedZoneId": "Z1", "HostedZoneName": "example."},
+            ["#: 2 subschemas matched instead of one"],
+        ),
+        (RECORD, {"Name": "a.example", "Type": "A", "HostedZoneId": "Z1"}, []),
+        (
+            "AWS::EC2::Instance",
+            {"LaunchTemplate": {"Version": "1"}},
+            ["#/LaunchTemplate: 0 subschemas matched instead of one"],
+        ),
+        (
+            "AWS::EC2::VPCEndpoint",
+            {"VpcId": "vpc-1", "ServiceName": "s", "SubnetIds": ["a", "b", "a"]},
+            ["#/SubnetIds: array items are not unique"],
+        ),
         (
             "AWS::ElasticLoadBalancingV2::Listener",
             {},
