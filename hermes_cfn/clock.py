@@ -6,7 +6,7 @@ Deciders never do; *now* reaches them inside what was observed, as the service's
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -45,8 +45,11 @@ LONGEST_S = 10.0
 """The longest pause, in seconds: an alarm or a dead instance must not wait longer to be seen."""
 
 
-AHEAD_S = 0.3
-"""Seconds before the expected end of a wait at which the look that shall see it begins."""
+BETWEEN_S = 0.25
+"""Seconds of service time from one look to the next while it is not known how long a wait takes, at first."""
+
+SHORT_S = 3.0
+"""Seconds of service time; a wait that takes no longer ends before it would be worth to look less often."""
 
 AS_LONG = 0.9
 """How much of a wait that was seen before is expected again."""
@@ -56,13 +59,21 @@ class Tempo:
     """When to look again, for waits whose length in service time is known or was seen before.
 
     The service's clock need not be as fast as ours, and tells whole seconds; how fast it is shows
-    after :data:`KNOWN_AFTER_S`.  Few looks until shortly before the end, many around it.
+    after :data:`KNOWN_AFTER_S`.  Few looks until the end is due, many from then on; where nobody is out
+    of service meanwhile (``unhurried``) fewer.
     """
 
-    def __init__(self, clock: Clock, service_now: Callable[[], datetime], known: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        service_now: Callable[[], datetime],
+        known: Mapping[str, float],
+        unhurried: Collection[str] = (),
+    ) -> None:
         self._clock = clock
         self._service_now = service_now
         self._known = dict(known)
+        self._unhurried = frozenset(unhurried)
         self._seen: set[str] = set()
         self._began = (clock.now(), service_now())
 
@@ -79,16 +90,19 @@ class Tempo:
     def pause(self, what: str, waited: float) -> float:
         """Seconds until the next look, ``waited`` of our seconds after the action that ``what`` follows from."""
         expected, rate = self._known.get(what, 0.0), self._rate
-        short = patience(waited / 2)
+        short = min(5.0, max(0.1, BETWEEN_S / max(rate, 1.0), waited / (10 if what in self._unhurried else 40)))
         if not expected or not rate:
             return short
-        left = expected / rate - waited - AHEAD_S
+        left = expected / rate - waited
         if left > 0:
             return min(LONGEST_S, max(0.1, left))
         return min(short, max(0.1, -left / 5))
 
     def took(self, what: str, waited: float) -> None:
-        """A wait of no known length took ``waited`` of our seconds: the next one may be as long."""
-        if what and self._rate and (what not in self._known or what in self._seen):
+        """A wait of no known length took ``waited`` of our seconds: the next one may be as long.
+
+        Short ones are not worth remembering.
+        """
+        if what and waited * self._rate > SHORT_S and (what not in self._known or what in self._seen):
             self._seen.add(what)
             self._known[what] = waited * self._rate * AS_LONG

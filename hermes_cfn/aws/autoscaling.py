@@ -13,7 +13,7 @@ MARK = "hermes:suspended"
 """The tag that says which processes a rollout of ours has suspended."""
 
 AT_ONCE = 20
-"""Instances that one EnterStandby or ExitStandby names."""
+"""Instances that one EnterStandby or ExitStandby names (API reference, EnterStandby: up to 20)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,14 @@ class AutoScaling:
         self._calls.delete_tags(Tags=[_tag(name, None)])
 
     def enter_standby(self, name: str, instances: Sequence[str]) -> None:
-        for some in _portions(instances):
-            self._calls.enter_standby(AutoScalingGroupName=name, InstanceIds=some, ShouldDecrementDesiredCapacity=True)
+        """Takes at most :data:`AT_ONCE` instances out, and the desired capacity with them."""
+        self._calls.enter_standby(
+            AutoScalingGroupName=name, InstanceIds=list(instances), ShouldDecrementDesiredCapacity=True
+        )
 
     def exit_standby(self, name: str, instances: Sequence[str]) -> None:
-        for some in _portions(instances):
-            self._calls.exit_standby(AutoScalingGroupName=name, InstanceIds=some)
+        """Puts at most :data:`AT_ONCE` instances back in service."""
+        self._calls.exit_standby(AutoScalingGroupName=name, InstanceIds=list(instances))
 
     def launch(self, name: str, desired: int) -> None:
         self._calls.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=desired, HonorCooldown=False)
@@ -95,10 +97,6 @@ class AutoScaling:
 def passing(error: AwsError) -> bool:
     """A refusal that only says that what was seen has changed: look again."""
     return error.code in {"ValidationError", "ScalingActivityInProgress", "ResourceInUse", "ResourceContention"}
-
-
-def _portions(instances: Sequence[str]) -> list[list[str]]:
-    return [list(instances[at : at + AT_ONCE]) for at in range(0, len(instances), AT_ONCE)]
 
 
 def _member(instance: dict[str, Any]) -> Member:

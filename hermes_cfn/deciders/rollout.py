@@ -174,10 +174,11 @@ class _View:
 
     @cached_property
     def worked(self) -> int:
-        """Instances that are on the line now: away, coming, or back and not being confirmed."""
-        return sum(
-            not i.up or (bool(i.armed) and not self.running(i, "confirm")) for i in self.members if not self.sick(i)
-        )
+        """Instances that are on the line now: away, coming, or back and not to be confirmed yet.
+
+        What is confirmed in this turn is done: confirmations are sent before anything is taken.
+        """
+        return sum(not i.up or (bool(i.armed) and i.release is None) for i in self.members if not self.sick(i))
 
     def sick(self, instance: Instance) -> bool:
         """In service on something stale and unhealthy: nothing is lost by taking it."""
@@ -212,11 +213,12 @@ class _View:
         return len(self.serving) + len(self.pending) == self.group.desired
 
     @cached_property
-    def at_rest(self) -> bool:
+    def over(self) -> bool:
+        """Nobody will be taken any more; what is left to do is to disarm return timers."""
         return (
             len(self.members) == self.want.size
             and self.settled
-            and all(i.up and self.current(i) and not i.armed and not self.switching(i) for i in self.members)
+            and all(i.up and self.current(i) and not self.switching(i) for i in self.members)
         )
 
     def send(self, task: str, instances: Iterable[Instance], goal_version: int = 0) -> tuple[Action, ...]:
@@ -290,11 +292,14 @@ def _bury(view: _View) -> tuple[Action, ...]:
 
 
 def _finished(view: _View) -> tuple[Action, ...]:
-    """Everything is as wanted: give back what was suspended, then say so."""
-    if not view.at_rest:
+    """Everything is as wanted: give back what was suspended while the last are confirmed, then say so."""
+    if not view.over:
         return ()
-    if view.group.marked:
-        return (Resume(tuple(sorted(view.group.marked))),)
+    resume = (Resume(tuple(sorted(view.group.marked))),) if view.group.marked else ()
+    if last := (*_confirm(view), *resume):
+        return last
+    if any(i.armed for i in view.members):
+        return ()
     return (Done(f"{len(view.members)} instances on {view.want.release}"),)
 
 
@@ -317,6 +322,8 @@ def _impossible(view: _View) -> tuple[Action, ...]:
 
 def _suspend(view: _View) -> tuple[Action, ...]:
     """Before anything else: no rebalancing while instances come and go."""
+    if view.over:
+        return ()
     missing = tuple(p for p in WHILE_WORKING if p not in view.group.suspended)
     return (Suspend(missing),) if missing else ()
 
@@ -456,7 +463,7 @@ def _paused(view: _View) -> bool:
 
 def _rest(view: _View) -> tuple[Action, ...]:
     """Paused, and nobody is on the line: nothing stays suspended meanwhile, and the deployer may go."""
-    if not _paused(view) or view.worked or view.out or not all(i.up for i in view.members):
+    if not _paused(view) or view.out or not all(i.up and not i.armed for i in view.members):
         return ()
     if view.group.marked:
         return (Resume(tuple(sorted(view.group.marked))),)
@@ -465,7 +472,10 @@ def _rest(view: _View) -> tuple[Action, ...]:
 
 
 def decide_prepared(fleet: Fleet, want: Want) -> tuple[Action, ...]:
-    """Only the first part: pull everywhere, take nothing out; then the migration may come."""
+    """Only the first part: pull everywhere, take nothing out; then the migration may come.
+
+    Rebalancing is suspended meanwhile, which the first batch need not wait for then.
+    """
     view = _View(fleet, want)
     for rule in (_impossible, _failed, _alarmed, _stalled):
         if actions := rule(view):
@@ -473,7 +483,7 @@ def decide_prepared(fleet: Fleet, want: Want) -> tuple[Action, ...]:
     left = [i for i in view.serving if _unprepared(view, i)]
     if not left and not view.pending:
         return (Done("every instance has the image"),)
-    return _prepare(view) or (_waiting_for(view),)
+    return (*_suspend(view), *_prepare(view)) or (_waiting_for(view),)
 
 
 STOPS: tuple[Callable[[_View], tuple[Action, ...]], ...] = (
@@ -488,7 +498,7 @@ STOPS: tuple[Callable[[_View], tuple[Action, ...]], ...] = (
 """Asked first, one answer at most."""
 
 WORK: tuple[Callable[[_View], tuple[Action, ...]], ...] = (_prepare, _deploy, _put_back, _confirm)
-"""All of these may answer together: none of them takes anything out of service."""
+"""All of these may answer together, before what takes anything out of service."""
 
 CAPACITY: tuple[Callable[[_View], tuple[Action, ...]], ...] = (_launch, _retire, _take)
 """The first that answers: each spends what the others count on."""
@@ -502,9 +512,7 @@ def decide(fleet: Fleet, want: Want) -> tuple[Action, ...]:
             return actions
     if rest := _rest(view):
         return rest
-    if suspended := _suspend(view):
-        return suspended
-    work = tuple(action for rule in WORK for action in rule(view))
+    work = (*_suspend(view), *(action for rule in WORK for action in rule(view)))
     if not _paused(view):
         for rule in CAPACITY:
             if actions := rule(view):
@@ -525,7 +533,7 @@ def _waiting_for(view: _View) -> Wait:
         if instance.lifecycle is Lifecycle.PENDING:
             return Wait(f"{instance.id} starts")
         if not instance.up:
-            return Wait(f"{instance.id} becomes healthy", "health")
+            return Wait(f"{instance.id} becomes healthy")
     if not view.settled:
         return Wait("the group reaches its desired capacity")
     if view.strategy.canary and view.stale:

@@ -182,7 +182,7 @@ class Leaving:
             return (Wait("; ".join(busy)),)
         return (Done(f"{len(self.tracks)} stacks are gone"),)
 
-    def _act(self, what: tuple[str, Any]) -> Iterable[Event]:
+    def _act(self, what: tuple[str, Any]) -> Story[None]:
         key, step = what
         track = self.tracks[key]
         match step:

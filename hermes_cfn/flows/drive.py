@@ -23,7 +23,7 @@ Story = Generator[Event, None, Result]
 def drive(
     look: Callable[[], tuple[Seen, Iterable[Event]]],
     decide: Callable[[Seen], tuple[Any, ...]],
-    act: Callable[[Any], Iterable[Event]],
+    act: Callable[[Any], Story[bool | None]],
     guard: Callable[[], None],
     clock: Clock,
     now: Callable[[], datetime],
@@ -31,7 +31,8 @@ def drive(
 ) -> Story[Done | Stop]:
     """Until the decider says Done or Stop, which is the result.
 
-    ``tempo`` says when to look again while waiting; without it that follows from the wait so far.
+    ``act`` answers False when the action was refused: the rest counts on it, and is decided anew.  ``tempo`` says when to look again while waiting; without it that follows from the
+    wait so far.
     """
     tempo = tempo or Tempo(clock, now, {})
     acted, waiting = clock.now(), Wait("")
@@ -53,7 +54,9 @@ def drive(
             waiting = last
             clock.sleep(tempo.pause(last.for_what, waited))
             continue
-        acted, waiting = clock.now(), Wait("")
+        waiting = Wait("")
         for action in actions:
             guard()
-            yield from act(action)
+            if (yield from act(action)) is False:
+                break
+        acted = clock.now()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from hermes_cfn.aws.autoscaling import AT_ONCE as BY_GROUP
 from hermes_cfn.aws.autoscaling import GroupSeen, Member, passing
 from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.aws.ssm import AT_ONCE as BY_COMMAND
 from hermes_cfn.aws.ssm import Invocation
 from hermes_cfn.deciders.actions import (
     Action,
@@ -25,12 +27,22 @@ from hermes_cfn.deciders.observed import Attempt, Fleet, Instance, Lifecycle, Pr
 from hermes_cfn.deciders.rollout import parse_operation
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.events import Event, InstanceEvent, Noted
+from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.reading import Reading
 from hermes_cfn.instance import documents
 
 SUSPICIOUS_S = 15.0
 """Seconds without any change after which EC2 is asked whether the machines out of service still run."""
+
+TASKS = ("prepare", "deploy", "confirm")
+"""The documents of a rollout."""
+
+SETTLED = frozenset({Lifecycle.IN_SERVICE, Lifecycle.STANDBY})
+"""Where an instance stays by itself."""
+
+FRESH_S = 2.0
+"""Seconds of service time after which everything about the fleet is read again, whether or not it can have changed."""
 
 UNSETTLED = ("starting", "switching")
 """States of a report in which nobody knows what the container is: a document was cut off, or is at it."""
@@ -62,7 +74,9 @@ class Observer:
     ignored: frozenset[str] = frozenset()
     marked: frozenset[str] = frozenset()
     _target_groups: tuple[str, ...] = ()
-    _calm: frozenset[str] = frozenset()
+    _parts: dict[str, tuple[datetime, Any]] = field(default_factory=dict)
+    _moving: frozenset[str] = frozenset()
+    _stands: Mapping[str, tuple[Lifecycle, Target]] = field(default_factory=dict)
     _ended: frozenset[str] = frozenset()
     _last: tuple[object, ...] = ()
     _shown: dict[str, str] = field(default_factory=dict)
@@ -78,15 +92,19 @@ class Observer:
         """
         doors, names = self.ground.doors, self.ground.names
         auto_scaling, elb, cloudwatch, _ssm = doors.auto_scaling, doors.elb, doors.cloudwatch, doors.ssm
-        seen, runs, alarms, _, *health = doors.together(
-            [
-                lambda: auto_scaling.observe(names.auto_scaling_group),
-                self.reading.runs,
-                lambda: cloudwatch.firing(names.alarm("")) if self.watch_alarms else (),
-                self.alongside,
-                *(partial(elb.health, arn) for arn in self._target_groups),
-            ]
-        )
+        parts: dict[str, Callable[[], Any]] = {
+            "group": lambda: auto_scaling.observe(names.auto_scaling_group),
+            "runs": self.reading.runs,
+            "alarms": lambda: cloudwatch.firing(names.alarm("")) if self.watch_alarms else (),
+            "lock": self.alongside,
+            **{arn: partial(elb.health, arn) for arn in self._target_groups},
+        }
+        now, expected = doors.now(), self.reading.expected()
+        due = [part for part in parts if self._due(part, now)]
+        answers = doors.together([*(parts[part] for part in due), *expected])
+        self._parts |= {part: (now, answer) for part, answer in zip(due, answers, strict=False)}
+        seen, runs, alarms = (self._parts[part][1] for part in ("group", "runs", "alarms"))
+        health = [self._parts[arn][1] for arn in self._target_groups]
         self.ignored &= frozenset(alarms)
         if seen is None:
             raise not_deployed(self.ground)
@@ -95,16 +113,13 @@ class Observer:
             health = [elb.health(arn) for arn in seen.target_groups]
         self.template, self.marked = seen.template, seen.group.marked
         targets = {name: target for found in health for name, target in found.items()}
-        moving = [
-            member.id
+        stands = {
+            member.id: (member.lifecycle, targets[member.id].health if member.id in targets else Target.ABSENT)
             for member in seen.members
-            if member.id not in self._calm
-            or member.lifecycle is not Lifecycle.IN_SERVICE
-            or member.id not in targets
-            or targets[member.id].health is not Target.HEALTHY
-            or any(run.progress is Progress.RUNNING for run in runs.get(member.id, ()))
-        ]
-        reports = self.reading.reports([member.id for member in seen.members], moving)
+        }
+        moved = [name for name, stand in stands.items() if self._stands.get(name) != stand]
+        self._stands = stands
+        reports = self.reading.reports([member.id for member in seen.members], moved)
         instances = tuple(
             _instance(
                 member,
@@ -115,10 +130,21 @@ class Observer:
             )
             for member in seen.members
         )
-        self._calm = frozenset(i.id for i in instances if i.up and not i.armed)
+        self.reading.expect(i.id for i in instances if not i.up or i.armed)
+        self._moving = frozenset(_moving(instances, seen.group.desired))
         stopping = tuple(name for name in alarms if name not in self.ignored)
         fleet = Fleet(doors.now(), seen.group, instances, stopping, replaced=self.replaced)
         return self._buried(self._stillness(fleet)), list(self._news(fleet))
+
+    def _due(self, part: str, now: datetime) -> bool:
+        """Whether a part is read again: it may change by itself any moment, or is older than :data:`FRESH_S`."""
+        kind = part if part in ("group", "runs", "alarms", "lock") else "targets"
+        read, _ = self._parts.get(part, (None, None))
+        return kind in self._moving or read is None or (now - read).total_seconds() >= FRESH_S
+
+    def acted(self) -> None:
+        """Something was done: whatever was read is old."""
+        self._parts.clear()
 
     def _buried(self, fleet: Fleet) -> Fleet:
         """With those marked whose machine has ended; EC2 is asked once a wait is suspicious."""
@@ -144,6 +170,18 @@ class Observer:
             if self._shown.get(instance.id) != shown:
                 self._shown[instance.id] = shown
                 yield InstanceEvent(fleet.now, instance.id, shown)
+
+
+def _moving(instances: Collection[Instance], desired: int) -> Iterator[str]:
+    """What may change any moment: somebody comes or goes, becomes healthy, or runs a document; and the lock."""
+    yield "lock"
+    serving = [i for i in instances if i.lifecycle is Lifecycle.IN_SERVICE]
+    if len(serving) != desired or any(i.lifecycle not in SETTLED for i in instances):
+        yield "group"
+    if not all(i.up for i in serving) or any(i.target is Target.DRAINING for i in instances):
+        yield "targets"
+    if any(attempt.progress is Progress.RUNNING for i in instances for attempt in i.attempts):
+        yield "runs"
 
 
 def _instance(
@@ -204,9 +242,10 @@ class Performer:
     ground: Ground
     observer: Observer
 
-    def act(self, action: Action) -> Iterable[Event]:
-        """Performs one action.  A refusal that only says that the fleet has moved on is told."""
+    def act(self, action: Action) -> Story[bool]:
+        """Performs one action.  A refusal that only says that the fleet has moved on is told, and answers False."""
         now = self.ground.now
+        self.observer.acted()
         try:
             self._perform(action)
         except AwsError as error:
@@ -214,9 +253,10 @@ class Performer:
                 raise
             yield Noted(now, error.findings[0])
             self.ground.clock.sleep(1.0)
-            return
+            return False
         for name, what in _told(action):
             yield InstanceEvent(now, name, what)
+        return True
 
     def _perform(self, action: Action) -> None:
         auto_scaling, name = self.ground.doors.auto_scaling, self.ground.names.auto_scaling_group
@@ -226,21 +266,29 @@ class Performer:
             case Resume(processes):
                 auto_scaling.resume(name, processes)
             case EnterStandby(instances):
-                auto_scaling.enter_standby(name, instances)
+                self._portions(instances, BY_GROUP, partial(auto_scaling.enter_standby, name))
             case ExitStandby(instances):
-                auto_scaling.exit_standby(name, instances)
+                self._portions(instances, BY_GROUP, partial(auto_scaling.exit_standby, name))
             case Launch(desired):
                 auto_scaling.launch(name, desired)
             case Terminate(instance, decrement, _, failed):
                 auto_scaling.terminate(instance, decrement)
                 self.observer.replaced += failed
             case Send(task, instances, operation, goal_version, token):
-                self.ground.doors.ssm.send(
-                    self.ground.names.document(task),
-                    instances,
-                    documents.call(task, operation, token, goal_version),
-                    operation,
-                )
+                ssm, document = self.ground.doors.ssm, self.ground.names.document(task)
+                self._versions(task)
+                given = documents.call(task, operation, token, goal_version)
+                self._portions(instances, BY_COMMAND, lambda some: ssm.send(document, some, given, operation))
+
+    def _versions(self, task: str) -> None:
+        """Learns the versions of the documents of a rollout at once, before anybody waits for them."""
+        documents_of = [self.ground.names.document(name) for name in dict.fromkeys((task, *TASKS))]
+        self.ground.doors.together([partial(self.ground.doors.ssm.document_version, name) for name in documents_of])
+
+    def _portions(self, instances: Sequence[str], most: int, call: Callable[[Sequence[str]], object]) -> None:
+        """A call for as many instances as it may name, side by side."""
+        starts = range(0, len(instances), most)
+        self.ground.doors.together([partial(call, instances[at : at + most]) for at in starts])
 
 
 def _moved_on(action: Action, error: AwsError) -> bool:

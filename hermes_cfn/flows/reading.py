@@ -1,14 +1,15 @@
 """What instances and documents say, read again only where it may have changed.
 
 A large fleet has a report an instance, ten a call, and a run an instance and document, fifty a
-call.  What nobody works on does not change: an instance that serves, is confirmed and runs no
-document is read once, and again with everybody after :data:`WHOLE_S`.  A run that has ended stays so.
+call.  What nobody works on does not change: an instance that serves and is confirmed is read when it
+moves or a document has ended on it, and again with everybody after :data:`WHOLE_S`.  A run that has
+ended stays so.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -28,6 +29,9 @@ FIRST_S = 3600.0
 SLACK = timedelta(seconds=2)
 """The service tells its time in whole seconds, and answers for a filter are not sooner than that."""
 
+LATE = timedelta(seconds=10)
+"""How long after it was sent a run may appear in the list for the first time: an estimate."""
+
 
 class Reading:
     """Reports and runs as they were last read."""
@@ -37,40 +41,61 @@ class Reading:
         self._reports: dict[str, Report] = {}
         self._runs: dict[tuple[str, str], Invocation] = {}
         self._whole: datetime | None = None
-        self._moving: frozenset[str] = frozenset()
+        self._asked: datetime | None = None
+        self._expected: frozenset[str] = frozenset()
+        self._ended: frozenset[str] = frozenset()
 
     def runs(self) -> Mapping[str, list[Invocation]]:
         """Instance to its document runs, oldest first."""
         now = self._ground.doors.now()
+        before = self._running()
         for run in self._ground.doors.ssm.invocations(now, self._horizon(now)):
             self._runs[run.command, run.instance] = run
+        self._ended = before - self._running()
+        self._asked = now
         found: dict[str, list[Invocation]] = {}
         for run in sorted(self._runs.values(), key=lambda run: run.requested):
             found.setdefault(run.instance, []).append(run)
         return found
 
     def _horizon(self, now: datetime) -> float:
-        """Seconds back to the oldest run that had not ended when it was last seen, else to the newest."""
-        if not self._runs:
+        """Seconds back to the oldest run that had not ended when it was last seen, and past the last look."""
+        if self._asked is None:
             return FIRST_S
-        open_runs = [run.requested for run in self._runs.values() if run.progress is Progress.RUNNING]
-        since = min(open_runs) if open_runs else max(run.requested for run in self._runs.values())
-        return (now - since + SLACK).total_seconds()
+        open_runs = [run.requested - SLACK for run in self._runs.values() if run.progress is Progress.RUNNING]
+        return (now - min((self._asked - LATE, *open_runs))).total_seconds()
 
-    def reports(self, members: Collection[str], moving: Iterable[str]) -> Mapping[str, Report]:
-        """Instance to its report; those of ``moving`` and of who moved at the last look are read."""
-        doors, names, now = self._ground.doors, self._ground.names, self._ground.doors.now()
-        moving = frozenset(moving)
-        unknown = frozenset(members) - self._reports.keys()
-        wanted = moving | self._moving | unknown
+    def _running(self) -> frozenset[str]:
+        return frozenset(run.instance for run in self._runs.values() if run.progress is Progress.RUNNING)
+
+    def expect(self, instances: Iterable[str]) -> None:
+        """The reports of these may change, and somebody waits for it: read them beside the next look."""
+        self._expected = frozenset(instances)
+
+    def expected(self) -> list[Callable[[], None]]:
+        """The calls that read what is expected to change."""
+        return self._asks(self._expected)
+
+    def reports(self, members: Collection[str], moved: Iterable[str]) -> Mapping[str, Report]:
+        """Instance to its report; what moved and was not expected to is read now.
+
+        So is an instance whose document has ended: what was read beside may be older than the end.
+        """
+        now = self._ground.doors.now()
+        wanted = (frozenset(moved) - self._expected) | self._ended | (frozenset(members) - self._reports.keys())
         if self._whole is None or (now - self._whole).total_seconds() >= WHOLE_S:
             self._whole, wanted = now, frozenset(members)
-        self._moving = moving
-        reports = [names.instance_report(name) for name in sorted(wanted)]
-        portions = [reports[at : at + BY_NAME] for at in range(0, len(reports), BY_NAME)]
-        for found in doors.together([partial(doors.ssm.parameters, some) for some in portions]):
-            self._reports |= {name.rpartition("/")[2]: _json(parameter.value) for name, parameter in found.items()}
+        self._ended = frozenset()
+        self._ground.doors.together(self._asks(wanted))
         return self._reports
+
+    def _asks(self, instances: Iterable[str]) -> list[Callable[[], None]]:
+        names = sorted(self._ground.names.instance_report(name) for name in instances)
+        return [partial(self._read, names[at : at + BY_NAME]) for at in range(0, len(names), BY_NAME)]
+
+    def _read(self, names: Sequence[str]) -> None:
+        for name, parameter in self._ground.doors.ssm.parameters(names).items():
+            self._reports[name.rpartition("/")[2]] = _json(parameter.value)
 
 
 def _json(text: str) -> Report:

@@ -50,12 +50,10 @@ def strategy(settings: Settings) -> Strategy:
 def _known_waits(settings: Settings) -> Mapping[str, float]:
     """Seconds that a wait takes at least, by its name in the decider.
 
-    A target is healthy after one check, which comes within an interval (Elastic Load Balancing,
-    "Health checks for Application Load Balancer target groups").
+    None is known for a target's first health check, which may come at once or at the end of an interval.
     """
     return {
         "drain": float(settings.service.deregistration_delay_s),
-        "health": float(settings.service.health_interval_s),
         "canary": strategy(settings).rules.period_s,
     }
 
@@ -72,7 +70,7 @@ class Rollout:
         watched = self.ground.settings.watch.enabled
         self.observer = Observer(self.ground, watch_alarms=watched, alongside=self.held.certain)
         self.performer = Performer(self.ground, self.observer)
-        self.tempo = Tempo(self.ground.clock, self.ground.doors.now, _known_waits(self.ground.settings))
+        self.tempo = Tempo(self.ground.clock, self.ground.doors.now, _known_waits(self.ground.settings), ("prepare",))
 
     def want(self, release: Release, goal_version: int, back: bool = False) -> Want:
         settings = self.ground.settings
@@ -106,7 +104,11 @@ class Rollout:
         yield StageStarted(ground.now, "prepare", f"{release.id} on {len(fleet.instances)} instances")
         result = yield from self.drive(self.want(release, goal_version), decide_prepared)
         if isinstance(result, Done):
-            kept = yield from migration.once(ground, self.held, self.observer, kept, goal_version)
+            try:
+                kept = yield from migration.once(ground, self.held, self.observer, kept, goal_version)
+            except HermesError:
+                yield from self.resume_processes()
+                raise
             want = self.want(release, goal_version, back=again)
             about = estimate(timing.Pace.of(ground.settings), fleet.instances, want)
             yield StageStarted(ground.now, "rollout", f"{release.id}, {want.strategy.kind}", about.estimate_s or None)

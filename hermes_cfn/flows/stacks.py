@@ -379,7 +379,7 @@ class Bringing:
     def _rest(seen: Mapping[str, StackSeen]) -> str:
         return ", ".join(f"{key}: {found.status or 'not there'}" for key, found in seen.items()) or "stacks"
 
-    def _act(self, step: Step) -> Iterable[Event]:
+    def _act(self, step: Step) -> Story[None]:
         track = self.tracks[step.key]
         door, name = track.door, track.spec.name
         match step.step:

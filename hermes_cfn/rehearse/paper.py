@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import ceil
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,9 +23,10 @@ from hermes_cfn.aws.session import SIDE_BY_SIDE
 from hermes_cfn.aws.ssm import Invocation, Parameter
 from hermes_cfn.clock import Clock
 from hermes_cfn.config import Settings
-from hermes_cfn.deciders.actions import Done
+from hermes_cfn.deciders.actions import Done, Stop
 from hermes_cfn.deciders.observed import Fleet, Group, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import Want, decide, parse_operation
+from hermes_cfn.deciders.rollout import Want, decide, decide_prepared, parse_operation
+from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.lock import Held
 from hermes_cfn.flows.rollout import Rollout
@@ -36,7 +38,8 @@ CALL_S = 0.1
 """Seconds that a call of the API takes: an estimate."""
 
 DELIVERY_S = 0.5
-"""Seconds from SendCommand to the agent's start, and as many back: an estimate."""
+"""Seconds from SendCommand to the agent's start, and from the document's end to Systems Manager's word of it,
+which comes after the instance's own report: an estimate."""
 
 ACCOUNT = "123456789012"
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -84,6 +87,7 @@ class Paper:
         self.later: list[tuple[float, Callable[[], None]]] = []
         self.suspended: frozenset[str] = frozenset()
         self.token = 1
+        self.versions: dict[str, str] = {}
         self.lanes: list[float] | None = None
 
     # The clock: sleeping is jumping.
@@ -189,6 +193,12 @@ class Paper:
     def _parameter(self, name: str) -> Parameter:
         return Parameter(self.names.instance_report(name), json.dumps(self.ones[name].report), 1)
 
+    def document_version(self, document: str) -> str:
+        if document not in self.versions:
+            self._call("DescribeDocument")
+            self.versions[document] = "1"
+        return self.versions[document]
+
     def send(
         self, document: str, instances: Sequence[str], _parameters: Mapping[str, Sequence[str]], operation: str
     ) -> list[str]:
@@ -198,11 +208,11 @@ class Paper:
             run = [self.told(), Progress.RUNNING, operation]
             self.runs[operation, name] = run
 
-            def ended(name: str = name, run: list[Any] = run) -> None:
+            def ended(run: list[Any] = run) -> None:
                 run[1] = Progress.OK
-                self._reported(name, operation)
 
-            self._after(DELIVERY_S + takes + DELIVERY_S, ended)
+            self._after(DELIVERY_S + takes + CALL_S, partial(self._reported, name, operation))
+            self._after(DELIVERY_S + takes + CALL_S + DELIVERY_S, ended)
         return [operation]
 
     def _reported(self, name: str, operation: str) -> None:
@@ -254,23 +264,25 @@ class _Ground:
 
 
 def roll(settings: Settings, decider: Callable[[Fleet, Want], tuple[Any, ...]] = decide) -> Told:
-    """Roll a release through a fleet on paper that has its image already.
+    """Pull a release everywhere on paper, and roll it.
 
+    Calls are those of both; the time is the rollout's, as its bound is, for a pull takes nobody out.
     Raises AssertionError when the rollout does not end well, which the decider's own tests exclude.
     """
     paper = Paper(settings)
-    for one in paper.ones.values():
-        one.report["prepared"] = 1
     running = Rollout(paper.ground(), cast(Held, paper))
     release = Release(NEW, f"paper@sha256:{0:064x}", "tag", {}, {}, BEGAN.isoformat(), "somebody", "")
     want = running.want(release, 1)
-    story = running.drive(want, decider)
-    result: Any = None
+    _driven(running.drive(want, decide_prepared))
+    pulled_s = paper.at
+    _driven(running.drive(want, decider))
+    bound = rollout(paper.pace, want.size, want.strategy.kind, want.strategy.batch).bound_s
+    return Told(want.size, want.strategy.batch, dict(paper.calls), paper.at - pulled_s, bound)
+
+
+def _driven(story: Story[Done | Stop]) -> None:
     try:
         while True:
             next(story)
     except StopIteration as stop:
-        result = stop.value
-    assert isinstance(result, Done), result
-    bound = rollout(paper.pace, want.size, want.strategy.kind, want.strategy.batch).bound_s
-    return Told(want.size, want.strategy.batch, dict(paper.calls), paper.at, bound)
+        assert isinstance(stop.value, Done), stop.value

@@ -10,7 +10,7 @@ from hermes_cfn.deciders.rollout import Strategy, Want, decide
 
 pytestmark = pytest.mark.bench
 
-SIZES = (20, 200, 2000)
+SIZES = (2, 20, 200, 2000)
 NOISE = 2.0
 ROUNDS = 9
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from hermes_cfn.deciders.actions import Done, EnterStandby, Resume, Suspend
-from hermes_cfn.deciders.observed import Fleet, Group, Instance, Lifecycle, Target
+from hermes_cfn.deciders.actions import Done, EnterStandby, Resume, Suspend, Wait
+from hermes_cfn.deciders.observed import Attempt, Fleet, Group, Instance, Lifecycle, Progress, Target
 from hermes_cfn.deciders.rollout import Strategy, Want, decide
 
 HELD = frozenset({"AZRebalance"})
@@ -35,8 +35,31 @@ def test_at_rest_nothing_stays_suspended_and_the_deployer_may_go() -> None:
 
 def test_without_the_pause_it_goes_on() -> None:
     want = replace(WANT, paused_at=None)
-    assert decide(fleet(DONE, NEXT, held=False), want) == (Suspend(("AZRebalance",)),)
+    assert decide(fleet(DONE, NEXT, held=False), want) == (Suspend(("AZRebalance",)), EnterStandby(("i-2",)))
     assert decide(fleet(DONE, NEXT), want) == (EnterStandby(("i-2",)),)
+
+
+def test_nobody_is_taken_before_the_last_one_is_being_confirmed() -> None:
+    want = replace(WANT, paused_at=None)
+    first, second = decide(fleet(replace(DONE, armed=1), NEXT), want)
+    assert (first.task, second) == ("confirm", EnterStandby(("i-2",)))
+    unknown = replace(DONE, armed=1, release=None)
+    assert not any(isinstance(action, EnterStandby) for action in decide(fleet(unknown, NEXT), want))
+
+
+def test_it_does_not_rest_before_the_return_timer_is_disarmed() -> None:
+    confirming = replace(DONE, armed=1, attempts=(Attempt("confirm", 1, 1, Progress.RUNNING),))
+    (action,) = decide(fleet(confirming, NEXT), WANT)
+    assert isinstance(action, Wait)
+
+
+def test_the_last_confirmation_and_the_end_of_suspension_go_side_by_side() -> None:
+    last = replace(DONE, id="i-2", armed=1)
+    confirm, resume = decide(fleet(DONE, last), replace(WANT, paused_at=None))
+    assert (confirm.task, confirm.instances, resume) == ("confirm", ("i-2",), Resume(("AZRebalance",)))
+    confirming = replace(last, attempts=(Attempt("confirm", 1, 1, Progress.RUNNING),))
+    (action,) = decide(fleet(DONE, confirming, held=False), replace(WANT, paused_at=None))
+    assert isinstance(action, Wait)
 
 
 def test_a_pause_at_the_last_instance_is_the_end() -> None:
