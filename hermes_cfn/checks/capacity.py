@@ -1,15 +1,27 @@
-"""Quotas: addresses and vCPUs that a first deployment needs."""
+"""Quotas: addresses and vCPUs that a deployment needs."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
 from hermes_cfn.errors import Finding, Severity
 
-VCPUS_OF_A_SMALL = 2
-"""vCPUs of every t3, t4g, m, c and r type up to large (EC2 instance types)."""
+_LARGER = re.compile(r"([0-9]*)xlarge$")
+
+
+def vcpus_of(instance_type: str) -> int:
+    """vCPUs of a type: four for each ``xlarge``, two below, for bare metal not known and taken as 96.
+
+    So for t, m, c and r (Amazon EC2 user guide, "Instance types"; a ``medium`` of m6g and c6g has one).
+    """
+    _, _, size = instance_type.partition(".")
+    if size.startswith("metal"):
+        return 96
+    larger = _LARGER.match(size)
+    return 4 * int(larger[1] or 1) if larger else 2
 
 
 def addresses(settings: Settings, facts: Facts) -> Iterator[Finding]:
@@ -45,14 +57,20 @@ def nat_gateways(settings: Settings, facts: Facts) -> Iterator[Finding]:
 
 
 def vcpus(settings: Settings, facts: Facts) -> Iterator[Finding]:
-    """``quota-vcpus``: vCPUs of standard instances (quota L-1216C47A) do not suffice."""
+    """``quota-vcpus``: vCPUs of standard instances (quota L-1216C47A) do not suffice for what is more than now.
+
+    A rollout by surge holds the surplus beside all of them; a replaced instance goes before its successor comes.
+    """
     if facts.vcpus is None or facts.vcpus_quota is None:
         return
-    needed = (settings.compute.count + settings.release.surge) * VCPUS_OF_A_SMALL
-    if facts.vcpus + needed > facts.vcpus_quota:
+    each = vcpus_of(settings.compute.instance_type)
+    count, kind = facts.fleet or (0, settings.compute.instance_type)
+    surplus = settings.release.surge if settings.release.strategy == "surge" or not count else 0
+    needed = max(0, (settings.compute.count + surplus) * each - count * vcpus_of(kind))
+    if needed and facts.vcpus + needed > facts.vcpus_quota:
         yield Finding(
             "quota-vcpus",
             facts.region,
             f"{facts.vcpus} vCPUs run, about {needed} more needed, {facts.vcpus_quota:g} allowed",
-            next="Service Quotas, EC2, L-1216C47A",
+            next="Service Quotas, EC2, L-1216C47A; or fewer or smaller instances",
         )

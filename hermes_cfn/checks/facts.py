@@ -19,7 +19,8 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """``first``: the service stack is not there yet.  ``buckets``: name -> ours, taken or free.
+    """``first``: the service stack is not there yet.  ``buckets``: name -> ours, taken or free;
+    ``fleet``: number and type of the instances that the deployed template asks for.
 
     ``roles`` are names that are taken, ``provider`` whether GitHub's identity provider is there and
     would be created; ``records`` are types of records in the way of the name's own; ``stale`` rows are stack, parameter, its value and the output that feeds it now.
@@ -35,6 +36,7 @@ class Facts:
     addresses_quota: float | None = None
     nat_gateways: int | None = None
     nat_gateways_quota: float | None = None
+    fleet: tuple[int, str] | None = None
     vcpus: int | None = None
     vcpus_quota: float | None = None
     buckets: Mapping[str, str] = field(default_factory=dict)

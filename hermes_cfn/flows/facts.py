@@ -27,6 +27,8 @@ def gather(ground: Ground, image: str, there: Mapping[str, Deployed]) -> Facts:
     doors, names, settings = ground.doors, ground.names, ground.settings
     fresh, networked = "service" not in there, "network" in there
     arn, certificate = _certificate(ground)
+    fleet = _fleet(there)
+    grows = fleet != (settings.compute.count, settings.compute.instance_type) or settings.release.strategy == "surge"
     key = settings.compute.key_name
 
     def quota(name: str) -> float | None:
@@ -43,8 +45,9 @@ def gather(ground: Ground, image: str, there: Mapping[str, Deployed]) -> Facts:
         addresses_quota=None if networked else quota("addresses"),
         nat_gateways=None if networked else _allowed(lambda: sum(doors.ec2.nat_gateways().values())),
         nat_gateways_quota=None if networked else quota("nat-gateways"),
-        vcpus=_allowed(doors.ec2.vcpus) if fresh else None,
-        vcpus_quota=quota("vcpus") if fresh else None,
+        fleet=fleet,
+        vcpus=_allowed(doors.ec2.vcpus) if grows else None,
+        vcpus_quota=quota("vcpus") if grows else None,
         buckets={name: _allowed(partial(doors.s3.exists, name)) or "" for name in _buckets(ground, there)},
         roles=tuple(name for name in _roles(ground, there) if _allowed(partial(doors.account.role_exists, name))),
         provider=_provider(ground, there),
@@ -59,6 +62,15 @@ def gather(ground: Ground, image: str, there: Mapping[str, Deployed]) -> Facts:
         stale=tuple(_stale(ground, there)),
         denied=denied(ground, "deploy"),
     )
+
+
+def _fleet(there: Mapping[str, Deployed]) -> tuple[int, str] | None:
+    """Number and type of instances by the service template that is deployed."""
+    resources = (there.get("service", Deployed()).template or {}).get("Resources", {}).values()
+    found = {resource["Type"]: resource.get("Properties", {}) for resource in resources}
+    count = found.get("AWS::AutoScaling::AutoScalingGroup", {}).get("DesiredCapacity")
+    kind = found.get("AWS::EC2::LaunchTemplate", {}).get("LaunchTemplateData", {}).get("InstanceType")
+    return (int(count), kind) if str(count).isdigit() and isinstance(kind, str) else None
 
 
 def _certificate(ground: Ground) -> tuple[str, CertificateSeen | None]:

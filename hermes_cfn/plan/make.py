@@ -66,7 +66,12 @@ def make(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circu
     changes = tuple(change for stack in stacks for change in stack.changes)
     rolling = _rolls(stacks, changes, around)
     before, after = _bills(deployment, deployed, around) if around.book else (None, None)
-    findings = (*around.findings, *_data_findings(changes, around.replace), *_ceiling(before, after, around))
+    findings = (
+        *around.findings,
+        *_data_findings(changes, around.replace),
+        *_network_findings(changes),
+        *_ceiling(before, after, around),
+    )
     release_next = around.release_next or around.release_now
     return Plan(
         environment=deployment.environment,
@@ -151,6 +156,25 @@ def _data_findings(changes: tuple[Change, ...], allowed: frozenset[str]) -> list
         for change in changes
         if change.loses_data and change.logical_id not in allowed
     ]
+
+
+def _network_findings(changes: tuple[Change, ...]) -> Iterator[Finding]:
+    """``vpc-replaced``: AWS would fail at the internet gateway, half way.
+
+    A replaced resource is made before the old one goes, the attachment is replaced with its VPC
+    (CloudFormation template reference, AWS::EC2::VPCGatewayAttachment: VpcId, "Update requires:
+    Replacement"), and a gateway is attached to one VPC at a time (EC2: ``Resource.AlreadyAssociated``).
+    """
+    attached = {change.stack for change in changes if change.resource_type == "AWS::EC2::VPCGatewayAttachment"}
+    for change in changes:
+        if change.resource_type == "AWS::EC2::VPC" and change.replacement == "True" and change.stack in attached:
+            yield Finding(
+                "vpc-replaced",
+                f"{change.stack}/{change.logical_id}",
+                "CloudFormation cannot replace the VPC: its internet gateway is still attached to the old one",
+                why=", ".join(shown.path for shown in change.details if shown.replaces),
+                next="leave it as it was; or a second environment beside this one, then hermes-cfn destroy of this one",
+            )
 
 
 def _bills(

@@ -47,6 +47,7 @@ FORECASTS = [
     ("quota-addresses", ERROR, {"addresses": 5}),
     ("quota-nat-gateways", WARNING, {"nat_gateways": 5}),
     ("quota-vcpus", ERROR, {"vcpus": 30}),
+    ("quota-vcpus", ERROR, {"vcpus": 31, "fleet": (1, "t4g.small")}),
     ("image-architecture", ERROR, {"image": ImageFacts("sha256:1", ("amd64",))}),
     ("bucket-taken", ERROR, {"buckets": {"b": "taken"}}),
     ("bucket-retained", INFO, {"buckets": {"b": "ours"}}),
@@ -86,6 +87,24 @@ def test_each_fact_makes_its_forecast_with_the_way_on(settings, code, severity, 
     assert (finding.code, finding.severity) == (code, severity)
     assert finding.what
     assert finding.next or severity is not ERROR
+
+
+@pytest.mark.parametrize(
+    ("text", "fleet", "running", "short"),
+    [
+        ("", (2, "t4g.small"), 40, False),
+        ("compute.count = 1", (2, "t4g.small"), 31, False),
+        ("compute.instance_type = 'm7g.xlarge'", (2, "t4g.nano"), 28, False),
+        ("compute.instance_type = 'm7g.xlarge'", (2, "t4g.nano"), 29, True),
+        ("compute.instance_type = 'm7g.2xlarge'", (2, "t4g.nano"), 20, False),
+        ("compute.instance_type = 'm7g.2xlarge'", (2, "t4g.nano"), 21, True),
+        ("release.strategy = 'surge'", (2, "t4g.small"), 30, False),
+        ("release.strategy = 'surge'", (2, "t4g.small"), 31, True),
+    ],
+)
+def test_a_quota_is_asked_for_what_is_more_than_now(text, fleet, running, short) -> None:
+    facts = Facts(now=NOW, vcpus=running, vcpus_quota=32, fleet=fleet)
+    assert [one.code for one in forecast.of(parse(text), facts)] == (["quota-vcpus"] if short else [])
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,13 @@ def test_a_removed_bucket_stops_the_plan_unless_it_is_named(there) -> None:
     assert not planned(changed(loose, "edge", bare), there, replace=frozenset({name})).errors
 
 
+def test_a_vpc_that_would_be_replaced_is_refused_because_aws_fails_at_its_gateway(there) -> None:
+    (finding,) = planned(built("network.cidr = '10.9.0.0/16'"), there).errors
+    assert finding.code == "vpc-replaced"
+    assert finding.where == "network/Vpc"
+    assert "CidrBlock" in finding.why
+
+
 def test_the_bill_differs_line_by_line_and_in_total(wanted, there, book) -> None:
     plan = planned(built("[compute]\ncount = 3"), there, book=book)
     assert plan.bill is not None
