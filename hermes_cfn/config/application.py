@@ -12,7 +12,7 @@ HealthPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]{0,127
 
 
 class Application(Section):
-    """``*_s`` in seconds, ``memory_mib`` in MiB (0: four fifths of the instance)."""
+    """``*_s`` in seconds, ``*_mib`` in MiB (``memory_mib`` 0: four fifths of the instance)."""
 
     name: Name = "hermes"
     port: Port = 4000
@@ -26,6 +26,7 @@ class Application(Section):
     stop_timeout_s: Annotated[int, Field(ge=1, le=120)] = 30
     start_timeout_s: Annotated[int, Field(ge=5, le=900)] = 120
     memory_mib: Annotated[int, Field(ge=0, le=786432)] = 0
+    migrate_memory_mib: Annotated[int, Field(ge=32, le=786432)] = 256
     read_only: bool = True
     secrets: Annotated[tuple[VariableName, ...], Field(strict=False)] = (
         "SECRET_KEY_BASE",

@@ -40,6 +40,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "stop_timeout_s": "before it is killed",
         "start_timeout_s": "until it must answer",
         "memory_mib": "limit of the container; 0 is four fifths of the instance",
+        "migrate_memory_mib": "limit of the migration, which starts only where as much is free beside the application",
         "read_only": "the container cannot write but to /tmp",
         "secrets": "names of the SecureString parameters that become variables",
     },

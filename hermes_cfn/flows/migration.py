@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,9 @@ from hermes_cfn.flows.releases import Kept
 AT_MOST_S = 1800.0
 """Seconds of service time; the document's own time limit."""
 
+NO_MEMORY = "failed: no memory"
+"""How the document begins to say that it did not start."""
+
 OUTPUT_KEPT = 4000
 """Characters of output that are kept with the release."""
 
@@ -25,8 +29,9 @@ OUTPUT_KEPT = 4000
 def once(ground: Ground, held: Held, observer: Observer, kept: Kept, goal_version: int) -> Story[Kept]:
     """Runs the migrate document unless this release has migrated already.
 
-    On the next instance when the machine of one ends meanwhile: migration tools take a lock of the
-    database and go on where they were cut off.
+    On the next instance when the machine of one ends meanwhile (migration tools take a lock of the
+    database and go on where they were cut off), or when its memory does not suffice beside the
+    application.
 
     ``before_migrate`` runs first, and its result is kept.  Raises HermesError ``migration-failed`` or
     ``hook-failed``; no instance has been touched then.
@@ -41,15 +46,18 @@ def once(ground: Ground, held: Held, observer: Observer, kept: Kept, goal_versio
         yield StageStarted(ground.now, "migrate", kept.release.id)
     backup = yield from hooks.run(ground, "before_migrate", kept, must=True)
     progress, out, err = Progress.FAILED, "", ""
+    said: Mapping[str, Any] = {}
+    crowded = False
     instance = ""
     for instance in sorted((i.id for i in fleet.instances if i.member), key=lambda name: name not in up):
         operation = f"migrate-{goal_version:06d}-{held.token:06d}"
         progress, out, err = diagnosis.run(ground, held, "migrate", instance, AT_MOST_S, goal_version, operation)
-        if err != diagnosis.MACHINE_ENDED:
+        said = diagnosis.last_line(out)
+        crowded = str(said.get("outcome", "")).startswith(NO_MEMORY)
+        if err != diagnosis.MACHINE_ENDED and not crowded:
             break
     if not instance:
         return kept
-    said = diagnosis.last_line(out)
     outcome = said.get("outcome") or ("ok" if progress is Progress.OK else "failed")
     before, after = said.get("schema_before"), said.get("schema_after")
     record: dict[str, Any] = {
@@ -72,7 +80,9 @@ def once(ground: Ground, held: Held, observer: Observer, kept: Kept, goal_versio
                 str(outcome),
                 why="it stopped before any instance was touched",
                 evidence=(err or out)[-OUTPUT_KEPT:],
-                next=f"hermes-cfn releases show {kept.release.id}",
+                next="less for application.migrate_memory_mib, or hermes-cfn scale --type a larger one"
+                if crowded
+                else f"hermes-cfn releases show {kept.release.id}",
             )
         )
     shown = f"schema {before} -> {after}" if before != after else "schema unchanged"

@@ -147,7 +147,8 @@ def variables(settings: Settings) -> str:
 
 
 def _migration(settings: Settings) -> str:
-    return f"MIGRATE=({' '.join(shlex.quote(word) for word in settings.application.migrate)})"
+    words = " ".join(shlex.quote(word) for word in settings.application.migrate)
+    return f"MIGRATE=({words})\nMIGRATE_MIB={settings.application.migrate_memory_mib}"
 
 
 @cache

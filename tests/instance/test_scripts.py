@@ -230,6 +230,16 @@ def test_migrate_tells_the_schema_before_and_after(machine):
     assert (status, line["outcome"]) == (1, "failed: the migration ended with status 3")
 
 
+def test_a_migration_that_does_not_fit_beside_the_application_does_not_start(tmp_path):
+    settings = "[application]\nmigrate_memory_mib = 786432\nsecrets = ['SECRET_KEY_BASE']\nname = 'shop'\n"
+    made = Machine(tmp_path, parse(settings))
+    status, line, _ = made.send("migrate", made.goal(release(2)))
+    assert status == 1
+    assert line["outcome"].startswith("failed: no memory: ")
+    assert line["outcome"].endswith("the migration may use 786432")
+    assert not [call for call in made.calls if call.startswith("docker run")]
+
+
 def test_no_migrate_command_is_nothing_to_do(tmp_path):
     made = Machine(tmp_path, parse("[application]\nmigrate = []\nsecrets = ['SECRET_KEY_BASE']\nname = 'shop'\n"))
     assert made.send("migrate")[:2][0] == 0

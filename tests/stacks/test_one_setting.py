@@ -39,6 +39,7 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "application.health_path = '/ready'"): {*SCRIPTS, "service/TargetGroup"},
     ("", "application.memory_mib = 1024"): SCRIPTS,
     ("", "application.migrate = []"): {"service/MigrateDocument"},
+    ("", "application.migrate_memory_mib = 512"): {"service/MigrateDocument"},
     ("", "application.port = 8080"): {
         *SCRIPTS, "service/TargetGroup", "service/LoadBalancerToAppIn", "service/LoadBalancerToAppOut"},
     ("", "application.read_only = false"): SCRIPTS,

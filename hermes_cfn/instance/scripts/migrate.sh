@@ -3,6 +3,12 @@ if ! prepare; then
   report running "failed: release $GOAL_VERSION could not be fetched"
   finish "failed: release $GOAL_VERSION could not be fetched"
 fi
+available=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo 2>/dev/null | grep . || echo 786432000) / 1024))
+if [ "$available" -lt "$MIGRATE_MIB" ]; then
+  report running "failed: no memory: $available MiB are available, and the migration may use $MIGRATE_MIB"
+  finish "failed: no memory: $available MiB are available, and the migration may use $MIGRATE_MIB"
+fi
+HERMES_MEMORY_MIB=$MIGRATE_MIB
 container_options
 status=0
 docker run --rm --name "$HERMES_APP-migrate" --env-file "$STATE_DIR/prepared.env" "${OPTIONS[@]}" \
