@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--replace", multiple=True, metavar="LOGICAL_ID", help="It may be replaced, and its data go with it.")
 @click.option("--allow-older", is_flag=True, help="This checkout may undo what was deployed from a newer one.")
+@click.option("--resume", is_flag=True, help="Go on where a run was cut off: stacks, then the release it drove to.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", is_flag=True, help="Stay and poll while you do what only you can do.")
 @click.option(
@@ -51,6 +52,7 @@ def command(
     recorded: Path | None,
     replace: tuple[str, ...],
     allow_older: bool,
+    resume: bool,
     yes: bool,
     wait: bool,
     on_interrupt: str,
@@ -64,6 +66,8 @@ def command(
     from hermes_cfn.flows.survey import Question
     from hermes_cfn.plan import record
 
+    if resume and (image or recorded):
+        raise click.UsageError("--resume knows which release; give neither --image nor --plan beside it")
     context = console.context()
     agreed = recorded.read_text(encoding="utf-8") if recorded else ""
     if recorded:
@@ -81,6 +85,7 @@ def command(
         book=price_book(ground.region),
         older=allow_older,
         compatible=not incompatible,
+        resume=resume,
     )
     agreed = agreed or _shown(ground, question, agreement, form)
     wish = deploy.Wish(

@@ -30,7 +30,9 @@ def command(
     agree(yes or context.local, "release")
     ground = reach.ground(context)
     story = (
-        release.resume(ground) if resume else release.run(ground, image, not incompatible, pause_at, despite_templates)
+        release.resume(ground, despite_templates)
+        if resume
+        else release.run(ground, image, not incompatible, pause_at, despite_templates)
     )
     console.follow(story, form)
     return ExitCode.OK

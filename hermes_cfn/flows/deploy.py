@@ -15,7 +15,7 @@ from hermes_cfn.events import Noted, StageEnded, StageStarted
 from hermes_cfn.flows import adoption, assets, chores, default_group, release, releases, survey
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
-from hermes_cfn.flows.lock import Held, there
+from hermes_cfn.flows.lock import Held, patient, there
 from hermes_cfn.flows.stacks import Bringing, Size, as_sent, size
 from hermes_cfn.flows.survey import Question
 from hermes_cfn.plan import Plan, guard, record
@@ -47,6 +47,8 @@ def run(ground: Ground, wish: Wish) -> Story[None]:
         _planned(ground, wish, done)
         yield from foundation(ground)
         done = common
+    if wish.question.resume and there(ground):
+        yield from patient(ground)
     with Held(ground, f"deploy {wish.question.image}".strip()) as held:
         made = _planned(ground, wish, done)
         yield from stacks(ground, wish, held, made)
@@ -153,11 +155,13 @@ def stale(ground: Ground, spec: StackSpec) -> Finding | None:
 
 
 def _release(ground: Ground, wish: Wish, held: Held) -> Story[None]:
-    """The release half: what was asked for, or what is stable, on every instance."""
+    """The release half: what was asked for, where a run was left, or what is stable, on every instance."""
     stable = releases.stable(ground)
     if stable is None:
         yield StageEnded(ground.now, "release", "there is none to roll")
         return
     question = wish.question
+    left = releases.goal(ground) if question.resume else None
     wanted = releases.resolve(ground, question.image, question.compatible) if question.image else stable
+    wanted = left[0] if left else wanted
     yield from release.roll(ground, held, wanted)

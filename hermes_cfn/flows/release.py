@@ -61,16 +61,17 @@ def _same_templates(ground: Ground) -> None:
             ", ".join(stack.key for stack in made.stacks if stack.action != "unchanged"),
             "the stacks are not what hermes.toml says, and a release touches no stack",
             evidence="\n".join(show.lines(made)),
-            next="hermes-cfn deploy --image TAG, or release --despite-templates",
+            next="hermes-cfn deploy --image TAG (or --resume), or release --despite-templates",
         ),
         exit_code=ExitCode.REFUSED,
     )
 
 
-def resume(ground: Ground) -> Story[None]:
+def resume(ground: Ground, despite_templates: bool = False) -> Story[None]:
     """Go on where a rollout was left: towards the goal that is written.
 
-    A run that was killed elsewhere left its lease behind, which is waited for.
+    A run that was killed elsewhere left its lease behind, which is waited for.  Raises HermesError
+    ``templates-differ`` as :func:`run` does: how many instances there shall be is in hermes.toml, too.
     """
     if not there(ground) or group(ground) is None:
         raise not_deployed(ground)
@@ -83,6 +84,8 @@ def resume(ground: Ground) -> Story[None]:
             ),
             exit_code=ExitCode.REFUSED,
         )
+    if not despite_templates:
+        _same_templates(ground)
     with Held(ground, f"resume {found[0].id}") as held:
         yield from roll(ground, held, found[0])
 

@@ -27,7 +27,8 @@ ESTIMATE = "budget-estimate"
 class Question:
     """What the plan is for: an image (or what runs), what may be replaced, prices.
 
-    ``older``: a checkout that lacks what was deployed may undo it.
+    ``resume``: the goal of a run that was cut off instead of what runs; ``older``: a checkout that
+    lacks what was deployed may undo it.
     """
 
     image: str = ""
@@ -36,6 +37,7 @@ class Question:
     lookups: Mapping[str, str] = field(default_factory=dict)
     older: bool = False
     compatible: bool = True
+    resume: bool = False
 
 
 def deployed(ground: Ground) -> dict[str, Deployed]:
@@ -70,7 +72,8 @@ def make(ground: Ground, question: Question) -> Plan:
         *_older(ground, there, question),
     ]
     now = releases.stable(ground)
-    following = now.id if now else ""
+    left = releases.goal(ground) if question.resume else None
+    following = left[0].id if left else now.id if now else ""
     if question.image:
         try:
             following = releases.resolve(ground, question.image, question.compatible).id
