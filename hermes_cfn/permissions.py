@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from hermes_cfn.config import Settings
 from hermes_cfn.instance.documents import TASKS
@@ -387,6 +388,16 @@ ROLES: Mapping[str, tuple[Permission, ...]] = {
     "operator": OPERATOR,
 }
 """The four roles of an environment; ``foundation`` makes them."""
+
+
+def holders(action: str) -> tuple[str, ...]:
+    """Roles that may take an action at all, on whatever."""
+    return tuple(
+        role
+        for role, table in ROLES.items()
+        if any(fnmatchcase(action.lower(), each.lower()) for permission in table for each in permission.actions)
+    )
+
 
 PRICES: tuple[Permission, ...] = (
     may("pricing:GetProducts", "*", "on-demand and reserved prices; the action has no resource"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import botocore.exceptions
 
+from hermes_cfn import permissions
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 THROTTLES = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"})
@@ -123,10 +125,27 @@ def _refused(where: str, error: Any) -> AwsError:
     elif code in UNKNOWN_KEY:
         finding = Finding("credentials-invalid", where, message, next="aws sts get-caller-identity")
     elif code in DENIED:
-        finding = Finding("permission-denied", where, message, next="hermes-cfn whoami shows what this role may do")
+        finding = _denied(where, message)
     elif code in THROTTLES:
         finding = Finding("throttled", where, message, why="after every retry", next="the same command in a minute")
     return AwsError(finding, code, message)
+
+
+def _denied(where: str, message: str) -> Finding:
+    """Names the permission and who lacks it as AWS says them, and the roles of ours that have it."""
+    action = re.search(r"perform: ([\w-]+:\w+)", message)
+    who = re.search(r"User: \S+?:(?:assumed-role|user|role)/([^/\s]+)", message)
+    after = "hermes-cfn whoami shows what this role may do"
+    if action is None:
+        return Finding("permission-denied", where, message, next=after)
+    holders = [role for role in permissions.holders(action[1]) if not (who and who[1].endswith(f"-{role}"))]
+    return Finding(
+        "permission-denied",
+        where,
+        f"{who[1] if who else 'this identity'} lacks the permission {action[1]}",
+        why=message,
+        next=f"the same as {' or '.join(holders)}; {after}" if holders else after,
+    )
 
 
 def _unreached(where: str, error: Any) -> AwsError:

@@ -106,8 +106,8 @@ class Rollout:
         if isinstance(result, Done):
             try:
                 kept = yield from migration.once(ground, self.held, self.observer, kept, goal_version)
-            except HermesError:
-                yield from self.resume_processes()
+            except HermesError as error:
+                yield from self._unmigrated(kept, error)
                 raise
             want = self.want(release, goal_version, back=again)
             about = estimate(timing.Pace.of(ground.settings), fleet.instances, want)
@@ -129,6 +129,14 @@ class Rollout:
         after = yield from hooks.run(ground, "after_deploy", kept)
         if after:
             releases.keep(ground, kept.then(ground.now, "after_deploy", str(after["outcome"])))
+
+    def _unmigrated(self, kept: Kept, error: HermesError) -> Story[None]:
+        """No instance was touched: leave everything as it was, and tell."""
+        what = error.findings[0].what
+        kept = (releases.find(self.ground, kept.release.id) or kept).then(self.ground.now, "failed", what)
+        releases.keep(self.ground, kept)
+        yield from self.resume_processes()
+        yield from hooks.run(self.ground, "on_failure", kept, HERMES_FAILURE=what)
 
     def _alarms_before(self, kept: Kept) -> Story[Kept]:
         """Alarms that fired before the release was begun do not stop it: it may be what mends them.
