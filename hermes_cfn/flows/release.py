@@ -90,9 +90,30 @@ def resume(ground: Ground, despite_templates: bool = False) -> Story[None]:
         yield from roll(ground, held, found[0])
 
 
+def _asleep(ground: Ground) -> bool:
+    seen = group(ground)
+    return seen is not None and not seen.group.desired and not seen.members
+
+
 def roll(ground: Ground, held: Held, release: Release, pause_at: int | None = None) -> Story[None]:
-    """Every instance to ``release``, recording it; what runs already needs no more than a look."""
+    """Every instance to ``release``, recording it; what runs already needs no more than a look.
+
+    Raises HermesError ``fleet-asleep`` for another release than the stable one, which instances start with.
+    """
     stable = releases.stable(ground)
+    if _asleep(ground):
+        if stable is None or stable.id != release.id:
+            raise HermesError(
+                Finding(
+                    "fleet-asleep",
+                    ground.names.auto_scaling_group,
+                    f"no instance runs and none is wanted, so that {release.id} can neither migrate nor be checked",
+                    next="hermes-cfn wake, then the same command",
+                ),
+                exit_code=ExitCode.REFUSED,
+            )
+        yield StageEnded(ground.now, "release", f"{release.id}, once hermes-cfn wake brings the instances back")
+        return
     kept = releases.find(ground, release.id) or Kept(release, previous=stable.id if stable else None)
     yield StageStarted(ground.now, "release", f"{release.id} ({release.image.rpartition('@')[2][:19]})")
     yield from Rollout(ground, held, pause_at).to(kept)

@@ -169,6 +169,25 @@ def test_static_files_go_first_and_old_ones_stay(cloud) -> None:
     at_rest(cloud, "v1")
 
 
+def test_what_is_not_there_is_named_with_what_is(cloud) -> None:
+    said = error(cloud, "release --image nowhere --yes", ExitCode.FAILED)
+    assert "image-unknown" in said
+    assert "v2" in said and "hermes-cfn image push nowhere" in said
+    for words in ("rollback --to nowhere --yes", "releases show nowhere"):
+        said = error(cloud, words, ExitCode.USAGE)
+        assert "release-unknown" in said and "v2-" in said
+    at_rest(cloud, "v1")
+
+
+def test_a_fleet_that_sleeps_is_woken_before_anything_is_released_to_it(cloud) -> None:
+    cloud.type("sleep --yes")
+    said = error(cloud, "release --image v2 --yes", ExitCode.REFUSED)
+    assert "fleet-asleep" in said
+    assert "hermes-cfn wake" in said
+    cloud.type("wake --yes")
+    at_rest(cloud, "v1")
+
+
 def test_going_on_compares_templates_as_a_release_does(cloud) -> None:
     config = cloud.directory / "hermes.toml"
     before = config.read_text()
@@ -205,3 +224,17 @@ def test_a_migration_that_does_not_fit_beside_the_application_does_not_start(clo
     config.write_text(before)
     cloud.type("deploy --image v4 --yes")
     at_rest(cloud, "v4")
+
+
+def test_a_release_that_migrated_and_is_not_compatible_is_held_and_both_choices_are_said(cloud) -> None:
+    cloud.type("local image v5 --variable SCHEMA_VERSION=3 --variable NEVER_BOOTS=yes")
+    said = error(cloud, "release --image v5 --incompatible --yes", ExitCode.FAILED)
+    assert "release-held" in said
+    assert "the healthy instances go on serving" in said
+    assert "mend and release again, or: hermes-cfn rollback --to v4-" in said
+    seen = group(cloud)
+    assert seen["SuspendedProcesses"] == []
+    assert sum(member["LifecycleState"] == "InService" for member in seen["Instances"]) >= 1
+    cloud.type("local image v6 --variable SCHEMA_VERSION=3")
+    cloud.type("release --image v6 --incompatible --yes")
+    at_rest(cloud, "v6")
