@@ -82,6 +82,11 @@ class Machine:
     def boot(self):
         return self.script(documents.user_data(self.settings))
 
+    def deploy(self, version, **more):
+        """The deploy document, for a machine that was taken out of service."""
+        self.set(lifecycle="Standby")
+        return self.send("deploy", version, **more)
+
     def send(self, task, version=1, token=1, operation=None, command=""):
         """Run a document as Systems Manager does: parameters pasted in; gives status, last line and text."""
         self.operation += 1

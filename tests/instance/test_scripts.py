@@ -47,7 +47,7 @@ def test_boot_starts_stable_and_ends_the_launch(machine):
 
 def test_secrets_reach_the_container_and_nothing_else(machine):
     machine.send("prepare", machine.goal(release(2)))
-    _, _, told = machine.send("deploy", 2)
+    _, _, told = machine.deploy(2)
     assert f"SECRET_KEY_BASE={CANARY}" in machine.world["container"]["env"]
     assert CANARY not in told
     assert not [call for call in machine.calls if CANARY in call]
@@ -79,7 +79,7 @@ def test_prepare_leaves_the_running_release_alone(machine):
 
 def test_deploy_then_confirm(machine):
     version = machine.goal(release(2))
-    status, line, _ = machine.send("deploy", version)
+    status, line, _ = machine.deploy(version)
     assert (status, line["outcome"], line["release"]) == (0, "ok", "r2")
     assert machine.running == release(2).image
     assert (machine.report["release"], machine.report["goal_version"], machine.report["prepared"]) == ("r2", 2, None)
@@ -92,9 +92,18 @@ def test_deploy_then_confirm(machine):
     assert machine.running == release(2).image, "a confirmed release stays"
 
 
+def test_no_deployment_stops_a_container_that_is_in_service(machine):
+    machine.deploy(machine.goal(release(2)))
+    version = machine.goal(release(3))
+    machine.set(lifecycle="InService")
+    status, line, _ = machine.send("deploy", version)
+    assert (status, machine.running) == (1, release(2).image)
+    assert "in service" in line["outcome"]
+
+
 def test_a_release_that_does_not_answer_brings_the_previous_one_back(machine):
     machine.set(ill=[release(2).image])
-    status, line, _ = machine.send("deploy", machine.goal(release(2)))
+    status, line, _ = machine.deploy(machine.goal(release(2)))
     assert status == 1
     assert line["outcome"].startswith("failed: release r2 did not answer")
     assert machine.running == release(1).image
@@ -104,7 +113,7 @@ def test_a_release_that_does_not_answer_brings_the_previous_one_back(machine):
 
 def test_an_image_that_is_not_there_stops_nothing(machine):
     machine.set(missing=[release(2).image])
-    status, line, _ = machine.send("deploy", machine.goal(release(2)))
+    status, line, _ = machine.deploy(machine.goal(release(2)))
     assert (status, machine.running) == (1, release(1).image)
     assert not any(call.startswith("systemd-run") for call in machine.calls)
     assert "could not be fetched" in line["outcome"]
@@ -112,7 +121,7 @@ def test_an_image_that_is_not_there_stops_nothing(machine):
 
 def test_nobody_confirms(machine):
     machine.set(lifecycle="Standby")
-    machine.send("deploy", machine.goal(release(2)))
+    machine.deploy(machine.goal(release(2)))
     assert machine.running == release(2).image
     done = machine.program("hermes-return")
     assert done.returncode == 0, done.stderr
@@ -124,7 +133,8 @@ def test_nobody_confirms(machine):
 
 def test_nobody_confirms_what_is_back_in_service(machine):
     version = machine.goal(release(2))
-    machine.send("deploy", version)
+    machine.deploy(version)
+    machine.set(lifecycle="InService")
     before = len(machine.calls)
     assert machine.program("hermes-return").returncode == 0
     assert machine.running == release(2).image, "it serves: stopping it would drop requests"
@@ -135,8 +145,8 @@ def test_nobody_confirms_what_is_back_in_service(machine):
 
 
 def test_nobody_confirms_what_is_back_in_service_and_does_not_answer(machine):
-    machine.send("deploy", machine.goal(release(2)))
-    machine.set(ill=[release(2).image])
+    machine.deploy(machine.goal(release(2)))
+    machine.set(ill=[release(2).image], lifecycle="InService")
     assert machine.program("hermes-return").returncode == 0
     assert machine.running == release(1).image
     assert (machine.world["lifecycle"], machine.report["release"]) == ("InService", "r1")
@@ -147,8 +157,12 @@ def test_taken_out_and_nobody_deployed(machine):
     timers = [call for call in machine.calls if call.startswith("systemd-run") and "hermes-left" in call]
     assert len(timers) == 1
     assert machine.program("hermes-return", "left").returncode == 0
-    assert len([call for call in machine.calls if "hermes-left" in call]) == 2, "in service it goes on looking"
+    assert len([call for call in machine.calls if call.startswith("systemd-run") and "hermes-left" in call]) == 2, (
+        "in service it goes on looking"
+    )
     machine.set(lifecycle="Standby")
+    assert machine.program("hermes-return", "left").returncode == 0
+    assert machine.world["lifecycle"] == "Standby", "whoever took it out just now is about to deploy"
     done = machine.program("hermes-return", "left")
     assert done.returncode == 0, done.stderr
     assert machine.world["lifecycle"] == "InService"
@@ -164,7 +178,7 @@ def test_the_timer_of_a_preparation_leaves_a_deployment_alone(machine):
     version = machine.goal(release(2))
     machine.send("prepare", version)
     machine.set(lifecycle="Standby")
-    machine.send("deploy", version)
+    machine.deploy(version)
     assert machine.program("hermes-return", "left").returncode == 0
     assert machine.running == release(2).image
     assert machine.world["lifecycle"] == "Standby"
@@ -173,9 +187,9 @@ def test_the_timer_of_a_preparation_leaves_a_deployment_alone(machine):
 
 def test_a_repeated_operation_does_nothing_and_says_the_same(machine):
     version = machine.goal(release(2))
-    first = machine.send("deploy", version, operation="the-same-one")
+    first = machine.deploy(version, operation="the-same-one")
     before = len(machine.calls)
-    again = machine.send("deploy", version, operation="the-same-one")
+    again = machine.deploy(version, operation="the-same-one")
     assert again[:2] == first[:2]
     assert not [call for call in machine.calls[before:] if call.startswith("docker")]
 
@@ -183,14 +197,14 @@ def test_a_repeated_operation_does_nothing_and_says_the_same(machine):
 def test_an_older_token_is_refused(machine):
     version = machine.goal(release(2))
     machine.send("prepare", version, token=7)
-    status, line, _ = machine.send("deploy", version, token=6)
+    status, line, _ = machine.deploy(version, token=6)
     assert (status, line["outcome"]) == (documents.REFUSED, "refused: token 6 is older than 7")
     assert machine.running == release(1).image
     assert machine.report["token"] == 7
 
 
 def test_a_reboot_comes_back_on_stable(machine):
-    machine.send("deploy", machine.goal(release(2)))
+    machine.deploy(machine.goal(release(2)))
     machine.send("confirm", 2)
     assert machine.reboot().returncode == 0
     assert machine.running == release(1).image
@@ -199,7 +213,7 @@ def test_a_reboot_comes_back_on_stable(machine):
 
 def test_a_reboot_in_standby_comes_back_into_service(machine):
     machine.set(lifecycle="Standby")
-    machine.send("deploy", machine.goal(release(2)))
+    machine.deploy(machine.goal(release(2)))
     assert machine.reboot().returncode == 0
     assert (machine.running, machine.world["lifecycle"]) == (release(1).image, "InService")
 
@@ -249,7 +263,7 @@ def test_no_migrate_command_is_nothing_to_do(tmp_path):
 def test_confirm_prunes_but_never_the_current_or_the_previous(machine):
     for number in (2, 3):
         version = machine.goal(release(number))
-        machine.send("deploy", version)
+        machine.deploy(version)
     machine.send("confirm", version)
     assert machine.world["images"] == [release(2).image, release(3).image]
 
@@ -286,7 +300,7 @@ def test_with_ipv6_alone_everything_is_asked_by_names_that_have_ipv6_addresses(t
     made = Machine(tmp_path, parse(text + network))
     assert made.boot().returncode == 0
     made.send("prepare", made.goal(release(2)))
-    assert made.send("deploy", 2)[0] == 0 and made.send("confirm", 2)[0] == 0
+    assert made.deploy(2)[0] == 0 and made.send("confirm", 2)[0] == 0
     host = "123456789012.dkr-ecr.eu-south-2.on.aws"
     pulled = [call for call in made.calls if call.startswith(("docker pull", "docker login", "docker run"))]
     assert pulled and all(host in call and "amazonaws.com" not in call for call in pulled)

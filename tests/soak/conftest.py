@@ -1,8 +1,7 @@
-"""An embedded cloud with one deployment of one instance, whose waits are hurried a hundred times."""
+"""An embedded cloud with one deployment of one instance."""
 
 import pytest
 
-from hermes_cfn.local.options import Options
 from tests.stories.conftest import Cloud
 
 
@@ -10,7 +9,7 @@ from tests.stories.conftest import Cloud
 def made_cloud(tmp_path_factory):
     made = Cloud(tmp_path_factory.mktemp("cloud"))
     try:
-        made.deploy("compute.count = 1\n", Options(follow_parent=True, speed=100))
+        made.deploy("compute.count = 1\n")
         yield made
     finally:
         made.stop()

@@ -117,8 +117,8 @@ def test_without_the_drain_step_the_same_client_sees_failures(shop) -> None:
         for member in group["AutoScalingGroups"][0]["Instances"]:
             sent = ssm.send_command(
                 InstanceIds=[member["InstanceId"]],
-                DocumentName="shop-production-deploy",
-                Parameters=documents.call("deploy", "deploy-undrained", 999_999, goal - 1),
+                DocumentName="shop-production-rollback",
+                Parameters=documents.call("rollback", "rollback-undrained", 999_999, goal - 1),
             )
             wait(ssm, sent["Command"]["CommandId"], member["InstanceId"])
     finally:

@@ -2,6 +2,10 @@ if ! prepare; then
   report running "failed: release $GOAL_VERSION could not be fetched"
   finish "failed: release $GOAL_VERSION could not be fetched"
 fi
+if [ "$(group_state)" = InService ]; then
+  report running "failed: the instance is in service, and its container is not stopped there"
+  finish "failed: the instance is in service, and its container is not stopped there"
+fi
 systemctl stop hermes-return.timer >/dev/null 2>&1 || true
 remember armed "$OPERATION"
 rm -f "$STATE_DIR"/failed-*

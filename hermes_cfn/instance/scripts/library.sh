@@ -202,10 +202,15 @@ cluster_service() { aws ssm get-parameter --name "$HERMES_CLUSTER_SERVICE" --out
 # running_release: what the container says, for a deployment that was cut off has changed no state file.
 running_release() { docker inspect "$HERMES_APP" 2>/dev/null | pick 0 Config Labels hermes.release 2>/dev/null || true; }
 
-# watch_for_leaving: as long as something is prepared, look now and then whether a deployer took this instance out and left.
+# watch_for_leaving SECONDS: as long as something is prepared, look now and then whether a deployer took this instance out
+# and left. The look itself runs as the unit that it follows, so each has a name of its own.
 watch_for_leaving() {
-  systemd-run --quiet --unit="hermes-left-$(date +%s)" --on-active="$HERMES_RETURN_S" "$HOME_DIR/bin/hermes-return" left ||
+  local unit
+  systemctl stop "$(state left-unit).timer" >/dev/null 2>&1 || true
+  unit="hermes-left-$(date +%s%N)"
+  systemd-run --quiet --unit="$unit" --on-active="$1" "$HOME_DIR/bin/hermes-return" left ||
     say "no timer looks after this instance"
+  remember left-unit "$unit"
 }
 
 group_state() {

@@ -8,6 +8,7 @@ if ! prepare; then
   finish "failed: release $GOAL_VERSION could not be fetched"
 fi
 remember prepared "$GOAL_VERSION"
-watch_for_leaving
+forget left
+watch_for_leaving "$HERMES_RETURN_S"
 report prepared ok
 finish ok release "$(pick id <"$GOAL")"
