@@ -21,6 +21,7 @@ from analysis.assumptions import Assumption, ledger
 from analysis.data import rows
 from analysis.latency.places import Probed, place
 from analysis.latency.times import Home, Interaction
+from analysis.options.buying import ways
 from analysis.options.frontier import Configuration, Lattice, Sensitivity, sensitivity
 from analysis.options.table import Option, Options
 from hermes_cfn.bill import BillLine
@@ -105,7 +106,7 @@ def render(
         limits=[_limit(limit) for limit in sized.sized.limits],
         audit=claims,
         audit_text=", ".join(f"{count} {name}" for name, count in audit.summary(claims).items()) + ".",
-        assumptions=(*ledger(plan), *_usage(settings), *_tables()),
+        assumptions=(*ledger(plan), *_usage(settings), *_tables(), *_bought(settings, book)),
         lines=[_line(line) for line in paid.bill.lines],
     )
 
@@ -290,12 +291,14 @@ def _tables() -> Iterator[Assumption]:
         )
     for row in rows("sla.csv"):
         yield Assumption(f"availability: {row['key']}", row["availability"], row["basis"], row["source"])
-    for row in rows("commitments.csv"):
-        yield Assumption(
-            f"factor: {row['name']}", f"{row['factor_low']} to {row['factor_high']}", "inferred", row["source"]
-        )
     for row in rows("plans.csv"):
         yield Assumption(row["name"], f"{row['monthly']} USD a month", "published", row["source"], row["as_of"])
+
+
+def _bought(settings: Settings, book: PriceBook) -> Iterator[Assumption]:
+    for way in ways(settings.compute.instance_type, settings.account.region, book).values():
+        share = f"{way.low:.3f}" if way.low == way.high else f"{way.low:.3f} to {way.high:.3f}"
+        yield Assumption(f"share of the on-demand price: {way.name}", share, str(way.basis), way.source)
 
 
 def _line(line: BillLine) -> dict[str, str]:

@@ -132,8 +132,16 @@ and keeps the book under the user's cache directory; after seven days it is used
 takes each price from the most trusted book that has it, of every region that its stacks are in, and says
 which books those were. `--book` chooses another.
 
-Reserved terms come with the products (`prices commitments TYPE --ask`, with savings plans and spot, which
-have calls of their own); a few are in the package.
+`prices refresh` brings reserved terms (which come with the products), savings plans and spot (which have calls of
+their own) along, for every instance type that the package names; `prices commitments TYPE` shows them with their
+effective price an hour, the money up front and the month of break-even, `--ask` asks anew for one type. What was not
+fetched and nobody published is inferred from the on-demand price: a term takes the share of it that t3.medium's takes
+in us-east-1, with the spread of other types' shares; compute and EC2 instance savings plans save as much as
+convertible and standard reserved instances; spot is what it took of the types that were seen, a moment's figure.
+
+CloudFront's flat-rate plans are in no price list, and AWS publishes no usage type for them: `FlatRatePlan:FREE`,
+`PRO`, `BUSINESS` and `PREMIUM` are this project's names for the amounts on AWS's page, on the bill and in FOCUS rows too,
+so `cost reconcile` lists them as not matched.
 
 ## What is inferred, and how far off that may be
 
@@ -155,6 +163,14 @@ Reading prices needs none of the deployment's roles, and none of them has it (`h
 ## Coverage
 
 Charges by region. *missing* is missing: no figure stands in for it.
+
+"""
+
+
+COMMITTED = """
+## Commitments and spot
+
+How many offers of each kind are known, by basis; what AWS was asked for (`prices refresh`) replaces them.
 
 """
 
@@ -185,7 +201,14 @@ def prices() -> str:
     """The page on the price book."""
     book = books.snapshot()
     steps = "".join(f"* {step}\n" for step in coverage.steps(book))
-    return PRICES + steps + POLICY.replace("{policy}", json.dumps(policy(), indent=2)) + coverage.table(book)
+    return (
+        PRICES
+        + steps
+        + POLICY.replace("{policy}", json.dumps(policy(), indent=2))
+        + coverage.table(book)
+        + COMMITTED
+        + coverage.commitments(book)
+    )
 
 
 def policy() -> dict[str, object]:

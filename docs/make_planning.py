@@ -70,7 +70,7 @@ A cold page as the users see it; *there* from published commitments, k of n. A c
 is a question mark, never a smaller number. Other shapes (private ingress, Fargate, RDS) are edits of
 the rendered templates, priced by the same engine and not deployed by this project; Fly.io has its own
 published rates (`analysis/data/fly.csv`). A commitment or spot is a factor on the instances' hours
-(`analysis/data/commitments.csv`), inferred from us-east-1 until `prices refresh` knows better.
+(`prices commitments TYPE` lists them), inferred from t3.medium's in us-east-1 until `prices refresh` knows better.
 
 **The frontier.** Each structural variant is rendered, and its charges become arrays over the number of
 instances, their disks and the usage; the evaluator is the bill's own. 200 random configurations are

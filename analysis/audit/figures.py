@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import cached_property
 
-from analysis.data import rows
 from analysis.latency.places import distance_km, floor_ms, place, places, rtt
 from analysis.latency.times import Interaction, break_even, database_trips, mean_rtt
 from analysis.options import fly, variants
+from analysis.options.buying import ways
 from analysis.sizing.credits import machine
 from hermes_cfn.bill import Bill, BillLine
 from hermes_cfn.config.planning import Planning
@@ -150,9 +150,8 @@ class Figures:
 
     def commitment(self, key: str) -> tuple[float, float]:
         """Per cent saved."""
-        row = next(row for row in rows("commitments.csv") if row["key"] == key)
-        factors = sorted((float(row["factor_low"]), float(row["factor_high"])))
-        return (1 - factors[1]) * 100, (1 - factors[0]) * 100
+        way = ways(self.settings.compute.instance_type, self.region, self.book)[key]
+        return float(1 - way.high) * 100, float(1 - way.low) * 100
 
     def committed_total(self, key: str) -> tuple[float, float]:
         low, high = self.commitment(key)

@@ -10,16 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.data import rows
 from analysis.latency.places import Probed
 from analysis.latency.times import Home, Interaction, users_see
 from analysis.options.availability import Part, needed, there, way_out
+from analysis.options.buying import WAYS, ways
 from analysis.options.compiled import Compiled, compile_variant
 from analysis.options.variants import Change, changed, toml
 from analysis.sizing.credits import machine
@@ -88,12 +88,6 @@ class Block:
     egress: str
     zones: int
     monthly: Floats
-
-
-@cache
-def commitments() -> Mapping[str, float]:
-    """The factor on the instances' hours by way of buying; the middle of its range."""
-    return {row["key"]: (float(row["factor_low"]) + float(row["factor_high"])) / 2 for row in rows("commitments.csv")}
 
 
 def structural(settings: Settings) -> tuple[Change, ...]:
@@ -220,6 +214,11 @@ class Lattice:
         """The cost of every configuration."""
         return tuple(self._block(one) for one in self.compiled)
 
+    def factors(self, one: Compiled) -> tuple[float, ...]:
+        """The factor on the instances' hours by way of buying, in the order of ``WAYS``."""
+        known = ways(one.settings.compute.instance_type, one.settings.account.region, self.book)
+        return tuple(float(known[key].factor) for key in WAYS)
+
     def _block(self, one: Compiled) -> Block:
         made = one.settings
         count, disk, logs = (
@@ -227,8 +226,8 @@ class Lattice:
             for axis in np.meshgrid(np.array(self.counts, float), np.array(self.disks, float), self.logs, indexing="ij")
         )
         monthly = np.stack(
-            [one.totals(count, disk, {"logs_gb": logs}, factor) for factor in commitments().values()]
-        ).reshape(len(commitments()), len(self.counts), len(self.disks), len(self.logs))
+            [one.totals(count, disk, {"logs_gb": logs}, factor) for factor in self.factors(one)]
+        ).reshape(len(WAYS), len(self.counts), len(self.disks), len(self.logs))
         return Block(
             one, one.change, made.account.region, made.compute.instance_type, made.network.egress,
             len(made.network.zones), monthly,
@@ -251,7 +250,7 @@ class Lattice:
     def configuration(self, block: Block, place: Sequence[int]) -> Configuration:
         """The configuration at an index of ``block.monthly``."""
         buying, n, disk, logs = place
-        count, commitment = self.counts[n], tuple(commitments())[buying]
+        count, commitment = self.counts[n], WAYS[buying]
         return Configuration(
             (*block.change, ("compute.count", count), ("compute.volume_gib", self.disks[disk])),
             commitment,
@@ -267,7 +266,7 @@ class Lattice:
         found = [
             (float(block.monthly[buying, n, disk, logs]), block, (buying, n, disk, logs))
             for block in self.blocks
-            for buying in range(len(commitments()))
+            for buying in range(len(WAYS))
             for n in range(len(self.counts))
         ]
         return sorted(found, key=lambda one: one[0])
@@ -314,14 +313,14 @@ class Lattice:
 
         Looks in order of cost, and at no count of a type whose most instances are too slow: more are never slower.
         """
-        ways, most = tuple(commitments()), max(self.counts)
+        most = max(self.counts)
         limit = float(np.finfo(float).max) if p99_ms is None else p99_ms
         meeting: list[Configuration] = []
         for monthly, block, place in self._by_cost():
             count = self.counts[place[1]]
-            if ways[place[0]] in UNDEPLOYABLE or (budget is not None and monthly > budget):
+            if WAYS[place[0]] in UNDEPLOYABLE or (budget is not None and monthly > budget):
                 continue
-            if self.availability(block, count, ways[place[0]]) < availability:
+            if self.availability(block, count, WAYS[place[0]]) < availability:
                 continue
             if any(self.p99(block.region, block.kind, n) > limit for n in (most, count)):
                 continue

@@ -16,7 +16,7 @@ from analysis.latency.places import Probed, place, places, rtt
 from analysis.latency.times import Home, Interaction, users_see
 from analysis.options import fly, homes
 from analysis.options.availability import Part, needed, there, way_out
-from analysis.options.frontier import commitments
+from analysis.options.buying import ON_DEMAND, WAYS, Way, ways
 from analysis.options.variants import Change, changed, toml
 from analysis.sizing.credits import Machine, machine
 from analysis.sizing.fleet import hourly_utilisation, inside
@@ -170,13 +170,18 @@ class Options:
             deployment = stacks.build(made)
         except HermesError as error:
             return self._refused(choice, change, error.findings[0].what)
-        found = bill.compute(deployment, self.book, made.usage)
-        factor = Decimal(repr(commitments()[choice.commitment]))
+        found, way = bill.compute(deployment, self.book, made.usage), ON_DEMAND
+        if choice.commitment in WAYS[1:]:
+            try:
+                way = ways(made.compute.instance_type, made.account.region, self.book)[choice.commitment]
+            except HermesError as error:
+                return self._refused(choice, change, f"{error.findings[0].where}: {error.findings[0].what}")
+        terms = f"; {way}" if str(way) else ""
         return self._row(
-            choice.key, choice.name, found, made, choice.effort, choice.gives_up,
-            deployable=choice.commitment != "spot", lines=toml(change), factor=factor,
+            choice.key, choice.name, found, made, choice.effort, choice.gives_up + terms,
+            deployable=choice.commitment != "spot", lines=toml(change), way=way,
             guide_says=choice.guide_says, spot=choice.commitment == "spot",
-            one_off=fleet_hours(found) * factor * 12 if choice.commitment in PAID_AT_ONCE else ZERO,
+            one_off=fleet_hours(found) * way.factor * 12 if choice.commitment in PAID_AT_ONCE else ZERO,
         )  # fmt: skip
 
     def _refused(self, choice: _Choice, change: Change, why: str) -> Option:
@@ -193,15 +198,22 @@ class Options:
 
     def _row(
         self, key: str, name: str, found: Bill, made: Settings, effort: str, gives_up: str, *,
-        deployable: bool, lines: str = "", factor: Decimal = Decimal(1), guide_says: str = "", edge: str = "",
+        deployable: bool, lines: str = "", way: Way = ON_DEMAND, guide_says: str = "", edge: str = "",
         spot: bool = False, kind: Machine | None = None, planning: Planning | None = None, in_line: tuple[str, ...] = ("alb",),
         extra: Decimal = ZERO, one_off: Decimal = ZERO, fleet: Part | None = None,
     ) -> Option:  # fmt: skip
         plan, region = planning or made.planning, made.account.region
         assets = "cloudfront" if made.edge.assets else ""
         lacking = self._lacking(found)
-        less = fleet_hours(found) * (1 - factor) - extra
-        low, expected, high = (None,) * 3 if lacking else (found.low - less, found.expected - less, found.high - less)
+        hours, factors = fleet_hours(found), (way.low, way.factor, way.high)
+        low, expected, high = (
+            (None,) * 3
+            if lacking
+            else (
+                amount - hours * (1 - factor) + extra
+                for amount, factor in zip((found.low, found.expected, found.high), factors, strict=True)
+            )
+        )
         machine_kind = kind or machine(made.compute.instance_type)
         sampler, method = inside(plan, machine_kind, made.compute.count, region, Interaction.COLD, self.probed)
         seen = None

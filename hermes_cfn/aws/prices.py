@@ -11,17 +11,17 @@ from __future__ import annotations
 import io
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hermes_cfn.aws.calls import Calls
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import Finding, HermesError, Severity
 from hermes_cfn.pricing import commitments, offers
 from hermes_cfn.pricing.prices import Price
-from hermes_cfn.pricing.wanted import FAMILIES, Wanted, fitting, region_filter, settle, sieve, wanted
+from hermes_cfn.pricing.wanted import FAMILIES, Wanted, fitting, machines, region_filter, settle, sieve, wanted
 
 if TYPE_CHECKING:
     from hermes_cfn.aws.session import Doors
@@ -33,16 +33,19 @@ SAVINGS_PLANS = "us-east-1"
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came: prices, and findings on products that were missing or not single."""
+    """What came: prices, commitments, and findings on what was missing, not single or refused."""
 
     prices: tuple[Price, ...]
-    findings: tuple[Finding, ...] = field(default_factory=tuple)
+    findings: tuple[Finding, ...] = ()
+    offers: tuple[commitments.Offer, ...] = ()
 
 
 class Prices:
     """The calls for prices; ``products`` and ``reserved`` are one."""
 
-    def __init__(self, pricing: Calls, savings_plans: Calls, ec2: Calls, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, pricing: Calls, savings_plans: Calls, ec2: Callable[[str], Calls], now: Callable[[], datetime]
+    ) -> None:
         self._pricing = pricing
         self._savings_plans = savings_plans
         self._ec2 = ec2
@@ -50,9 +53,9 @@ class Prices:
 
     @classmethod
     def of(cls, doors: Doors) -> Prices:
-        """Through these doors; spot prices are those of the doors' region."""
+        """Through these doors."""
         plans = doors.calls("savingsplans", SAVINGS_PLANS)
-        return cls(doors.calls("pricing", ENDPOINT), plans, doors.calls("ec2"), doors.now)
+        return cls(doors.calls("pricing", ENDPOINT), plans, lambda region: doors.calls("ec2", region), doors.now)
 
     def products(self, service_code: str, **filters: str) -> Iterator[Price]:
         """Every on-demand price of a service's products whose attributes are ``filters``, over all pages.
@@ -91,28 +94,49 @@ class Prices:
             )
         for want in wanted(region):
             came += self.product(want)
-        return Fetched(*settle(region, came))
+        prices, findings = settle(region, came)
+        offers, refused = self.committed(machines(), region)
+        return Fetched(prices, (*findings, *refused), offers)
 
-    def reserved(self, instance_type: str, region: str) -> tuple[commitments.Offer, ...]:
-        """The reserved terms of a shared Linux instance: 1 and 3 years, three payments, standard and convertible."""
+    def committed(
+        self, instance_types: Sequence[str], region: str
+    ) -> tuple[tuple[commitments.Offer, ...], tuple[Finding, ...]]:
+        """Reserved terms, savings plans and spot of some instance types; a call that is refused alone is a finding."""
+        found: list[commitments.Offer] = []
+        refused: list[Finding] = []
+        for ask in (self.reserved, self.savings_plans, self.spot):
+            try:
+                found += ask(instance_types, region)
+            except HermesError as error:
+                if error.findings[0].code not in ("aws-refused", "permission-denied"):
+                    raise
+                refused.append(replace(error.findings[0], severity=Severity.WARNING))
+        return tuple(found), tuple(refused)
+
+    def reserved(self, instance_types: Sequence[str], region: str) -> tuple[commitments.Offer, ...]:
+        """The reserved terms of shared Linux instances: 1 and 3 years, three payments, standard and convertible."""
         machine = FAMILIES[0]
-        filters = {**region_filter(machine.service_code, region), **machine.filters, "instanceType": instance_type}
+        filters = {**region_filter(machine.service_code, region), **machine.filters}
+        if len(instance_types) == 1:
+            filters["instanceType"] = instance_types[0]
         terms = offers.reserved(self._items(machine.service_code, **filters))
-        return tuple(commitments.of_reserved(term, "AWS Pricing API") for term in terms)
+        return tuple(
+            commitments.of_reserved(term, "AWS Pricing API") for term in terms if term.instance_type in instance_types
+        )
 
-    def savings_plans(self, instance_type: str, region: str) -> tuple[commitments.Offer, ...]:
-        """Compute and EC2 instance savings plans for a shared Linux instance."""
+    def savings_plans(self, instance_types: Sequence[str], region: str) -> tuple[commitments.Offer, ...]:
+        """Compute and EC2 instance savings plans for shared Linux instances."""
         filters = {
-            "region": region,
-            "instanceType": instance_type,
-            "tenancy": "shared",
-            "productDescription": "Linux/UNIX",
+            "region": [region],
+            "instanceType": list(instance_types),
+            "tenancy": ["shared"],
+            "productDescription": ["Linux/UNIX"],
         }
         asked: dict[str, Any] = {
             "savingsPlanTypes": list(commitments.SAVINGS_PLANS),
             "serviceCodes": ["AmazonEC2"],
             "products": ["EC2"],
-            "filters": [{"name": name, "values": [value]} for name, value in filters.items()],
+            "filters": [{"name": name, "values": values} for name, values in filters.items()],
         }
         found: list[commitments.Offer] = []
         while True:
@@ -122,23 +146,30 @@ class Prices:
                 return tuple(found)
             asked["nextToken"] = answer["nextToken"]
 
-    def spot(self, instance_type: str, region: str, days: int = 7) -> tuple[commitments.Offer, ...]:
-        """The lowest and the highest spot price of the last days, over the region's zones."""
-        history = self._ec2.pages(
+    def spot(self, instance_types: Sequence[str], region: str, days: int = 7) -> tuple[commitments.Offer, ...]:
+        """The lowest and the highest spot price of the last days of each type, over the region's zones."""
+        history = self._ec2(region).pages(
             "describe_spot_price_history",
             "SpotPriceHistory",
-            InstanceTypes=[instance_type],
+            InstanceTypes=list(instance_types),
             ProductDescriptions=["Linux/UNIX"],
             StartTime=self._now() - timedelta(days=days),
         )
-        seen = sorted(Decimal(item["SpotPrice"]) for item in history)
-        if not seen:
-            return ()
-        source = f"DescribeSpotPriceHistory, {days} days, {len(seen)} prices"
-        ends = (("low", seen[0]), ("high", seen[-1]))
+        seen: dict[str, list[Decimal]] = {}
+        for item in history:
+            seen.setdefault(item["InstanceType"], []).append(Decimal(item["SpotPrice"]))
         return tuple(
-            commitments.Offer(f"spot, {side} end of what was seen", instance_type, region, 0, Decimal(0), price, source)
-            for side, price in ends
+            commitments.Offer(
+                f"spot, {side} end of what was seen",
+                kind,
+                region,
+                0,
+                Decimal(0),
+                price,
+                f"DescribeSpotPriceHistory, {days} days, {len(prices)} prices",
+            )
+            for kind, prices in sorted(seen.items())
+            for side, price in (("low", min(prices)), ("high", max(prices)))
         )
 
 

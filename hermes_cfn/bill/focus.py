@@ -102,6 +102,7 @@ SERVICES: dict[str, tuple[str, str, str]] = {
     "AWSDataTransfer": ("AWS Data Transfer", "Networking", "Network Infrastructure"),
     "AWSELB": ("Elastic Load Balancing", "Networking", "Application Networking"),
     "AmazonCloudFront": ("Amazon CloudFront", "Networking", "Content Delivery"),
+    "AWSCloudMap": ("AWS Cloud Map", "Networking", "Application Networking"),
     "AmazonRoute53": ("Amazon Route 53", "Networking", "Application Networking"),
     "AmazonS3": ("Amazon Simple Storage Service", "Storage", "Object Storage"),
     "AmazonECR": ("Amazon EC2 Container Registry (ECR)", "Compute", "Containers"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,9 +135,9 @@ def commitments(instance_type: str, region: str, book: str, ask: bool) -> int:
     from hermes_cfn.pricing import commitments as known
     from hermes_cfn.units import dollars
 
-    on_demand = _book(book, region).find("AmazonEC2", f"BoxUsage:{instance_type}", region, "RunInstances").first
-    carried = known.for_instance(instance_type, region)
-    offers = _asked(instance_type, region, carried) if ask else carried
+    prices = _book(book, region)
+    on_demand = prices.find("AmazonEC2", f"BoxUsage:{instance_type}", region, "RunInstances").first
+    offers = known.for_instance(instance_type, region, prices, _asked(instance_type, region) if ask else ())
     rows = []
     for offer in offers:
         months = offer.break_even_months(on_demand) if offer.years else None
@@ -149,40 +148,25 @@ def commitments(instance_type: str, region: str, book: str, ask: bool) -> int:
                 dollars(offer.upfront),
                 f"{offer.saves(on_demand) * 100:.1f} %",
                 "" if months is None else f"{months:.1f}",
+                str(offer.basis),
                 offer.source,
             )
         )
-    headings = ("offer", "USD an hour", "upfront", "saves", "break-even month", "source")
+    headings = ("offer", "USD an hour", "upfront", "saves", "break-even month", "basis", "source")
     console.put_table(f"{instance_type} in {region}: {on_demand} on demand", headings, rows)
-    if not rows:
-        click.echo("no offer is carried for it; next: the same with --ask and credentials")
     return ExitCode.OK
 
 
-def refused_alone(error: HermesError) -> bool:
-    """Whether one call was refused, so that the others may still be answered."""
-    return error.findings[0].code in ("aws-refused", "permission-denied")
-
-
-def _asked(instance_type: str, region: str, carried: Sequence[Offer]) -> tuple[Offer, ...]:
-    """What AWS offers, and what the package carries where AWS named nothing of the kind."""
+def _asked(instance_type: str, region: str) -> tuple[Offer, ...]:
+    """What AWS offers now; what it refuses is told."""
     from hermes_cfn.aws.prices import Prices
     from hermes_cfn.cli import reach
-    from hermes_cfn.pricing import commitments as known
 
     context = console.context()
-    prices = Prices.of(reach.doors(context, context.settings()))
-    asked: list[Offer] = []
-    for ask in (prices.reserved, prices.savings_plans, prices.spot):
-        try:
-            asked += ask(instance_type, region)
-        except HermesError as error:
-            if not refused_alone(error):
-                raise
-            click.echo(f"warning: {error.findings[0]}", err=True)
-    names = {offer.name for offer in asked}
-    kept = [offer for offer in carried if offer.name not in names]
-    return known.for_instance(instance_type, region, [*asked, *kept])
+    asked, refused = Prices.of(reach.doors(context, context.settings())).committed([instance_type], region)
+    for finding in refused:
+        click.echo(f"{finding.severity}: {finding}", err=True)
+    return asked
 
 
 @command.command("refresh")
@@ -201,17 +185,18 @@ def refresh(region: str | None, public: bool, offer: Path | None) -> int:
     where = region or context.settings().region
     _known(where)
     with console.progress("fetching prices"):
-        origin, (prices, findings) = _fetched(where, public, offer)
+        origin, (prices, findings, offers) = _fetched(where, public, offer)
     if not prices:
         raise HermesError(Finding("price-list-broken", where, "no price came", why="the old book stays in use"))
-    path = cache.write(where, prices, datetime.now(UTC), origin, _directory())
+    path = cache.write(where, prices, datetime.now(UTC), origin, _directory(), offers)
     for finding in findings:
         click.echo(f"{finding.severity}: {finding}", err=True)
-    click.echo(f"{len(prices)} prices of {where} from {origin}: {path}")
+    more = f" and {len(offers)} reserved, savings plan and spot offers" if offers else ""
+    click.echo(f"{len(prices)} prices{more} of {where} from {origin}: {path}")
     return ExitCode.OK
 
 
-Fetched = tuple[tuple["Price", ...], tuple[Finding, ...]]
+Fetched = tuple[tuple["Price", ...], tuple[Finding, ...], tuple["Offer", ...]]
 
 
 def _fetched(region: str, public: bool, offer: Path | None) -> tuple[str, Fetched]:
@@ -225,13 +210,13 @@ def _fetched(region: str, public: bool, offer: Path | None) -> tuple[str, Fetche
         context = console.context()
         try:
             found = prices.Prices.of(reach.doors(context, context.settings())).fetch(region)
-            return "api", (found.prices, found.findings)
+            return "api", (found.prices, found.findings, found.offers)
         except HermesError as error:
             if error.findings[0].code != "credentials-missing":
                 raise
             click.echo("no credentials for the Pricing API: asking for the public offer files", err=True)
     found = prices.bulk(region)
-    return "offer-files", (found.prices, found.findings)
+    return "offer-files", (found.prices, found.findings, ())
 
 
 def _from_file(path: Path, region: str) -> Fetched:
@@ -242,4 +227,4 @@ def _from_file(path: Path, region: str) -> Fetched:
         came = list(offers.bulk(file, sieve(region), f"offer file {path.name}"))
     prices, findings = settle(region, came)
     services = {price.service_code for price in came}
-    return prices, tuple(finding for finding in findings if finding.where.split(" ")[0] in services)
+    return prices, tuple(finding for finding in findings if finding.where.split(" ")[0] in services), ()

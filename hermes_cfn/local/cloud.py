@@ -91,9 +91,11 @@ class Cloud:
 
             self.services[name] = Pricing(load(None, "snapshot", self.clock.now()))
         if name in ("savingsplans", "ec2") and name not in self.services:
-            from hermes_cfn.local.services.pricing import SavingsPlans, SpotPrices
+            from hermes_cfn.local.services.commitments import SavingsPlans, SpotPrices
+            from hermes_cfn.pricing.books import load
 
-            self.services[name] = SavingsPlans() if name == "savingsplans" else SpotPrices(self.clock.now)
+            book = load(None, "snapshot", self.clock.now())
+            self.services[name] = SavingsPlans(book) if name == "savingsplans" else SpotPrices(book, self.clock.now)
         return self.services.get(name)
 
     def _resource_fault(self, _stack: str, logical_id: str, _kind: str, action: str) -> str | None:

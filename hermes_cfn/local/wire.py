@@ -1,7 +1,7 @@
 """AWS's wire protocols for services of our own: parsing and serialising from botocore's models.
 
 Of the protocols, services of our own speak ``query`` (Auto Scaling, load balancing,
-CloudFormation) and ``json`` (SSM, Pricing).  moto's parsers and serialisers do the work; they
+CloudFormation), ``json`` (SSM, Pricing) and ``rest-json`` (savings plans).  moto's parsers and serialisers do the work; they
 are generic over the service model.
 """
 
@@ -86,6 +86,8 @@ class Service(Protocol):
 
 
 CALL: ContextVar[Call] = ContextVar("call")
+PATH_NAMES = frozenset({"savingsplans"})
+"""Services of our own whose protocol is ``rest-json``: the path of a request is the name of its operation."""
 
 
 def caller(request: HttpRequest) -> Call:
@@ -112,6 +114,8 @@ def operation_name(service: str, request: HttpRequest) -> str:
     target = request.headers.get("x-amz-target", "")
     if target:
         return target.rpartition(".")[2]
+    if service in PATH_NAMES:
+        return request.path.strip("/")
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("Action", "")
     return ""

@@ -12,6 +12,7 @@ from typing import Literal
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.pricing import cache as kept
 from hermes_cfn.pricing import inference, tables
+from hermes_cfn.pricing.commitments import Offer
 from hermes_cfn.pricing.prices import Price, PriceBook
 from hermes_cfn.pricing.regions import PLACES, known
 
@@ -51,13 +52,15 @@ def live(region: str | None, now: datetime | None = None, directory: Path | None
     """
     kept_of = {name: kept.read(name, directory) for name in kept.regions(directory)}
     fetched = {name: found for name, found in kept_of.items() if found is not None}
-    return _over_snapshot(region, fetched, now or datetime.now(UTC)) if fetched else None
+    return _over_snapshot(region, fetched, now or datetime.now(UTC), directory) if fetched else None
 
 
 Fetched = tuple[tuple[Price, ...], datetime, str]
 
 
-def _over_snapshot(region: str | None, fetched: Mapping[str, Fetched], now: datetime) -> PriceBook:
+def _over_snapshot(
+    region: str | None, fetched: Mapping[str, Fetched], now: datetime, directory: Path | None
+) -> PriceBook:
     """Fetched prices first, then those of the snapshot that none of them replaces; what is inferred comes last."""
     prices = {
         price.key: price for name in sorted(fetched, key=lambda name: name == region) for price in fetched[name][0]
@@ -75,9 +78,13 @@ def _over_snapshot(region: str | None, fetched: Mapping[str, Fetched], now: date
         notes.append(f"{name}: {len(found)} prices from {origin}, {at:%Y-%m-%d %H:%M} UTC{stale}")
     filled, note = inference.fill((*prices.values(), *rest)), "; ".join(notes)
     own = fetched.get(region) if region is not None else None
+
+    def offers() -> tuple[Offer, ...]:
+        return tuple(offer for name in fetched for offer in kept.offers(name, directory))
+
     if own is None:
-        return PriceBook("snapshot", filled, _newest(_packaged("snapshot.csv")), None, note)
-    return PriceBook(own[2], filled, f"{own[1]:%Y-%m-%d}", own[1], note)
+        return PriceBook("snapshot", filled, _newest(_packaged("snapshot.csv")), None, note, offers)
+    return PriceBook(own[2], filled, f"{own[1]:%Y-%m-%d}", own[1], note, offers)
 
 
 def load(

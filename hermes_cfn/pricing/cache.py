@@ -1,7 +1,7 @@
 """Prices fetched from AWS, kept in the user's cache directory.
 
-One CSV a region, written beside and then renamed over the old one: a refresh that fails
-half-way leaves the old book whole.
+One CSV a region, and one of its commitments, each written beside and then renamed over the old one: a refresh
+that fails half-way leaves the old book whole.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hermes_cfn.pricing import tables
+from hermes_cfn.pricing import commitments, tables
+from hermes_cfn.pricing.commitments import Offer
 from hermes_cfn.pricing.prices import Price
 
 
@@ -23,18 +24,45 @@ def home() -> Path:
     return Path(base) / "hermes-cfn" / "prices"
 
 
-def write(region: str, prices: Iterable[Price], fetched: datetime, origin: str, directory: Path | None = None) -> Path:
-    """Keep the prices of ``region``; ``fetched`` with zone.  The old book stays until the new one is whole."""
+def write(
+    region: str,
+    prices: Iterable[Price],
+    fetched: datetime,
+    origin: str,
+    directory: Path | None = None,
+    offers: Sequence[Offer] = (),
+) -> Path:
+    """Keep the prices of ``region``, and its commitments if any came; ``fetched`` with zone.
+
+    The old book stays until the new one is whole.
+    """
     place = directory or home()
     place.mkdir(parents=True, exist_ok=True)
+    if offers:
+        _replace(place / f"{region}{OFFERS}", commitments.write(offers))
     text = f"# {origin} {fetched.astimezone(UTC).isoformat()}\n" + tables.write(prices)
-    handle, temporary = tempfile.mkstemp(dir=place, prefix=f".{region}-", suffix=".csv")
+    return _replace(place / f"{region}.csv", text)
+
+
+OFFERS = ".commitments"
+
+
+def offers(region: str, directory: Path | None = None) -> tuple[Offer, ...]:
+    """The commitments kept of ``region``; a damaged file counts as none."""
+    try:
+        with ((directory or home()) / f"{region}{OFFERS}").open(encoding="utf-8", newline="") as file:
+            return commitments.parse(csv.DictReader(file))
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
+        return ()
+
+
+def _replace(path: Path, text: str) -> Path:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        path = place / f"{region}.csv"
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from hermes_cfn.pricing.prices import Price, PriceBook
+from hermes_cfn.pricing.commitments import for_instance
+from hermes_cfn.pricing.prices import Basis, Price, PriceBook
 from hermes_cfn.pricing.regions import PLACES
+from hermes_cfn.pricing.wanted import machines
 
 REGIONS = ("us-east-1", "eu-west-1", "eu-south-2")
 
@@ -34,6 +37,27 @@ def table(book: PriceBook, regions: Sequence[str] = REGIONS) -> str:
     )
     body = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([head, "|---" * (3 + len(regions)) + "|", *body, "", f"{counts}, of {len(rows)} charges."]) + "\n"
+
+
+WAYS = (("reserved", "reserved"), ("EC2Instance", "EC2 instance savings plan"), ("Compute", "compute savings plan"))
+
+
+def commitments(book: PriceBook, regions: Sequence[str] = REGIONS) -> str:
+    """Instance type × region of the ways to commit, and spot, as a Markdown table: how many of each basis."""
+    ways = (*WAYS, ("spot", "spot"))
+    rows = ["| instance type | region | " + " | ".join(name for _, name in ways) + " |", "|---" * 6 + "|"]
+    for kind in machines():
+        for region in regions:
+            offers = for_instance(kind, region, book)
+            if offers:
+                cells = (_counted(offer.basis for offer in offers if offer.name.startswith(word)) for word, _ in ways)
+                rows.append(f"| {kind} | {region} | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _counted(found: Iterable[Basis]) -> str:
+    seen = Counter(found)
+    return ", ".join(f"{seen[basis]} {basis}" for basis in Basis if seen[basis]) or "missing"
 
 
 def steps(prices: Iterable[Price]) -> tuple[str, ...]:

@@ -5,15 +5,20 @@ Amounts are US dollars per ``unit``; tiers are in units a month.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.pricing.regions import stem
 from hermes_cfn.units import rounded
+
+if TYPE_CHECKING:
+    from hermes_cfn.pricing.commitments import Offer
 
 ZERO = Decimal(0)
 FINEST = Decimal("0.00001")
@@ -146,12 +151,20 @@ class PriceBook:
     """Prices, found by service code, usage type, operation and region: exactly one, or an error.
 
     ``name`` tells where they come from, ``as_of`` their newest date, ``note`` anything a
-    report must say of the book as a whole.
+    report must say of the book as a whole.  ``offers`` gives the commitments that were fetched; it
+    is called when they are first asked for.
     """
 
     def __init__(
-        self, name: str, prices: Iterable[Price], as_of: str = "", fetched: datetime | None = None, note: str = ""
+        self,
+        name: str,
+        prices: Iterable[Price],
+        as_of: str = "",
+        fetched: datetime | None = None,
+        note: str = "",
+        offers: Callable[[], tuple[Offer, ...]] = tuple,
     ) -> None:
+        self._offers = offers
         self.name = name
         self.as_of = as_of
         self.fetched = fetched
@@ -165,6 +178,11 @@ class PriceBook:
         for operations in self._prices.values():
             for prices in operations.values():
                 yield from prices
+
+    @cached_property
+    def offers(self) -> tuple[Offer, ...]:
+        """What AWS was asked for: reserved terms, savings plans and spot; empty for a book that nobody fetched."""
+        return self._offers()
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -87,6 +87,12 @@ def wanted(region: str) -> tuple[Wanted, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
+def machines() -> tuple[str, ...]:
+    """The instance types whose commitments a refresh asks for: all that the snapshot names of any region."""
+    stems = {price.stem for price in snapshot() if price.operation == "RunInstances"}
+    return tuple(sorted(stem.removeprefix("BoxUsage:") for stem in stems if stem.startswith("BoxUsage:")))
+
+
 def sieve(region: str, service_code: str = "") -> Callable[[str, str], bool]:
     """Which (usage type, operation) of an offer file belongs into the book of ``region``."""
     names = {name for want in wanted(region) for name in want.usage_types}

@@ -6,8 +6,9 @@ import pytest
 
 from analysis.options import frontier, variants
 from analysis.options import table as options
+from analysis.options.buying import WAYS, ways
 from analysis.options.compiled import compile_variant
-from analysis.options.frontier import CLOSE, DISKS, LOGS_GB, Lattice, commitments
+from analysis.options.frontier import CLOSE, DISKS, LOGS_GB, Lattice
 from hermes_cfn import config
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.config.usage import Amount
@@ -35,7 +36,7 @@ def in_full(block, settings, place, counts, book):
         update={"usage": made.usage.model_copy(update={"logs_gb": Amount(distribution="fixed", low=gb, high=gb)})}
     )
     found = variants.bill_of(made, book)
-    factor = Decimal(repr(list(commitments().values())[buying]))
+    factor = Decimal(repr(float(ways(block.kind, block.region, book)[WAYS[buying]].factor)))
     return found.total - options.fleet_hours(found) * (1 - factor)
 
 

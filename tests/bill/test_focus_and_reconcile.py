@@ -13,6 +13,7 @@ import pytest
 
 from hermes_cfn.bill import focus, reconcile
 from hermes_cfn.errors import HermesError
+from hermes_cfn.pricing import books
 
 _spec = importlib.util.spec_from_file_location("bills", Path(__file__).with_name("bills.py"))
 bills = importlib.util.module_from_spec(_spec)
@@ -39,35 +40,86 @@ def read(text):
     return list(csv.DictReader(StringIO(text)))
 
 
-NEVER_NULL = (
-    "BilledCost",
-    "BillingAccountId",
-    "BillingCurrency",
-    "BillingPeriodEnd",
-    "BillingPeriodStart",
-    "ChargeCategory",
-    "ChargePeriodEnd",
-    "ChargePeriodStart",
-    "ContractedCost",
-    "EffectiveCost",
-    "InvoiceIssuerName",
-    "ListCost",
-    "PricingQuantity",
-    "PricingUnit",
-    "ProviderName",
-    "PublisherName",
-    "ServiceCategory",
-    "ServiceName",
-)
-CATEGORIES = {
-    "Compute",
-    "Databases",
-    "Integration",
-    "Management and Governance",
-    "Networking",
-    "Security",
-    "Storage",
+MANDATORY = {
+    *("BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd"),
+    *(
+        "BillingPeriodStart",
+        "ChargeCategory",
+        "ChargeClass",
+        "ChargeDescription",
+        "ChargePeriodEnd",
+        "ChargePeriodStart",
+    ),
+    *("ContractedCost", "EffectiveCost", "InvoiceIssuerName", "ListCost", "PricingQuantity", "PricingUnit"),
+    *("ProviderName", "PublisherName", "ServiceCategory", "ServiceName"),
 }
+"""The 21 columns whose feature level is mandatory (https://focus.finops.org/focus-specification/v1-2/, "Columns")."""
+OTHERS = {
+    *(
+        "AvailabilityZone",
+        "BillingAccountType",
+        "CapacityReservationId",
+        "CapacityReservationStatus",
+        "ChargeFrequency",
+    ),
+    *("CommitmentDiscountCategory", "CommitmentDiscountId", "CommitmentDiscountName", "CommitmentDiscountQuantity"),
+    *(
+        "CommitmentDiscountStatus",
+        "CommitmentDiscountType",
+        "CommitmentDiscountUnit",
+        "ConsumedQuantity",
+        "ConsumedUnit",
+    ),
+    *("ContractedUnitPrice", "InvoiceId", "ListUnitPrice", "PricingCategory", "PricingCurrency"),
+    *("PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost", "PricingCurrencyListUnitPrice", "RegionId"),
+    *("RegionName", "ResourceId", "ResourceName", "ResourceType", "ServiceSubcategory", "SkuId", "SkuMeter"),
+    *("SkuPriceDetails", "SkuPriceId", "SubAccountId", "SubAccountName", "SubAccountType", "Tags"),
+}
+"""The conditional and recommended columns of the same page."""
+NULL = {
+    *("AvailabilityZone", "CapacityReservationId", "CapacityReservationStatus", "ChargeClass", "InvoiceId"),
+    *(name for name in OTHERS if name.startswith("CommitmentDiscount")),
+    "SkuPriceDetails",
+}
+"""What must be null on a row of usage that nobody has billed, committed or reserved capacity for; RegionId may be."""
+ALLOWED = {
+    "ChargeCategory": {"Usage"},
+    "ChargeFrequency": {"One-Time", "Recurring", "Usage-Based"},
+    "PricingCategory": {"Standard", "Dynamic", "Committed", "Other"},
+    "BillingCurrency": {"USD"},
+    "PricingCurrency": {"USD"},
+}
+SUBCATEGORIES = {
+    "Compute": ("Containers", "Serverless Compute", "Virtual Machines"),
+    "Databases": ("Caching", "NoSQL Databases", "Relational Databases"),
+    "Integration": ("Messaging",),
+    "Management and Governance": ("Observability", "Other (Management and Governance)"),
+    "Networking": ("Application Networking", "Content Delivery", "Network Infrastructure"),
+    "Security": ("Secret Management", "Other (Security)"),
+    "Storage": ("Block Storage", "Object Storage"),
+}
+"""Those of the page's service categories and subcategories that AWS's services here belong to."""
+
+
+def test_1_2_has_the_columns_of_the_specification_and_no_others():
+    assert len(MANDATORY) == 21
+    assert set(focus.COLUMNS["1.2"]) == {*MANDATORY, *OTHERS, *focus.OURS}
+    assert all(name.startswith("x_") for name in focus.OURS)
+
+
+def test_1_2_fills_what_must_be_filled_and_nothing_that_must_be_null():
+    for row in read(focus.as_csv(made(), "1.2", AT)):
+        empty = {name for name, value in row.items() if not value}
+        assert empty - {"RegionId", "RegionName", "x_Operation"} == NULL
+        assert all(row[name] in values for name, values in ALLOWED.items())
+        assert row["ServiceSubcategory"] in SUBCATEGORIES[row["ServiceCategory"]]
+
+
+def test_every_service_has_a_category_and_subcategory_of_the_specification():
+    for _, category, subcategory in focus.SERVICES.values():
+        assert subcategory in SUBCATEGORIES[category]
+    charged = {price.service_code for price in books.snapshot()}
+    assert charged <= set(focus.SERVICES)
 
 
 @pytest.mark.parametrize("version", focus.VERSIONS)
@@ -76,8 +128,8 @@ def test_every_mandatory_column_is_there_and_filled(version):
     assert rows
     for row in rows:
         assert tuple(row) == focus.COLUMNS[version]
-        assert all(row[name] for name in NEVER_NULL)
-        assert row["ServiceCategory"] in CATEGORIES
+        assert all(row[name] for name in MANDATORY - {"ChargeClass"})
+        assert row["ServiceCategory"] in SUBCATEGORIES
         assert (row["ChargeCategory"], row["BillingCurrency"], row["ChargeClass"]) == ("Usage", "USD", "")
         assert (row["BillingPeriodStart"], row["BillingPeriodEnd"]) == ("2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z")
 

@@ -158,7 +158,7 @@ def test_what_cdk_synthesized_has_a_price_for_every_resource():
         "public IPv4 address (Elastic IP)": D("3.65"),
         "public IPv4 addresses, one in each of 2 zones": D("7.3"),
         "secret": D("0.4"),
-        "storage": D("5.75"),
+        "storage": D("6.35"),
     }
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from analysis.options.table import CHOICES, Options
+from hermes_cfn import config
 from hermes_cfn.cli import hermes
-from hermes_cfn.local import control
-from hermes_cfn.local.options import Options
+from hermes_cfn.local import control, options
+from hermes_cfn.pricing import books
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,7 +19,7 @@ def cloud(tmp_path, monkeypatch):
     """A cloud without fleet or database; an empty cache."""
     monkeypatch.setenv("HERMES_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    yield control.start(tmp_path / "state", Options(processes=False, follow_parent=True)).endpoint
+    yield control.start(tmp_path / "state", options.Options(processes=False, follow_parent=True)).endpoint
     control.stop(tmp_path / "state")
 
 
@@ -30,16 +32,34 @@ def test_a_book_is_fetched_survives_throttling_and_stays_whole_when_a_refresh_fa
         fault = {"service": "pricing", "action": "*", "kind": kind, "times": times, "skip": skip}
         control.ask(cloud, "faults", {"api": fault})
 
-    assert "prices of eu-south-2 from api" in typed("prices", "refresh", "--local").output
+    said = typed("prices", "refresh", "--local").output
+    assert "spot offers of eu-south-2 from api" in said
     strike("throttle", 2, 3)
-    assert "prices of eu-south-2 from api" in typed("prices", "refresh", "--local").output
-    (book,) = (tmp_path / "cache/hermes-cfn/prices/embedded").iterdir()
-    whole = book.read_text()
+    assert "offers of eu-south-2 from api" in typed("prices", "refresh", "--local").output
+    kept = tmp_path / "cache/hermes-cfn/prices/embedded"
+    whole = {path.name: path.read_text() for path in kept.iterdir()}
+    assert set(whole) == {"eu-south-2.csv", "eu-south-2.commitments"}
     for kind, code in (("expired", "credentials-expired"), ("broken", "answer-broken")):
         strike(kind, 1, 20)
         assert typed("prices", "refresh", "--local").exception.findings[0].code == code
-        assert [path.name for path in book.parent.iterdir()] == [book.name]
-        assert book.read_text() == whole
+        assert {path.name: path.read_text() for path in kept.iterdir()} == whole
     assert "EUS2-NatGateway-Hours" in typed("prices", "show", "natgateway", "--local", "--region", "eu-south-2").output
     assert "0 differ" in typed("prices", "diff", "live", "snapshot", "--local").output
-    assert "DescribeSpotPriceHistory" in typed("prices", "commitments", "t4g.small", "--ask", "--local").output
+    for words in ((), ("--ask",)):
+        said = typed("prices", "commitments", "t4g.small", "--local", *words).output
+        assert "DescribeSpotPriceHistory" in said
+        assert "DescribeSavingsPlansOfferingRates" in said
+        assert "inferred" not in said
+
+
+def test_what_was_fetched_decides_the_rows_of_the_options(cloud, tmp_path):
+    typed("prices", "refresh", "--local")
+    settings = config.load(ROOT / "hermes.toml")
+    kept = tmp_path / "cache/hermes-cfn/prices/embedded"
+    for directory, basis in ((kept, "published"), (tmp_path / "none", "inferred")):
+        rows = Options(settings, books.load("eu-south-2", directory=directory))
+        said = {choice.key: rows.own(choice).gives_up for choice in CHOICES if choice.commitment != "on-demand"}
+        assert f"0.01154 USD an hour of an instance ({basis}), break-even in month 7.5" in said["reserved"]
+        assert f"0.01327 USD an hour of an instance ({basis}), break-even in month 8.7" in said["savings-plan"]
+        assert f"({basis}), 94.21 USD at the start, break-even in month 7.0" in said["reserved-upfront"]
+        assert "0.004 USD an hour of an instance (published)" in said["spot"]

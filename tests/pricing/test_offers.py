@@ -1,5 +1,6 @@
 """AWS's own forms: recorded GetProducts items, reserved terms, offer files."""
 
+import csv
 import json
 from decimal import Decimal as D
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hermes_cfn.errors import HermesError
-from hermes_cfn.pricing import commitments, offers
+from hermes_cfn.pricing import books, commitments, offers
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -73,8 +74,46 @@ def test_break_even_is_the_month_in_which_all_that_is_owed_is_earned():
 def test_the_package_carries_offers_with_their_origin():
     assert {offer.instance_type for offer in commitments.snapshot()} >= {"t3.medium", "t3.small", "t4g.small"}
     assert all(offer.source for offer in commitments.snapshot())
-    cheapest, *_ = commitments.for_instance("t4g.small", "eu-south-2")
+    cheapest, *_ = commitments.for_instance("t4g.small", "eu-south-2", books.snapshot())
     assert (cheapest.name, cheapest.effective) == ("spot, low end of what was seen", D("0.0037"))
+
+
+def offer_of(instance_type, region, name, book=None):
+    book = book or books.snapshot()
+    (found,) = (offer for offer in commitments.for_instance(instance_type, region, book) if offer.name == name)
+    return found
+
+
+def test_a_commitment_that_nobody_published_takes_the_share_of_one_that_is_and_says_so():
+    offer = offer_of("t4g.small", "eu-south-2", "reserved 1 year, no upfront, standard")
+    # 0.0261 of 0.0416 for t3.medium in us-east-1, of 0.0184 on demand
+    assert (offer.basis, offer.hourly, offer.upfront) == ("inferred", D("0.01154"), 0)
+    assert "t3.medium in us-east-1 (3 known pairs +0.0 % to +0.8 %)" in offer.source
+    assert offer.low == 1 < offer.high < D("1.01")
+    # a type that is not burstable lies farther off: m6a.xlarge is the only one that is known
+    assert D("1.12") < offer_of("m7g.large", "us-east-1", "reserved 1 year, no upfront, standard").high < D("1.13")
+    plan = offer_of("t4g.small", "eu-south-2", "EC2Instance savings plan 1 year, all upfront")
+    assert plan.upfront == offer_of("t4g.small", "eu-south-2", "reserved 1 year, all upfront, standard").upfront
+    assert plan.source.endswith("as standard reserved instances")
+
+
+def test_what_was_published_or_billed_is_taken_before_what_is_inferred():
+    offer = offer_of("t4g.medium", "eu-west-1", "reserved 1 year, all upfront, standard")
+    assert (offer.basis, offer.upfront) == ("billed", 190)
+    # the report that it is from: four of them saved 44.97 in a month of 744 hours
+    assert round(4 * 744 * (D("0.0368") - offer.effective), 2) == D("44.97")
+    plan = offer_of("m6a.xlarge", "us-east-1", "Compute savings plan 1 year, no upfront")
+    assert (plan.basis, plan.effective) == ("published", D("0.13965"))
+
+
+def test_a_book_without_the_prices_on_demand_infers_nothing():
+    assert commitments.inferred("t4g.small", "eu-south-2", books.guide()) == ()
+    assert commitments.inferred("x9.huge", "eu-south-2", books.snapshot()) == ()
+
+
+def test_offers_come_back_from_their_file_as_they_were():
+    known = commitments.for_instance("t4g.small", "eu-south-2", books.snapshot())
+    assert commitments.parse(csv.DictReader(commitments.write(known).splitlines())) == known
 
 
 def test_a_savings_plan_rate_becomes_an_offer():

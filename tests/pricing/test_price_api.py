@@ -1,6 +1,5 @@
 """The client against a server that speaks the Pricing API's protocol, on loopback."""
 
-import json
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,9 +14,11 @@ from hermes_cfn.aws import prices as door
 from hermes_cfn.aws import session
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.errors import HermesError
-from hermes_cfn.local.services.pricing import Pricing, SavingsPlans, SpotPrices
-from hermes_cfn.local.wire import CALL, Call, ServiceError
-from hermes_cfn.pricing import books, cache
+from hermes_cfn.local import wire
+from hermes_cfn.local.services.commitments import SavingsPlans, SpotPrices
+from hermes_cfn.local.services.pricing import Pricing
+from hermes_cfn.local.wire import CALL, Call, HttpRequest, ServiceError
+from hermes_cfn.pricing import books, cache, commitments
 from hermes_cfn.pricing.prices import Basis, Price, PriceBook, Tier
 from hermes_cfn.pricing.wanted import Wanted, settle
 
@@ -30,18 +31,32 @@ def cloud(monkeypatch):
     service = Pricing(books.snapshot())
     service.cut = False
 
+    book = books.snapshot()
+    others = {"savingsplans": SavingsPlans(book), "ec2": SpotPrices(book, lambda: datetime.now(UTC))}
+    service.refused = set()
+
     class Wire(BaseHTTPRequestHandler):
         def do_POST(self):
-            action = self.headers["X-Amz-Target"].partition(".")[2]
-            params = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = HttpRequest("POST", self.path, headers, body)
+            call = wire.caller(request)
+            action = wire.operation_name(call.service, request)
+            token = CALL.set(call)
             try:
-                status, answer = 200, service.handle(action, params)
+                if call.service in service.refused:
+                    raise ServiceError("AccessDeniedException", "not allowed", 403)
+                answer = others.get(call.service, service).handle(action, wire.parse(call.service, action, request))
             except ServiceError as error:
-                status, answer = error.status, {"__type": error.code, "message": error.message}
-            body = json.dumps(answer).encode()
-            body = body[: len(body) // 2] if service.cut else body
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
+                answer = error
+            finally:
+                CALL.reset(token)
+            sent = wire.serialise(call.service, action, answer)
+            body = sent.body[: len(sent.body) // 2] if service.cut else sent.body
+            self.send_response(sent.status)
+            for name, value in sent.headers.items():
+                if name.lower() != "content-length":
+                    self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -124,10 +139,41 @@ def test_two_products_where_one_must_be_are_told_and_neither_is_taken():
 
 
 def test_reserved_terms_come_with_the_products(cloud):
-    terms = cloud[1].reserved("t3.medium", "us-east-1")
+    terms = cloud[1].reserved(["t3.medium"], "us-east-1")
     assert len(terms) == 12
     assert {term.years for term in terms} == {1, 3}
-    assert cloud[1].reserved("t3.small", "us-east-1") == ()
+    (year,) = (term for term in terms if term.name == "reserved 1 year, partial upfront, standard")
+    assert (year.upfront, year.hourly) == (D("109"), D("0.0124"))
+    two = cloud[1].reserved(["t3.medium", "t3.small"], "us-east-1")
+    assert {term.instance_type for term in two} == {"t3.medium", "t3.small"}
+    assert cloud[1].reserved(["x9.huge"], "us-east-1") == ()
+
+
+def test_a_refresh_brings_reserved_terms_savings_plans_and_spot(cloud, tmp_path):
+    _, prices = cloud
+    fetched = prices.fetch("eu-south-2")
+    kinds = {offer.name.split(" ")[0] for offer in fetched.offers if offer.instance_type == "t4g.small"}
+    assert kinds == {"reserved", "Compute", "EC2Instance", "spot,"}
+    cache.write("eu-south-2", fetched.prices, prices._now(), "api", tmp_path, fetched.offers)
+    book = books.load("eu-south-2", directory=tmp_path)
+    assert book.offers == fetched.offers
+    (plan,) = (
+        offer
+        for offer in commitments.for_instance("t4g.small", "eu-south-2", book)
+        if offer.name == "Compute savings plan 1 year, no upfront"
+    )
+    assert (plan.basis, plan.source, plan.effective) == (
+        "published", "DescribeSavingsPlansOfferingRates", D("0.01327"),
+    )  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*does not match an error shape")
+def test_who_may_not_ask_for_savings_plans_still_gets_the_rest_and_is_told(cloud):
+    service, prices = cloud
+    service.refused = {"savingsplans"}
+    fetched = prices.fetch("eu-south-2")
+    assert [(told.code, str(told.severity)) for told in fetched.findings] == [("permission-denied", "warning")]
+    assert {offer.name.split(" ")[0] for offer in fetched.offers} == {"reserved", "spot,"}
 
 
 def test_pages_are_followed(monkeypatch):
@@ -263,20 +309,58 @@ def test_an_unreachable_offer_file_says_so():
     assert caught.value.findings[0].code == "aws-unreachable"
 
 
+def shaped(service, action, answer):
+    model = botocore.session.get_session().get_service_model(service).operation_model(action)
+    return not ParamValidator().validate(answer, model.output_shape).has_errors()
+
+
 def test_spot_prices_of_the_embedded_cloud_are_those_that_were_seen_and_no_others():
-    spot = SpotPrices(lambda: datetime(2026, 11, 1, tzinfo=UTC))
+    spot = SpotPrices(books.snapshot(), lambda: datetime(2026, 11, 1, tzinfo=UTC))
     token = CALL.set(Call("ec2", "eu-south-2", "AKIATEST"))
     try:
         answer = spot.handle("DescribeSpotPriceHistory", {"InstanceTypes": ["t4g.small"]})
-        assert [item["SpotPrice"] for item in answer["SpotPriceHistory"]] == ["0.0037", "0.0043"]
-        model = botocore.session.get_session().get_service_model("ec2").operation_model("DescribeSpotPriceHistory")
-        assert not ParamValidator().validate(answer, model.output_shape).has_errors()
+        assert sorted(item["SpotPrice"] for item in answer["SpotPriceHistory"]) == ["0.0037", "0.0043"]
+        assert shaped("ec2", "DescribeSpotPriceHistory", answer)
+        first = spot.handle("DescribeSpotPriceHistory", {"MaxResults": 4})
+        rest = spot.handle("DescribeSpotPriceHistory", {"MaxResults": 4, "NextToken": first["NextToken"]})
+        assert (len(first["SpotPriceHistory"]), len(rest["SpotPriceHistory"]), "NextToken" in rest) == (4, 2, False)
         with pytest.raises(ServiceError, match="does not know spot prices of x9"):
             spot.handle("DescribeSpotPriceHistory", {"InstanceTypes": ["x9.huge"]})
+        with pytest.raises(ServiceError, match="nextToken"):
+            spot.handle("DescribeSpotPriceHistory", {"NextToken": "x"})
     finally:
         CALL.reset(token)
+
+
+def test_savings_plans_of_the_embedded_cloud_are_those_of_the_book_page_by_page():
+    plans = SavingsPlans(books.snapshot())
+    asked = {
+        "savingsPlanTypes": ["Compute"],
+        "filters": [
+            {"name": "region", "values": ["eu-south-2"]},
+            {"name": "instanceType", "values": ["t4g.small"]},
+        ],
+        "maxResults": 4,
+    }
+    action = "DescribeSavingsPlansOfferingRates"
+    first = plans.handle(action, asked)
+    rest = plans.handle(action, {**asked, "nextToken": first["nextToken"]})
+    assert (len(first["searchResults"]), len(rest["searchResults"]), "nextToken" in rest) == (4, 2, False)
+    assert shaped("savingsplans", action, first)
+    rates = {
+        rate["savingsPlanOffering"]["planDescription"]: rate["rate"]
+        for page in (first, rest)
+        for rate in page["searchResults"]
+    }
+    assert len(rates) == 6
+    # 0.0300 of t3.medium's 0.0416 in us-east-1, of 0.0184
+    assert rates["1 year No Upfront Compute Savings Plan"] == "0.01327"
     with pytest.raises(ServiceError, match="does not know"):
-        SavingsPlans().handle("DescribeSavingsPlansOfferingRates", {})
+        plans.handle("DescribeSavingsPlans", {})
+    with pytest.raises(ServiceError, match="does not know a filter by productId"):
+        plans.handle(action, {"filters": [{"name": "productId", "values": ["x"]}]})
+    with pytest.raises(ServiceError, match="pagination token"):
+        plans.handle(action, {"nextToken": "x"})
 
 
 @pytest.mark.parametrize(

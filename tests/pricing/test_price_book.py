@@ -211,3 +211,12 @@ def test_coverage_names_what_is_missing():
     steps = coverage.steps(book)
     assert {step.split(" (")[0] for step in steps} >= {"eu-west-1 ← us-east-1", "eu-south-2 ← eu-west-1"}
     assert len(steps) == len(set(steps))
+
+
+def test_the_table_of_commitments_says_what_is_inferred():
+    table = coverage.commitments(books.snapshot())
+    assert "| t4g.small | eu-south-2 | 12 inferred | 6 inferred | 6 inferred | 2 published |" in table
+    assert "| t3.medium | us-east-1 | 12 published | 6 inferred | 6 inferred | 2 inferred |" in table
+    assert "| t4g.medium | eu-west-1 | 1 billed, 11 inferred |" in table
+    # a region without the type has no row
+    assert "| t2.micro | eu-south-2 |" not in table

@@ -9,12 +9,12 @@ a resource of the template (AWS::PricingPlanManager::Subscription), or chosen el
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
 from hermes_cfn.bill.quantity import fixed, per
-from hermes_cfn.bill.surroundings import Placed, Surroundings
+from hermes_cfn.bill.surroundings import Placed, Surroundings, group_size
 
 EDGES = "europe"
 
@@ -126,7 +126,28 @@ def namespace(place: Placed, around: Surroundings) -> Iterable[Item]:
 
 
 def registry(place: Placed, around: Surroundings) -> Iterable[Item]:
-    yield NotPriced("registered instances", "what Cloud Map takes for each is in no book")
+    """A service of Cloud Map: a price for each instance that registers.
+
+    What ECS registers is free of it (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-discovery.html);
+    otherwise the instances of the stack's Auto Scaling groups are taken to register.
+    """
+    if any(_registers(one, place, around) for one in around.of("AWS::ECS::Service")):
+        yield Free("registered tasks", "AWS charges nothing for what ECS registers in Cloud Map")
+        return
+    groups = [one for one in around.of("AWS::AutoScaling::AutoScalingGroup") if one.stack == place.stack]
+    sizes = [size for size in map(group_size, groups) if size is not None]
+    if sizes:
+        what, count = "registered instances", sum(sizes)
+        yield Charge(what, "AWSCloudMap", "Cloud-Map-Resources", fixed(count), "CloudMapResource")
+    else:
+        yield NotPriced("registered instances", "how many register is not in the template; each is 0.10 USD a month")
+
+
+def _registers(service: Placed, registry: Placed, around: Surroundings) -> bool:
+    given = service.get("ServiceRegistries")
+    return isinstance(given, list) and any(
+        isinstance(one, Mapping) and around.find(one.get("RegistryArn")) is registry for one in given
+    )
 
 
 RULES = {

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from hermes_cfn.local.wire import CALL, ServiceError, unsupported
+from hermes_cfn.local.wire import ServiceError, unsupported
 from hermes_cfn.pricing import commitments
 from hermes_cfn.pricing.prices import Price, PriceBook, Tier
 
@@ -28,6 +27,8 @@ class Pricing:
 
     def __init__(self, book: PriceBook) -> None:
         own = tuple(price for price in book if not price.stem.startswith("FlatRatePlan:"))
+        self._book = book
+        self._terms: dict[str, Mapping[str, Any]] = {}
         self._prices = (*own, *_decoys(own))
         self._version = f"embedded {book.name} {book.as_of}".strip()
         self._faults: deque[Fault] = deque()
@@ -71,7 +72,7 @@ class Pricing:
     def _item(self, price: Price) -> dict[str, Any]:
         sku = price.sku or f"{price.service_code}.{price.usage_type}.{price.operation}"
         term = f"{sku}.JRTCKXETXF"
-        reserved = commitments.reserved_terms(sku)
+        reserved = self._reserved(price, sku)
         attributes = {
             "servicecode": price.service_code,
             "usagetype": price.usage_type,
@@ -104,6 +105,18 @@ class Pricing:
             "publicationDate": price.published,
         }
 
+    def _reserved(self, price: Price, sku: str) -> Mapping[str, Any]:
+        """The reserved terms of a machine, as AWS lays them out; empty for every other product."""
+        if not price.stem.startswith("BoxUsage:") or price.operation != "RunInstances":
+            return {}
+        if sku not in self._terms:
+            kind = price.stem.removeprefix("BoxUsage:")
+            known = commitments.for_instance(kind, price.region, self._book)
+            self._terms[sku] = commitments.reserved_terms(sku) or dict(
+                _reserved_term(sku, offer) for offer in known if offer.name.startswith("reserved")
+            )
+        return self._terms[sku]
+
     def _describe_services(self, params: Mapping[str, Any]) -> dict[str, Any]:
         names = sorted({price.service_code for price in self._prices})
         asked = params.get("ServiceCode")
@@ -124,43 +137,6 @@ class Pricing:
         }
         page, token = _page([{"Value": value} for value in sorted(filter(None, values))], params)
         return {"AttributeValues": page, **token}
-
-
-class SavingsPlans:
-    """Refused: no rate of a savings plan is in any book, and none is made up."""
-
-    def handle(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        raise unsupported("savingsplans", action)
-
-
-class SpotPrices:
-    """``DescribeSpotPriceHistory`` of EC2: the spot prices that were seen and are carried, and no others."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now = now
-
-    def handle(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        region = CALL.get().region
-        types = params.get("InstanceTypes", [])
-        seen = [
-            offer
-            for instance_type in types
-            for offer in commitments.for_instance(instance_type, region)
-            if offer.name.startswith("spot")
-        ]
-        if not seen:
-            raise unsupported("ec2", f"spot prices of {', '.join(types) or 'every type'} in {region}")
-        history = [
-            {
-                "AvailabilityZone": f"{region}{zone}",
-                "InstanceType": offer.instance_type,
-                "ProductDescription": "Linux/UNIX",
-                "SpotPrice": f"{offer.hourly:f}",
-                "Timestamp": self._now(),
-            }
-            for zone, offer in zip("abc", seen, strict=False)
-        ]
-        return {"SpotPriceHistory": history}
 
 
 def _decoys(prices: Iterable[Price]) -> Iterator[Price]:
@@ -197,6 +173,28 @@ def _term(sku: str, price: Price, dimensions: dict[str, Any]) -> dict[str, Any]:
         "effectiveDate": price.effective or price.published,
         "priceDimensions": dimensions,
         "termAttributes": {},
+    }
+
+
+def _reserved_term(sku: str, offer: commitments.Offer) -> tuple[str, dict[str, Any]]:
+    """(its key, the term): money at the start by the ``Quantity``, the rest by the hour."""
+    payment, offering = offer.name.split(", ")[1:]
+    code = f"{sku}.{offer.years}{payment.title().replace(' ', '')}{offering.title()}"
+    amounts = (("Quantity", offer.upfront), ("Hrs", offer.hourly))
+    return code, {
+        "sku": sku,
+        "effectiveDate": "",
+        "offerTermCode": code.partition(".")[2],
+        "termAttributes": {
+            "LeaseContractLength": f"{offer.years}yr",
+            "OfferingClass": offering,
+            "PurchaseOption": payment.title(),
+        },
+        "priceDimensions": {
+            f"{code}.{unit}": {"rateCode": f"{code}.{unit}", "unit": unit, "pricePerUnit": {"USD": f"{amount:f}"}}
+            for unit, amount in amounts
+            if amount or unit == "Hrs"
+        },
     }
 
 
