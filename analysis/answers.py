@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -94,18 +95,27 @@ APART = 1.5
 """The factor from which the month that is billed and the load that is planned for are told apart."""
 
 
+def busiest(weights: Sequence[float | Decimal]) -> float:
+    """The busiest hour of a day over its mean."""
+    return float(max(weights)) * len(weights) / float(sum(weights))
+
+
 def disagreement(settings: Settings) -> str:
     """Where ``[usage]``, which is billed, and ``[planning]``, which is sized for, describe different months; or nothing."""
     plan, usage = settings.planning, settings.usage
     told = []
+    busy = busiest(plan.day)
     for amount, implied, unit in (
         (usage.requests, requests_month(plan), "requests"),
         (usage.to_users_gb, transfer_gb_month(plan), "GB to users"),
+        (usage.active_connections, plan.sockets / busy, "open connections"),
     ):
         if amount is not None and amount.expected:
             ratio = implied / float(amount.expected)
             if not 1 / APART <= ratio <= APART:
                 told.append(f"{implied:,.0f} {unit} against {amount.expected:,.0f}")
+    if usage.daily_profile and not 1 / APART <= busiest(usage.daily_profile) / busy <= APART:
+        told.append(f"{busy:.1f} times the day's mean in the busiest hour against {busiest(usage.daily_profile):.1f}")
     kind = machines().get(settings.compute.instance_type)
     if kind is not None and usage.cpu_percent is not None:
         mean = 100 * sum(hourly_utilisation(plan, kind, settings.compute.count)) / 24
