@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,17 @@ def test_no_property_is_too_odd_to_bill(parts):
     assert all(line.monthly >= 0 and (line.note or line.state is not State.NOT_PRICED) for line in made.lines)
     assert show.summary(made)
     assert show.as_csv(made)
+
+
+REGISTRY = bills.resource("AWS::ServiceDiscovery::Service", Name="node")
+
+
+def test_what_registers_in_cloud_map_is_paid_for_each_instance_and_free_for_tasks():
+    group = bills.resource("AWS::AutoScaling::AutoScalingGroup", MinSize="3", MaxSize="3")
+    found = bills.line(bills.of({"Nodes": REGISTRY, "Group": group}), "registered instances")
+    assert (found.quantity, found.monthly) == (3, D("0.3"))
+    registries = [{"RegistryArn": {"Fn::GetAtt": ["Nodes", "Arn"]}}]
+    tasks = bills.resource("AWS::ECS::Service", DesiredCount=2, ServiceRegistries=registries)
+    assert bills.line(bills.of({"Nodes": REGISTRY, "Tasks": tasks}), "registered tasks").state is State.FREE
+    alone = bills.line(bills.of({"Nodes": REGISTRY}), "registered instances")
+    assert (alone.state, alone.monthly) == (State.NOT_PRICED, 0)
