@@ -27,7 +27,7 @@ REPORTS = HERE.parent / ".reports"
 KEPT = (
     *("seed", "faults", "sent", "failed", "failed_by_reason", "unexcused", "reconnected"),
     *("interruption_s", "planned_s", "duration_s", "lower_bound_s", "ends", "release", "runs"),
-    *("ended", "back_s", "check_s"),
+    *("ended", "back_s", "check_s", "missed"),
 )
 SIZES = (2, 20, 200)
 
@@ -136,12 +136,18 @@ def table(rows: Mapping[str, Row], seen: Mapping[str, Sequence[Verdict]]) -> lis
         ends = {one["ends"]: sum(other["ends"] == one["ends"] for other in told) for one in told}
         failed, unexcused = (sum(one[key] for one in told) for key in ("failed", "unexcused"))
         lines.append(
-            f"| {row.what} | `{options}` | {len(told)} | {sum(one['sent'] for one in told):,} | {failed:,} "
+            f"| {row.what} | `{options}` | {updates(told)} | {sum(one['sent'] for one in told):,} | {failed:,} "
             f"| {failed - unexcused if failed else '-'} | {sum(one['reconnected'] for one in told)} "
             f"| {away(told)} | {span(one['duration_s'] for one in told)} "
             f"| {told[0]['lower_bound_s']:.1f} | {', '.join(f'{count} × {end}' for end, count in ends.items())} |"
         )
     return lines
+
+
+def updates(told: Sequence[Verdict]) -> str:
+    """How many updates, and how many of them saw no fault because its moment did not come."""
+    missed = sum(bool(one.get("missed")) for one in told)
+    return f"{len(told)}, {missed} without a fault" if missed else str(len(told))
 
 
 def away(told: Sequence[Verdict]) -> str:

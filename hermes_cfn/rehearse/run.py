@@ -24,8 +24,14 @@ STAND_IN_START_S = 0.3
 CHECK_PATIENCE_S = 2.0
 """Real seconds that the embedded cloud's health checks wait at least for an answer."""
 
+TAGS = ("v1", "v2", "v3")
+"""Releases of a rehearsal, which starts from the first."""
+
 AT_MOST_RUNS = 3
 """How often a deployer that was killed is run again before the rehearsal gives up."""
+
+SHOWN = 20
+"""Failed requests of a verdict that are kept one by one."""
 
 PAGES = 0.2
 """Requests that need the database, for each of the others, while an outage is rehearsed."""
@@ -97,13 +103,14 @@ def update(sandbox: Sandbox, tag: str, seen: Callable[[int, str], bool]) -> Upda
 
 
 def first(sandbox: Sandbox, settings: Settings, say: Callable[[str], None]) -> None:
-    """v1 on a fresh cloud, and v2 in its registry.
+    """v1 on a fresh cloud, and the other tags in its registry.
 
     Raises :class:`hermes_cfn.errors.HermesError` when even the first deployment fails.
     """
     say("deploying v1 to a fresh embedded cloud")
     sandbox.first_deployment(settings.application.secrets)
-    sandbox.push("v2")
+    for tag in TAGS[1:]:
+        sandbox.push(tag)
 
 
 def rehearse(sandbox: Sandbox, settings: Settings, wanted: Wanted, say: Callable[[str], None]) -> Verdict:
@@ -142,13 +149,16 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
     time_line = watcher.time_line()
     excused = [(at, at + detection(sandbox, settings)) for at in strikes.deadly]
     away = [(at, end + check(sandbox, settings)) for at, end in strikes.outages]
+    unexcused = tally.failed_outside(excused, {"page": away})
     return Verdict(
         seed=wanted.seed,
         faults=tuple(str(fault) for fault in wanted.faults),
         sent=tally.sent,
         failed=tally.failed,
         failed_by_reason=tally.failed_by_reason,
-        unexcused=tally.failed_outside(excused, {"page": away}),
+        unexcused=len(unexcused),
+        first_unexcused=[(at - origin, latency, kind, outcome) for at, latency, kind, outcome, _ in unexcused[:SHOWN]],
+        missed=tuple(str(fault) for fault in strikes.pending),
         reconnected=tally.reconnected,
         interruption_s=tally.interruption_s,
         planned_s=planned(sandbox, settings).interruption_s / sandbox.options.speed,
@@ -230,12 +240,15 @@ def _runs(sandbox: Sandbox, tag: str, wanted: Wanted, strikes: Strikes, say: Cal
 def in_turn(
     sandbox: Sandbox, settings: Settings, turns: Sequence[Wanted], running: str, say: Callable[[str], None]
 ) -> Iterator[Verdict]:
-    """Several updates of one fleet, to and fro between two releases, each with faults of its own.
+    """Several updates of one fleet, each with faults of its own, and to a release that neither runs nor was tried just now.
 
-    An update that did not converge is the last: what came after would say nothing.
+    One that was tried has left its image behind, and would not be prepared.  An update that did not converge is the
+    last: what came after would say nothing.
     """
+    tried = running
     for turn in turns:
-        verdict = roll(sandbox, settings, turn, "v2" if running == "v1" else "v1", say)
+        tried = next(tag for tag in TAGS[1:] + TAGS[:1] if tag not in (running, tried))
+        verdict = roll(sandbox, settings, turn, tried, say)
         yield verdict
         if not verdict.converged:
             return

@@ -14,6 +14,10 @@ from typing import Any
 
 from hermes_cfn.rehearse.load import SLOW_S
 
+Span = tuple[float, float]
+Row = tuple[float, float, str, str, str]
+"""Appointed epoch second, latency in seconds, kind, outcome, release."""
+
 ASKED_S = {"slow": SLOW_S}
 """Kind of request -> seconds that it asks the application to take."""
 
@@ -41,7 +45,7 @@ class Tally:
 
     seed: int
     reconnected: int
-    samples: tuple[tuple[float, float, str, str, str], ...]
+    samples: tuple[Row, ...]
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Tally:
@@ -62,17 +66,15 @@ class Tally:
         return dict(Counter(sample[3] for sample in self.samples if sample[3] != "ok").most_common())
 
     def failed_outside(
-        self,
-        windows: Sequence[tuple[float, float]],
-        of_kind: Mapping[str, Sequence[tuple[float, float]]] = MappingProxyType({}),
-    ) -> int:
-        """Failures of requests that were not under way within any of these spans of epoch seconds.
+        self, windows: Sequence[Span], of_kind: Mapping[str, Sequence[Span]] = MappingProxyType({})
+    ) -> tuple[Row, ...]:
+        """The failures of requests that were not under way within any of these spans of epoch seconds.
 
         ``of_kind``: further spans for the requests of a kind.
         """
-        return sum(
-            1
-            for at, latency, kind, outcome, _ in self.samples
+        return tuple(
+            (at, latency, kind, outcome, release)
+            for at, latency, kind, outcome, release in self.samples
             if outcome != "ok"
             and not any(at <= end and at + latency >= begin for begin, end in (*windows, *of_kind.get(kind, ())))
         )

@@ -27,7 +27,8 @@ class Verdict:
     each batch.  ``unexcused`` are failures that no fault explains: outside of the time in which the
     load balancer must notice an instance that a fault has ended.  ``floor``: instances that the
     strategy keeps in service; none means that it interrupts, for ``planned_s`` by the plan's formula.
-    ``ended``: instances that the group has no more, beside a surge's surplus; ``spared``: the faults are no reason to end any.
+    ``first_unexcused``: some of them, as appointed second, latency, kind and outcome; ``missed``: faults
+    whose moment did not come.  ``ended``: instances that the group has no more, beside a surge's surplus; ``spared``: the faults are no reason to end any.
     ``back_s``: from the end of an outage to the first good answer of what needs the database, which
     must not take longer than one health check, ``check_s``; None without an outage or an answer.
     """
@@ -52,6 +53,8 @@ class Verdict:
     before: Window
     during: Window
     after: Window
+    missed: tuple[str, ...] = ()
+    first_unexcused: Sequence[tuple[float, float, str, str]] = ()
     ended: int = 0
     spared: bool = False
     back_s: float | None = None
@@ -139,5 +142,7 @@ def screen(verdict: Verdict) -> Iterator[str]:
         yield f"ended          {verdict.ended} instances{', for which there is no reason' if verdict.spared else ''}"
     if verdict.back_s is not None:
         yield f"outage         over for {duration(verdict.back_s)} when the first page that needs it was answered"
+    if verdict.missed:
+        yield f"missed         {', '.join(verdict.missed)}: that moment did not come"
     again = f" after {verdict.runs} runs" if verdict.runs > 1 else ""
     yield f"{verdict.ends}, on {verdict.release or 'nothing'}{again}, exit code {verdict.exit_code}, seed {verdict.seed}"

@@ -56,9 +56,9 @@ def test_an_outage_excuses_what_needs_it_while_it_lasts() -> None:
     tally = Tally(1, 0, tuple(rows))
     assert tally.answered_after(20.0, "page") == pytest.approx(0.3)
     assert tally.answered_after(30.0, "page") is None
-    assert tally.failed_outside([], {"page": [(9.0, 20.0)]}) == 0
-    assert tally.failed_outside([], {"page": [(9.0, 19.0)]}) == 1
-    assert tally.failed_outside([], {"kept": [(9.0, 20.0)]}) == 2
+    assert tally.failed_outside([], {"page": [(9.0, 20.0)]}) == ()
+    assert tally.failed_outside([], {"page": [(9.0, 19.0)]}) == (rows[1],)
+    assert len(tally.failed_outside([], {"kept": [(9.0, 20.0)]})) == 2
 
 
 def test_the_outage_lasts_as_long_as_the_embedded_cloud_makes_it() -> None:
