@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from test_deploy_story import at_rest, group
 
 from hermes_cfn.errors import ExitCode
 from hermes_cfn.local.options import Options
+from tests.stories.test_deploy_story import at_rest, group
 
 pytestmark = pytest.mark.long
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from test_deploy_story import at_rest, group, reports
 
 from hermes_cfn.errors import ExitCode
+from tests.stories.test_deploy_story import at_rest, group, reports
 
 pytestmark = pytest.mark.long
 
