@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hermes_cfn.aws.ssm import AT_ONCE
 from hermes_cfn.clock import patience
 from hermes_cfn.deciders.observed import Progress
 from hermes_cfn.errors import HermesError
@@ -58,7 +59,8 @@ def _sent(
 ) -> dict[str, Ended]:
     ssm = ground.doors.ssm
     parameters = documents.call(task, name, held.token, goal_version)
-    command = ssm.send(ground.names.document(task), instances, parameters, name)[0]
+    sent = ssm.send(ground.names.document(task), instances, parameters, name)
+    commands = {instance: sent[at // AT_ONCE] for at, instance in enumerate(instances)}
     begun, waited, asked = ground.now, 0.0, 0.0
     ended: dict[str, Ended] = {}
     while left := [instance for instance in instances if instance not in ended]:
@@ -67,7 +69,7 @@ def _sent(
         ground.clock.sleep(pause)
         waited += pause
         for instance in left:
-            told = ssm.output(command, instance)
+            told = ssm.output(commands[instance], instance)
             if told[0] is not Progress.RUNNING:
                 ended[instance] = told
         elapsed = (ground.now - begun).total_seconds()

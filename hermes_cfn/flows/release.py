@@ -7,6 +7,7 @@ from dataclasses import replace
 from hermes_cfn import plan
 from hermes_cfn.checks import images
 from hermes_cfn.checks.images import DOCKER_WORD
+from hermes_cfn.deciders.observed import Lifecycle
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
 from hermes_cfn.flows import prune, releases, survey
@@ -92,7 +93,8 @@ def resume(ground: Ground, despite_templates: bool = False) -> Story[None]:
 
 def _asleep(ground: Ground) -> bool:
     seen = group(ground)
-    return seen is not None and not seen.group.desired and not seen.members
+    leaving = seen is not None and all(member.lifecycle is Lifecycle.GONE for member in seen.members)
+    return seen is not None and not seen.group.desired and leaving
 
 
 def roll(ground: Ground, held: Held, release: Release, pause_at: int | None = None) -> Story[None]:

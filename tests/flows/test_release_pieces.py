@@ -14,11 +14,11 @@ import pytest
 
 from hermes_cfn.config import parse
 from hermes_cfn.deciders.lease import Lease, Locked, until
-from hermes_cfn.deciders.observed import Instance, LeaseSeen, Lifecycle, Target
+from hermes_cfn.deciders.observed import Instance, LeaseSeen, Lifecycle, Progress, Target
 from hermes_cfn.deciders.rollout import Want
 from hermes_cfn.errors import HermesError
 from hermes_cfn.events import Noted, StageEnded
-from hermes_cfn.flows import ground, hooks
+from hermes_cfn.flows import diagnosis, ground, hooks
 from hermes_cfn.flows.lock import Held
 from hermes_cfn.flows.release import right_architecture
 from hermes_cfn.flows.releases import Kept
@@ -194,3 +194,22 @@ def test_what_is_announced_counts_those_that_are_still_to_do():
         pace, 1, replaced=True
     )
     assert estimate(pace, fleet(("v2-1", "7")), want).estimate_s == 0
+
+
+def test_what_many_instances_say_is_asked_of_the_command_that_each_was_sent() -> None:
+    """SendCommand names fifty instances at most, so that a larger fleet has several commands."""
+    instances = [f"i-{number}" for number in range(120)]
+    asked: dict[str, str] = {}
+
+    def output(command: str, instance: str):
+        asked[instance] = command
+        return Progress.OK, "{}", ""
+
+    ssm = SimpleNamespace(send=lambda *_: ["first", "second", "third"], output=output)
+    here = standing("")
+    here.doors = SimpleNamespace(ssm=ssm)
+    here.names.document = lambda task: task
+    here.clock = SimpleNamespace(sleep=lambda _: None)
+    told = diagnosis.several(here, SimpleNamespace(token=1, guard=lambda: None), instances)
+    assert set(told) == set(instances)
+    assert (asked["i-0"], asked["i-49"], asked["i-50"], asked["i-119"]) == ("first", "first", "second", "third")
