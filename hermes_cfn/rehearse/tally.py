@@ -91,10 +91,15 @@ class Tally:
 
     @property
     def interruption_s(self) -> float:
-        """Seconds from the first to the last failure of the longest run of seconds in which nothing was answered well."""
+        """Seconds from the first to the last failure of the longest run of seconds in which nothing was answered well.
+
+        Pages that need the database say nothing about the service that it takes with it, and are left out.
+        """
         longest = 0.0
         begun: float | None = None
-        for at, latency, _, outcome, _ in self.samples:
+        for at, latency, kind, outcome, _ in self.samples:
+            if kind == "page":
+                continue
             if outcome == "ok":
                 begun = None
             else:
