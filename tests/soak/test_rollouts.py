@@ -106,3 +106,4 @@ def test_of_two_deployers_one_acts_every_time(tmp_path, made_cloud) -> None:
         loser = next(err for run, (_, err) in zip(runs, told, strict=True) if run.returncode)
         assert f"holds the lock for: release {tag}" in loser
         assert "until" in loser
+        print(f"{number + 1} of {DEPLOYERS}: one acts, the other says who does", flush=True)
