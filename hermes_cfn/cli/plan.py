@@ -89,6 +89,8 @@ def _offline(directory: Path | None, replace: tuple[str, ...]) -> Plan:
         account=settings.account.id,
         strategy=chosen.kind,
         batch=chosen.batch,
+        canary=chosen.canary,
+        bake_s=chosen.bake_s,
         instances=settings.compute.count,
         pace=Pace.of(settings),
         book=price_book(settings.account.region),

@@ -73,6 +73,11 @@ class Strategy:
     canary: int = 0
     rules: CanaryRules = field(default_factory=CanaryRules)
 
+    @property
+    def bake_s(self) -> float:
+        """Seconds that a canary serves at least before it is judged good."""
+        return self.rules.period_s * self.rules.periods if self.canary else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Want:

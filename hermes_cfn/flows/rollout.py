@@ -247,7 +247,10 @@ def estimate(pace: timing.Pace, instances: Iterable[Instance], want: Want) -> ti
     """How long what is still to do takes: a stale release is redeployed, a stale template version replaced."""
     outdated = [i for i in instances if i.member and want.template and i.template != want.template]
     stale = [i for i in instances if i.member and (i in outdated or i.release != want.release)]
-    return timing.rollout(pace, len(stale), want.strategy.kind, want.strategy.batch, replaced=bool(outdated))
+    chosen = want.strategy
+    return timing.rollout(
+        pace, len(stale), chosen.kind, chosen.batch, bool(outdated), 0 if want.back else chosen.canary, chosen.bake_s
+    )
 
 
 def _difference(previous: Release | None, release: Release) -> str:

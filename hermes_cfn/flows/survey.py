@@ -92,6 +92,8 @@ def make(ground: Ground, question: Question) -> Plan:
             image=question.image,
             strategy=chosen.kind,
             batch=chosen.batch,
+            canary=chosen.canary,
+            bake_s=chosen.bake_s,
             instances=ground.settings.compute.count,
             pace=Pace.of(ground.settings),
             book=question.book,

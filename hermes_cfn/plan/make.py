@@ -40,7 +40,7 @@ INTERRUPTS = frozenset(
 class Circumstances:
     """What a plan needs beside the templates.
 
-    ``replace``: logical IDs whose data may go.  ``ceiling``: USD a month, 0 for none.
+    ``bake_s``: seconds that a canary serves before the others follow; ``replace``: logical IDs whose data may go.  ``ceiling``: USD a month, 0 for none.
     """
 
     account: str = ""
@@ -50,6 +50,8 @@ class Circumstances:
     image: str = ""
     strategy: str = "in-place"
     batch: int = 1
+    canary: int = 0
+    bake_s: float = 0.0
     instances: int = 0
     pace: Pace | None = None
     book: PriceBook | None = None
@@ -102,7 +104,15 @@ def _rolls(stacks: tuple[StackPlan, ...], changes: tuple[Change, ...], around: C
     if first:
         seconds = around.pace.boot_s + around.pace.health_s
         return RolloutTime(seconds, seconds, 0.0, 1)
-    return rollout(around.pace, around.instances, around.strategy, around.batch, replaced=_new_template(changes))
+    return rollout(
+        around.pace,
+        around.instances,
+        around.strategy,
+        around.batch,
+        _new_template(changes),
+        around.canary,
+        around.bake_s,
+    )
 
 
 def _new_template(changes: tuple[Change, ...]) -> bool:

@@ -73,10 +73,19 @@ class RolloutTime:
     batches: int
 
 
-def rollout(pace: Pace, instances: int, kind: str = "in-place", batch: int = 1, replaced: bool = False) -> RolloutTime:
+def rollout(
+    pace: Pace,
+    instances: int,
+    kind: str = "in-place",
+    batch: int = 1,
+    replaced: bool = False,
+    canary: int = 0,
+    bake_s: float = 0.0,
+) -> RolloutTime:
     """Bound and estimate of a rollout.
 
-    ``bound = batches * (drain + stop + start + health)``, with surge one boot more; the
+    ``bound = batches * (drain + stop + start + health)``, with surge one boot more, and with a canary
+    beside others its own batches and ``bake_s`` seconds under traffic; the
     estimate adds the pull, which takes nobody out, and a call for each step of a batch.  A
     surge of at least ``instances`` still visits each of them.  With ``replaced`` (a new launch
     template version) a machine boots in place of stop and start.
@@ -84,9 +93,10 @@ def rollout(pace: Pace, instances: int, kind: str = "in-place", batch: int = 1, 
     if instances <= 0:
         return RolloutTime(0.0, 0.0, 0.0, 0)
     batch = max(1, min(batch, instances))
-    batches = ceil(instances / batch)
+    first = canary if 0 < canary < instances and bake_s else 0
+    batches = ceil(first / batch) + ceil((instances - first) / batch)
     away = pace.drain_s + pace.boot_s + pace.health_s if replaced else pace.away_s
-    bound = batches * away
+    bound = batches * away + (bake_s if first else 0.0)
     if kind == "surge":
         bound += pace.boot_s + pace.health_s
     interruption = away if kind == "in-place" and batch >= instances else 0.0

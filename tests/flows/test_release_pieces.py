@@ -22,7 +22,7 @@ from hermes_cfn.flows import diagnosis, ground, hooks
 from hermes_cfn.flows.lock import Held
 from hermes_cfn.flows.release import right_architecture
 from hermes_cfn.flows.releases import Kept
-from hermes_cfn.flows.rollout import ALARMS, alarms_before, estimate
+from hermes_cfn.flows.rollout import ALARMS, alarms_before, estimate, strategy
 from hermes_cfn.instance.release import Release
 from hermes_cfn.plan import timing
 
@@ -194,6 +194,17 @@ def test_what_is_announced_counts_those_that_are_still_to_do():
         pace, 1, replaced=True
     )
     assert estimate(pace, fleet(("v2-1", "7")), want).estimate_s == 0
+
+
+def test_how_long_it_takes_counts_the_canary_that_serves_before_the_others_follow() -> None:
+    pace = timing.Pace.of(parse(""))
+    plain, baked = timing.rollout(pace, 4, batch=2), timing.rollout(pace, 4, batch=2, canary=1, bake_s=600)
+    assert (plain.batches, baked.batches) == (2, 3)
+    assert baked.bound_s == plain.bound_s + pace.away_s + 600
+    assert timing.rollout(pace, 1, canary=1, bake_s=600) == timing.rollout(pace, 1)
+    settings = parse("compute.count = 3\n[release]\ncanary = 1\ncanary_s = 600\n")
+    assert strategy(settings).bake_s == 600
+    assert strategy(parse("")).bake_s == 0
 
 
 def test_what_many_instances_say_is_asked_of_the_command_that_each_was_sent() -> None:
