@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from hermes_cfn.flows.ground import Ground
     from hermes_cfn.local.control import Status
 
-LOCAL_CREDENTIALS = ("AKIALOCALADMIN000000", "local")
-"""What the embedded cloud takes for an administrator."""
-
 
 def ground(context: Context, start: bool = False) -> Ground:
     """The doors opened, the deployment built.  ``start`` starts an embedded cloud that does not run."""
@@ -71,9 +68,22 @@ def doors(context: Context, settings: Settings, status: Status | None = None) ->
     region = settings.account.region
     if not context.local:
         return connect(context.profile, region)
+    from hermes_cfn.local.options import ADMINISTRATOR
+
     found = status or embedded(start=False)
     own = os.environ.get("AWS_ENDPOINT_URL") == found.endpoint
-    return connect(None, region, found.endpoint, None if own else LOCAL_CREDENTIALS)
+    return connect(None, region, found.endpoint, None if own else ADMINISTRATOR)
+
+
+def hurried_doors(context: Context, settings: Settings) -> Doors | None:
+    """Doors for what is only nice to know, or None where this machine has no credentials.  Nothing is called."""
+    from hermes_cfn.aws.session import connect, signed_in
+
+    if context.local:
+        return doors(context, settings)
+    if not signed_in(context.profile):
+        return None
+    return connect(context.profile, settings.account.region, hurried=True)
 
 
 def embedded(start: bool) -> Status:

@@ -8,8 +8,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-ADMIN_KEY = "AKIALOCALADMIN000000"
-ADMIN_SECRET = "local-administrator"
+from hermes_cfn.local.options import ADMINISTRATOR
+
+ADMIN_KEY, ADMIN_SECRET = ADMINISTRATOR
 
 
 class Clients:
@@ -23,6 +24,13 @@ class Clients:
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._session: Any = None
+
+    def forget(self, key: str) -> None:
+        """Closes the clients of a caller who calls no more, and their connections."""
+        with self._lock:
+            gone = [self._clients.pop(one) for one in list(self._clients) if one[2] == key]
+        for client in gone:
+            client.close()
 
     def __call__(
         self, service: str, region: str, key: str = ADMIN_KEY, secret: str = ADMIN_SECRET, token: str | None = None

@@ -9,6 +9,9 @@ from typing import Any
 
 from hermes_cfn.local.clock import DEFAULT_SPEED, PATIENCE_S
 
+ADMINISTRATOR = ("AKIALOCALADMIN000000", "local")
+"""Access key id and secret of the caller with whom an embedded cloud begins; the secret is never looked at."""
+
 
 class Addresses(StrEnum):
     """Where instances are reached: each at an address of its own, or each at a port of its own."""

@@ -13,11 +13,8 @@ from types import TracebackType
 from hermes_cfn.aws.session import Doors, connect
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.local import control
-from hermes_cfn.local.options import Options
+from hermes_cfn.local.options import ADMINISTRATOR, Options
 from hermes_cfn.rehearse.tally import LoadProcess
-
-CREDENTIALS = ("AKIALOCALADMIN000000", "local")
-"""What the embedded cloud takes for an administrator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ class Sandbox:
 
     def doors(self, region: str) -> Doors:
         """Doors to this cloud."""
-        return connect(None, region, control.status(self.state).endpoint, CREDENTIALS)
+        return connect(None, region, control.status(self.state).endpoint, ADMINISTRATOR)
 
     def fault(self, kind: str, instance: str = "", release: str = "") -> None:
         """Make a fault happen in this cloud; what concerns the application strikes ``release`` only."""

@@ -159,6 +159,10 @@ class Fleet:
         if instance.host is not None:
             instance.host.remove()
             self.addresses.give_back(instance.address)
+        with self._lock:
+            credentials = self._credentials.pop(instance_id, None)
+        if credentials is not None:
+            self.clients.forget(credentials[0])
 
     def kill(self, instance_id: str) -> None:
         """The instance dies, as of a power cut; EC2 has yet to notice."""
