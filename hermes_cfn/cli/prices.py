@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,23 +104,28 @@ def show(word: str, region: str | None, book: str, form: str) -> int:
 @click.argument("before", type=click.Choice(BOOKS))
 @click.argument("after", type=click.Choice(BOOKS))
 @click.option("--region", default="eu-south-2", show_default=True)
+@console.format_option("table", "json")
 @console.local_option
-def diff(before: str, after: str, region: str) -> int:
+def diff(before: str, after: str, region: str, form: str) -> int:
     """What two books say differently of one region."""
     old, new = (
         {price.key: price for price in _book(name, region) if price.region == region} for name in (before, after)
     )
+    changed = [key for key in sorted(old.keys() & new.keys()) if old[key].first != new[key].first]
+    gone, came = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
+    if form == "json":
+        from hermes_cfn.pricing import tables
+
+        pairs = [{before: tables.as_data(old[key]), after: tables.as_data(new[key])} for key in changed]
+        console.put_json({"changed": pairs, f"only_in_{before}": gone, f"only_in_{after}": came})
+        return ExitCode.CHANGES if changed else ExitCode.OK
     rows = []
-    for key in sorted(old.keys() & new.keys()):
+    for key in changed:
         first, second = old[key].first, new[key].first
-        if first != second:
-            share = f"{(second / first - 1) * 100:+.1f} %" if first else ""
-            rows.append((key[0], key[2], _amounts(old[key]), _amounts(new[key]), share))
+        share = f"{(second / first - 1) * 100:+.1f} %" if first else ""
+        rows.append((key[0], key[2], _amounts(old[key]), _amounts(new[key]), share))
     console.put_table("", ("service", "usage type", before, after, "change"), rows, right=(4,))
-    click.echo(
-        f"{len(rows)} differ, {len(old.keys() - new.keys())} only in {before}, "
-        f"{len(new.keys() - old.keys())} only in {after}"
-    )
+    click.echo(f"{len(rows)} differ, {len(gone)} only in {before}, {len(came)} only in {after}")
     return ExitCode.CHANGES if rows else ExitCode.OK
 
 
@@ -128,8 +134,9 @@ def diff(before: str, after: str, region: str) -> int:
 @click.option("--region", default="eu-south-2", show_default=True)
 @click.option("--book", type=click.Choice(BOOKS), default="auto", show_default=True)
 @click.option("--ask", is_flag=True, help="Ask AWS for reserved instances, savings plans and spot, too.")
+@console.format_option("table", "json")
 @console.local_option
-def commitments(instance_type: str, region: str, book: str, ask: bool) -> int:
+def commitments(instance_type: str, region: str, book: str, ask: bool, form: str) -> int:
     """Reserved, savings plan and spot offers of an instance type, with what they save and when."""
     from hermes_cfn.bill.show import plain
     from hermes_cfn.pricing import commitments as known
@@ -138,6 +145,9 @@ def commitments(instance_type: str, region: str, book: str, ask: bool) -> int:
     prices = _book(book, region)
     on_demand = prices.find("AmazonEC2", f"BoxUsage:{instance_type}", region, "RunInstances").first
     offers = known.for_instance(instance_type, region, prices, _asked(instance_type, region) if ask else ())
+    if form == "json":
+        console.put_json([_as_data(offer, on_demand) for offer in offers])
+        return ExitCode.OK
     rows = []
     for offer in offers:
         months = offer.break_even_months(on_demand) if offer.years else None
@@ -155,6 +165,18 @@ def commitments(instance_type: str, region: str, book: str, ask: bool) -> int:
     headings = ("offer", "USD an hour", "upfront", "saves", "break-even month", "basis", "source")
     console.put_table(f"{instance_type} in {region}: {on_demand} on demand", headings, rows)
     return ExitCode.OK
+
+
+def _as_data(offer: Offer, on_demand: Decimal) -> dict[str, object]:
+    months = offer.break_even_months(on_demand) if offer.years else None
+    return {
+        "offer": offer.name,
+        "usd_an_hour": offer.effective,
+        "upfront_usd": offer.upfront,
+        "saves": offer.saves(on_demand),
+        "break_even_months": months,
+        "source": offer.source,
+    }
 
 
 def _asked(instance_type: str, region: str) -> tuple[Offer, ...]:

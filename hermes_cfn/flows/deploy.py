@@ -81,9 +81,9 @@ def foundation(ground: Ground) -> Story[None]:
         raise HermesError(
             Finding("foundation-missing", "foundation", "no account-wide stack", next="hermes-cfn render")
         )
-    yield StageStarted(ground.now, "foundation", ", ".join(spec.name for spec in specs))
-    if ground.doors.s3.exists(ground.names.artifacts_bucket) == "free":
-        yield from Bringing(ground, [beginning(spec) for spec in specs]).run(lambda: None)
+    parts = [part for spec in specs if (part := beginning(spec)) is not spec]
+    if parts and ground.doors.s3.exists(ground.names.artifacts_bucket) == "free":
+        yield from Bringing(ground, parts).run(lambda: None)
     yield from Bringing(ground, specs).run(lambda: None)
 
 

@@ -119,13 +119,6 @@ def test_output_is_plain_when_it_is_no_terminal(tmp_path):
         assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_json_is_json(tmp_path):
-    (tmp_path / "hermes.toml").write_text("")
-    assert typed("render", cwd=tmp_path).returncode == 0
-    done = typed("cost", "--format", "json", cwd=tmp_path)
-    assert json.loads(done.stdout)
-
-
 def test_a_shell_can_complete_verbs():
     for shell in ("zsh", "fish"):
         assert "_HERMES_CFN_COMPLETE" in typed("completion", shell).stdout
@@ -266,3 +259,57 @@ def test_whatever_the_file_says_the_errors_are_ours(tmp_path_factory, text):
         said = (out.getvalue() + (err.getvalue() if err else b"")).decode(errors="replace")
     assert ended.value.code in {ExitCode.OK, ExitCode.USAGE}, said
     assert "error: internal" not in said, said
+
+
+def leaves(group: click.Group, path: tuple[str, ...] = ()):
+    """Every verb with its own verbs' names before it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*path, name))
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield " ".join((*path, name)), command
+
+
+NO_DATA = {
+    **dict.fromkeys(("init", "render", "scale"), "writes files; what it prints are their names"),
+    **dict.fromkeys(("prices refresh", "image push", "local image", "local stop"), "acts"),
+    **dict.fromkeys(("secrets set", "secrets restore", "secrets delete", "lock break"), "acts"),
+    **dict.fromkeys(("run", "shell", "demo"), "shows what something else prints"),
+    **dict.fromkeys(("image digest", "local database"), "prints one bare value, for a script"),
+    "diagram": "is an SVG",
+    "completion": "is a script",
+}
+"""Verbs without ``--format``, and why."""
+
+
+def test_a_verb_prints_json_or_has_no_data_to_print():
+    formats = {
+        name: next((p.type.choices for p in command.params if p.name == "form"), ()) for name, command in leaves(hermes)
+    }
+    assert {name for name, choices in formats.items() if "json" not in choices} == set(NO_DATA)
+
+
+OFFLINE = (
+    "validate",
+    "cost",
+    "plan",
+    "doctor --offline",
+    "prices show NatGateway",
+    "prices diff snapshot guide",
+    "prices commitments t4g.small",
+    "local status",
+)
+
+
+@pytest.mark.parametrize("words", OFFLINE)
+def test_what_is_read_is_one_json_document(tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HERMES_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "hermes.toml").write_text("")
+    if words == "cost":
+        assert CliRunner().invoke(hermes, ["render"]).exit_code == 0
+    done = CliRunner().invoke(hermes, [*words.split(), "--format", "json"], catch_exceptions=False)
+    assert json.loads(done.stdout) is not None
