@@ -5,12 +5,25 @@ from __future__ import annotations
 from hermes_cfn.aws.calls import AwsError, Calls
 from hermes_cfn.checks.observed import CertificateSeen
 
+KEYS = ["RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1"]
+"""Keys that a load balancer takes; without them ListCertificates tells of RSA up to 2048 only (ACM API, "Filters")."""
+
 
 class Certificates:
     """Certificates of one region."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+
+    def issued(self) -> dict[str, tuple[str, ...]]:
+        """ARN to names, of every certificate that is issued, whatever its key."""
+        found = self._calls.pages(
+            "list_certificates", "CertificateSummaryList", CertificateStatuses=["ISSUED"], Includes={"keyTypes": KEYS}
+        )
+        return {
+            str(one["CertificateArn"]): tuple({one["DomainName"], *one.get("SubjectAlternativeNameSummaries", ())})
+            for one in found
+        }
 
     def describe(self, arn: str) -> CertificateSeen | None:
         """The certificate, or None when this region has none with that ARN."""

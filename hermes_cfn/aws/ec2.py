@@ -33,6 +33,24 @@ class Ec2:
         )
         return frozenset(item["Location"] for item in found)
 
+    def zones(self) -> frozenset[str]:
+        """Availability zones of the region that the account can use; no local or wavelength zones."""
+        found = self._calls.describe_availability_zones()["AvailabilityZones"]
+        return frozenset(
+            str(zone["ZoneName"])
+            for zone in found
+            if zone["State"] == "available" and zone.get("ZoneType", "availability-zone") == "availability-zone"
+        )
+
+    def networks(self) -> tuple[tuple[str, str], ...]:
+        """(VPC, CIDR block) of every IPv4 block that is associated with a VPC of the region."""
+        return tuple(
+            (str(vpc["VpcId"]), str(block["CidrBlock"]))
+            for vpc in self._calls.pages("describe_vpcs", "Vpcs")
+            for block in vpc.get("CidrBlockAssociationSet", ())
+            if block.get("CidrBlockState", {}).get("State", "associated") == "associated"
+        )
+
     def key_pair(self, name: str) -> bool:
         try:
             return bool(self._calls.describe_key_pairs(KeyNames=[name])["KeyPairs"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from hermes_cfn.aws.account import Account
@@ -34,14 +35,22 @@ Credentials = tuple[str, str]
 RETRIES = {"mode": "adaptive", "max_attempts": 8}
 """Adaptive retries slow down by themselves when AWS throttles (boto3 guide, "Retries")."""
 
+PATIENT: Mapping[str, Any] = {"retries": RETRIES, "connect_timeout": 10, "read_timeout": 60}
+HURRIED: Mapping[str, Any] = {"retries": {"total_max_attempts": 1}, "connect_timeout": 3, "read_timeout": 10}
+"""For what is only nice to know: without a network it ends after seconds."""
+
 
 @dataclass
 class Doors:
-    """Every service that the product talks to, opened when first used."""
+    """Every service that the product talks to, opened when first used.
+
+    ``hurried`` doors give up early and try nothing twice.
+    """
 
     session: boto3.session.Session
     region: str
     endpoint_url: str | None = None
+    hurried: bool = False
     time: ServiceTime = field(default_factory=ServiceTime)
     _clients: dict[tuple[str, str], Calls] = field(default_factory=dict)
     _pool: ThreadPoolExecutor | None = None
@@ -51,7 +60,7 @@ class Doors:
         key = (service, region or self.region)
         if key not in self._clients:
             style = {"addressing_style": "path"} if self.endpoint_url else {}
-            config = Config(retries=RETRIES, s3=style, connect_timeout=10, read_timeout=60)
+            config = Config(s3=style, **(HURRIED if self.hurried else PATIENT))
             with translated(service):
                 client = self.session.client(service, region_name=key[1], endpoint_url=self.endpoint_url, config=config)
             self._clients[key] = Calls(client, service, self.time)
@@ -120,6 +129,7 @@ def connect(
     region: str = "eu-south-2",
     endpoint_url: str | None = None,
     credentials: Credentials | None = None,
+    hurried: bool = False,
 ) -> Doors:
     """Opens the doors.  Nothing is called yet.
 
@@ -132,4 +142,17 @@ def connect(
             aws_access_key_id=credentials[0] if credentials else None,
             aws_secret_access_key=credentials[1] if credentials else None,
         )
-    return Doors(session, region, endpoint_url)
+    return Doors(session, region, endpoint_url, hurried)
+
+
+def signed_in(profile: str | None) -> bool:
+    """Whether there are credentials, as far as this machine's environment and files say; nothing is called.
+
+    The providers that would call, of instances and containers, are not asked.
+    """
+    with translated("credentials"):
+        session = botocore.session.Session(profile=profile)
+        resolver = session.get_component("credential_provider")
+        for provider in ("iam-role", "container-role"):
+            resolver.remove(provider)
+        return resolver.load_credentials() is not None

@@ -32,6 +32,7 @@ PRESETS = ("lean", "guide", "hardened")
 @click.option("--requirement", help="What the pipeline installs with pip (this version of hermes-cfn).")
 @click.option("--workflows/--no-workflows", default=True, show_default=True, help="Write .github/workflows too.")
 @click.option("--prices/--no-prices", "priced", default=True, show_default=True, help="Say what each switch costs.")
+@click.option("--offline", is_flag=True, help="Look nothing up in AWS.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
 def command(
@@ -45,16 +46,19 @@ def command(
     requirement: str | None,
     workflows: bool,
     priced: bool,
+    offline: bool,
     force: bool,
     yes: bool,
 ) -> int:
     """Write hermes.toml, each switch with its default and its price a month, and the workflows.
 
-    Asks a few questions on a terminal; flags answer them beforehand.  Needs no AWS account.
+    Asks a few questions on a terminal; flags answer them beforehand.  Needs no AWS account: what one could
+    tell is looked up where this machine has credentials (or --profile says whose), and only read.
     """
     from hermes_cfn.config import parse, starter
 
-    path = console.context().config
+    context = console.context()
+    path = context.config
     written = [path]
     if workflows:
         written += [path.parent / ".github" / "workflows" / f"{each}.yml" for each in WORKFLOWS]
@@ -70,9 +74,10 @@ def command(
         domain = domain or click.prompt("The name that users type", default=f"{name}.yourdomain.com")
         repository = repository or click.prompt("GitHub repository", default=f"YOUR_ORG/{name}")
     preset = preset or "guide"
-    choices = starter.merged(
-        starter.PRESETS[preset].choices, _answers(name, region, domain, repository, instances, instance_type)
-    )
+    answers = _answers(name, region, domain, repository, instances, instance_type)
+    choices = starter.merged(starter.PRESETS[preset].choices, answers)
+    if not offline:
+        choices = starter.merged(starter.PRESETS[preset].choices, _looked_up(context, choices), answers)
     settings = starter.settings(choices)
     prices = _prices(choices) if priced else {}
     text = starter.text(choices, preset, prices, totals)
@@ -88,6 +93,28 @@ def command(
         click.echo(f"no prices: {settings.account.region} has no price book; next: hermes-cfn prices refresh", err=True)
     click.echo("next: hermes-cfn render && hermes-cfn cost", err=True)
     return ExitCode.OK
+
+
+def _looked_up(context: console.Context, choices: Choices) -> dict[str, dict[str, Any]]:
+    """What the account says, told line by line, as choices; nothing where nobody is signed in."""
+    from hermes_cfn.config import starter
+
+    settings = starter.settings(choices)
+    found: dict[str, dict[str, Any]] = {}
+    try:
+        doors = reach.hurried_doors(context, settings)
+        if doors is None:
+            click.echo("AWS: no credentials on this machine, nothing is looked up", err=True)
+            return found
+        from hermes_cfn.flows import beforehand
+
+        for heard in beforehand.ask(doors, settings):
+            click.echo(f"AWS: {heard.line}", err=True)
+            for section, key, value in heard.sets:
+                found.setdefault(section, {})[key] = value
+    except HermesError as error:
+        click.echo(f"AWS: nothing more was looked up: {error.findings[0]}", err=True)
+    return found
 
 
 def workflow(name: str, values: Mapping[str, str]) -> str:

@@ -19,7 +19,9 @@ from hermes_cfn.errors import ConfigurationError, ExitCode
 
 def init(directory: Path, *words: str) -> Path:
     result = CliRunner().invoke(
-        hermes, ["-c", str(directory / "hermes.toml"), "init", "--no-prices", "--yes", *words], catch_exceptions=False
+        hermes,
+        ["-c", str(directory / "hermes.toml"), "init", "--no-prices", "--yes", "--offline", *words],
+        catch_exceptions=False,
     )
     assert result.exit_code == 0, result.output
     return directory / "hermes.toml"
