@@ -36,6 +36,27 @@ class Permission:
     def needed(self, settings: Settings) -> bool:
         return self.when is None or self.when(settings)
 
+    def filled(self, settings: Settings) -> dict[str, dict[str, object]]:
+        """The condition for these settings; the table spells region, account, names and paths in braces."""
+        names = Names.of(settings)
+        words = {
+            "{region}": names.region,
+            "{account}": names.account,
+            "{secrets_path}": names.secrets_path,
+            "{application}": names.application,
+            "{environment}": names.environment,
+        }
+
+        def fill(value: object) -> object:
+            if isinstance(value, list | tuple):
+                return [fill(item) for item in value]
+            if isinstance(value, str):
+                for word, meaning in words.items():
+                    value = value.replace(word, meaning)
+            return value
+
+        return {test: {key: fill(value) for key, value in tests.items()} for test, tests in self.condition.items()}
+
 
 def may(
     actions: str,
@@ -97,6 +118,7 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "service-role": (role("cloudformation"),),
         "made-roles": (role("*"),),
         "roles": tuple(role(task) for task in TASKS_OF_PEOPLE),
+        "instance-role": (role("instance"),),
         "buckets": (f"arn:aws:s3:::{both}-*",),
         "bucket-objects": (f"arn:aws:s3:::{both}-*/*",),
         "load-balancer": (here("elasticloadbalancing", f"loadbalancer/app/{names.load_balancer}/*"),),
@@ -379,6 +401,7 @@ OPERATOR: tuple[Permission, ...] = (
         "sets and rotates secrets, and lists their versions, which stay encrypted; never reads them",
     ),
     may("s3:PutObject", "release-objects", "keeps what a migration said with its release"),
+    may("iam:SimulatePrincipalPolicy", "instance-role", "doctor looks whether instances may do what they need"),
 )
 
 ROLES: Mapping[str, tuple[Permission, ...]] = {
@@ -405,6 +428,16 @@ PRICES: tuple[Permission, ...] = (
     may("ec2:DescribeSpotPriceHistory", "*", "spot prices of the last days; the action has no resource"),
 )
 """The policy ``prices``, for whoever runs ``prices refresh`` or ``prices commitments --ask``: in no role of a deployment."""
+
+LOOKING_UP: tuple[Permission, ...] = (
+    may(
+        "ec2:DescribeRegions ec2:DescribeAvailabilityZones ec2:DescribeVpcs iam:ListOpenIDConnectProviders "
+        "acm:ListCertificates route53:ListHostedZones",
+        "*",
+        "init writes what the account has already; the actions have no resource",
+    ),
+)
+"""The policy ``init``, for whoever begins: in no role of a deployment.  What may not be asked is left out."""
 
 NAT: tuple[str, ...] = ("ec2:AssociateAddress", "ec2:CreateRoute", "ec2:ReplaceRoute", "ec2:ModifyInstanceAttribute")
 """What a NAT instance does when it takes over."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hermes_cfn.aws.calls import AwsError, Calls
 
@@ -24,13 +24,22 @@ class Simulation:
         Resources matter: without one the simulator answers for ``*``, which a narrow policy denies
         (IAM API, SimulatePrincipalPolicy, ``ResourceArns``).
         """
+        found = self.denied([action], [resource])
+        return None if found is None else not found
+
+    def denied(self, actions: Sequence[str], resources: Sequence[str]) -> tuple[tuple[str, str], ...] | None:
+        """(action, resource) of what is denied, or None where the simulator may not be asked."""
         try:
             found = self._iam.simulate_principal_policy(
                 PolicySourceArn=self._source,
-                ActionNames=[action],
-                ResourceArns=[resource],
+                ActionNames=list(actions),
+                ResourceArns=list(resources),
                 ContextEntries=self._context,
             )
         except AwsError:
             return None
-        return all(result["EvalDecision"] == "allowed" for result in found["EvaluationResults"])
+        return tuple(
+            (str(result["EvalActionName"]), str(result["EvalResourceName"]))
+            for result in found["EvaluationResults"]
+            if result["EvalDecision"] != "allowed"
+        )

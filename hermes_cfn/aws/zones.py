@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hermes_cfn.aws.calls import Calls
 
 
@@ -13,9 +15,30 @@ class Zones:
 
     def records(self, zone: str, name: str) -> tuple[tuple[str, str], ...]:
         """(type, set identifier or nothing) of the records of exactly that name."""
-        found = self._calls.list_resource_record_sets(HostedZoneId=zone, StartRecordName=name, MaxItems="20")
         return tuple(
-            (str(record["Type"]), str(record.get("SetIdentifier", "")))
-            for record in found["ResourceRecordSets"]
-            if str(record["Name"]).rstrip(".") == name
+            (str(record["Type"]), str(record.get("SetIdentifier", ""))) for record in self._records(zone, name)
         )
+
+    def targets(self, zone: str, name: str) -> frozenset[str]:
+        """Where the records of exactly that name lead: names of aliases and CNAMEs, addresses."""
+        found: set[str] = set()
+        for record in self._records(zone, name):
+            if record["Type"] in {"A", "AAAA", "CNAME"}:
+                alias = record.get("AliasTarget", {}).get("DNSName")
+                values = [alias] if alias else [one["Value"] for one in record.get("ResourceRecords", ())]
+                found |= {str(value).rstrip(".").removeprefix("dualstack.").lower() for value in values}
+        return frozenset(found)
+
+    def of(self, domain: str) -> str | None:
+        """The id of the public hosted zone that answers for ``domain``, the longest name that fits; None without one."""
+        found = {
+            str(zone["Name"]).rstrip("."): str(zone["Id"]).rpartition("/")[2]
+            for zone in self._calls.pages("list_hosted_zones", "HostedZones")
+            if not zone.get("Config", {}).get("PrivateZone")
+        }
+        fitting = [name for name in found if domain == name or domain.endswith(f".{name}")]
+        return found[max(fitting, key=len)] if fitting else None
+
+    def _records(self, zone: str, name: str) -> list[dict[str, Any]]:
+        found = self._calls.list_resource_record_sets(HostedZoneId=zone, StartRecordName=name, MaxItems="20")
+        return [record for record in found["ResourceRecordSets"] if str(record["Name"]).rstrip(".") == name]

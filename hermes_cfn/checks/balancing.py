@@ -33,14 +33,15 @@ def targets(lines: Sequence[InstanceLine], locally_well: frozenset[str]) -> Iter
                 "target-absent",
                 line.id,
                 "is in service and not registered with the target group",
-                next="hermes-cfn deploy",
+                next="aws elbv2 register-targets --target-group-arn $(hermes-cfn outputs alb_target_group_arn)"
+                f" --targets Id={line.id}",
             )
 
 
 def paths(
-    application: Mapping[str, SecurityGroup], balancer: Mapping[str, SecurityGroup], port: int
+    application: Mapping[str, SecurityGroup], balancer: Mapping[str, SecurityGroup], port: int, mended_by: str
 ) -> Iterator[Finding]:
-    """Whether the groups let the load balancer reach the application's port."""
+    """Whether the groups let the load balancer reach the application's port; ``mended_by`` undoes what was changed."""
     if not application or not balancer:
         return
     admitted = any(
@@ -53,14 +54,14 @@ def paths(
             names,
             f"does not admit the load balancer to port {port}",
             evidence=f"load balancer's groups: {', '.join(sorted(balancer))}",
-            next="hermes-cfn deploy puts the rule back; hermes-cfn doctor --drift shows who differs",
+            next=mended_by,
         )
     if not any(opening.admits(port) for group in balancer.values() for opening in group.egress):
         yield Finding(
             "balancer-closed",
             ", ".join(sorted(group.name for group in balancer.values())),
             f"the load balancer may not send to port {port}",
-            next="hermes-cfn deploy puts the rule back",
+            next=mended_by,
         )
     for group in application.values():
         for opening in group.ingress:
@@ -70,5 +71,5 @@ def paths(
                     group.name,
                     f"admits everybody to ports {opening.first_port}–{opening.last_port}",
                     why="instances are reached through the load balancer only",
-                    next="hermes-cfn deploy puts the rules back",
+                    next=mended_by,
                 )

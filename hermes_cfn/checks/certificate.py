@@ -69,18 +69,18 @@ def covers(name: str, domain: str) -> bool:
     return name.startswith("*.") and domain.partition(".")[2] == name[2:] and bool(domain.partition(".")[0])
 
 
-def listener(arns: Sequence[str], arn: str, balancer: str) -> Iterator[Finding]:
-    """Whether the HTTPS listener serves that certificate."""
+def listener(arns: Sequence[str], arn: str, balancer: str, mended_by: str) -> Iterator[Finding]:
+    """Whether the HTTPS listener serves that certificate; ``mended_by`` undoes what was changed."""
     if arn and arns and arn not in arns:
         yield Finding(
             "listener-certificate",
             balancer,
             "its HTTPS listener serves another certificate",
             evidence=", ".join(arns),
-            next="hermes-cfn deploy",
+            next=mended_by,
         )
     if not arns:
-        yield Finding("listener-missing", balancer, "has no HTTPS listener", next="hermes-cfn deploy")
+        yield Finding("listener-missing", balancer, "has no HTTPS listener", next=mended_by)
 
 
 def record(domain: str, balancer: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from hermes_cfn.checks.observed import InstanceLine, Lease, StackLine
@@ -26,8 +26,24 @@ def region(name: str, enabled: bool) -> Iterator[Finding]:
         )
 
 
-def stacks(lines: Sequence[StackLine]) -> Iterator[Finding]:
-    """Stacks that failed, that are missing beside others, or that AWS found drifted."""
+def put_back(stack: str, parameters: Sequence[str]) -> str:
+    """What undoes a change by hand; an ordinary change set compares templates and does not see it.
+
+    (AWS, CloudFormation user guide, "Using drift-aware change sets".)
+    """
+    kept = " ".join(f"ParameterKey={name},UsePreviousValue=true" for name in parameters)
+    return (
+        f"aws cloudformation create-change-set --stack-name {stack} --change-set-name put-back --use-previous-template"
+        f" --deployment-mode REVERT_DRIFT --capabilities CAPABILITY_NAMED_IAM{f' --parameters {kept}' if kept else ''};"
+        f" then aws cloudformation execute-change-set --stack-name {stack} --change-set-name put-back"
+    )
+
+
+def stacks(lines: Sequence[StackLine], mended_by: Callable[[str], str] = str) -> Iterator[Finding]:
+    """Stacks that failed, that are missing beside others, or that AWS found drifted.
+
+    ``mended_by`` is what undoes changes by hand to the stack of that key.
+    """
     there = [line for line in lines if line.status != "not there"]
     if not there:
         yield Finding(
@@ -51,7 +67,7 @@ def stacks(lines: Sequence[StackLine]) -> Iterator[Finding]:
                 line.name,
                 "somebody changed its resources by hand",
                 evidence="\n".join(line.differences),
-                next="hermes-cfn deploy puts back what the template says",
+                next=mended_by(line.key),
                 severity=Severity.WARNING,
             )
 
@@ -120,14 +136,16 @@ def secrets(missing: Sequence[str]) -> Iterator[Finding]:
         yield Finding("secret-missing", name, "is not set", next=f"hermes-cfn secrets set {name}")
 
 
-def quota(what: str, used: float, wanted: float, limit: float | None, code: str) -> Iterator[Finding]:
-    """A quota that what is wanted would cross; None is a quota that may not be asked."""
+def quota(what: str, used: float, wanted: float, limit: float | None, code: tuple[str, str]) -> Iterator[Finding]:
+    """A quota that what is wanted would cross; None is a quota that may not be asked.  ``code``: service and quota."""
     if limit is not None and used + wanted > limit:
         yield Finding(
             "quota-short",
             what,
             f"{used:.0f} used and {wanted:.0f} wanted, of {limit:.0f}",
-            next=f"aws service-quotas request-service-quota-increase --quota-code {code} …",
+            why="AWS refuses what goes beyond it",
+            next=f"aws service-quotas request-service-quota-increase --service-code {code[0]} --quota-code {code[1]}"
+            f" --desired-value {used + wanted:.0f}; AWS takes minutes to days",
         )
 
 

@@ -35,9 +35,10 @@ def silent(instance: str, age_s: float) -> Iterator[Finding]:
 
 
 def check(instance: str, said: Diagnosis, port: int, health_path: str, codes: tuple[int, ...]) -> Iterator[Finding]:
-    """Everything that an instance's diagnosis shows."""
-    yield from application(instance, said)
-    yield from health(instance, said, port, health_path, codes)
+    """Everything that an instance's diagnosis shows; without docker the application's silence is no news."""
+    if said.get("docker") in (None, "active"):
+        yield from application(instance, said)
+        yield from health(instance, said, port, health_path, codes)
     yield from machine(instance, said)
 
 

@@ -44,10 +44,10 @@ def command(offline: bool, drift: bool, form: str) -> int:
 
 
 def _visited(context: console.Context, drift: bool) -> list[Finding]:
-    from hermes_cfn.flows.doctor import Doctor, resolve
+    from hermes_cfn.flows.doctor import Doctor, resolve, zone_resolver
 
     ground = reach.ground(context)
-    return _told(Doctor(ground, None if context.local else resolve, drift).visit())
+    return _told(Doctor(ground, zone_resolver(ground) if context.local else resolve, drift).visit())
 
 
 def _told(story: Story[list[Finding]]) -> list[Finding]:

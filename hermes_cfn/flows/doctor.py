@@ -6,26 +6,26 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from hermes_cfn import permissions
 from hermes_cfn.aws.calls import DENIED, AwsError
 from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.drift import Drift
 from hermes_cfn.aws.listeners import Listeners
 from hermes_cfn.aws.machines import Machines
+from hermes_cfn.aws.zones import Zones
 from hermes_cfn.cfn.statuses import DRIFT_CHECKED
-from hermes_cfn.checks import balancing, certificate, database, deployed, instance
+from hermes_cfn.checks import access, balancing, capacity, certificate, database, deployed, instance
 from hermes_cfn.checks.observed import Diagnosis, Lease, StackLine
 from hermes_cfn.errors import Finding, HermesError, Severity
 from hermes_cfn.events import Noted, StageEnded, StageStarted
-from hermes_cfn.flows import command, machine_image, releases, status
+from hermes_cfn.flows import command, machine_image, releases, status, whoami
 from hermes_cfn.flows.drive import Story
+from hermes_cfn.flows.facts import QUOTAS
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.names import output_id
 
 Resolve = Callable[[str], frozenset[str] | None]
 """A name to its addresses, or None when it has none."""
-
-ADDRESSES_QUOTA = ("ec2", "L-0263D0A3")
-"""Elastic IP addresses of a region (Service Quotas, "EC2-VPC Elastic IPs")."""
 
 GROUP_PATIENCE_S = 900.0
 """An instance younger than this may still be booting."""
@@ -37,6 +37,25 @@ def resolve(name: str) -> frozenset[str] | None:
         return frozenset(str(found[4][0]) for found in socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM))
     except OSError:
         return None
+
+
+def zone_resolver(ground: Ground) -> Resolve | None:
+    """By the records of the account's own hosted zone of the domain, for the embedded cloud, whose names no resolver knows.
+
+    A name outside of the zone stands for its own addresses.  None where the account has no such zone.
+    """
+    domain = ground.settings.certificate.domain
+    zones = Zones(ground.doors.calls("route53"))
+    zone = zones.of(domain)
+    if zone is None:
+        return None
+
+    def resolve_in_zone(name: str) -> frozenset[str] | None:
+        if name != domain:
+            return frozenset({name.lower()})
+        return zones.targets(zone, name) or None
+
+    return resolve_in_zone
 
 
 @dataclass(frozen=True)
@@ -53,6 +72,7 @@ class Doctor:
         found: list[Finding] = []
         for subject, check in (
             ("account", self._account),
+            ("permissions", self._permissions),
             ("stacks", self._stacks),
             ("fleet", self._fleet),
             ("instances", self._instances),
@@ -91,20 +111,47 @@ class Doctor:
             "Elastic IP addresses",
             ground.doors.ec2.addresses(),
             wanted,
-            ground.doors.account.quota(*ADDRESSES_QUOTA),
-            ADDRESSES_QUOTA[1],
+            ground.doors.account.quota(*QUOTAS["addresses"]),
+            QUOTAS["addresses"],
         )
+        release, wanted = ground.settings.release, 0
+        if _stands(ground, "service") and release.strategy == "surge":
+            wanted = release.surge * capacity.vcpus_of(ground.settings.compute.instance_type)
+        yield from deployed.quota(
+            "vCPUs of standard instances",
+            ground.doors.ec2.vcpus(),
+            wanted,
+            ground.doors.account.quota(*QUOTAS["vcpus"]),
+            QUOTAS["vcpus"],
+        )
+
+    def _permissions(self) -> Iterator[Finding]:
+        """What the roles of ours that matter here lack: the instances' and, where it is one of them, the caller's."""
+        ground = self.ground
+        if _stands(ground, "service"):
+            missing = list(whoami.lacking(ground, "instance", permissions.INSTANCE))
+            mended_by = f"hermes-cfn deploy; if that changes nothing: {self._put_back('service')}"
+            yield from access.role(ground.names.role("instance"), missing, mended_by)
+        role = whoami.role_of(ground, ground.doors.account.identity())
+        if role:
+            missing = list(whoami.lacking(ground, role, permissions.ROLES[role]))
+            yield from access.role(ground.names.role(role), missing, "hermes-cfn bootstrap, as an administrator")
 
     def _stacks(self) -> Iterator[Finding]:
         lines = list(status.stack_lines(self.ground))
         lines = [self._drifted(line) if self.drift or line.drift == "DRIFTED" else line for line in lines]
-        yield from deployed.stacks(lines)
+        yield from deployed.stacks(lines, self._put_back)
         try:
             seen = self.ground.doors.lock(self.ground.names.lock_table, self.ground.names.lock_key).look()
         except HermesError:
             return
         lease = Lease(seen.owner, seen.purpose, seen.expires) if seen else None
         yield from deployed.lock(lease, self.ground.now)
+
+    def _put_back(self, key: str) -> str:
+        """What undoes changes by hand to a stack."""
+        spec = self.ground.deployment.stack(key)
+        return deployed.put_back(spec.name, list(spec.template.get("Parameters", {})))
 
     def _drifted(self, line: StackLine) -> StackLine:
         """After a fresh look: what CloudFormation has on record is as old as its last detection.
@@ -176,6 +223,7 @@ class Doctor:
             door.security_groups(own),
             door.security_groups(balancer.get("SecurityGroups", [])),
             ground.settings.application.port,
+            self._put_back("service"),
         )
 
     def _certificate(self) -> Iterator[Finding]:
@@ -197,7 +245,7 @@ class Doctor:
             return
         name = str(balancer["DNSName"])
         served = Listeners(ground.doors.calls("elbv2")).certificates(str(balancer["LoadBalancerArn"]))
-        yield from certificate.listener(served, arn, name)
+        yield from certificate.listener(served, arn, name, self._put_back("service"))
         if self.resolver is not None:
             domain = ground.settings.certificate.domain
             yield from certificate.points(domain, name, self.resolver(domain), self.resolver(name) or frozenset())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hermes_cfn import permissions
+from hermes_cfn.aws.account import Identity
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.aws.simulation import Simulation
 from hermes_cfn.flows.ground import Ground
@@ -54,9 +55,14 @@ def ask(ground: Ground) -> Who:
         if may[verb] is None:
             may |= dict.fromkeys(NEEDS, None)
             break
-    ours = {ground.names.role(role): role for role in ("infrastructure", "release", "plan", "operator")}
-    role = ours.get(identity.policy_source.rpartition("/")[2], "")
+    role = role_of(ground, identity)
     return Who(identity.account, identity.arn, role, ground.region, ground.names.environment, may)
+
+
+def role_of(ground: Ground, identity: Identity) -> str:
+    """Which of our roles that is; empty for anybody else."""
+    ours = {ground.names.role(role): role for role in permissions.ROLES}
+    return ours.get(identity.policy_source.rpartition("/")[2], "")
 
 
 def denied(ground: Ground, verb: str) -> Mapping[str, str] | None:
@@ -82,6 +88,26 @@ def denied(ground: Ground, verb: str) -> Mapping[str, str] | None:
         if not answer:
             found[action] = f"{source.rpartition('/')[2]} may not do this on {where}"
     return found
+
+
+def lacking(ground: Ground, role: str, rows: Iterable[permissions.Permission]) -> Iterator[tuple[str, str, str]]:
+    """(action, resource, reason) of what the table gives the role ``role`` of ours and the simulator denies it.
+
+    Each row is asked as a request would be that meets the row's own condition.
+    """
+    places = permissions.places(ground.settings)
+    account = ground.names.account
+    for row in rows:
+        if not row.needed(ground.settings):
+            continue
+        tests = row.filled(ground.settings).values()
+        context = {
+            key: _concrete(str(value), account).replace("*", "x") for test in tests for key, value in test.items()
+        }
+        door = Simulation(ground.doors.calls("iam"), f"arn:aws:iam::{account}:role/{ground.names.role(role)}", context)
+        resources = [_concrete(arn, account) for place in row.on for arn in places[place]]
+        for action, resource in door.denied(row.actions, resources) or ():
+            yield action, resource, row.reason
 
 
 def _simulation(ground: Ground, source: str) -> Simulation:

@@ -14,7 +14,7 @@ from hermes_cfn.local import wire
 from hermes_cfn.local.clients import Clients
 from hermes_cfn.local.clock import ServiceClock
 from hermes_cfn.local.controls import Controls
-from hermes_cfn.local.faults import Faults, refusal_of
+from hermes_cfn.local.faults import Faults, refusal_of, region_off
 from hermes_cfn.local.fleet.external import Database
 from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet
 from hermes_cfn.local.fleet.scheduler import Scheduler
@@ -29,6 +29,7 @@ from hermes_cfn.local.services.elbv2.service import LoadBalancing
 from hermes_cfn.local.services.elbv2.traffic import Traffic
 from hermes_cfn.local.services.expiry import Expiry
 from hermes_cfn.local.services.monitoring import Monitoring
+from hermes_cfn.local.services.quotas import Quotas
 from hermes_cfn.local.services.simulation import Simulation
 from hermes_cfn.local.wire import Call, HttpRequest, HttpResponse, Service, ServiceError
 
@@ -65,11 +66,13 @@ class Cloud:
             "elbv2": LoadBalancing(self.clients, self.traffic),
             "ssm": self.commands,
             "iam": Simulation(self.moto),
+            "service-quotas": Quotas(self.faults.condition),
         }
         self._partial = {
             "ssm": Commands.actions,
             "ec2": frozenset({"DescribeSpotPriceHistory"}),
             "iam": Simulation.actions,
+            "service-quotas": Quotas.actions,
         }
         self.database: Database | None = None
         self.controls = Controls(self)
@@ -146,7 +149,7 @@ class Cloud:
         kind = "" if call.access_key == FLEET_KEY else self.faults.call(call.service, action, call.access_key)
         if kind in ("throttle", "error", "expired"):
             return wire.refuse(call.service, action, refusal_of(kind, call.service), request)
-        refusal = self.authorisation.check(call, action, request) if self.options.enforce and call.service else None
+        refusal = self._refusal(call, action, request)
         if refusal is not None:
             return wire.refuse(call.service, action, refusal, request)
         answer = self._answer(call, action, request)
@@ -156,6 +159,12 @@ class Cloud:
             answer.headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-length"}
         return answer
 
+    def _refusal(self, call: Call, action: str, request: HttpRequest) -> ServiceError | None:
+        """Why this caller may not ask this: the region is off in the account, or, with ``enforce``, a policy."""
+        if call.access_key != FLEET_KEY and self.faults.condition("region-off", call.region):
+            return region_off(call.service)
+        return self.authorisation.check(call, action, request) if self.options.enforce and call.service else None
+
     def _answer(self, call: Call, action: str, request: HttpRequest) -> HttpResponse:
         service = self._service(call.service)
         if service is not None and action in self._partial.get(call.service, {action}):
@@ -163,6 +172,8 @@ class Cloud:
         try:
             if (call.service, action) == ("logs", "FilterLogEvents"):
                 request = self.moto.by_stream_name(call.region, request)
+            if (call.service, action) == ("ec2", "DescribeRegions"):
+                self.moto.switch_regions(lambda region: bool(self.faults.condition("region-off", region)))
             answer = self.moto.handle(request)
         except NotImplementedError as problem:
             unknown = ServiceError("NotImplemented", f"The embedded cloud does not know this: {problem}", 501)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hermes_cfn.local.cloud import Cloud
 
 CONDITIONS = (
-    *("registry", "capacity", "ssm-silent"),
+    *("registry", "capacity", "ssm-silent", "quota", "region-off"),
     *("create-fails", "update-fails", "delete-fails", "replaces"),
 )
 
@@ -99,7 +99,8 @@ class Controls:
         ``{"clear": true}``; ``{"api": {service, action, kind, times, skip, probability, seconds}}``;
         ``{"set": name, "subject": "*", "value": message | null}`` with name registry (pulls
         fail with the message), capacity (subject a zone: launches fail with it), ssm-silent
-        (subject an instance: commands are not taken), create-fails, update-fails and delete-fails (subject
+        (subject an instance: commands are not taken), quota (subject a quota's code: its value), region-off (subject a
+        region: the account has not switched it on), create-fails, update-fails and delete-fails (subject
         a logical ID: CloudFormation fails on it with the message), replaces (subject a logical ID:
         CloudFormation replaces it whenever it changes, whatever its schema says); ``{"instance": id, "do": "kill" |
         "reboot" | "disk-full" | "disk-free"}``; ``{"instance": id, "application": {"health":

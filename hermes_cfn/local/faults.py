@@ -132,3 +132,14 @@ def refusal_of(kind: str, service: str) -> ServiceError:
     if kind == "expired":
         return ServiceError("ExpiredTokenException", "The security token included in the request is expired", 403)
     return ServiceError("InternalFailure", "An internal error occurred", 500)
+
+
+def region_off(service: str) -> ServiceError:
+    """What every call to a region says that the account has not switched on: as if the credentials were wrong.
+
+    (AWS re:Post, "IAM: InvalidClientTokenId in an opt-in region"; EC2 API, "Error codes: AuthFailure".)
+    """
+    if service == "ec2":
+        return ServiceError("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
+    code = "InvalidClientTokenId" if service in ("sts", "iam") else "UnrecognizedClientException"
+    return ServiceError(code, "The security token included in the request is invalid.", 403)

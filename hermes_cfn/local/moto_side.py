@@ -7,6 +7,7 @@ import io
 import json
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
@@ -62,6 +63,14 @@ class MotoSide:
             names = [name for name in (group.streams if group else ()) if name.startswith(prefix)]
         asked["logStreamNames"] = names or [prefix]
         return replace(request, body=json.dumps(asked).encode())
+
+    def switch_regions(self, off: Callable[[str], bool]) -> None:
+        """Which of the regions that need it the account has switched on, before DescribeRegions is asked."""
+        from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
+
+        for region in RegionsAndZonesBackend.regions:
+            if region.opt_in_status != "opt-in-not-required":
+                region.opt_in_status = "not-opted-in" if off(region.name) else "opted-in"
 
     def sign_parameter(self, region: str, name: str, author: str) -> None:
         """Remembers who wrote the newest version of a parameter."""

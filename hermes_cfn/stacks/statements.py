@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from awacs.aws import Statement
 
 from hermes_cfn.config import Settings
-from hermes_cfn.names import Names
 from hermes_cfn.permissions import Permission, places
 from hermes_cfn.stacks.common import text
 from hermes_cfn.stacks.roles import allow
@@ -23,7 +22,7 @@ def statements(rows: Iterable[Permission], settings: Settings) -> list[Statement
         if not row.needed(settings):
             continue
         resources = [text(arn) for name in row.on for arn in known[name]]
-        found.append(allow(_sid(row, number), row.actions, resources, _filled(row.condition, settings) or None))
+        found.append(allow(_sid(row, number), row.actions, resources, _filled(row, settings) or None))
     return found
 
 
@@ -32,24 +31,10 @@ def _sid(row: Permission, number: int) -> str:
     return "".join(word[:1].upper() + word[1:] for word in words) + str(number)
 
 
-def _filled(condition: Mapping[str, Mapping[str, object]], settings: Settings) -> dict[str, dict[str, Any]]:
-    """Conditions spell region, account and paths in braces."""
-    names = Names.of(settings)
-    words = {
-        "{region}": names.region,
-        "{account}": names.account,
-        "{secrets_path}": names.secrets_path,
-        "{application}": names.application,
-        "{environment}": names.environment,
-    }
+def _filled(row: Permission, settings: Settings) -> dict[str, dict[str, Any]]:
+    def spelled(value: object) -> Any:
+        if isinstance(value, list):
+            return [spelled(item) for item in value]
+        return text(value) if isinstance(value, str) else value
 
-    def fill(value: object) -> Any:
-        if isinstance(value, list | tuple):
-            return [fill(item) for item in value]
-        if not isinstance(value, str):
-            return value
-        for word, meaning in words.items():
-            value = value.replace(word, meaning)
-        return text(value)
-
-    return {test: {key: fill(value) for key, value in tests.items()} for test, tests in condition.items()}
+    return {test: {key: spelled(value) for key, value in tests.items()} for test, tests in row.filled(settings).items()}

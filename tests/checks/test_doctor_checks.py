@@ -77,10 +77,10 @@ FAULTS = {
     "target-unhealthy": lambda: list(balancing.targets([line(health="unhealthy")], frozenset({"i-1"}))),
     "target-absent": lambda: list(balancing.targets([line(health="absent")], frozenset())),
     "port-closed": lambda: list(
-        balancing.paths({"sg-app": SecurityGroup("sg-app", "app", (), ())}, {"sg-alb": BALANCER}, 4000)
+        balancing.paths({"sg-app": SecurityGroup("sg-app", "app", (), ())}, {"sg-alb": BALANCER}, 4000, "mend")
     ),
     "balancer-closed": lambda: list(
-        balancing.paths({"sg-app": APPLICATION}, {"sg-alb": SecurityGroup("sg-alb", "alb", (), ())}, 4000)
+        balancing.paths({"sg-app": APPLICATION}, {"sg-alb": SecurityGroup("sg-alb", "alb", (), ())}, 4000, "mend")
     ),
     "port-open-to-all": lambda: list(
         balancing.paths(
@@ -91,6 +91,7 @@ FAULTS = {
             },
             {"sg-alb": BALANCER},
             4000,
+            "mend",
         )
     ),
     "certificate-region": lambda: of_certificate(None, ARN.replace("eu-south-2", "us-east-1")),
@@ -99,8 +100,8 @@ FAULTS = {
     "certificate-not-issued": lambda: of_certificate(CertificateSeen(ARN, "FAILED", SEEN.names, None)),
     "certificate-name": lambda: of_certificate(domain="other.example.com"),
     "certificate-expires": lambda: of_certificate(CertificateSeen(ARN, "ISSUED", SEEN.names, NOW + timedelta(days=5))),
-    "listener-certificate": lambda: list(certificate.listener(["arn:other"], ARN, "alb")),
-    "listener-missing": lambda: list(certificate.listener([], ARN, "alb")),
+    "listener-certificate": lambda: list(certificate.listener(["arn:other"], ARN, "alb", "mend")),
+    "listener-missing": lambda: list(certificate.listener([], ARN, "alb", "mend")),
     "dns-missing": lambda: list(certificate.points("a.example.com", "alb", None, frozenset({"192.0.2.1"}))),
     "dns-elsewhere": lambda: list(
         certificate.points("a.example.com", "alb", frozenset({"192.0.2.9"}), frozenset({"192.0.2.1"}))
@@ -117,7 +118,7 @@ FAULTS = {
     "lock-stale": lambda: list(deployed.lock(Lease("ana", "release r2", NOW - timedelta(minutes=1)), NOW)),
     "lock-far": lambda: list(deployed.lock(Lease("ana", "release r2", NOW + timedelta(days=1)), NOW)),
     "secret-missing": lambda: list(deployed.secrets(["DATABASE_URL"])),
-    "quota-short": lambda: list(deployed.quota("Elastic IP addresses", 5, 1, 5.0, "L-0263D0A3")),
+    "quota-short": lambda: list(deployed.quota("Elastic IP addresses", 5, 1, 5.0, ("ec2", "L-0263D0A3"))),
     "machine-image-old": lambda: list(deployed.machine_image(200, "ami-1")),
 }
 
@@ -132,15 +133,15 @@ def test_a_planted_fault_is_found_with_what_to_do(code):
 def test_nothing_is_found_in_what_is_well():
     assert on_instance() == []
     assert list(balancing.targets([LINE], frozenset({"i-1"}))) == []
-    assert list(balancing.paths({"sg-app": APPLICATION}, {"sg-alb": BALANCER}, 4000)) == []
+    assert list(balancing.paths({"sg-app": APPLICATION}, {"sg-alb": BALANCER}, 4000, "mend")) == []
     assert of_certificate() == []
-    assert list(certificate.listener([ARN], ARN, "alb")) == []
+    assert list(certificate.listener([ARN], ARN, "alb", "mend")) == []
     assert list(certificate.points("a", "alb", frozenset({"192.0.2.1"}), frozenset({"192.0.2.1"}))) == []
     assert list(deployed.stacks(STACKS)) == []
     assert of_fleet() == []
     assert list(deployed.lock(None, NOW)) == []
     assert list(deployed.lock(Lease("", "", datetime.fromtimestamp(0, UTC)), NOW)) == []
-    assert list(deployed.quota("addresses", 0, 1, None, "x")) == []
+    assert list(deployed.quota("addresses", 0, 1, None, ("ec2", "x"))) == []
 
 
 def test_a_rollout_under_way_is_no_fault():

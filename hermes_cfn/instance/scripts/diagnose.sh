@@ -1,9 +1,10 @@
 exec 2>/dev/null
 export ROOT
 python3 - "$HERMES_APP" "$ASK$HERMES_HEALTH_PATH" "$HOME_DIR/.env" "$OPERATION" "$STATE_DIR" "$HERMES_PERIOD_S" <<'PYTHON'
-import datetime, json, pathlib, subprocess, sys, urllib.error, urllib.request
+import json, os, pathlib, subprocess, sys, urllib.error, urllib.request
 
 app, health, env_file, operation, state_dir, period = sys.argv[1:]
+ROOT = os.environ["ROOT"]
 
 def run(*command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
@@ -62,7 +63,7 @@ def requests():
     return {"within_s": int(period), "answered": len(first), "failed": first.count("5")}
 
 def disk():
-    total, _, free = run("df", "-Pm", os.environ.get("ROOT") or "/").splitlines()[-1].split()[1:4]
+    total, _, free = run("df", "-Pm", ROOT or "/").splitlines()[-1].split()[1:4]
     return {"total_bytes": int(total) * 2**20, "free_bytes": int(free) * 2**20}
 
 print(json.dumps({
@@ -70,10 +71,10 @@ print(json.dumps({
     "failed": safely(failed) if kept("failed-release") else None,
     "container": safely(lambda: container(run("docker", "inspect", app))),
     "log": safely(lambda: masked(run("docker", "logs", "--tail", "50", app)).splitlines()[-50:]),
-    "health": safely(answer), "memory": safely(lambda: memory(pathlib.Path("/proc/meminfo").read_text())),
+    "health": safely(answer), "memory": safely(lambda: memory(pathlib.Path(f"{ROOT}/proc/meminfo").read_text())),
     "disk": safely(disk), "requests": safely(requests),
     "docker": safely(lambda: run("systemctl", "is-active", "docker")),
     "systemd": {unit: safely(lambda: run("systemctl", "is-active", unit)) for unit in ("hermes", "hermes-watch")},
-    "clock": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    "clock": safely(lambda: run("date", "-u", "+%FT%T+00:00")),
     "database": safely(lambda: database(values.get("DATABASE_URL", "")))}))
 PYTHON

@@ -105,7 +105,7 @@ pull() {
 
 container_options() {
   local total
-  total=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo 2>/dev/null || echo 1048576) / 1024))
+  total=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' "$ROOT/proc/meminfo" 2>/dev/null || echo 1048576) / 1024))
   OPTIONS=(--log-driver json-file --log-opt max-size=20m --log-opt max-file=5
     --security-opt no-new-privileges --cap-drop ALL)
   if [ "$HERMES_MEMORY_MIB" -gt 0 ]; then total=$HERMES_MEMORY_MIB; else total=$((total - total / 5)); fi
@@ -154,7 +154,7 @@ witness() {
   docker inspect "$HERMES_APP" >"$STATE_DIR/failed-container" 2>/dev/null || true
   docker logs --tail 50 "$HERMES_APP" >"$STATE_DIR/failed-log" 2>&1 || true
   curl -s -i --max-time 2 "$ASK$HERMES_HEALTH_PATH" 2>&1 | head -c 500 >"$STATE_DIR/failed-health" || true
-  sed -n '/^MemTotal\|^MemAvailable/p' /proc/meminfo >"$STATE_DIR/failed-memory" || true
+  sed -n '/^MemTotal\|^MemAvailable/p' "$ROOT/proc/meminfo" >"$STATE_DIR/failed-memory" || true
   cp "$HOME_DIR/.env" "$STATE_DIR/failed-env" || true
   remember failed-release "$(pick id <"$1")"
 }

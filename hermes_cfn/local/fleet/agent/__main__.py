@@ -43,10 +43,12 @@ class Agent:
             processes=Processes(root.parent / "processes"),
         )
         (root / "run" / "ports").touch()
+        if not (root / "proc").exists():
+            (root / "proc").symlink_to("/proc")
         self.metadata = Metadata(configuration["metadata"], configuration["user_data"])
         self.collector = Collector(self.machine)
         self.docker = Docker(self.machine, self.collector)
-        self.systemd = Systemd(self.machine)
+        self.systemd = Systemd(self.machine, self.docker.follow)
         self.scripts = Scripts(self.machine)
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -50,11 +50,16 @@ class Docker:
         self.containers: dict[str, Container] = {}
         self._logged_in: dict[str, str] = {}
         self._pulls: dict[str, asyncio.Lock] = {}
+        self._down = False
 
     async def run_command(self, arguments: list[str], given: str, directory: Path) -> Output:
         """Runs one ``docker`` command in ``directory``; ``given`` is its standard input."""
         if not arguments:
             raise unknown("docker", "an empty command")
+        if self._down:
+            raise Refused(
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+            )
         verb, rest = arguments[0], arguments[1:]
         if verb in ("container", "image") and rest:
             verb, rest = (rest[0] if verb == "container" else f"image {rest[0]}"), rest[1:]
@@ -71,6 +76,17 @@ class Docker:
         if verb == "run":
             rest = _located(rest, directory)
         return await actions[verb](rest, given)
+
+    async def follow(self, runs: bool) -> None:
+        """systemd stops or starts the daemon; its containers end with it, and come back by their restart policy."""
+        if not runs:
+            self._down = True
+            for container in [one for one in self.containers.values() if one.running]:
+                await container.stop()
+                container.stopped_by_hand = False
+        elif self._down:
+            self._down = False
+            await self.boot()
 
     async def boot(self) -> None:
         """After a reboot: containers whose restart policy says so start again."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,11 @@ class Unit:
 class Systemd:
     """The units of one instance."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, docker: Callable[[bool], Awaitable[None]]) -> None:
+        """``docker`` is told when its daemon is started (true) or stopped."""
         self._machine = machine
+        self._docker = docker
+        self._stopped: set[str] = set()
         self._directory = machine.path("/etc/systemd/system")
         self._units: dict[str, Unit] = {}
         self._enabled = machine.path("/etc/systemd/enabled")
@@ -129,11 +133,15 @@ class Systemd:
             if unit.task is not None:
                 unit.task.cancel()
         self._units.clear()
+        self._stopped.clear()
 
     async def start(self, name: str) -> str:
         """Starts a unit; waits for a oneshot to end."""
         unit = self._find(name)
-        if unit is None or unit.state in ("active", "activating"):
+        if unit is None:
+            await self._built_in(name, runs=True)
+            return ""
+        if unit.state in ("active", "activating"):
             return ""
         if unit.name.endswith(".timer"):
             unit.state = "active"
@@ -151,6 +159,7 @@ class Systemd:
         """Stops a unit and what it runs."""
         unit = self._find(name, stopping=True)
         if unit is None:
+            await self._built_in(name, runs=False)
             return ""
         if unit.task is not None:
             unit.task.cancel()
@@ -160,6 +169,13 @@ class Systemd:
             self._machine.processes.ended(unit.process)
         unit.state = "inactive"
         return ""
+
+    async def _built_in(self, name: str, runs: bool) -> None:
+        """Starts or stops what the machine brings along."""
+        bare = name.removesuffix(".service")
+        (self._stopped.discard if runs else self._stopped.add)(bare)
+        if bare == "docker":
+            await self._docker(runs)
 
     async def _restart(self, name: str) -> str:
         await self.stop(name)
@@ -247,6 +263,8 @@ class Systemd:
     async def _is_active(self, name: str) -> str:
         unit = self._find(name, stopping=True)
         if unit is None and name.removesuffix(".service") not in BUILT_IN:
+            raise Refused("", 3, "inactive\n")
+        if unit is None and name.removesuffix(".service") in self._stopped:
             raise Refused("", 3, "inactive\n")
         if unit is None or unit.state == "active":
             return "active\n"

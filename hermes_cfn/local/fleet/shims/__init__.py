@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ASKING = ("docker", "systemctl", "systemd-run", "amazon-cloudwatch-agent-ctl", "aws")
-SHELL = ("dnf", "logger", "df", "bash", "flock", "timeout")
+SHELL = ("dnf", "logger", "df", "date", "bash", "flock", "timeout")
 
 
 def interpreter() -> Path:
@@ -27,7 +27,7 @@ def write(directory: Path, own_ports: bool, speed: float, patience: float) -> No
     for name in ASKING:
         _executable(directory / name, ask)
     (directory / "python3").symlink_to(interpreter())
-    for name in ("dnf", "logger", "df"):
+    for name in ("dnf", "logger", "df", "date"):
         _executable(directory / name, (here / f"{name}.sh").read_text())
     (directory / "yum").symlink_to("dnf")
     if own_ports:
