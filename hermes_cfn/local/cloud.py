@@ -84,7 +84,8 @@ class Cloud:
 
             with self.lock:
                 if name not in self.services:
-                    made = CloudFormation(self.clients, self.clock, self.directory, self.options.real_time)
+                    real, enforce = self.options.real_time, self.options.enforce
+                    made = CloudFormation(self.clients, self.clock, self.directory, real, enforce)
                     made.engine.fault = self._resource_fault
                     made.engine.replaces = lambda logical_id: bool(self.faults.condition("replaces", logical_id))
                     self.services[name] = made
@@ -174,6 +175,8 @@ class Cloud:
                 request = self.moto.by_stream_name(call.region, request)
             if (call.service, action) == ("ec2", "DescribeRegions"):
                 self.moto.switch_regions(lambda region: bool(self.faults.condition("region-off", region)))
+            if call.service == "iam":
+                self.moto.know_managed_policies(request)
             answer = self.moto.handle(request)
         except NotImplementedError as problem:
             unknown = ServiceError("NotImplemented", f"The embedded cloud does not know this: {problem}", 501)

@@ -72,6 +72,22 @@ class MotoSide:
             if region.opt_in_status != "opt-in-not-required":
                 region.opt_in_status = "not-opted-in" if off(region.name) else "opted-in"
 
+    def know_managed_policies(self, request: HttpRequest) -> None:
+        """Loads AWS's managed policies once somebody names one or lists them; moto begins without them."""
+        if not any(words in request.body for words in (b"aws%3Apolicy%2F", b"Action=ListPolicies")):
+            return
+        from moto.iam.aws_managed_policies import aws_managed_policies_data
+        from moto.iam.models import AWSManagedPolicy
+
+        with self._lock:
+            iam = backend("iam", "us-east-1", ACCOUNT)
+            if not iam.aws_managed_policies:
+                found = json.loads(aws_managed_policies_data).items()
+                iam.aws_managed_policies = [
+                    AWSManagedPolicy.from_data(name, ACCOUNT, "us-east-1", policy) for name, policy in found
+                ]
+                iam.managed_policies.update({policy.arn: policy for policy in iam.aws_managed_policies})
+
     def sign_parameter(self, region: str, name: str, author: str) -> None:
         """Remembers who wrote the newest version of a parameter."""
         with self._lock:

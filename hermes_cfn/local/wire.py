@@ -47,12 +47,12 @@ def unsupported(service: str, what: str) -> ServiceError:
 
 @dataclass(frozen=True)
 class Call:
-    """Who calls what: service as botocore names it, region, and the caller's access key."""
+    """Who calls what: service as botocore names it, region, the caller's access key and session token."""
 
     service: str
     region: str
     access_key: str
-    account: str = ACCOUNT
+    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def caller(request: HttpRequest) -> Call:
     if not match:
         return Call("", DEFAULT_REGION, "")
     key, _, region, name = match.groups()
-    return Call(_SIGNING_NAMES.get(name, name), region, key)
+    token = request.headers.get("x-amz-security-token", "")
+    return Call(_SIGNING_NAMES.get(name, name), region, key, token)
 
 
 @cache

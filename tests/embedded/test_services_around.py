@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -122,3 +125,60 @@ def test_log_events_are_followed_as_the_command_line_s_tail_does(world: World) -
     put("i-1", "third", now)
     again = logs.filter_log_events(**{**asked, "startTime": events[-1]["timestamp"]})["events"]
     assert [one["message"] for one in again] == ["second", "third"]
+
+
+def test_the_managed_policies_of_aws_are_there(world: World) -> None:
+    """IAM user guide, "AWS managed policies": nearly every published template attaches one."""
+    iam = world.client("iam")
+    arn = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+    iam.create_role(RoleName="managed", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+    iam.attach_role_policy(RoleName="managed", PolicyArn=arn)
+    assert [one["PolicyArn"] for one in iam.list_attached_role_policies(RoleName="managed")["AttachedPolicies"]] == [
+        arn
+    ]
+    assert "arn:aws:iam::aws:policy" not in str(iam.list_policies(Scope="Local")["Policies"])
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.attach_role_policy(RoleName="managed", PolicyArn="arn:aws:iam::aws:policy/NoSuchPolicy")
+
+
+def second_version() -> str | None:
+    """An AWS command line of the second version, which no Python index carries: from AWS or a distribution."""
+    for place in dict.fromkeys([*os.get_exec_path(), "/usr/bin", "/usr/local/bin"]):
+        program = Path(place) / "aws"
+        if program.exists():
+            said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60).stdout
+            if said.startswith("aws-cli/2"):
+                return str(program)
+    return None
+
+
+def test_the_command_line_tails_a_log_group_and_follows_it(world: World, tmp_path: Path) -> None:
+    """Where its second version is there (``.ci/run`` installs it); its calls are shown by the test above anyway."""
+    program = second_version()
+    if program is None:
+        print("no AWS command line of the second version: `logs tail` is shown by its calls alone")
+        return
+    logs = world.client("logs")
+    logs.create_log_group(logGroupName="/tailed")
+    logs.create_log_stream(logGroupName="/tailed", logStreamName="i-1")
+
+    def put(words: str) -> None:
+        event = {"timestamp": int(time.time() * 1000), "message": words}
+        logs.put_log_events(logGroupName="/tailed", logStreamName="i-1", logEvents=[event])
+
+    put("before")
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": "AKIALOCALADMIN000000",
+        "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-south-2", "PYTHONUNBUFFERED": "1",
+    }  # fmt: skip
+    command = [program, "--endpoint-url", world.endpoint, "logs", "tail", "/tailed", "--since", "5m", "--follow"]
+    said = tmp_path / "said"
+    with said.open("w") as out:
+        tail = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        assert world.until(lambda: "i-1 before" in said.read_text()), said.read_text()
+        put("while it is followed")
+        assert world.until(lambda: "i-1 while it is followed" in said.read_text())
+    finally:
+        tail.terminate()
+        tail.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import boto3
@@ -18,7 +17,6 @@ from hermes_cfn.local.wire import ServiceError
 
 REGION = "eu-south-2"
 HERE = Path(__file__).parents[2]
-FOREIGN = HERE.parent / "shared" / "foreign-templates"
 
 
 def make():
@@ -267,84 +265,3 @@ def test_every_type_and_property_of_our_stacks_has_a_handler():
         or (name and name not in HANDLERS[resource["Type"]].known | HANDLERS[resource["Type"]].accepted)
     }
     assert not lacking
-
-
-DEPLOYS = {
-    "DynamoDB-DynamoDB_Table.json": {"HashKeyElementName": "Id"},
-    "EC2-EIP_With_Association.yaml": {"KeyName": "k"},
-    "ElasticLoadBalancing-NetworkLoadBalancerWithEIPs.yaml": {},
-    "VPC-VPC_With_Managed_NAT_And_Private_Subnet.yaml": {},
-}
-REFUSED = {
-    "AutoScaling-AutoScalingMultiAZWithNotifications.json": "Unable to get mapping for Region2Examples::eu-south-2",
-    "AutoScaling-AutoScalingRollingUpdates.yaml": "AWS::ElasticLoadBalancing::LoadBalancer",
-    "ECS-FargateLaunchType-clusters-public-vpc.yaml": "AWS::ECS::Cluster",
-    "ECS-FargateLaunchType-services-public-service.yaml": "AWS::ECS::TaskDefinition",
-    "ElasticLoadBalancing-ELBStickinessSample.json": "AWS::ElasticLoadBalancing::LoadBalancer",
-    "Lambda-LambdaSample.yaml": "AWS::Lambda::Function",
-    "RDS-RDS_MySQL_With_Read_Replica.yaml": "AWS::RDS::DBInstance",
-    "S3-compliant-static-website.json": "ObjectLockEnabled (AWS::S3::Bucket)",
-}
-
-
-def test_templates_that_nobody_here_wrote_deploy_or_are_refused_by_name():
-    for path in sorted(FOREIGN.glob("*-*.*")):
-        with mock_aws():
-            service, client = make()
-            ec2 = client("ec2")
-            ec2.create_key_pair(KeyName="k")
-            given = values(path.read_text(), ec2)
-            call = {"StackName": "s", "TemplateBody": path.read_text(), "Parameters": given}
-            call["Capabilities"] = ["CAPABILITY_NAMED_IAM"]
-            if path.name in REFUSED:
-                _, message = refused(service, **call)
-                assert REFUSED[path.name] in message
-                assert service.handle("DescribeStacks", {}) == {"Stacks": []}
-            else:
-                assert path.name in DEPLOYS
-                service.handle("CreateStack", call)
-                assert service.engine.scheduler.settle(180)
-                assert service.handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]["StackStatus"] == (
-                    "CREATE_COMPLETE"
-                )
-            service.stop()
-
-
-def values(text: str, ec2) -> list[dict[str, str]]:
-    """A value for each parameter that has no default."""
-    from hermes_cfn.cfn.template import Template
-
-    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
-    vpc_id = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
-    group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
-    found = []
-    for name, spec in Template.parse(text).parameters.items():
-        kind = spec["Type"]
-        value = (
-            vpc_id
-            if "VPC::Id" in kind
-            else ",".join(subnets)
-            if "List<AWS::EC2::Subnet" in kind
-            else subnets[0]
-            if "Subnet::Id" in kind
-            else group
-            if "SecurityGroup::Id" in kind
-            else "k"
-            if "Key" in name and "Pair" in kind
-            else "value@example.com"
-            if "mail" in name.lower()
-            else "value1"
-        )
-        if "Default" not in spec:
-            found.append({"ParameterKey": name, "ParameterValue": value})
-    return found
-
-
-def test_the_document_names_tests_that_exist():
-    text = (HERE / "docs" / "embedded-cloud.md").read_text()
-    section = text.partition("## CloudFormation")[2].partition("\n## ")[0]
-    sources = "".join(path.read_text() for path in (HERE / "tests").glob("*/test_*.py"))
-    named = re.findall(r"::(test_\w+)", section)
-    assert len(named) > 25
-    assert not [name for name in named if f"def {name}(" not in sources]
-    assert not [name for name in re.findall(r"`(\w+/test_\w+\.py)", section) if not (HERE / "tests" / name).exists()]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
+from collections import defaultdict
+from fnmatch import fnmatch
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from hermes_cfn import config
+from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.deployment import FromOutput, FromSetting
 from hermes_cfn.local.clock import ServiceClock
 from hermes_cfn.local.cloudformation.service import CloudFormation
+from hermes_cfn.local.services.authorisation import iam_action
 from hermes_cfn.local.wire import CALL, Call
+from hermes_cfn.service_role import ADDITIONS
 from hermes_cfn.stacks import build
 
 ARCHIVE = "template-archive"
@@ -41,12 +47,29 @@ def toml(sections) -> str:
     )
 
 
+class Recorded:
+    """A client that writes down which operations are asked of it."""
+
+    def __init__(self, client, heard) -> None:
+        self.client, self.heard = client, heard
+
+    def __getattr__(self, name):
+        if name == "get_paginator":
+            return lambda operation: (self.heard(operation), self.client.get_paginator(operation))[1]
+        if name not in ("meta", "exceptions"):
+            self.heard(name)
+        return getattr(self.client, name)
+
+
 class World:
-    """CloudFormation in process, every region."""
+    """CloudFormation in process, every region; ``called`` has the IAM actions that each type's handler needed."""
 
     def __init__(self) -> None:
         self.made: dict[tuple[str, str], object] = {}
+        self.called: dict[str, set[str]] = defaultdict(set)
         self.service = CloudFormation(self.client, ServiceClock(20))
+        plain = self.service.engine.context
+        self.service.engine.context = lambda stack, resource: self.listening(plain(stack, resource), resource.type)
         self.service.engine.scheduler.clock.speed = 20
         self.outputs: dict[str, dict[str, str]] = {}
 
@@ -56,6 +79,14 @@ class World:
                 service, region_name=region, aws_access_key_id="a", aws_secret_access_key="b"
             )
         return self.made[service, region]
+
+    def listening(self, context, kind):
+        def clients(service, region):
+            client = self.client(service, region)
+            names = client.meta.method_to_api_mapping
+            return Recorded(client, lambda name: self.called[kind].add(iam_action(service, names[name])))
+
+        return dataclasses.replace(context, clients=clients)
 
     def __call__(self, spec, action, **params):
         token = CALL.set(Call("cloudformation", spec.region, "a"))
@@ -116,6 +147,18 @@ def issue_certificates() -> None:
         time.sleep(0.005)
 
 
+def strange(called) -> list[tuple[str, str]]:
+    """Calls that AWS's handler of the type does not make, so that no role needs leave for them."""
+    found = []
+    for kind, actions in called.items():
+        known = schema(kind, "us-east-1")
+        verbs = ("create", "read", "update", "delete", "list")
+        named = {action.lower() for verb in verbs for action in known.handler_permissions(verb)}
+        named |= {action.lower() for action, _ in ADDITIONS.get(kind, ())}
+        found += [(kind, one) for one in actions if not any(fnmatch(one.lower(), pattern) for pattern in named)]
+    return sorted(found)
+
+
 def deployment(tmp_path, sections):
     path = tmp_path / "hermes.toml"
     path.write_text(toml(sections))
@@ -144,6 +187,7 @@ def test_every_stack_is_made_has_not_drifted_and_goes(tmp_path, kind, monkeypatc
         unprotect(world)
         for spec in reversed(specs):
             assert world.delete(spec) == "DELETE_COMPLETE", spec.key
+        assert world.called and strange(world.called) == []
         world.service.stop()
 
 

@@ -49,7 +49,7 @@ def stack(stack: Stack) -> dict[str, Any]:
                 )
                 for name, output in stack.outputs.items()
             ],
-            "RoleARN": request.role_arn if request else None,
+            "RoleARN": stack.role_arn or None,
             "Tags": tags(dict(request.tags)) if request else [],
             "EnableTerminationProtection": stack.protected,
             "DriftInformation": drift,

@@ -23,13 +23,17 @@ Fault = Callable[[str, str, str, str], str | None]
 class Engine:
     """All stacks of an account, in every region.
 
-    ``clients(service, region)`` makes boto3 clients.  ``fault(stack, logical_id, type, action)``
+    ``clients(service, region)`` makes boto3 clients, the administrator's unless it is given other credentials; with
+    ``enforce`` handlers act as their stack's session.  ``fault(stack, logical_id, type, action)``
     may give a reason why a resource fails, and ``replaces(logical_id)`` say that a change replaces
     whatever the schema says: what a rehearsal asks for.
     """
 
-    def __init__(self, clients: Callable[[str, str], Any], clock: Clock, real_time: bool = False) -> None:
+    def __init__(
+        self, clients: Callable[..., Any], clock: Clock, real_time: bool = False, enforce: bool = False
+    ) -> None:
         self.clients = clients
+        self.enforce = enforce
         self.clock = clock
         self.lock = threading.RLock()
         self.scheduler = Scheduler(clock, self.lock, real_time)
@@ -115,16 +119,24 @@ class Engine:
         )
 
     def _look_again(self, stack: Stack, live: Live) -> None:
-        context = self.context(stack, live.resource)
+        context = self.context(stack, live.resource).underneath()
         with contextlib.suppress(Gone):
             live.attributes = (
                 HANDLERS[live.type].describe(context, live.physical_id, live.resource.properties).attributes
             )
 
+    def clients_of(self, stack: Stack) -> Callable[[str, str], Any]:
+        """Clients that carry the credentials of the stack's session."""
+        acting = stack.session
+        if acting is None:
+            return self.clients
+        return lambda service, region: self.clients(service, region, acting.key, acting.secret, acting.token or None)
+
     def context(self, stack: Stack, resource: Resource) -> Context:
         """What a handler is given."""
         return Context(
-            clients=self.clients,
+            clients=self.clients_of(stack),
+            own=self.clients,
             region=stack.region,
             account=stack.account,
             stack_name=stack.name,

@@ -12,6 +12,15 @@ from hermes_cfn.cfn.changes import ResourceChange
 from hermes_cfn.cfn.template import Resource, Template
 
 
+@dataclass(frozen=True)
+class Session:
+    """The credentials that the calls of a stack's handlers carry; ``token`` is empty for those of a user."""
+
+    key: str
+    secret: str
+    token: str = ""
+
+
 @dataclass
 class Event:
     """One line of a stack's history."""
@@ -122,6 +131,8 @@ class Stack:
     update_policy: Mapping[str, Any] | None = None
     """The stack policy that overrides ``policy`` for the time of one update."""
     role_arn: str = ""
+    session: Session | None = None
+    """As whom its handlers act now; None while nobody asks who may."""
     token: str = ""
     drift: str = "NOT_CHECKED"
     drift_at: datetime | None = None

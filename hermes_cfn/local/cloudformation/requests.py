@@ -310,7 +310,7 @@ def read(params: Mapping[str, Any], clients: Clients, region: str, stack: Stack 
         parameters=known,
         tags=tags,
         capabilities=capabilities,
-        role_arn=params.get("RoleARN") or (before.role_arn if before else ""),
+        role_arn=params.get("RoleARN") or (stack.role_arn if stack else ""),
         notification_arns=tuple(arns if arns is not None else before.notification_arns if before else ()),
         ssm=ssm,
         on_failure=_on_failure(params),

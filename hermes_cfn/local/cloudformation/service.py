@@ -15,9 +15,9 @@ from typing import Any
 from hermes_cfn.cfn.statuses import NO_CHANGES, STACK
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.errors import HermesError
-from hermes_cfn.local.cloudformation import changesets, describe, drift, policy, requests
+from hermes_cfn.local.cloudformation import changesets, describe, drift, identity, policy, requests
 from hermes_cfn.local.cloudformation.engine import ACCOUNT, Engine
-from hermes_cfn.local.cloudformation.model import ChangeSet, Live, Stack
+from hermes_cfn.local.cloudformation.model import ChangeSet, Live, Session, Stack
 from hermes_cfn.local.cloudformation.operations import Create, Delete, Rollback, Update, UpdateRollback
 from hermes_cfn.local.cloudformation.requests import validation
 from hermes_cfn.local.cloudformation.scheduler import Clock
@@ -35,10 +35,16 @@ class CloudFormation:
     """
 
     def __init__(
-        self, clients: Callable[[str, str], Any], clock: Clock, state: Path | None = None, real_time: bool = False
+        self,
+        clients: Callable[..., Any],
+        clock: Clock,
+        state: Path | None = None,
+        real_time: bool = False,
+        enforce: bool = False,
     ) -> None:
-        self.engine = Engine(clients, clock, real_time)
+        self.engine = Engine(clients, clock, real_time, enforce)
         self.state = state
+        self._assumed: dict[str, Session] = {}
 
     def stop(self) -> None:
         """Ends the engine's thread."""
@@ -72,6 +78,25 @@ class CloudFormation:
         if call not in STACK[stack.status].calls:
             raise validation(f"Stack:{stack.id} is in {stack.status} state and can not be {words}.")
 
+    def _session(self, role: str) -> Session | None:
+        """As whom handlers act: ``role`` or, without one, the caller.  Raises ServiceError for a role that cannot be."""
+        if role:
+            identity.check(role, self.engine.clients, self.region)
+        call = CALL.get(None)
+        if not self.engine.enforce or call is None:
+            return None
+        if not role:
+            return Session(call.access_key, "-", call.token)
+        if role not in self._assumed:
+            self._assumed[role] = identity.assume(role, self.engine.clients, self.region)
+        return self._assumed[role]
+
+    def _act(self, stack: Stack, params: Params) -> None:
+        """The stack's handlers act as its role, which stays with it once it was given, or as the caller."""
+        role = params.get("RoleARN") or stack.role_arn
+        stack.session = self._session(role)
+        stack.role_arn = role
+
     def _new(self, name: str, status: str) -> Stack:
         if not re.fullmatch(r"[a-zA-Z][-a-zA-Z0-9]{0,127}", name):
             raise validation(
@@ -95,7 +120,9 @@ class CloudFormation:
                 return {"StackId": there.id}
             raise ServiceError("AlreadyExistsException", f"Stack [{name}] already exists")
         request = requests.read(params, self.engine.clients, self.region, None)
+        session = self._session(request.role_arn)
         stack = self._new(name, "CREATE_IN_PROGRESS")
+        stack.role_arn, stack.session = request.role_arn, session
         stack.protected = bool(params.get("EnableTerminationProtection"))
         stack.token = request.token
         self._policy(stack, params)
@@ -110,6 +137,7 @@ class CloudFormation:
         request = requests.read(params, self.engine.clients, self.region, stack)
         if stack.status != "UPDATE_FAILED" and changesets.is_empty(self.engine, stack, request):
             raise validation(NO_CHANGES[1])
+        self._act(stack, params)
         self._policy(stack, params)
         during = self._policy_text(params, "StackPolicyDuringUpdate")
         stack.update_policy = policy.parsed(during) if during else None
@@ -133,6 +161,7 @@ class CloudFormation:
         if used:
             name, users = next(iter(used.items()))
             raise validation(f"Export {name} cannot be deleted as it is in use by {', '.join(users)}")
+        self._act(stack, params)
         stack.token = params.get("ClientRequestToken") or ""
         Delete(self.engine, stack).run(retain=retain, force=force)
         return {}
@@ -153,6 +182,7 @@ class CloudFormation:
             if any(other.name == name for other in stack.change_sets.values()):
                 raise ServiceError("AlreadyExistsException", f"ChangeSet {name} already exists")
         request = requests.read(params, self.engine.clients, self.region, stack)
+        session = self._session(request.role_arn)
         if stack is None:
             stack = self._new(params["StackName"], "REVIEW_IN_PROGRESS")
             stack.enter(self.engine.clock.now(), "REVIEW_IN_PROGRESS", "User Initiated")
@@ -161,6 +191,7 @@ class CloudFormation:
         found.imports = changesets.imports_of(params, self.engine, stack, request)
         found.import_existing = bool(params.get("ImportExistingResources"))
         stack.change_sets[arn] = found
+        stack.session = session
         self.engine.scheduler.after(0, lambda: changesets.compute(self.engine, stack, found))
         return {"Id": arn, "StackId": stack.id}
 
@@ -189,6 +220,7 @@ class CloudFormation:
                 f"ChangeSet [{found.id}] cannot be executed in its current {kind}status of [{value}]",
             )
         self._allowed(stack, "CreateChangeSet", "updated")
+        self._act(stack, {"RoleARN": found.request.role_arn})
         if params.get("DisableRollback"):
             found.request.on_failure = "DO_NOTHING"
         found.request.retain_except_on_create = bool(params.get("RetainExceptOnCreate"))
@@ -302,6 +334,7 @@ class CloudFormation:
         strange = sorted(skip - stack.undo.failed)
         if strange:
             raise validation(f"Resources [{', '.join(strange)}] cannot be skipped: they are not in UPDATE_FAILED.")
+        self._act(stack, params)
         stack.token = params.get("ClientRequestToken") or ""
         UpdateRollback(self.engine, stack).run("User Initiated", skip)
         return {}
@@ -310,6 +343,7 @@ class CloudFormation:
         stack = self._stack(params["StackName"])
         if stack.status not in ("CREATE_FAILED", "UPDATE_FAILED"):
             raise validation(f"Stack:{stack.id} is in {stack.status} state and can not be rolled back.")
+        self._act(stack, params)
         kind = Rollback if stack.status == "CREATE_FAILED" else UpdateRollback
         kind(self.engine, stack).run("User Initiated")
         return {"StackId": stack.id}

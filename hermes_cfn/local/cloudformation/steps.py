@@ -339,7 +339,7 @@ class Steps:
 
     def _applied(self, resource: Resource, tags: Mapping[str, str], secret: bool = True) -> Mapping[str, Any]:
         properties = tagged(resource, tags, self.stack.region)
-        return with_secrets(properties, self.engine.clients, self.stack.region) if secret else properties
+        return with_secrets(properties, self.engine.clients_of(self.stack), self.stack.region) if secret else properties
 
     def _context(self, live: Live) -> Context:
         return self.engine.context(self.stack, live.resource)

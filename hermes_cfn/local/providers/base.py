@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -49,12 +49,21 @@ class Context:
     update_policy: Mapping[str, Any] = field(default_factory=dict)
     signals: Callable[[], Mapping[str, str]] = dict
     """What SignalResource was told of the resource: unique ID to SUCCESS or FAILURE."""
+    own: Callable[[str, str], Any] | None = None
+    """The embedded cloud's own clients, whoever ``clients`` act as."""
     siblings: Callable[[str], list[tuple[str, Properties]]] = lambda kind: []
     """Physical ID and properties of the stack's resources of a type: what others attach to this one."""
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client of ``service``."""
         return self.clients(service, region or self.region)
+
+    def underneath(self) -> Context:
+        """The same as the embedded cloud itself: for calls that AWS's handler has no need of.
+
+        AWS says which it makes in ``handlers.*.permissions`` of the type's schema; a test compares.
+        """
+        return replace(self, clients=self.own or self.clients)
 
     def name(self, longest: int = 255, lower: bool = False) -> str:
         """A generated name: stack, logical ID and a random end, within ``longest`` characters."""
@@ -173,15 +182,20 @@ def missing(error: ClientError, *also: str) -> bool:
     return name in also or any(word in name for word in words)
 
 
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+"""How services word what the handler contract calls AccessDenied (resource-type-test-contract-errors)."""
+
+
 def reason(error: Exception) -> str:
     """The reason that an event shows, as the resource handlers of CloudFormation word it."""
     if isinstance(error, ClientError):
         said = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
         service = error.operation_name
+        denied = " (HandlerErrorCode: AccessDenied)" if code(error) in _DENIED else ""
         return (
             f'Resource handler returned message: "{said.get("Message", "")} (Operation: {service}, '
-            f'Status Code: {status}, Error Code: {said.get("Code", "")})"'
+            f'Status Code: {status}, Error Code: {said.get("Code", "")})"{denied}'
         )
     if isinstance(error, BotoCoreError):
         return f'Resource handler returned message: "{error}"'

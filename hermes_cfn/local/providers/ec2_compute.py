@@ -184,7 +184,8 @@ class SecurityGroupRule(Ec2):
         )
 
     def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
-        group = self.one(context, "describe_security_groups", "SecurityGroups", GroupIds=[properties["GroupId"]])
+        mine = {"GroupIds": [properties["GroupId"]]}
+        group = self.one(context.underneath(), "describe_security_groups", "SecurityGroups", **mine)
         here = group["IpPermissionsEgress" if self.egress else "IpPermissions"] if group else []
         live = {_facts(rule) for each in here for rule in _split(each)}
         wanted = _facts(next(_split(permission(properties, self.egress))))

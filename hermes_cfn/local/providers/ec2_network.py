@@ -25,7 +25,7 @@ class Vpc(Ec2):
     @staticmethod
     def _default_group(context: Context, vpc: str) -> None:
         """Lets its own members in (VPC user guide, "Default security groups"); moto's lets nobody in."""
-        ec2 = context.client("ec2")
+        ec2 = context.underneath().client("ec2")
         wanted = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
         for group in ec2.describe_security_groups(Filters=wanted)["SecurityGroups"]:
             if not group["IpPermissions"]:
@@ -497,7 +497,7 @@ class NatGateway(Ec2):
     def _regional(self, context: Context, properties: Properties) -> dict[str, Any]:
         """A regional gateway is kept as one of a zone: the services underneath know no other."""
         mine = [{"Name": "vpc-id", "Values": [properties["VpcId"]]}]
-        subnets = context.client("ec2").describe_subnets(Filters=mine)["Subnets"]
+        subnets = context.underneath().client("ec2").describe_subnets(Filters=mine)["Subnets"]
         if not subnets:
             raise Failure(f"The VPC {properties['VpcId']} has no subnet.")
         places = properties.get("AvailabilityZoneAddresses") or []
@@ -524,6 +524,7 @@ class NatGateway(Ec2):
         )
         quietly(ec2.delete_nat_gateway, "NatGatewayNotFound", NatGatewayId=physical_id)
         held = {one.get("AllocationId") for one in (found or {}).get("NatGatewayAddresses", ())}
+        ec2 = context.underneath().client("ec2")
         for address in ec2.describe_addresses()["Addresses"]:
             if address.get("AllocationId") in held and address.get("AssociationId"):
                 quietly(

@@ -35,7 +35,7 @@ _NUMBERS = (
     "DefaultInstanceWarmup",
 )
 
-_MACHINE = ("LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy", "VPCZoneIdentifier")
+_MACHINE = ("LaunchTemplate", "LaunchConfigurationName", "VPCZoneIdentifier")
 """A change of these makes an update policy act."""
 
 
@@ -47,7 +47,6 @@ class Group(Handler):
             "VPCZoneIdentifier",
             "LaunchTemplate",
             "LaunchConfigurationName",
-            "MixedInstancesPolicy",
             "TargetGroupARNs",
             "HealthCheckType",
             "LifecycleHookSpecificationList",
@@ -72,7 +71,6 @@ class Group(Handler):
                 properties,
                 "AvailabilityZones",
                 "LaunchConfigurationName",
-                "MixedInstancesPolicy",
                 "HealthCheckType",
                 "TerminationPolicies",
             )

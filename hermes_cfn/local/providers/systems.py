@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hermes_cfn.local.providers.base import Context, Failure, Gone, Handler, Made, Properties, changed, missing, pick
+from hermes_cfn.local.providers.base import Context, Failure, Gone, Handler, Made, Properties, changed, pick
 from hermes_cfn.local.providers.ec2_common import quietly
 
 
@@ -44,13 +44,8 @@ class Parameter(Handler):
         quietly(context.client("ssm").delete_parameter, Name=physical_id)
 
     def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
-        try:
-            found = context.client("ssm").get_parameter(Name=physical_id)["Parameter"]
-        except ClientError as error:
-            if missing(error):
-                return None
-            raise
-        return pick(found, "Type", "Value")
+        found = context.client("ssm").get_parameters(Names=[physical_id])["Parameters"]
+        return pick(found[0], "Type", "Value") if found else None
 
     def describe(self, context: Context, physical_id: str, properties: Properties) -> Made:
         found = self.read(context, physical_id, properties)

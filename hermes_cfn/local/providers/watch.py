@@ -334,9 +334,10 @@ class TopicPolicy(Handler):
         return Made(physical_id)
 
     def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        sns = context.underneath().client("sns")
         try:
             found = [
-                json.loads(context.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
+                json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
                 for topic in properties["Topics"]
             ]
         except ClientError as error:

@@ -17,6 +17,7 @@ from hermes_cfn.local import wire
 from hermes_cfn.local.clients import ADMIN_KEY
 from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet
 from hermes_cfn.local.moto_side import ADMINISTRATOR, MotoSide, backend
+from hermes_cfn.local.services import dependent
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.policies import Asked, Document, allowed
 from hermes_cfn.local.wire import ACCOUNT, Call, HttpRequest, ServiceError
@@ -26,11 +27,29 @@ _S3_ACTIONS = {
     "HeadBucket": "ListBucket", "ListObjects": "ListBucket", "ListObjectsV2": "ListBucket", "HeadObject": "GetObject",
     "ListBuckets": "ListAllMyBuckets", "ListObjectVersions": "ListBucketVersions",
     "CopyObject": "PutObject", "CreateMultipartUpload": "PutObject", "UploadPart": "PutObject",
-    "CompleteMultipartUpload": "PutObject",
+    "CompleteMultipartUpload": "PutObject", "PutBucketLifecycle": "PutLifecycleConfiguration",
+    "GetBucketLifecycle": "GetLifecycleConfiguration", "DeleteBucketTagging": "PutBucketTagging",
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls", "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock", "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "PutBucketNotificationConfiguration": "PutBucketNotification", "PutBucketCors": "PutBucketCORS",
+    "GetBucketNotificationConfiguration": "GetBucketNotification", "GetBucketCors": "GetBucketCORS",
+    "DeleteBucketCors": "PutBucketCORS",
+    **{f"{verb}BucketEncryption": f"{to}EncryptionConfiguration"
+       for verb, to in (("Get", "Get"), ("Put", "Put"), ("Delete", "Put"))},
+    **{f"{verb}BucketLifecycle{more}": f"{to}LifecycleConfiguration"
+       for verb, more, to in (("Get", "Configuration", "Get"), ("Put", "Configuration", "Put"), ("Delete", "", "Put"))},
 }  # fmt: skip
+"""Operations of S3 whose IAM action has another name (S3 user guide, "Policy actions for Amazon S3")."""
 _FREE = {("sts", "GetCallerIdentity")}
 _CBOR = re.compile(r"^/service/[^/]+/operation/(\w+)$")
 _NAMESPACE = "cloudwatch:namespace"
+_BOUNDARY = "iam:PermissionsBoundary"
+_ACTIONS = {
+    ("budgets", "CreateBudget"): "ModifyBudget", ("budgets", "UpdateBudget"): "ModifyBudget",
+    ("cloudfront", "CreateDistributionWithTags"): "CreateDistribution",
+    ("budgets", "DeleteBudget"): "ModifyBudget", ("budgets", "DescribeBudget"): "ViewBudget",
+}  # fmt: skip
+"""Operations of other services whose IAM action has another name (Service Authorization Reference)."""
 Tags = dict[str, str]
 
 
@@ -75,6 +94,7 @@ class Authorisation:
 
     def _identity(self, call: Call, request: HttpRequest) -> tuple[str, list[Document], Document | None] | None:
         from moto.iam.access_control import CreateAccessKeyFailure, create_access_key
+        from moto.iam.exceptions import NotFoundException
 
         headers = (
             {"X-Amz-Security-Token": request.headers["x-amz-security-token"]}
@@ -85,7 +105,10 @@ class Authorisation:
             key = create_access_key(ACCOUNT, "aws", call.access_key, headers)
         except CreateAccessKeyFailure:
             return None
-        documents = [document_of(policy) for policy in key.collect_policies()]
+        try:
+            documents = [document_of(policy) for policy in key.collect_policies()]
+        except NotFoundException:
+            return None
         return key.arn, documents, self._boundary(key.arn)
 
     def _boundary(self, arn: str) -> Document | None:
@@ -100,20 +123,12 @@ class Authorisation:
             return _s3(action, request)
         if (call.service, action) == ("cloudwatch", "PutMetricData"):
             return [(f"{prefix}:{action}", "*", {_NAMESPACE: _namespace(request)})]
-        params: dict[str, Any] = {}
-        if wire.model(call.service).protocol in ("query", "ec2", "json"):
-            with contextlib.suppress(ServiceError):
-                params = wire.parse(call.service, action, request)
-        name = f"{prefix}:{action}"
+        params = _params(call.service, action, request)
         here = f"{call.region}:{ACCOUNT}"
         resources = getattr(self, f"_{prefix}", _star)(action, params, here)
-        needs = [(name, resource, tags) for resource, tags in resources]
-        role = params.get("RoleARN") if prefix == "cloudformation" else None
-        return (
-            [*needs, ("iam:PassRole", str(role), {"iam:PassedToService": "cloudformation.amazonaws.com"})]
-            if role
-            else needs
-        )
+        name = iam_action(call.service, action)
+        found = [(name, resource, tags) for resource, tags in resources]
+        return [*found, *dependent.needs(call.service, action, params, found[0][1], ACCOUNT)]
 
     def _ssm(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
         document = f"arn:aws:ssm:{here}:document/"
@@ -130,21 +145,30 @@ class Authorisation:
             return [(amazon if name.startswith("AWS-") else document + name, {}), *instances]
         if "Document" in action and "Name" in params:
             return [(document + params["Name"], {})]
+        if action in ("AddTagsToResource", "RemoveTagsFromResource") and params.get("ResourceType") == "Document":
+            return [(document + params["ResourceId"], {})]
         names = params.get("Names") or [params[key] for key in ("Name", "Path", "ResourceId") if params.get(key)]
-        if "Parameter" in action and action != "DescribeParameters" and names:
+        if ("Parameter" in action or "Tags" in action) and action != "DescribeParameters" and names:
             return [(_parameter(name, here), {}) for name in names]
         return [("*", {})]
 
-    def _autoscaling(self, action: str, params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
+    def _autoscaling(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
         tagged = [tag["ResourceId"] for tag in params.get("Tags", [])]
         name = params.get("AutoScalingGroupName") or "".join(tagged[:1])
         found = self._engine.group_of(params.get("InstanceId", ""))
         for group in self._engine.groups.values():
             if not action.startswith("Describe") and (group.name == name or (not name and found and found[0] is group)):
                 return [(group.arn, {key: str(tag["Value"]) for key, tag in group.tags.items()})]
+        if action == "CreateAutoScalingGroup":
+            return [(f"arn:aws:autoscaling:{here}:autoScalingGroup:new:autoScalingGroupName/{name}", {})]
         return [("*", {})]
 
-    def _elasticloadbalancing(self, action: str, params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
+    def _elasticloadbalancing(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        kind = {"CreateLoadBalancer": "loadbalancer/app", "CreateTargetGroup": "targetgroup"}.get(action)
+        if kind:
+            return [(f"arn:aws:elasticloadbalancing:{here}:{kind}/{params.get('Name')}/new", {})]
+        if action in ("AddTags", "RemoveTags"):
+            return [(arn, {}) for arn in params.get("ResourceArns", [])] or [("*", {})]
         for key in ("ListenerArn", "TargetGroupArn", "LoadBalancerArn", "RuleArn"):
             if key in params and not action.startswith("Describe"):
                 return [(params[key], {})]
@@ -160,7 +184,7 @@ class Authorisation:
     def _logs(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
         name, stream = params.get("logGroupName"), params.get("logStreamName")
         if not name:
-            return [("*", {})]
+            return [(params.get("resourceArn") or "*", {})]
         return [(f"arn:aws:logs:{here}:log-group:{name}:{f'log-stream:{stream}' if stream else ''}", {})]
 
     def _cloudformation(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
@@ -173,10 +197,41 @@ class Authorisation:
         return [(params.get("RoleArn", "*"), {})]
 
     def _iam(self, _action: str, params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
-        for key, kind in (("RoleName", "role"), ("InstanceProfileName", "instance-profile"), ("UserName", "user")):
+        for key, kind in (("InstanceProfileName", "instance-profile"), ("RoleName", "role"), ("UserName", "user")):
             if params.get(key):
-                return [(f"arn:aws:iam::{ACCOUNT}:{kind}/{params[key]}", {})]
+                limit = params.get("PermissionsBoundary") or (_limit(params[key]) if kind == "role" else "")
+                return [(f"arn:aws:iam::{ACCOUNT}:{kind}/{params[key]}", {_BOUNDARY: limit} if limit else {})]
+        if params.get("PolicyName"):
+            return [(f"arn:aws:iam::{ACCOUNT}:policy/{params['PolicyName']}", {})]
         return [(params.get("PolicyArn") or params.get("PolicySourceArn") or "*", {})]
+
+    def _cloudwatch(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        if params.get("ResourceARN"):
+            return [(params["ResourceARN"], {})]
+        if params.get("DashboardName") or "DashboardNames" in params:
+            boards = params.get("DashboardNames") or [params["DashboardName"]]
+            return [(f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{name}", {}) for name in boards]
+        names = [params["AlarmName"]] if params.get("AlarmName") else params.get("AlarmNames") or []
+        return [(f"arn:aws:cloudwatch:{here}:alarm:{name}", {}) for name in names] or [("*", {})]
+
+    def _events(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        name = params.get("Rule") or params.get("Name")
+        return [(params.get("ResourceARN") or (f"arn:aws:events:{here}:rule/{name}" if name else "*"), {})]
+
+    def _sns(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        """Topics, also for their subscriptions, which have no resource of their own."""
+        if params.get("SubscriptionArn"):
+            return [(str(params["SubscriptionArn"]).rpartition(":")[0], {})]
+        given = params.get("TopicArn") or params.get("ResourceArn")
+        return [(given or (f"arn:aws:sns:{here}:{params['Name']}" if params.get("Name") else "*"), {})]
+
+    def _cloudtrail(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        name = str(params.get("Name") or params.get("TrailName") or params.get("ResourceId") or "*")
+        return [(name if name == "*" or name.startswith("arn:") else f"arn:aws:cloudtrail:{here}:trail/{name}", {})]
+
+    def _budgets(self, _action: str, params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
+        name = params.get("BudgetName") or (params.get("Budget") or {}).get("BudgetName")
+        return [(f"arn:aws:budgets::{ACCOUNT}:budget/{name}" if name else "*", {})]
 
     def _ec2(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
         if params.get("GroupId") and not action.startswith("Describe"):
@@ -188,6 +243,36 @@ class Authorisation:
     def _tags(self, instance_id: str) -> Tags:
         instance = self._fleet.instances.get(instance_id)
         return dict(backend("ec2", instance.region, ACCOUNT).tags.get(instance_id, {})) if instance else {}
+
+
+def iam_action(service: str, operation: str) -> str:
+    """What policies call an operation of ``service`` as botocore names them: ``elasticloadbalancing:AddTags``."""
+    prefix = _PREFIXES.get(service, service)
+    other = _S3_ACTIONS.get(operation) if service == "s3" else _ACTIONS.get((service, operation))
+    return f"{prefix}:{other or operation}"
+
+
+def _params(service: str, action: str, request: HttpRequest) -> dict[str, Any]:
+    """The members of a request that are easily read: of the query protocols and of JSON; empty for the rest."""
+    if "x-amz-target" in request.headers:
+        with contextlib.suppress(ValueError):
+            found = json.loads(request.body or b"{}")
+            return found if isinstance(found, dict) else {}
+    elif wire.model(service).protocol in ("query", "ec2", "json"):
+        with contextlib.suppress(ServiceError):
+            return wire.parse(service, action, request)
+    return {}
+
+
+def _limit(role: str) -> str:
+    """The ARN of a role's permissions boundary; empty without one."""
+    from moto.iam.exceptions import NotFoundException
+
+    try:
+        limit = backend("iam", "us-east-1", ACCOUNT).get_role(role).permissions_boundary
+    except NotFoundException:
+        return ""
+    return str(limit if isinstance(limit, str) else limit["PermissionsBoundaryArn"]) if limit else ""
 
 
 def _principal(arn: str) -> str:
@@ -241,7 +326,7 @@ def _s3(action: str, request: HttpRequest) -> list[tuple[str, str, Tags]]:
         version = "Version" if b"<VersionId>" in request.body else ""
         keys = re.findall(r"<Key>([^<]*)</Key>", request.body.decode())
         return [(f"s3:DeleteObject{version}", f"{where}/{unescape(key)}", {}) for key in keys]
-    return [(f"s3:{_S3_ACTIONS.get(action, action)}", where, {})]
+    return [(iam_action("s3", action), where, {})]
 
 
 def _context(call: Call, arn: str, prefix: str, tags: Tags) -> dict[str, tuple[str, ...]]:
@@ -258,7 +343,7 @@ def _context(call: Call, arn: str, prefix: str, tags: Tags) -> dict[str, tuple[s
             instance = f"arn:aws:ec2:{call.region}:{ACCOUNT}:instance/{session}"
             context["ec2:sourceinstancearn"] = context["aws:ec2instancesourcearn"] = (instance,)
     for key, value in tags.items():
-        if key in ("iam:PassedToService", _NAMESPACE):
+        if key in ("iam:PassedToService", _NAMESPACE, _BOUNDARY):
             context[key.lower()] = (value,)
         for name in ("aws:resourcetag", f"{prefix}:resourcetag"):
             context[f"{name}/{key}".lower()] = (str(value),)
