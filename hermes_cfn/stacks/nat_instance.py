@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from troposphere import Base64, GetAtt, Ref, Sub, autoscaling, ec2, iam
+from troposphere import Base64, GetAtt, Join, Ref, Sub, autoscaling, ec2, iam
 
+from hermes_cfn.instance import documents
 from hermes_cfn.stacks.common import named, parameter, waive
 from hermes_cfn.stacks.ground import Ground
 from hermes_cfn.stacks.roles import allow, service_role
@@ -79,11 +80,17 @@ def build(ground: Ground, kept: ec2.EIP, table: ec2.RouteTable) -> None:
                     )
                 ],
                 UserData=Base64(
-                    Sub(
-                        _BOOT,
-                        Address=GetAtt(kept, "AllocationId"),
-                        Table=Ref(table),
-                        Range=ground.settings.network.cidr,
+                    Join(
+                        "",
+                        [
+                            "#!/bin/bash\nexport AWS_REGION=",
+                            Ref("AWS::Region"),
+                            "\nNAT_ADDRESS=",
+                            GetAtt(kept, "AllocationId"),
+                            "\nNAT_TABLE=",
+                            Ref(table),
+                            f"\nNAT_RANGE={ground.settings.network.cidr}\n{documents.script('nat')}\n",
+                        ],
                     )
                 ),
             ),
@@ -132,29 +139,3 @@ def _ports(ground: Ground) -> list[int]:
 
 def _tcp(port: int, to: str, what: str) -> ec2.SecurityGroupRule:
     return ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=port, ToPort=port, CidrIp=to, Description=f"{port} {what}")
-
-
-_BOOT = """#!/bin/bash
-set -euo pipefail
-base=http://169.254.169.254/latest
-token=$(curl -fsS -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' $base/api/token)
-id=$(curl -fsS -H "X-aws-ec2-metadata-token: $token" $base/meta-data/instance-id)
-export AWS_REGION=${AWS::Region}
-aws ec2 modify-instance-attribute --instance-id "$id" --no-source-dest-check
-aws ec2 associate-address --instance-id "$id" --allocation-id ${Address} --allow-reassociation
-aws ec2 replace-route --route-table-id ${Table} --destination-cidr-block 0.0.0.0/0 --instance-id "$id" ||
-  aws ec2 create-route --route-table-id ${Table} --destination-cidr-block 0.0.0.0/0 --instance-id "$id"
-dnf install --quiet --assumeyes nftables
-printf 'net.ipv4.ip_forward = 1\\n' >/etc/sysctl.d/90-nat.conf
-sysctl -q -p /etc/sysctl.d/90-nat.conf
-cat >/etc/sysconfig/nftables.conf <<'RULES'
-table ip nat {
-  chain postrouting {
-    type nat hook postrouting priority 100;
-    ip saddr ${Range} masquerade
-  }
-}
-RULES
-systemctl enable nftables
-systemctl restart nftables
-"""

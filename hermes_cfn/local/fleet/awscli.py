@@ -116,7 +116,8 @@ def _parameters(client: Any, operation: str, words: list[str], given: Input) -> 
             name, member = members[word]
             found[name] = _value(member, values, given)
         elif word.startswith("--no-") and f"--{word[5:]}" in members:
-            found[members[f"--{word[5:]}"][0]] = False
+            name, member = members[f"--{word[5:]}"]
+            found[name] = {"Value": False} if _attribute(member) else False
         else:
             raise Usage(f"aws: error: Unknown options: {word}")
     return found
@@ -131,6 +132,8 @@ def _text(value: str, given: Input) -> str:
 def _value(shape: Any, values: list[str], given: Input) -> Any:
     if shape.type_name == "boolean":
         return not values or values[0].lower() == "true"
+    if _attribute(shape) and not values:
+        return {"Value": True}
     texts = [_text(value, given) for value in values]
     if not texts:
         raise Usage("aws: error: expected one argument")
@@ -148,6 +151,11 @@ def _value(shape: Any, values: list[str], given: Input) -> Any:
             return [_scalar(shape.member, text) for text in texts]
         return _shorthand(shape, ",".join(texts))
     return _scalar(shape, texts[0])
+
+
+def _attribute(shape: Any) -> bool:
+    """EC2's AttributeBooleanValue, which is a flag too: ``--no-source-dest-check`` (AWS CLI reference, ec2)."""
+    return bool(shape.type_name == "structure" and shape.name == "AttributeBooleanValue")
 
 
 def _shorthand(shape: Any, text: str) -> dict[str, Any]:

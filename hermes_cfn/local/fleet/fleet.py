@@ -238,6 +238,10 @@ class Fleet:
                     self.on_command_ended(instance_id, message)
             case "reboot":
                 instance.host.order("reboot")
+            case "poweroff":
+                self.kill(instance_id)
+                with self.scheduler.lock:
+                    self.on_gone(instance_id)
             case "gone" if not instance.dead:
                 log.warning("the agent of %s has ended", instance_id)
                 instance.dead = True

@@ -236,9 +236,14 @@ class Authorisation:
     def _ec2(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
         if params.get("GroupId") and not action.startswith("Describe"):
             return [(f"arn:aws:ec2:{here}:security-group/{params['GroupId']}", {})]
-        if action.startswith("Describe") or not params.get("InstanceIds"):
+        if action.startswith("Describe"):
             return [("*", {})]
-        return [(f"arn:aws:ec2:{here}:instance/{one}", self._tags(one)) for one in params["InstanceIds"]]
+        if params.get("RouteTableId"):
+            return [(f"arn:aws:ec2:{here}:route-table/{params['RouteTableId']}", {})]
+        address = [f"arn:aws:ec2:{here}:elastic-ip/{params['AllocationId']}"] if params.get("AllocationId") else []
+        instances = params.get("InstanceIds") or [one for one in (params.get("InstanceId"),) if one]
+        found = [(f"arn:aws:ec2:{here}:instance/{one}", self._tags(one)) for one in instances]
+        return [*((arn, {}) for arn in address), *found] or [("*", {})]
 
     def _tags(self, instance_id: str) -> Tags:
         instance = self._fleet.instances.get(instance_id)

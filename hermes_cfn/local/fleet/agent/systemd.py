@@ -16,7 +16,10 @@ from typing import Any
 
 from hermes_cfn.local.fleet.agent.machine import Machine, Refused, unknown
 
-BUILT_IN = ("docker", "amazon-ssm-agent", "amazon-cloudwatch-agent", "containerd", "chronyd", "network-online")
+BUILT_IN = (
+    "docker", "amazon-ssm-agent", "amazon-cloudwatch-agent", "containerd", "chronyd", "network-online", "nftables",
+    "systemd-sysctl",
+)  # fmt: skip
 _SERVICE_KEYS = {
     "Type", "ExecStart", "ExecStartPre", "ExecStop", "Restart", "RestartSec", "RemainAfterExit", "Environment",
     "EnvironmentFile", "User", "WorkingDirectory", "TimeoutStartSec", "TimeoutStopSec", "StandardOutput", "StandardError",
@@ -73,8 +76,8 @@ class Systemd:
                 raise unknown("systemctl", flag)
         if verb in ("daemon-reload", "reset-failed"):
             return ""
-        if verb == "reboot":
-            self._machine.tell("reboot")
+        if verb in ("reboot", "poweroff"):
+            self._machine.tell(verb)
             return ""
         actions = {
             "start": self.start, "stop": self.stop, "restart": self._restart, "enable": self._enable,
