@@ -36,8 +36,10 @@ that is in service and answers stays as it is, because stopping its container wo
 **rollback** is deploy without standby and without a timer, for emergencies.  **migrate** runs the
 migrate command once in a container of the goal's image; a line ``schema_version=N`` that the
 command prints first is the version before, the last one the version after.  **diagnose** only
-reads: ``container``, ``log`` (50 lines, secrets masked), ``health``, ``memory``, ``disk``,
-``docker``, ``systemd``, ``clock``, ``database`` (``name``, ``tcp``, ``tls``, ``login``).
+reads: ``container``, ``log`` (50 lines, secrets masked), ``health``, ``listens`` (address and port of
+each listening socket in the container), ``stopped`` (how the container before ended), ``proxied`` (what
+``/`` answers as the load balancer asks), ``memory``, ``disk``, ``docker``, ``systemd``, ``clock``,
+``database`` (``name``, ``tcp``, ``tls``, ``login``), ``failed`` (the last deployment, if it failed).
 
 **Report.**  After every step an instance writes ``names.instance_report(id)`` (String)::
 

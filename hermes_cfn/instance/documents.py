@@ -72,6 +72,7 @@ def document(task: str, settings: Settings) -> dict[str, Any]:
         parts.append(_migration(settings))
     if task == "diagnose":
         parts.append(f"export HERMES_PERIOD_S={max(1, settings.release.canary_s // 3)}")
+        parts.append(f"export HERMES_DOMAIN={shlex.quote(settings.certificate.domain)}")
     else:
         parts.append(script("guard"))
     parts.append(script(task))

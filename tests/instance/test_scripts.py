@@ -307,6 +307,8 @@ def test_with_ipv6_alone_everything_is_asked_by_names_that_have_ipv6_addresses(t
     assert made.running == release(2).image.replace("123456789012.dkr.ecr.eu-south-2.amazonaws.com", host)
     agent = json.loads((made.root / "etc/amazon/ssm/amazon-ssm-agent.json").read_text())
     assert agent == {"Agent": {"UseDualStackEndpoint": True}}
+    other = json.loads((made.root / "opt/aws/amazon-cloudwatch-agent/etc/hermes.json").read_text())
+    assert other["agent"]["use_dualstack_endpoint"] is True
     assert "export AWS_USE_DUALSTACK_ENDPOINT=true" in documents.variables(made.settings)
 
 

@@ -49,10 +49,11 @@ if [ "$AWS_USE_DUALSTACK_ENDPOINT" = true ]; then
   systemctl restart amazon-ssm-agent
 fi
 
+# use_dualstack_endpoint: amazon-cloudwatch-agent, pull request 1864 of September 2025.
 agent="$ROOT/opt/aws/amazon-cloudwatch-agent/etc/hermes.json"
 mkdir -p "$(dirname "$agent")"
 cat >"$agent" <<AGENT
-{"agent": {"run_as_user": "root"},
+{"agent": {"run_as_user": "root", "use_dualstack_endpoint": $AWS_USE_DUALSTACK_ENDPOINT},
  "logs": {"logs_collected": {"files": {"collect_list": [
    {"file_path": "/var/lib/docker/containers/*/*-json.log", "log_group_name": "$HERMES_LOG_GROUP", "log_stream_name": "{instance_id}/app"},
    {"file_path": "/var/log/cloud-init-output.log", "log_group_name": "$HERMES_LOG_GROUP", "log_stream_name": "{instance_id}/boot"}]}}},

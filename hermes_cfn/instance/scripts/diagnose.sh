@@ -1,9 +1,9 @@
 exec 2>/dev/null
 export ROOT
-python3 - "$HERMES_APP" "$ASK$HERMES_HEALTH_PATH" "$HOME_DIR/.env" "$OPERATION" "$STATE_DIR" "$HERMES_PERIOD_S" <<'PYTHON'
-import json, os, pathlib, subprocess, sys, urllib.error, urllib.request
+python3 - "$HERMES_APP" "$ASK" "$HERMES_HEALTH_PATH" "$HOME_DIR/.env" "$OPERATION" "$STATE_DIR" "$HERMES_PERIOD_S" "$HERMES_DOMAIN" <<'PYTHON'
+import json, os, pathlib, socket, subprocess, sys, urllib.error, urllib.request
 
-app, health, env_file, operation, state_dir, period = sys.argv[1:]
+app, here, health, env_file, operation, state_dir, period, domain = sys.argv[1:]
 ROOT = os.environ["ROOT"]
 
 def run(*command):
@@ -36,12 +36,36 @@ def container(inspected):
     return {"status": state.get("Status"), "exit_code": state.get("ExitCode"), "oom_killed": state.get("OOMKilled"),
             "restarts": found.get("RestartCount"), "image": found.get("Config", {}).get("Image")}
 
-def answer():
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *told):
+        return None
+
+def answer(path, headers):
+    request = urllib.request.Request(here + path, headers=headers)
     try:
-        with urllib.request.urlopen(health, timeout=5) as reply:
-            return {"status": reply.status, "body": masked(reply.read(500).decode(errors="replace"))}
+        reply = urllib.request.build_opener(Stay).open(request, timeout=5)
     except urllib.error.HTTPError as error:
-        return {"status": error.code, "body": masked(error.read(500).decode(errors="replace"))}
+        reply = error
+    with reply:
+        return {"status": reply.status, "body": masked(reply.read(500).decode(errors="replace")),
+                "location": reply.headers.get("Location")}
+
+def listens():
+    """Where the container's programs listen, by the kernel's own table of its network (proc(5), "/proc/pid/net/tcp")."""
+    pid, found = json.loads(run("docker", "inspect", app))[0]["State"]["Pid"], []
+    for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        table = pathlib.Path(f"{ROOT}/proc/{pid}/net/{name}")
+        for line in table.read_text().splitlines()[1:] if table.exists() else ():
+            (address, _, port), state = line.split()[1].partition(":"), line.split()[3]
+            words = [int(address[at : at + 8], 16).to_bytes(4, "little") for at in range(0, len(address), 8)]
+            if state == "0A":
+                found.append([socket.inet_ntop(family, b"".join(words)), int(port, 16)])
+    return found
+
+def stopped():
+    """How the container before this one ended."""
+    told = dict(line.split("\t", 1) for line in kept("stopped").splitlines() if "\t" in line)
+    return {"exit_code": int(told["ExitCode"]), "oom_killed": told["OOMKilled"] == "True"} if told else None
 
 def memory(meminfo):
     lines = dict(line.split(":", 1) for line in meminfo.splitlines())
@@ -71,7 +95,9 @@ print(json.dumps({
     "failed": safely(failed) if kept("failed-release") else None,
     "container": safely(lambda: container(run("docker", "inspect", app))),
     "log": safely(lambda: masked(run("docker", "logs", "--tail", "50", app)).splitlines()[-50:]),
-    "health": safely(answer), "memory": safely(lambda: memory(pathlib.Path(f"{ROOT}/proc/meminfo").read_text())),
+    "health": safely(lambda: answer(health, {})), "listens": safely(listens), "stopped": safely(stopped),
+    "proxied": safely(lambda: answer("/", {"Host": domain, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"})),
+    "memory": safely(lambda: memory(pathlib.Path(f"{ROOT}/proc/meminfo").read_text())),
     "disk": safely(disk), "requests": safely(requests),
     "docker": safely(lambda: run("systemctl", "is-active", "docker")),
     "systemd": {unit: safely(lambda: run("systemctl", "is-active", unit)) for unit in ("hermes", "hermes-watch")},

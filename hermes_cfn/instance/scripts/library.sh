@@ -113,8 +113,10 @@ container_options() {
   if [ "$HERMES_READ_ONLY" = yes ]; then OPTIONS+=(--read-only --tmpfs /tmp); fi
 }
 
+# stop_container: how it ended is kept, for one that had to be killed does not heed the signal.
 stop_container() {
   docker stop --time "$HERMES_STOP_TIMEOUT" "$HERMES_APP" >/dev/null 2>&1 || true
+  docker inspect "$HERMES_APP" 2>/dev/null | pick 0 State >"$STATE_DIR/stopped" 2>/dev/null || true
   docker rm --force "$HERMES_APP" >/dev/null 2>&1 || true
 }
 

@@ -21,6 +21,7 @@ from hermes_cfn.local.fleet.agent.images import Image
 from hermes_cfn.local.fleet.agent.logs import Collector
 from hermes_cfn.local.fleet.agent.machine import Machine, Refused
 from hermes_cfn.local.fleet.agent.processes import kill_group, resident_bytes
+from hermes_cfn.local.fleet.agent.sockets import table
 
 FIRST_RESTART_S = 0.1
 LAST_RESTART_S = 60.0
@@ -214,6 +215,14 @@ class Container:
             values[name] = value
         values.update(self.wanted.environment)
         return values
+
+    def show_sockets(self) -> None:
+        """Writes down where the program listens, for whoever looks at its process."""
+        if self.pid:
+            published = {self._machine.published(host_port): port for host_port, port in self.wanted.publish}
+            path = self._machine.path(f"/proc/{self.pid}/net/tcp")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(table(self.pid, published))
 
     def inspected(self) -> dict[str, Any]:
         """As ``docker inspect`` shows it."""

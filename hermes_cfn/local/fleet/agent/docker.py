@@ -241,6 +241,8 @@ class Docker:
         found = [self.containers[word] for word in words if word in self.containers]
         if len(found) < len(words):
             return await self._inspect_image(arguments, given)
+        for container in found:
+            container.show_sockets()
         return _shown([container.inspected() for container in found], values), "", 0
 
     async def _inspect_image(self, arguments: list[str], _given: str) -> Output:

@@ -8,7 +8,9 @@ contain ``migrate`` runs the migration.  Environment: ``RELEASE`` is what ``/`` 
 the database, ``HEALTH_NEEDS_DATABASE=yes`` makes ``/health`` depend on it, ``BOOT_S`` delays the
 start, ``NEVER_BOOTS=yes`` never listens, ``HEALTH_STATUS`` answers that on ``/health``, ``ERROR_SHARE=0.2``
 answers 500 to a fifth of the requests, ``CRASHES=yes`` ends with an exception at start, ``NEEDS=NAME``
-ends where that variable is missing, ``EATS_MIB=400`` takes that much memory, ``REQUEST_LOG=yes`` writes a line a request as Phoenix does.
+ends where that variable is missing, ``LISTENS_ON=127.0.0.1`` is heard in its container alone, ``IGNORES_STOP=yes`` goes
+on after SIGTERM, ``FORCES_SSL=yes`` redirects to https whatever ``X-Forwarded-Proto`` says, ``REDIRECTS_TO=URL`` sends
+``/`` there, ``EATS_MIB=400`` takes that much memory, ``REQUEST_LOG=yes`` writes a line a request as Phoenix does.
 
 Paths: ``/`` ``/health`` ``/slow?s=SECONDS`` ``/upload`` ``/socket`` (WebSocket echo)
 ``/page?n=QUERIES`` ``/env?name=NAME``.  SIGTERM stops listening, finishes what runs, and ends.
@@ -28,6 +30,7 @@ from urllib.parse import parse_qs
 
 REASONS = {
     200: "OK",
+    301: "Moved Permanently",
     404: "Not Found",
     413: "Payload Too Large",
     500: "Internal Server Error",
@@ -63,11 +66,17 @@ class Application:
         given = self.faults_seen[1]
         return given.get(name) if given.get("only") in (None, RELEASE) else None
 
+    def asked(self, name):
+        """A way to misbehave, by a variable or while it runs."""
+        return self.fault(name) or os.environ.get(name.upper())
+
     async def answer(self, method, path, query):
         """Status and body of a request."""
         delay = self.fault("answer_s")
         if delay:
             await asyncio.sleep(float(delay))
+        if path == "/" and self.asked("redirects_to"):
+            return 301, self.asked("redirects_to")
         if path == "/":
             return 200, f"{RELEASE}\n"
         if path == "/health":
@@ -92,7 +101,7 @@ class Application:
         if status == "hang":
             await asyncio.sleep(3600)
         if status and int(status) != 200:
-            return int(status), "unhealthy\n"
+            return int(status), "/" if int(status) == 301 else "unhealthy\n"
         if os.environ.get("HEALTH_NEEDS_DATABASE") == "yes" or self.fault("health_needs_database"):
             try:
                 await asyncio.wait_for(self.query("select 1"), 2)
@@ -211,7 +220,10 @@ class Connection(asyncio.Protocol):
             self.upgrade(headers)
         else:
             try:
-                status, text = await self.application.answer(method, path, parse_qs(query) if query else {})
+                if self.application.asked("forces_ssl"):
+                    status, text = 301, f"https://{headers.get('host', '')}{target}"
+                else:
+                    status, text = await self.application.answer(method, path, parse_qs(query) if query else {})
             except (ValueError, IndexError) as problem:
                 status, text = 500, f"{problem}\n"
             if path != "/health" and random.random() < ERROR_SHARE:
@@ -221,6 +233,8 @@ class Connection(asyncio.Protocol):
             last = self.application.stopping or headers.get("connection", "").lower() == "close"
             body = text.encode()
             lines = f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\nContent-Type: text/plain\r\nX-Release: {RELEASE}\r\n"
+            if status == 301:
+                lines += f"Location: {text.strip()}\r\n"
             end = f"Content-Length: {len(body)}\r\n{'Connection: close' + chr(13) + chr(10) if last else ''}\r\n"
             self.transport.write((lines + end).encode() + (b"" if method == "HEAD" else body))
             if last:
@@ -274,13 +288,15 @@ async def serve():
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, lambda: application.asked("ignores_stop") or stopped.set())
     if os.environ.get("NEVER_BOOTS") == "yes" or application.fault("never_boots"):
         print("waiting for something that never comes", flush=True)
         await stopped.wait()
         return
     port = os.environ.get("PORT", "4000")
     address, _, real = os.environ.get(f"LISTEN_{port}", f"127.0.0.1:{port}").rpartition(":")
+    if application.asked("listens_on"):
+        address, real = application.asked("listens_on"), 0
     server = await loop.create_server(lambda: Connection(application), address, int(real), backlog=1024)
     print(f"release {RELEASE} listens on port {port}", flush=True)
     await stopped.wait()
