@@ -86,7 +86,8 @@ UNPROVEN = """
 * Service-linked roles of a new account, which the first load balancer, group or distribution makes.
 * What CloudFormation reads as the *operator* when it detects drift.
 * That the agents of Systems Manager and CloudWatch reach their services over IPv6 alone (`egress = "ipv6"`): registry and
-  command line use AWS's dual-stack names, the first agent is told to (3.3.3270 and later), the second has not been tried.
+  command line use AWS's dual-stack names, and both agents are told to (the first from 3.3.3270 on, the second by
+  `use_dualstack_endpoint`, amazon-cloudwatch-agent pull request 1864).
 * Sessions of Systems Manager (`ssm:StartSession`), which go through AWS's agent.
 """
 

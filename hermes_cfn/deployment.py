@@ -34,11 +34,17 @@ class FromLookup:
     """A parameter that the deployer resolves, records and passes on.
 
     ``lookup`` is one of ``machine-image`` (``argument``: the public SSM parameter's name),
-    ``budget-ceiling`` and ``budget-estimate`` (USD a month), and ``commit``.
+    ``budget-estimate`` (USD a month), ``cost-allocation-tag`` (``argument``: its key; ``true`` once it is
+    active), and ``commit``.
     """
 
     lookup: str
     argument: str = ""
+
+    @property
+    def key(self) -> str:
+        """What one lookup is told from another by: two machine images differ in their architecture."""
+        return self.argument or self.lookup
 
 
 Source = FromSetting | FromOutput | FromLookup

@@ -14,6 +14,7 @@ from hermes_cfn.config import Settings
 
 ACCOUNT = "${AWS::AccountId}"
 ROLES = ("infrastructure", "release", "plan", "operator")
+ENVIRONMENT_TAG = "hermes:environment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ class Names:
 
     @property
     def tags(self) -> Mapping[str, str]:
-        return {"hermes:application": self.application, "hermes:environment": self.environment}
+        return {"hermes:application": self.application, ENVIRONMENT_TAG: self.environment}
 
     def released_tag(self, release_id: str) -> str:
         """The image's tag that says: released, in this environment.  The registry's own rules never touch it."""

@@ -104,7 +104,10 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "instances": (here("ec2", "instance/*"),),
         "security-groups": (here("ec2", "security-group/*"),),
         "group": (here("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{both}"),),
-        "zone": (f"arn:aws:route53:::hostedzone/{settings.edge.hosted_zone_id}",),
+        "zones": tuple(
+            f"arn:aws:route53:::hostedzone/{zone}"
+            for zone in sorted({settings.edge.hosted_zone_id, settings.worldwide.hosted_zone_id} - {""})
+        ),
         "repository": (here("ecr", f"repository/{names.repository}"),),
         "lock": (here("dynamodb", f"table/{names.lock_table}"),),
         "log-group": (here("logs", f"log-group:{names.log_group}"), here("logs", f"log-group:{names.log_group}:*")),
@@ -250,26 +253,33 @@ _LOCK = may("dynamodb:UpdateItem", "lock", "takes, renews and gives back the loc
 _BALANCER = may(
     "elasticloadbalancing:DescribeLoadBalancers", "*", "asks through the load balancer; the action has no resource"
 )
-_CHECKS = (
-    _LIMITS,
-    may(
-        "ec2:DescribeInstanceTypeOfferings ec2:DescribeNatGateways",
-        "*",
-        "checks what needs the account to be known; the actions have no resource",
-    ),
+_TAG = may(
+    "ce:ListCostAllocationTags",
+    "*",
+    "sees whether the budget can be narrowed to the environment's tag; the action has no resource",
+    when=lambda settings: settings.budget.waits_for_tag,
+)
+_PLACE = (
+    may("ec2:DescribeInstanceTypeOfferings", "*", "sees whether the zones have the type; the action has no resource"),
     may(
         "ec2:DescribeKeyPairs",
         "*",
         "sees whether there is the key pair; the action has no resource",
         when=lambda settings: bool(settings.compute.key_name),
     ),
+    _TAG,
+)
+_CHECKS = (
+    _LIMITS,
+    may("ec2:DescribeNatGateways", "*", "checks limits; the action has no resource"),
+    *_PLACE,
     may("iam:GetRole", "made-roles", "sees whether a role that a stack would create is there already"),
     may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
     may(
         "route53:ListResourceRecordSets",
-        "zone",
-        "sees whether the name has a record already",
-        when=lambda settings: settings.edge.dns != "manual",
+        "zones",
+        "sees whether a name has a record already",
+        when=lambda settings: settings.edge.dns != "manual" or bool(settings.worldwide.assets_domain),
     ),
     may(
         "s3:ListBucket",
@@ -372,6 +382,7 @@ OPERATOR: tuple[Permission, ...] = (
     *_COMMANDS,
     _LOCK,
     _LIMITS,
+    *_PLACE,
     _LOGS,
     _BALANCER,
     may(

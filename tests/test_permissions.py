@@ -96,7 +96,8 @@ def granted(template, title):
 @pytest.mark.parametrize("role", ROLES)
 def test_a_rendered_role_has_exactly_the_rows_of_its_table(role):
     zone = "edge.dns = 'alias'\nedge.hosted_zone_id = 'Z0123456789ABC'\n"
-    template = foundation(f"edge.assets = true\nworldwide.cloudfront = true\ncompute.key_name = 'hermes'\n{zone}")
+    paid = "budget.ceiling_usd = 90\n"
+    template = foundation(f"edge.assets = true\nworldwide.cloudfront = true\ncompute.key_name = 'hermes'\n{zone}{paid}")
     wanted = {action for row in ROLES[role] for action in row.actions}
     assert granted(template, f"Production{role.capitalize()}") == wanted
 

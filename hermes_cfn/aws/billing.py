@@ -1,4 +1,4 @@
-"""Cost Explorer: what this month has cost so far, a cent a request."""
+"""Cost Explorer, a cent a request: what this month has cost so far, and which tags it can tell costs apart by."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ class Billing:
         except AwsError:
             return None
         return sum((Decimal(part["Total"]["UnblendedCost"]["Amount"]) for part in found["ResultsByTime"]), Decimal(0))
+
+    def tag_status(self, key: str) -> str:
+        """``Active`` or ``Inactive``, ``absent`` for a tag that billing does not know (up to a day after a resource
+        first carries it), ``member`` in a member account of an organization, where only the management account is
+        told (AWS, Billing user guide, "Using user-defined cost allocation tags"); ``denied``.
+        """
+        try:
+            found = self._calls.list_cost_allocation_tags(TagKeys=[key], Type="UserDefined")["CostAllocationTags"]
+        except AwsError as error:
+            return "member" if "Linked account" in error.message else "denied"
+        return str(found[0]["Status"]) if found else "absent"
 
 
 def share_of_month(today: date) -> Decimal:

@@ -23,7 +23,8 @@ class Facts:
     ``fleet``: number and type of the instances that the deployed template asks for.
 
     ``roles`` are names that are taken, ``provider`` whether GitHub's identity provider is there and
-    would be created; ``records`` are types of records in the way of the name's own; ``stale`` rows are stack, parameter, its value and the output that feeds it now.
+    would be created; ``records`` are names with the key that wants them and the types of records in their way; ``stale`` rows are stack, parameter, its value and the output that feeds it now.
+    ``cost_tag`` is the status of the environment's tag in billing, as the door has it, where a budget waits for it.
     """
 
     now: datetime
@@ -42,7 +43,7 @@ class Facts:
     buckets: Mapping[str, str] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
     provider: bool | None = None
-    records: tuple[str, ...] = ()
+    records: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     certificate_arn: str = ""
     certificate: CertificateSeen | None = None
     missing_secrets: tuple[str, ...] = ()
@@ -52,3 +53,4 @@ class Facts:
     drifted: tuple[str, ...] = ()
     stale: tuple[tuple[str, str, str, str], ...] = ()
     denied: Mapping[str, str] | None = None
+    cost_tag: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hermes_cfn.checks import access, capacity, certificate, images, namesakes, place, secrets, standing
+from hermes_cfn.checks import access, budget, capacity, certificate, images, namesakes, place, secrets, standing
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
 from hermes_cfn.errors import Finding
@@ -45,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
     standing.parameters,
     access.denied,
     namesakes.records,
+    budget.tag,
 )
 
 

@@ -53,14 +53,14 @@ def provider(settings: Settings, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def records(settings: Settings, facts: Facts) -> Iterator[Finding]:
-    """``record-taken``: the name has a record that this project did not make."""
-    if facts.records:
-        name = settings.certificate.domain
+def records(_settings: Settings, facts: Facts) -> Iterator[Finding]:
+    """``record-taken``: a name has a record that this project did not make."""
+    for name, key, kinds in facts.records:
         yield Finding(
             "record-taken",
-            "hermes.toml [edge] dns",
-            f"{name} has a record already: {', '.join(facts.records)}",
+            f"hermes.toml {key}",
+            f"{name} has a record already: {', '.join(kinds)}",
             why="no stack of this deployment made it; creating ours would fail, and the stack would roll back",
-            next='delete it in Route 53 when the switch may happen, or dns = "manual" and change it by hand',
+            next="delete it in Route 53 when the switch may happen"
+            + (', or dns = "manual" and change it by hand' if key.startswith("[edge]") else ", or choose another name"),
         )

@@ -51,7 +51,7 @@ def _visited(context: console.Context, drift: bool) -> list[Finding]:
 
 
 def _told(story: Story[list[Finding]]) -> list[Finding]:
-    """The story's value; its stages are progress for a terminal."""
+    """The story's value; its stages are progress for a terminal, what one begins with is said to everybody."""
     from hermes_cfn.events import StageStarted
 
     out = console.console(stderr=True)
@@ -60,6 +60,8 @@ def _told(story: Story[list[Finding]]) -> list[Finding]:
             event = next(story)
         except StopIteration as end:
             return list(end.value)
+        if isinstance(event, StageStarted) and event.detail:
+            click.echo(event.detail, err=True)
         if out.is_terminal and isinstance(event, StageStarted):
             out.print(f"looks at {event.stage}", style="dim")
 

@@ -150,7 +150,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
     "budget": {
         "ceiling_usd": "a month; plan fails above it; 0 is no budget",
         "emails": "hear of 80 % and 100 %",
-        "by_tag": "only this environment, once the tag is active for cost allocation",
+        "by_tag": "counts this environment only: when-active (once its tag is seen active for cost allocation), always or never",
     },
     "usage": {
         "requests": "through the load balancer",

@@ -46,8 +46,18 @@ class Worldwide(Section):
 
 
 class Budget(Section):
-    """``ceiling_usd`` a month is set by a person; 0 is no budget."""
+    """``ceiling_usd`` a month is set by a person; 0 is no budget.
+
+    ``by_tag``: the budget counts this environment alone as soon as its tag is seen active for cost allocation,
+    and the whole account until then.  ``always`` is for a member account of an organization, which cannot see
+    what its management account has activated; ``never`` counts the whole account for good.
+    """
 
     ceiling_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, strict=False)] = Decimal(0)
     emails: Annotated[tuple[Email, ...], Field(strict=False)] = ()
-    by_tag: bool = False
+    by_tag: Literal["when-active", "always", "never"] = "when-active"
+
+    @property
+    def waits_for_tag(self) -> bool:
+        """Whether there is a budget that is narrowed when its tag is seen active."""
+        return self.ceiling_usd > 0 and self.by_tag == "when-active"

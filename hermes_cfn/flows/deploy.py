@@ -124,7 +124,7 @@ def stacks(ground: Ground, wish: Wish, held: Held, made: Plan) -> Story[dict[str
         ground,
         own,
         outputs={spec.key: ground.doors.cloudformation(spec.region).observe(spec.name).outputs for spec in common},
-        lookups=survey.estimate(ground, wish.question) | dict(wish.question.lookups),
+        lookups=made.lookups,
         gate=chores.Gate(ground, wish.question.image, wish.question.compatible, wish.wait),
         guard=unplanned,
         role=ground.names.service_role_arn,

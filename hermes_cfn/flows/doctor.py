@@ -14,11 +14,11 @@ from hermes_cfn.aws.listeners import Listeners
 from hermes_cfn.aws.machines import Machines
 from hermes_cfn.aws.zones import Zones
 from hermes_cfn.cfn.statuses import DRIFT_CHECKED
-from hermes_cfn.checks import access, balancing, capacity, certificate, database, deployed, instance
+from hermes_cfn.checks import access, balancing, budget, capacity, certificate, database, deployed, instance, place
 from hermes_cfn.checks.observed import Diagnosis, Lease, StackLine
 from hermes_cfn.errors import Finding, HermesError, Severity
 from hermes_cfn.events import Noted, StageEnded, StageStarted
-from hermes_cfn.flows import command, machine_image, releases, status, whoami
+from hermes_cfn.flows import command, facts, machine_image, releases, status, whoami
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.facts import QUOTAS
 from hermes_cfn.flows.ground import Ground
@@ -124,6 +124,9 @@ class Doctor:
             ground.doors.account.quota(*QUOTAS["vcpus"]),
             QUOTAS["vcpus"],
         )
+        known = facts.place(ground)
+        for check in (place.zones, place.key_pair, budget.tag):
+            yield from check(ground.settings, known)
 
     def _permissions(self) -> Iterator[Finding]:
         """What the roles of ours that matter here lack: the instances' and, where it is one of them, the caller's."""

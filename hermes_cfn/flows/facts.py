@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from hermes_cfn.aws.billing import REGION, Billing
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.zones import Zones
@@ -15,6 +17,7 @@ from hermes_cfn.deployment import FromOutput
 from hermes_cfn.flows import releases
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.whoami import denied
+from hermes_cfn.names import ENVIRONMENT_TAG
 from hermes_cfn.plan import Deployed
 
 Answer = TypeVar("Answer")
@@ -24,23 +27,18 @@ QUOTAS = {"addresses": ("ec2", "L-0263D0A3"), "vcpus": ("ec2", "L-1216C47A"), "n
 
 def gather(ground: Ground, image: str, there: Mapping[str, Deployed]) -> Facts:
     """Facts for a plan that releases ``image``, or what runs; ``there`` is what is deployed, by stack key."""
-    doors, names, settings = ground.doors, ground.names, ground.settings
+    doors, settings = ground.doors, ground.settings
     fresh, networked = "service" not in there, "network" in there
     arn, certificate = _certificate(ground)
     fleet = _fleet(there)
     grows = fleet != (settings.compute.count, settings.compute.instance_type) or settings.release.strategy == "surge"
-    key = settings.compute.key_name
 
     def quota(name: str) -> float | None:
         return doors.account.quota(*QUOTAS[name])
 
-    return Facts(
-        account=names.account,
-        region=settings.account.region,
-        now=ground.now,
+    return replace(
+        place(ground),
         first=fresh,
-        offered=_allowed(lambda: doors.ec2.offered(settings.compute.instance_type)),
-        key_pair=_allowed(lambda: doors.ec2.key_pair(key)) if key else None,
         addresses=None if networked else _allowed(doors.ec2.addresses),
         addresses_quota=None if networked else quota("addresses"),
         nat_gateways=None if networked else _allowed(lambda: sum(doors.ec2.nat_gateways().values())),
@@ -71,6 +69,27 @@ def _fleet(there: Mapping[str, Deployed]) -> tuple[int, str] | None:
     count = found.get("AWS::AutoScaling::AutoScalingGroup", {}).get("DesiredCapacity")
     kind = found.get("AWS::EC2::LaunchTemplate", {}).get("LaunchTemplateData", {}).get("InstanceType")
     return (int(count), kind) if str(count).isdigit() and isinstance(kind, str) else None
+
+
+def place(ground: Ground) -> Facts:
+    """What the settings want of the account whatever is deployed: type, key pair, and the budget's tag."""
+    doors, settings = ground.doors, ground.settings
+    key = settings.compute.key_name
+    return Facts(
+        account=ground.names.account,
+        region=settings.account.region,
+        now=ground.now,
+        offered=_allowed(lambda: doors.ec2.offered(settings.compute.instance_type)),
+        key_pair=_allowed(lambda: doors.ec2.key_pair(key)) if key else None,
+        cost_tag=_cost_tag(ground),
+    )
+
+
+def _cost_tag(ground: Ground) -> str:
+    """The status in billing of the tag that narrows the budget; nothing where no budget waits for it."""
+    if not ground.settings.budget.waits_for_tag:
+        return ""
+    return Billing(ground.doors.calls("ce", REGION)).tag_status(ENVIRONMENT_TAG)
 
 
 def _certificate(ground: Ground) -> tuple[str, CertificateSeen | None]:
@@ -119,17 +138,27 @@ def _provider(ground: Ground, there: Mapping[str, Deployed]) -> bool | None:
     return _allowed(lambda: ground.doors.account.has_provider("token.actions.githubusercontent.com"))
 
 
-def _records(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[str]:
-    """Types of the records that stand where the edge stack would put its own; weighted ones bear each other."""
-    edge = ground.settings.edge
-    if edge.dns == "manual" or "edge" in there:
-        return
+def _records(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """What stands where stacks that are not there yet would put a record: the name, the key that wants it, the types.
+
+    Weighted records bear each other.
+    """
+    edge, worldwide, ours = ground.settings.edge, ground.settings.worldwide, ground.names.auto_scaling_group
+    wanted = []
+    if edge.dns != "manual" and "edge" not in there:
+        wanted.append((edge.hosted_zone_id, ground.settings.certificate.domain, "[edge] dns", edge.dns))
+    if worldwide.assets_domain and "worldwide" not in there:
+        wanted.append((worldwide.hosted_zone_id, worldwide.assets_domain, "[worldwide] assets_domain", "alias"))
     zones = Zones(ground.doors.calls("route53"))
-    found = _allowed(lambda: zones.records(edge.hosted_zone_id, ground.settings.certificate.domain)) or ()
-    ours = ground.names.auto_scaling_group
-    for kind, identifier in found:
-        if kind == "CNAME" or (kind == "A" and (edge.dns == "alias" or identifier in ("", ours))):
-            yield kind
+    for zone, name, key, dns in wanted:
+        found = _allowed(partial(zones.records, zone, name)) or ()
+        kinds = tuple(
+            kind
+            for kind, identifier in found
+            if kind == "CNAME" or (kind == "A" and (dns == "alias" or identifier in ("", ours)))
+        )
+        if kinds:
+            yield name, key, kinds
 
 
 def _stale(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[tuple[str, str, str, str]]:

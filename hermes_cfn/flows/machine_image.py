@@ -43,11 +43,7 @@ class Images:
 def observe(ground: Ground) -> Images:
     """Looks.  Raises HermesError ``lookup-failed`` when AWS's public parameter is not there."""
     spec = ground.deployment.stack("service")
-    parameter, argument = next(
-        (name, source.argument)
-        for name, source in spec.parameters.items()
-        if isinstance(source, FromLookup) and source.lookup == LOOKUP
-    )
+    parameter, argument = _parameter(ground)
     newest = ground.doors.ssm.parameter(argument)
     if newest is None:
         raise HermesError(
@@ -73,7 +69,17 @@ def observe(ground: Ground) -> Images:
 
 def update(ground: Ground, image: str) -> Story[None]:
     """Records ``image`` in the service stack and rolls every instance onto it, release unchanged."""
-    yield from deploy.run(ground, deploy.Wish(Question(lookups={LOOKUP: image})))
+    _, argument = _parameter(ground)
+    yield from deploy.run(ground, deploy.Wish(Question(lookups={argument: image})))
+
+
+def _parameter(ground: Ground) -> tuple[str, str]:
+    """The service stack's parameter of the machine image, and AWS's public parameter that it comes from."""
+    return next(
+        (name, source.argument)
+        for name, source in ground.deployment.stack("service").parameters.items()
+        if isinstance(source, FromLookup) and source.lookup == LOOKUP
+    )
 
 
 def _days(created: str, now: datetime) -> int | None:

@@ -121,23 +121,25 @@ def parameters_of(
                         )
                     )
                 values[name] = value
-            case FromLookup(lookup, argument):
-                values[name] = _looked_up(ground, lookup, argument, deployed.get(name, ""), lookups)
+            case FromLookup():
+                values[name] = _looked_up(ground, source, deployed.get(name, ""), lookups)
     return values
 
 
-def _looked_up(ground: Ground, lookup: str, argument: str, deployed: str, lookups: Mapping[str, str]) -> str:
-    if lookup in lookups:
-        return lookups[lookup]
-    if lookup == "commit":
+def _looked_up(ground: Ground, source: FromLookup, deployed: str, lookups: Mapping[str, str]) -> str:
+    if source.key in lookups:
+        return lookups[source.key]
+    if source.lookup == "commit":
         return ground.commit or deployed or "unknown"
     if deployed:
         return deployed
-    if lookup == "machine-image":
-        found = ground.doors.ssm.parameter(argument)
+    if source.lookup == "machine-image":
+        found = ground.doors.ssm.parameter(source.argument)
         if found is not None:
             return found.value
-    raise HermesError(Finding("lookup-failed", lookup, f"{argument or lookup} could not be resolved"))
+    if source.lookup == "cost-allocation-tag":
+        return "false"
+    raise HermesError(Finding("lookup-failed", source.lookup, f"{source.key} could not be resolved"))
 
 
 @dataclass(frozen=True)

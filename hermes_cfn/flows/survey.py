@@ -8,13 +8,15 @@ from decimal import Decimal
 
 from hermes_cfn import bill, plan
 from hermes_cfn.aws.calls import AwsError
-from hermes_cfn.checks import forecast, several
+from hermes_cfn.checks import budget, forecast, several
+from hermes_cfn.checks.facts import Facts
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
 from hermes_cfn.errors import Finding, HermesError, Severity
 from hermes_cfn.flows import facts, releases
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.rollout import strategy
 from hermes_cfn.flows.stacks import COMMIT, as_sent
+from hermes_cfn.names import ENVIRONMENT_TAG
 from hermes_cfn.plan import Circumstances, Deployed, Plan
 from hermes_cfn.plan.timing import Pace
 from hermes_cfn.pricing.prices import PriceBook
@@ -86,7 +88,7 @@ def make(ground: Ground, question: Question) -> Plan:
         there,
         Circumstances(
             account=ground.names.account,
-            lookups=_lookups(ground, there, estimate(ground, question) | dict(question.lookups)),
+            lookups=_lookups(ground, there, _narrowed(known) | _estimate(ground, question) | dict(question.lookups)),
             release_now=now.id if now else "",
             release_next=following,
             image=question.image,
@@ -105,7 +107,13 @@ def make(ground: Ground, question: Question) -> Plan:
     )
 
 
-def estimate(ground: Ground, question: Question) -> dict[str, str]:
+def _narrowed(known: Facts) -> dict[str, str]:
+    """The lookup that says whether a budget counts this environment alone; none where that could not be asked."""
+    value = budget.narrowed(known.cost_tag) if known.cost_tag else ""
+    return {ENVIRONMENT_TAG: value} if value else {}
+
+
+def _estimate(ground: Ground, question: Question) -> dict[str, str]:
     """The lookup that a budget stands beside: what this deployment is expected to cost, USD a month."""
     wanted = any(
         isinstance(source, FromLookup) and source.lookup == ESTIMATE
@@ -202,12 +210,12 @@ def _lookups(ground: Ground, there: Mapping[str, Deployed], given: Mapping[str, 
         for source in spec.parameters.values():
             if not isinstance(source, FromLookup) or source.lookup != "machine-image":
                 continue
-            if source.lookup in found or spec.key in there:
+            if source.key in found or spec.key in there:
                 continue
             try:
                 parameter = ground.doors.ssm.parameter(source.argument)
             except AwsError:
                 continue
             if parameter is not None:
-                found[source.lookup] = parameter.value
+                found[source.key] = parameter.value
     return found

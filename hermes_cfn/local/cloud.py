@@ -24,6 +24,7 @@ from hermes_cfn.local.services.authorisation import Authorisation, rest_operatio
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.launching import Launching
 from hermes_cfn.local.services.autoscaling.service import AutoScaling
+from hermes_cfn.local.services.billing import CostTags
 from hermes_cfn.local.services.commands import Commands
 from hermes_cfn.local.services.elbv2.service import LoadBalancing
 from hermes_cfn.local.services.elbv2.traffic import Traffic
@@ -67,12 +68,14 @@ class Cloud:
             "ssm": self.commands,
             "iam": Simulation(self.moto),
             "service-quotas": Quotas(self.faults.condition),
+            "ce": CostTags(self._tags, lambda: bool(self.faults.condition("member-account", "*"))),
         }
         self._partial = {
             "ssm": Commands.actions,
             "ec2": frozenset({"DescribeSpotPriceHistory"}),
             "iam": Simulation.actions,
             "service-quotas": Quotas.actions,
+            "ce": CostTags.actions,
         }
         self.database: Database | None = None
         self.controls = Controls(self)
@@ -102,6 +105,12 @@ class Cloud:
             self.services[name] = SavingsPlans(book) if name == "savingsplans" else SpotPrices(book, self.clock.now)
         return self.services.get(name)
 
+    def _tags(self) -> set[str]:
+        """Keys of the tags that stacks have given to resources."""
+        formation = self.services.get("cloudformation")
+        stacks = formation.engine.stacks.values() if formation is not None else ()  # type: ignore[attr-defined]
+        return {key for stack in list(stacks) if stack.request for key in stack.request.tags}
+
     def _resource_fault(self, _stack: str, logical_id: str, _kind: str, action: str) -> str | None:
         """Why CloudFormation cannot ``action`` (create, update, delete) a resource, when that is asked for."""
         why = self.faults.condition(f"{action}-fails", logical_id)
@@ -122,12 +131,16 @@ class Cloud:
         """The public addresses that instances reach the world from, in every region with instances."""
         found: set[str] = set()
         for region in {instance.region for instance in self.fleet.instances.values()}:
-            gateways = self.clients("ec2", region, FLEET_KEY).describe_nat_gateways()["NatGateways"]
-            for gateway in gateways:
+            ec2 = self.clients("ec2", region, FLEET_KEY)
+            for gateway in ec2.describe_nat_gateways()["NatGateways"]:
                 if gateway["State"] == "available":
                     found |= {
                         item["PublicIp"] for item in gateway.get("NatGatewayAddresses", []) if item.get("PublicIp")
                     }
+            for held in ec2.describe_addresses()["Addresses"]:
+                instance = self.fleet.instances.get(held.get("InstanceId", ""))
+                if instance is not None and not instance.dead and _forwards(ec2, instance.instance_id):
+                    found.add(held["PublicIp"])
         return found
 
     def stop(self) -> None:
@@ -255,3 +268,9 @@ class Cloud:
                     address, port = self.fleet.endpoint(instance_id, target.port)
                     return f"{address}:{port}"
         return self.fleet.instances[instance_id].address
+
+
+def _forwards(ec2: Any, instance_id: str) -> bool:
+    """Whether an instance may forward what is not addressed to it, as one that translates addresses must."""
+    told = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="sourceDestCheck")
+    return not told["SourceDestCheck"]["Value"]

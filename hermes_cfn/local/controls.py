@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hermes_cfn.local.cloud import Cloud
 
 CONDITIONS = (
-    *("registry", "capacity", "ssm-silent", "quota", "region-off"),
+    *("registry", "capacity", "ssm-silent", "quota", "region-off", "member-account"),
     *("create-fails", "update-fails", "delete-fails", "replaces"),
 )
 

@@ -92,6 +92,7 @@ def make(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circu
         commit=around.commit,
         image=around.image,
         replace=around.replace,
+        lookups=around.lookups,
     )
 
 

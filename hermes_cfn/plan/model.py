@@ -125,6 +125,7 @@ class Plan:
 
     ``image`` and ``replace`` are what was asked for: the image to release, and the logical IDs
     whose replacement was agreed to.  ``bill_high`` is the P90 of the bill after it, in USD a month.
+    ``lookups`` are the looked-up values that it was made with, and that are deployed with it.
     """
 
     environment: str
@@ -141,6 +142,7 @@ class Plan:
     commit: str = ""
     image: str = ""
     replace: frozenset[str] = frozenset()
+    lookups: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -47,7 +47,7 @@ def parameters(
                 known = deployed.get(stack, Deployed()).outputs
                 values[name] = known.get(output, Unknown(f"known after {stack}"))
             case FromLookup(lookup, _):
-                found = lookups.get(lookup) or mine.parameters.get(name)
+                found = lookups.get(source.key) or mine.parameters.get(name)
                 values[name] = found if found else Unknown(f"looked up: {lookup}")
     return values
 

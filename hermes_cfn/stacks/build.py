@@ -9,7 +9,7 @@ from troposphere import Template
 from hermes_cfn.config import Settings
 from hermes_cfn.config.compute import MachineArchitecture
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
-from hermes_cfn.names import Names, output_id
+from hermes_cfn.names import ENVIRONMENT_TAG, Names, output_id
 from hermes_cfn.stacks import certificate, edge, foundation, network, service, watch, worldwide
 from hermes_cfn.stacks.nat_instance import IMAGE_PARAMETER
 
@@ -128,6 +128,8 @@ def _worldwide(settings: Settings) -> list[StackSpec]:
     if settings.budget.ceiling_usd > 0:
         parameters["BudgetCeiling"] = FromSetting(str(settings.budget.ceiling_usd))
         parameters["BudgetEstimate"] = FromLookup("budget-estimate")
+    if settings.budget.waits_for_tag:
+        parameters[worldwide.TAG_PARAMETER] = FromLookup("cost-allocation-tag", ENVIRONMENT_TAG)
     template = worldwide.template(settings)
     return [_spec(settings, "worldwide", template, parameters, region=WORLD, follows=("foundation",))]
 

@@ -8,10 +8,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import GetAtt, Output, Ref, Sub, Template, budgets, certificatemanager, cloudfront, cloudwatch, route53
+from troposphere import (
+    Equals,
+    GetAtt,
+    If,
+    NoValue,
+    Output,
+    Ref,
+    Sub,
+    Template,
+    budgets,
+    certificatemanager,
+    cloudfront,
+    cloudwatch,
+    route53,
+)
 
 from hermes_cfn.config import Settings
-from hermes_cfn.names import Names
+from hermes_cfn.names import ENVIRONMENT_TAG, Names
 from hermes_cfn.stacks.common import fresh, named, parameter, put, waive
 from hermes_cfn.stacks.firewall import web_acl
 from hermes_cfn.stacks.topic import alarm_topic
@@ -22,6 +36,8 @@ CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 """Hosted zone of every distribution (AWS::Route53::RecordSet AliasTarget)."""
 
+
+TAG_PARAMETER = "BudgetTagActive"
 
 _OWN_NAME = ("CKV_AWS_174", "CT.CLOUDFRONT.PR.6", "CT.CLOUDFRONT.PR.7", "CT.CLOUDFRONT.PR.9")
 
@@ -205,8 +221,9 @@ def _alarm(stack: Template, names: Names, distribution: cloudfront.Distribution,
 def _budget(stack: Template, settings: Settings, names: Names) -> None:
     """The ceiling is a person's; this project's estimate stands beside it, and warns nobody by itself.
 
-    Without an active cost allocation tag a filter would see nothing, so the whole account counts
-    until ``budget.by_tag`` says that the tag was activated (Billing console, by the payer account).
+    Without an active cost allocation tag a filter would see nothing, so the whole account counts until the
+    deployer sees the tag active, which the management account alone can make it (AWS, Billing user guide,
+    "Using user-defined cost allocation tags").
     """
     ceiling = parameter(stack, "BudgetCeiling", "String", "USD a month, set by a person")
     estimate = parameter(stack, "BudgetEstimate", "String", "USD a month, by this project's own bill")
@@ -233,8 +250,15 @@ def _budget(stack: Template, settings: Settings, names: Names) -> None:
         TimeUnit="MONTHLY",
         BudgetLimit=budgets.Spend(Amount=ceiling, Unit="USD"),
     )
-    if settings.budget.by_tag:
-        data.CostFilters = {"TagKeyValue": [f"user:hermes:environment${names.environment}"]}
+    ours = {"TagKeyValue": [f"user:{ENVIRONMENT_TAG}${names.environment}"]}
+    if settings.budget.by_tag == "always":
+        data.CostFilters = ours
+    elif settings.budget.waits_for_tag:
+        active = parameter(
+            stack, TAG_PARAMETER, "String", "Whether the tag is active for cost allocation: true or false"
+        )
+        stack.add_condition("ByTag", Equals(active, "true"))
+        data.CostFilters = If("ByTag", ours, NoValue)
     budget = budgets.Budget("Budget", Budget=data)
     if notifications:
         budget.NotificationsWithSubscribers = notifications

@@ -69,3 +69,41 @@ def test_where_nobody_waits_the_whole_list_refuses() -> None:
     assert caught.value.exit_code is ExitCode.REFUSED
     codes = {finding.code for finding in caught.value.findings}
     assert {"image-unknown", "secret-missing", "database-allow-list", "certificate-pending"} == codes
+
+
+def outputs_with(balancer):
+    return {"service": {"AlbDnsName": balancer}}
+
+
+def test_by_hand_the_exact_records_are_told_at_the_top_of_a_zone_and_below_it() -> None:
+    for domain in ("app.example.com", "example.com"):
+        made = Some(settings=parse(f"[certificate]\ndomain = '{domain}'\n"))
+        finding = chores.record(made, outputs_with("hermes-1.eu-south-2.elb.amazonaws.com"))
+        assert finding is not None
+        assert finding.evidence.splitlines() == [
+            f"{domain} CNAME hermes-1.eu-south-2.elb.amazonaws.com",
+            f"where {domain} is the top of its zone: ALIAS or ANAME to hermes-1.eu-south-2.elb.amazonaws.com, "
+            'or the zone in Route 53 and edge.dns = "alias"',
+        ]
+
+
+def test_nobody_is_asked_for_a_record_that_a_stack_makes() -> None:
+    made = Some(settings=parse("[edge]\ndns = 'alias'\nhosted_zone_id = 'Z0123456789ABC'\n"))
+    assert chores.record(made, outputs_with("hermes-1.eu-south-2.elb.amazonaws.com")) is None
+
+
+@pytest.mark.parametrize(
+    ("wildcard", "records"),
+    [
+        (True, '{0} CAA 0 issue "amazon.com"; {0} CAA 0 issuewild "amazon.com"'),
+        (False, '{0} CAA 0 issue "amazon.com"'),
+    ],
+)
+def test_a_zone_with_caa_records_is_told_what_lets_acm_issue(wildcard, records) -> None:
+    made = ground()
+    made.settings = parse(f"[certificate]\nwildcard = {str(wildcard).lower()}\n")
+    (finding,) = [one for one in told(made) if one.code == "certificate-pending"]
+    domain = "hermes.yourdomain.com"
+    assert finding.evidence.splitlines()[-1] == (
+        f"only where {domain} or a zone above it has CAA records: {records.format(domain)}"
+    )

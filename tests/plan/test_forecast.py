@@ -53,7 +53,7 @@ FORECASTS = [
     ("bucket-retained", INFO, {"buckets": {"b": "ours"}}),
     ("role-taken", ERROR, {"roles": ("hermes-production-plan",)}),
     ("provider-taken", ERROR, {"provider": True}),
-    ("record-taken", ERROR, {"records": ("CNAME",)}),
+    ("record-taken", ERROR, {"records": (("hermes.yourdomain.com", "[edge] dns", ("CNAME",)),)}),
     ("certificate-missing", ERROR, {"certificate": None}),
     ("certificate-region", ERROR, {"certificate_arn": ARN.replace("eu-south-2", "us-east-1")}),
     ("certificate-pending", ERROR, {"certificate": replace(SEEN, status="PENDING_VALIDATION")}),

@@ -92,5 +92,5 @@ assets_domain = "{draw(st.sampled_from(["", "static.yourdomain.com"])) if cloudf
 [budget]
 ceiling_usd = {draw(st.sampled_from([0, 90]))}
 emails = {some(["ops@example.com"])}
-by_tag = {flag()}
+by_tag = "{draw(st.sampled_from(["when-active", "always", "never"]))}"
 """

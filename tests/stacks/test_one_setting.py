@@ -70,8 +70,7 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "compute.instance_type = 't4g.medium'"): {"service/LaunchTemplate"},
     ("", "compute.volume_gib = 30"): {"service/LaunchTemplate"},
     ("", "compute.detailed_monitoring = true"): {"service/LaunchTemplate"},
-    ("", "compute.key_name = 'hermes-production'"): {
-        "service/LaunchTemplate", *TRUSTED},
+    ("", "compute.key_name = 'hermes-production'"): {"service/LaunchTemplate", *EVERY_ROLE},
     ("", "service.tls_policy = 'ELBSecurityPolicy-TLS13-1-3-2021-06'"): {"service/HttpsListener"},
     ("", "service.deletion_protection = false"): {"service/LoadBalancer"},
     ("", "service.idle_timeout_s = 120"): {"service/LoadBalancer"},
@@ -93,7 +92,7 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
         *(f"service/Cluster{what}" for what in ("NamesIn", "NamesOut", "TrafficIn", "TrafficOut")),
         *(f"service/Cluster{what}" for what in ("Namespace", "Service", "Parameter"))},
     ("clustered", "service.cluster_port = 9200"): {*SCRIPTS, "service/ClusterTrafficIn", "service/ClusterTrafficOut"},
-    ("", "certificate.domain = 'app.example.com'"): {"certificate/Certificate"},
+    ("", "certificate.domain = 'app.example.com'"): {"certificate/Certificate", "service/DiagnoseDocument"},
     ("", "certificate.wildcard = false"): {"certificate/Certificate"},
     ("zoned", "certificate.validation = 'route53'"): {"certificate/Certificate"},
     ("by route53", "certificate.hosted_zone_id = 'Z9999999999999'"): {"certificate/Certificate"},
@@ -149,14 +148,19 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
             "DistributionArn", "SecurityHeaders", "WebAcl", "Topic", "TopicPolicy"))},
     ("edged", "worldwide.assets_domain = 'cdn.example.com'"): {
         "worldwide/AssetsCertificate", "worldwide/AssetsRecord", "worldwide/Distribution"},
-    ("edged", "worldwide.hosted_zone_id = 'Z9999999999999'"): {"worldwide/AssetsCertificate", "worldwide/AssetsRecord"},
+    ("edged", "worldwide.hosted_zone_id = 'Z9999999999999'"): {
+        "worldwide/AssetsCertificate", "worldwide/AssetsRecord", *TRUSTED},
     ("edged", "worldwide.price_class = 'PriceClass_All'"): {"worldwide/Distribution"},
     ("edged", "worldwide.waf = false"): {"worldwide/Distribution", "worldwide/WebAcl"},
     ("", "budget.ceiling_usd = 50"): {
-        "worldwide/Budget", "worldwide/BudgetCeiling", "worldwide/BudgetEstimate", "worldwide:wiring", *SERVICE_ROLE},
+        *(f"worldwide/Budget{what}" for what in ("", "Ceiling", "Estimate", "TagActive")),
+        "worldwide:wiring", *SERVICE_ROLE, *EVERY_ROLE},
     ("watched", "budget.ceiling_usd = 50"): {"worldwide:wiring"},
     ("watched", "budget.emails = []"): {"worldwide/Budget"},
-    ("watched", "budget.by_tag = true"): {"worldwide/Budget"},
+    ("watched", "budget.by_tag = 'always'"): {
+        "worldwide/Budget", "worldwide/BudgetTagActive", "worldwide:wiring", *EVERY_ROLE},
+    ("watched", "budget.by_tag = 'never'"): {
+        "worldwide/Budget", "worldwide/BudgetTagActive", "worldwide:wiring", *EVERY_ROLE},
 }  # fmt: skip
 """(what is on already, the change) -> the parts that differ: ``stack/resource``, or the wiring of a stack."""
 

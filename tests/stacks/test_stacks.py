@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from hermes_cfn import lint, stacks, templates
+from hermes_cfn.cfn.intrinsics import Scope, active_resources
+from hermes_cfn.cfn.template import Template
 from hermes_cfn.config import load, parse
 from hermes_cfn.names import output_id
 from tests.stacks.configurations import EGRESS, ZONE, configurations
@@ -70,7 +72,6 @@ assets_domain = "static.example.com"
 [budget]
 ceiling_usd = 100
 emails = ["ops@example.com"]
-by_tag = true
 """
 
 
@@ -311,6 +312,33 @@ def test_the_group_and_the_budget_live_where_they_can():
     assert next(i for i, wave in enumerate(keys) if "worldwide" in wave) < next(
         i for i, wave in enumerate(keys) if "edge" in wave
     )
+
+
+@pytest.mark.parametrize(
+    ("by_tag", "active", "counted"),
+    [
+        ("when-active", "false", None),
+        ("when-active", "true", {"TagKeyValue": ["user:hermes:environment$production"]}),
+        ("always", None, {"TagKeyValue": ["user:hermes:environment$production"]}),
+        ("never", None, None),
+    ],
+)
+def test_the_budget_counts_the_environment_once_its_tag_is_active(by_tag, active, counted):
+    spec = build(f"[budget]\nceiling_usd = 90\nby_tag = '{by_tag}'\n").stack("worldwide")
+    assert ("BudgetTagActive" in spec.parameters) == (active is not None)
+    given = {"BudgetCeiling": "90", "BudgetEstimate": "80"} | ({"BudgetTagActive": active} if active else {})
+    found = active_resources(Template.parse(dict(spec.template)), Scope(parameters=given))
+    assert found["Budget"].properties["Budget"].get("CostFilters") == counted
+
+
+def test_two_machine_images_are_looked_up_apart():
+    text = "network.egress = 'nat-instance'\ncompute.instance_type = 't3.small'\napplication.architecture = 'x86_64'\n"
+    deployment = build(text)
+    nat, own = (
+        deployment.stack("network").parameters["NatMachineImage"],
+        deployment.stack("service").parameters["MachineImage"],
+    )
+    assert nat.lookup == own.lookup and nat.key != own.key
 
 
 def test_alarms_do_not_fire_on_silence():

@@ -46,6 +46,8 @@ key_name = "hermes-production"
 assets = true
 [watch]
 enabled = true
+[budget]
+ceiling_usd = 900
 """
 SECOND = FIRST.replace("= 6", "= 5") + '[release]\nstrategy = "surge"\nkeep_images = 2\n'
 ANYTHING = (ExitCode.OK, ExitCode.FAILED)

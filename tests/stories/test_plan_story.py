@@ -210,3 +210,30 @@ def test_a_checkout_that_lacks_what_is_deployed_is_refused_naming_what_it_would_
     assert "checkout-older" in quiet.type("plan", codes=(ExitCode.FAILED,))
     quiet.type("deploy --allow-older --yes")
     assert {"Key": "hermes:commit", "Value": old} in stacks(quiet)["hermes-production-service"]["Tags"]
+
+
+def test_the_budget_is_narrowed_once_its_tag_is_seen_active(quiet) -> None:
+    configure(quiet, "[budget]\nceiling_usd = 900\n")
+    budgets, costs = quiet.client("budgets"), quiet.client("ce")
+
+    def counted() -> object:
+        return budgets.describe_budgets(AccountId="123456789012")["Budgets"][0].get("CostFilters")
+
+    said = quiet.type("plan")
+    assert "counts the whole account until the tag hermes:environment is active" in said
+    assert "nobody has activated it: the management account" in said
+    quiet.fault(set="member-account", value=True)
+    assert "only its management account sees and activates such tags" in quiet.type("plan")
+    quiet.fault(clear=True)
+    quiet.type("deploy --yes")
+    assert not counted()
+    costs.update_cost_allocation_tags_status(
+        CostAllocationTagsStatus=[{"TagKey": "hermes:environment", "Status": "Active"}]
+    )
+    assert "BudgetTagActive: false -> true" in (said := quiet.type("plan"))
+    assert "counts the whole account" not in said
+    quiet.type("deploy --yes")
+    assert counted() == {"TagKeyValue": ["user:hermes:environment$production"]}
+    quiet.fault(set="member-account", value=True)
+    assert "unchanged" in quiet.type("deploy --yes")
+    assert not counted()
