@@ -235,6 +235,8 @@ def test_a_document_gets_a_new_default_version_where_it_says_so(cloud):
     assert cloud.update({"D": document("b", UpdateMethod="NewVersion")}) == "UPDATE_COMPLETE"
     found = cloud.client("ssm").describe_document(Name="doc")["Document"]
     assert (found["DefaultVersion"], found["LatestVersion"]) == ("2", "2")
+    assert cloud.update({"D": document("a", UpdateMethod="NewVersion")}) == "UPDATE_COMPLETE"
+    assert json.loads(cloud.client("ssm").get_document(Name="doc")["Content"])["description"] == "a"
 
 
 def test_what_may_be_replaced_is_replaced_where_it_cannot_be_changed(cloud):

@@ -40,7 +40,7 @@ def state(cloud) -> object:
     door, ssm = cloud.client("cloudformation"), cloud.client("ssm")
     stacks = {one["StackName"]: one.get("LastUpdatedTime") for one in door.describe_stacks()["Stacks"]}
     sets = [one for name in stacks for one in door.list_change_sets(StackName=name)["Summaries"]]
-    goal = ssm.get_parameter(Name="/hermes/production/goal")["Parameter"]["Version"]
+    goal = ssm.get_parameter(Name="/hermes/production/release/goal")["Parameter"]["Version"]
     return stacks, sets, goal, group(cloud)["SuspendedProcesses"]
 
 

@@ -74,16 +74,16 @@ def error(cloud, words: str, code: ExitCode) -> str:
 
 
 def test_hooks_run_with_the_release_in_their_environment_and_what_they_said_is_kept(cloud) -> None:
-    cloud.type("local image v2 --variable SCHEMA_VERSION=2")
-    cloud.type("release --image v2 --yes")
-    at_rest(cloud, "v2")
-    kept = record(cloud, "v2")
+    cloud.type("local image schema-2 --variable SCHEMA_VERSION=2")
+    cloud.type("release --image schema-2 --yes")
+    at_rest(cloud, "schema-2")
+    kept = record(cloud, "schema-2")
     migration = kept["migration"]
     assert (migration["before"], migration["after"], migration["changed"]) == ("1", "2", True)
     assert migration["before_migrate"]["output"] == "before_migrate was here\n"
     for name in ("before_migrate", "after_deploy"):
         last = told(cloud, name)[-1]
-        assert (last["HERMES_RELEASE"], last["HERMES_TAG"]) == (kept["id"], "v2")
+        assert (last["HERMES_RELEASE"], last["HERMES_TAG"]) == (kept["id"], "schema-2")
         assert last["HERMES_PREVIOUS_RELEASE"].startswith("v1-")
     assert told(cloud, "on_failure") == []
 
@@ -95,7 +95,7 @@ def test_a_backup_that_fails_stops_the_release_before_anything_is_touched(cloud)
     assert "hook-failed" in said
     assert "ended with status 3" in said
     (cloud.directory / "before_migrate-fails").unlink()
-    at_rest(cloud, "v2")
+    at_rest(cloud, "schema-2")
     assert "migration" not in record(cloud, "v3") or not record(cloud, "v3")["migration"]
     assert told(cloud, "on_failure")[-1]["HERMES_TAG"] == "v3"
 
@@ -175,7 +175,7 @@ def test_what_is_not_there_is_named_with_what_is(cloud) -> None:
     assert "v2" in said and "hermes-cfn image push nowhere" in said
     for words in ("rollback --to nowhere --yes", "releases show nowhere"):
         said = error(cloud, words, ExitCode.USAGE)
-        assert "release-unknown" in said and "v2-" in said
+        assert "release-unknown" in said and "v3-" in said
     at_rest(cloud, "v1")
 
 

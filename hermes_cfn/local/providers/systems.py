@@ -90,18 +90,35 @@ class Document(Handler):
         return Made(name)
 
     def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
-        """A new version that becomes the default, with UpdateMethod NewVersion."""
+        """A new version that becomes the default, with UpdateMethod NewVersion.
+
+        One with the content of an earlier version is no failure for CloudFormation, whose handler passes over
+        DuplicateDocumentContent; here that version becomes the default again.
+        """
         ssm = context.client("ssm")
         if changed(before, after, "Content", "TargetType", "VersionName", "DocumentFormat"):
-            made = ssm.update_document(
-                Name=physical_id,
-                Content=self._content(after),
-                DocumentVersion="$LATEST",
-                **pick(after, "DocumentFormat", "TargetType", "VersionName"),
-            )
-            version = made["DocumentDescription"]["DocumentVersion"]
+            try:
+                made = ssm.update_document(
+                    Name=physical_id,
+                    Content=self._content(after),
+                    DocumentVersion="$LATEST",
+                    **pick(after, "DocumentFormat", "TargetType", "VersionName"),
+                )
+                version = made["DocumentDescription"]["DocumentVersion"]
+            except ssm.exceptions.DuplicateDocumentContent:
+                version = self._same(ssm, physical_id, self._content(after))
             ssm.update_document_default_version(Name=physical_id, DocumentVersion=version)
         return Made(physical_id)
+
+    @staticmethod
+    def _same(ssm: Any, name: str, content: str) -> str:
+        """The version of a document that has this content."""
+        latest = int(ssm.describe_document(Name=name, DocumentVersion="$LATEST")["Document"]["LatestVersion"])
+        return next(
+            version
+            for version in map(str, range(latest, 0, -1))
+            if json.loads(ssm.get_document(Name=name, DocumentVersion=version)["Content"]) == json.loads(content)
+        )
 
     def replaces(self, context: Context, names: set[str], before: Properties, after: Properties) -> bool:
         return bool(after.get("UpdateMethod", "Replace") == "Replace")
