@@ -42,11 +42,14 @@ def resolve(name: str) -> frozenset[str] | None:
 def zone_resolver(ground: Ground) -> Resolve | None:
     """By the records of the account's own hosted zone of the domain, for the embedded cloud, whose names no resolver knows.
 
-    A name outside of the zone stands for its own addresses.  None where the account has no such zone.
+    A name outside of the zone stands for its own addresses.  None where there is no such zone, or it may not be asked.
     """
     domain = ground.settings.certificate.domain
     zones = Zones(ground.doors.calls("route53"))
-    zone = zones.of(domain)
+    try:
+        zone = zones.of(domain)
+    except AwsError:
+        return None
     if zone is None:
         return None
 

@@ -93,7 +93,8 @@ def denied(ground: Ground, verb: str) -> Mapping[str, str] | None:
 def lacking(ground: Ground, role: str, rows: Iterable[permissions.Permission]) -> Iterator[tuple[str, str, str]]:
     """(action, resource, reason) of what the table gives the role ``role`` of ours and the simulator denies it.
 
-    Each row is asked as a request would be that meets the row's own condition.
+    Each row is asked as a request would be that meets the row's own condition; a resource that is named after the
+    caller is left out.
     """
     places = permissions.places(ground.settings)
     account = ground.names.account
@@ -105,7 +106,10 @@ def lacking(ground: Ground, role: str, rows: Iterable[permissions.Permission]) -
             key: _concrete(str(value), account).replace("*", "x") for test in tests for key, value in test.items()
         }
         door = Simulation(ground.doors.calls("iam"), f"arn:aws:iam::{account}:role/{ground.names.role(role)}", context)
-        resources = [_concrete(arn, account) for place in row.on for arn in places[place]]
+        arns = [_concrete(arn, account) for place in row.on for arn in places[place]]
+        resources = [arn for arn in arns if "${" not in arn]
+        if not resources:
+            continue
         for action, resource in door.denied(row.actions, resources) or ():
             yield action, resource, row.reason
 
