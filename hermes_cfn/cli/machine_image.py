@@ -54,8 +54,12 @@ def update(image: str | None, yes: bool, form: str) -> int:
     images = machine_image.observe(ground)
     chosen = image or images.newest.id
     if image is None and not images.stale:
-        click.echo(f"everything runs the newest, {_said(images.newest)}")
+        click.echo(f"everything runs the newest, {_said(images.newest)}", err=form == "json")
         return ExitCode.OK
+    oldest = max(images.running.values(), key=lambda one: one.days or 0, default=images.recorded)
+    if oldest is not None:
+        to = _said(images.newest) if chosen == images.newest.id else chosen
+        click.echo(f"{_said(oldest)} → {to}", err=form == "json")
     agree(yes or context.local, "machine-image update")
     console.follow(machine_image.update(ground, chosen), form)
     return ExitCode.OK

@@ -38,6 +38,7 @@ class Controls:
             "instances": self.instances,
             "database": self.database,
             "permissions": self.permissions,
+            "machine-image": self.machine_image,
         }
         if what not in actions:
             raise ServiceError("UnknownControl", f"The embedded cloud has no control {what!r}.", 404)
@@ -87,6 +88,11 @@ class Controls:
             }
             for one in self._cloud.fleet.instances.values()
         }  # fmt: skip
+
+    def machine_image(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A newer machine image is published under the public ``parameter``: ``{image}``."""
+        now = self._cloud.clock.now().strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        return {"image": self._cloud.moto.publish_image(body.get("region", DEFAULT_REGION), body["parameter"], now)}
 
     def permissions(self, _body: dict[str, Any]) -> dict[str, Any]:
         """What callers asked for under enforcement: ``{asked: [[principal, action, resource, why not]]}``."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import json
+import secrets
 import threading
 import warnings
 from collections.abc import Callable
@@ -63,6 +65,21 @@ class MotoSide:
             names = [name for name in (group.streams if group else ()) if name.startswith(prefix)]
         asked["logStreamNames"] = names or [prefix]
         return replace(request, body=json.dumps(asked).encode())
+
+    def publish_image(self, region: str, parameter: str, created: str) -> str:
+        """AWS publishes a newer machine image under its public parameter; the image's id.
+
+        As the one before, but for its id, its name and when it was made; the parameter has one version more.
+        """
+        with self._lock:
+            ec2, versions = backend("ec2", region, ACCOUNT), backend("ssm", region, ACCOUNT)._parameters[parameter]
+            image, newest = copy.copy(ec2.amis[versions[-1].value]), copy.copy(versions[-1])
+            image.id, image.creation_date = f"ami-{secrets.token_hex(8)}0", created
+            image.name = f"{image.name}-{newest.version + 1}"
+            ec2.amis[image.id] = image
+            newest.value, newest.version = image.id, newest.version + 1
+            versions.append(newest)
+            return str(image.id)
 
     def switch_regions(self, off: Callable[[str], bool]) -> None:
         """Which of the regions that need it the account has switched on, before DescribeRegions is asked."""

@@ -114,3 +114,15 @@ def test_the_deployments_own_usage_is_used(deployment):
         bill.compute(deployment, books.snapshot()).total
         == bill.compute(deployment, books.snapshot(), Usage.model_validate(dict(deployment.usage))).total
     )
+
+
+def test_hours_asleep_are_hours_without_instances_and_their_disks():
+    """730 hours less 400; addresses, NAT gateway and load balancer stay and are paid for."""
+    found = bill.compute(
+        stacks.build(config.parse("compute.count = 1\nusage.asleep_hours = 400\n")),
+        books.load("eu-south-2", "snapshot"),
+    )
+    quantity = {line.usage_type: line.quantity for line in found.lines}
+    assert quantity["EUS2-BoxUsage:t4g.small"] == 330
+    assert round(quantity["EUS2-EBS:VolumeUsage.gp3"], 3) == round(D(20) * 330 / 730, 3)
+    assert quantity["EUS2-NatGateway-Hours"] == quantity["EUS2-LoadBalancerUsage"] == 730

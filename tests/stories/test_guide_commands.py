@@ -199,7 +199,7 @@ def listed(guide: str) -> str:
     ):
         heading, *rest = part.splitlines() or [""]
         found = [line.removeprefix("\0") for line in rest if line.startswith("\0")]
-        if found:
+        if heading.startswith("#"):
             lines += [heading, *found, ""]
     return "\n".join(lines)
 
@@ -226,6 +226,25 @@ def test_no_command_of_the_guide_is_without_a_row():
 
 def test_no_row_is_of_a_command_that_the_guide_does_not_have():
     assert [words for row in ROWS for words in row.guide if not any(line.startswith(words) for line in carried())] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in a link, as GitHub makes them."""
+    headings = re.findall(r"(?m)^#+ (.*)$", page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_heading_of_the_guide_leads_to_its_place():
+    page = ROOT / "docs/guide-coverage.md"
+    table = dict(re.findall(r"(?m)^\| (.+?) \| (.+) \|$", page.read_text(encoding="utf-8").partition("## By row")[0]))
+    headings = [line.lstrip("#").strip() for line in CARRIED.read_text().splitlines() if line.startswith("#")]
+    assert [heading for heading in headings if heading not in table] == []
+    for heading in headings:
+        links = re.findall(r"\]\((\S+?)(?:#(\S+))?\)", table[heading])
+        assert links, heading
+        for path, anchor in links:
+            there = (page.parent / path).resolve()
+            assert there.exists() and (not anchor or anchor in anchors(there)), (heading, path, anchor)
 
 
 def test_what_is_carried_is_the_guides():
