@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import threading
+from pathlib import Path
+
 import pytest
 
 from hermes_cfn.local.fleet.agent.containers import memory_bytes, read_env_file
@@ -10,6 +16,7 @@ from hermes_cfn.local.fleet.agent.images import split_reference
 from hermes_cfn.local.fleet.agent.machine import Refused
 from hermes_cfn.local.fleet.agent.metadata import Metadata
 from hermes_cfn.local.fleet.agent.systemd import _read, seconds
+from hermes_cfn.local.fleet.shims import interpreter
 
 HOST = "123456789012.dkr.ecr.eu-south-2.amazonaws.com/hermes"
 
@@ -81,3 +88,29 @@ def test_metadata_lists_and_answers_only_with_a_token():
     assert metadata.answer("GET", "/latest/meta-data/", given) == (200, "iam/\ninstance-id\nplacement/")
     assert metadata.answer("GET", "/latest/meta-data/iam/security-credentials/", given) == (200, "r")
     assert metadata.answer("GET", "/latest/user-data", given)[0] == 404
+
+
+def test_what_is_ordered_while_the_agent_still_starts_is_done(tmp_path):
+    """On a busy machine the first orders are in the pipe before the agent reads its configuration."""
+    configuration = {
+        "root": str(tmp_path / "root"), "instance_id": "i-1", "address": "127.0.0.1", "own_ports": False,
+        "shims": str(tmp_path), "architecture": "arm64", "speed": 20, "patience": 20, "metadata": {}, "user_data": "",
+    }  # fmt: skip
+    orders = [configuration, {"do": "run", "name": "one", "text": "echo done", "timeout_s": 60}]
+    given, pipe = os.pipe()
+    os.write(pipe, b"".join(json.dumps(order).encode() + b"\n" for order in orders))
+    agent = subprocess.Popen(
+        [str(interpreter()), "-S", "-m", "hermes_cfn.local.fleet.agent"], stdin=given, stdout=subprocess.PIPE, cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": os.defpath},
+    )  # fmt: skip
+    os.close(given)
+    patience = threading.Timer(60, agent.kill)
+    patience.start()
+    try:
+        said = [json.loads(agent.stdout.readline()) for _ in range(2)]
+    finally:
+        patience.cancel()
+        os.close(pipe)
+        agent.wait()
+    assert [one["event"] for one in said] == ["ready", "ended"]
+    assert said[1]["output"] == "done\n"

@@ -52,14 +52,11 @@ class Agent:
         self.scripts = Scripts(self.machine)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def serve(self) -> None:
-        """Opens the door and follows orders until standard input ends."""
+    async def serve(self, orders: asyncio.StreamReader) -> None:
+        """Opens the door and follows orders until they end."""
         self.machine.agent_port = await Door(self.machine, self.metadata, self.shim).open()
         self.machine.tell("ready", port=self.machine.agent_port)
-        reader = asyncio.StreamReader(limit=16 * 1024 * 1024)
-        loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while line := await reader.readline():
+        while line := await orders.readline():
             self._do(json.loads(line))
         self.collector.flush()
         self.machine.processes.kill_all()
@@ -155,11 +152,14 @@ class Agent:
 
 
 async def main() -> None:
-    configuration = json.loads(sys.stdin.buffer.readline())
-    agent = Agent(configuration)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: os.close(0))
+    """One reader for everything that comes in: another would keep the orders that it read ahead."""
+    reader = asyncio.StreamReader(limit=16 * 1024 * 1024)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    agent = Agent(json.loads(await reader.readline()))
+    loop.add_signal_handler(signal.SIGTERM, lambda: os.close(0))
     try:
-        await agent.serve()
+        await agent.serve(reader)
     finally:
         agent.machine.processes.kill_all()
 
