@@ -224,14 +224,15 @@ def enough(settings: Settings, kind: str, count: int, book: PriceBook, probed: P
     surplus = sized.usual_day.surplus_month(price) * count
     margin = f"{first.what}, {figure(first.used)} of {figure(first.available)} {first.unit}"
     verdict = "Yes" if sized.holds else "No"
-    how = {
-        "approximation": "by the approximation, where simulation confirms it",
-        "simulation": "by simulation",
-        "saturated": "saturated",
-    }[sized.method]
+    how = {"approximation": "by the approximation, where simulation confirms it", "simulation": "by simulation"}
+    wait = (
+        "pages wait without end"
+        if sized.method == "saturated"
+        else f"p99 of a page {sized.page_p99_ms:.0f} ms on the instances ({how[sized.method]})"
+    )
     sentence = (
         f"{verdict}: {count} x {kind} {'carry' if sized.holds else 'do not carry'} {settings.planning.peak_requests_per_s:g} "
-        f"requests a second; p99 of a page {sized.page_p99_ms:.0f} ms on the instances ({how}). "
+        f"requests a second; {wait}. "
         f"First to break: {margin} ({first.margin:.0%} left; {first.note})."
     )
     return Enough(sentence, _credits(settings, sized, surplus), sized, first, surplus)

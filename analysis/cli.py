@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -418,7 +419,7 @@ def sizing(context: Context, kind: str | None, count: int | None, compare: bool,
                 text.figure(limit.used),
                 text.figure(limit.available),
                 limit.unit,
-                f"{limit.margin:.0%}",
+                f"{limit.margin:.0%}" if math.isfinite(limit.margin) else "none",
                 limit.note,
             ]
             for limit in asked.sized.limits

@@ -115,8 +115,12 @@ def probe(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Probe:
     """Time ``url``.  Raises :class:`HermesError` code ``probe-failed`` for what is no URL or never answers."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
         raise _refused(url, "is not an http or https URL", "give one like https://hermes.example.com/health")
     if not 1 <= runs <= MOST_RUNS:
         raise _refused(url, f"{runs} runs", f"ask for 1 to {MOST_RUNS}")

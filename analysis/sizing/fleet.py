@@ -81,8 +81,8 @@ class Sized:
 
     @property
     def first_to_break(self) -> Limit:
-        """The limit with the least margin."""
-        return min(self.limits, key=lambda limit: limit.margin)
+        """The limit with the least margin: of a saturated fleet the station, and not the endless wait that follows."""
+        return min((one for one in self.limits if math.isfinite(one.used)), key=lambda limit: limit.margin)
 
 
 def hourly_utilisation(planning: Planning, kind: Machine, count: int) -> tuple[float, ...]:

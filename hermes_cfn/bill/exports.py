@@ -88,6 +88,12 @@ def read(path: Path) -> Export:
             return _cur(rows)
         if rows and "BilledCost" in rows[0]:
             return _focus(rows)
+    except UnicodeDecodeError as error:
+        raise HermesError(
+            Finding(
+                "export-unreadable", str(path), "is not text", next="export it as CSV, gzipped or not, not as Parquet"
+            )
+        ) from error
     except (OSError, ValueError, KeyError, IndexError, InvalidOperation, TypeError) as error:
         raise HermesError(Finding("export-unreadable", str(path), f"{type(error).__name__}: {error}")) from error
     raise HermesError(

@@ -107,11 +107,18 @@ def show(word: str, region: str | None, book: str, form: str) -> int:
 @console.format_option("table", "json")
 @console.local_option
 def diff(before: str, after: str, region: str, form: str) -> int:
-    """What two books say differently of one region."""
+    """What two books say differently of one region, in any tier, and of what has one price for the world."""
+    from hermes_cfn.pricing.regions import PLACES
+
     old, new = (
-        {price.key: price for price in _book(name, region) if price.region == region} for name in (before, after)
+        {price.key: price for price in _book(name, region) if price.region in (region, *PLACES)}
+        for name in (before, after)
     )
-    changed = [key for key in sorted(old.keys() & new.keys()) if old[key].first != new[key].first]
+    changed = [
+        key
+        for key in sorted(old.keys() & new.keys())
+        if (old[key].tiers, old[key].unit) != (new[key].tiers, new[key].unit)
+    ]
     gone, came = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
     if form == "json":
         from hermes_cfn.pricing import tables
@@ -121,10 +128,11 @@ def diff(before: str, after: str, region: str, form: str) -> int:
         return ExitCode.CHANGES if changed else ExitCode.OK
     rows = []
     for key in changed:
-        first, second = old[key].first, new[key].first
-        share = f"{(second / first - 1) * 100:+.1f} %" if first else ""
-        rows.append((key[0], key[2], _amounts(old[key]), _amounts(new[key]), share))
-    console.put_table("", ("service", "usage type", before, after, "change"), rows, right=(4,))
+        first, second = old[key], new[key]
+        share = f"{(second.first / first.first - 1) * 100:+.1f} %" if first.first else ""
+        rows.append((key[0], key[2], key[3], _amounts(first), _amounts(second), second.unit, share))
+    headings = ("service", "usage type", "operation", before, after, "unit", "change of the first tier")
+    console.put_table("", headings, rows, right=(6,))
     click.echo(f"{len(rows)} differ, {len(gone)} only in {before}, {len(came)} only in {after}")
     return ExitCode.CHANGES if rows else ExitCode.OK
 

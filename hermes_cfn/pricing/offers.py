@@ -166,12 +166,12 @@ def bulk(
         if len(cells) == 2:
             meta[cells[0]] = cells[1]
     if not header:
-        raise broken("offer file", "it has no heading that begins with SKU")
+        raise broken(source, "it has no heading that begins with SKU")
     index = {name: position for position, name in enumerate(header)}
     try:
         usage, term, operation = index["usageType"], index["TermType"], index["operation"]
     except KeyError as error:
-        raise broken("offer file", f"it has no column {error}") from error
+        raise broken(source, f"it has no column {error}") from error
     kept: dict[tuple[str, str], list[dict[str, str]]] = {}
     for cells in csv.reader(stream):
         if len(cells) == len(header) and cells[term] == "OnDemand" and keep(cells[usage], cells[operation]):

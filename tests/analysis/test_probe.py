@@ -174,7 +174,15 @@ def test_a_missing_or_strange_file_is_a_clear_error(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    ("url", "runs"), [("ftp://127.0.0.1/", 1), ("nonsense", 1), ("http://127.0.0.1/", 0), ("http://127.0.0.1/", 51)]
+    ("url", "runs"),
+    [
+        ("ftp://127.0.0.1/", 1),
+        ("nonsense", 1),
+        ("http://[::1", 1),
+        ("http://127.0.0.1:x/", 1),
+        ("http://127.0.0.1/", 0),
+        ("http://127.0.0.1/", 51),
+    ],
 )
 def test_what_is_no_url_or_not_polite_is_refused(url, runs):
     with pytest.raises(HermesError):

@@ -2,12 +2,15 @@ from decimal import Decimal
 
 import pytest
 
+from analysis.answers import enough
 from analysis.assumptions import planning
 from analysis.latency.places import rtt
 from analysis.sizing import credits
 from analysis.sizing import fleet as sizing
 from hermes_cfn.config.planning import Planning
+from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import HermesError
+from hermes_cfn.pricing import books
 
 
 def test_ten_connections_29_ms_away_saturate_at_345_queries_a_second():
@@ -50,6 +53,11 @@ def test_saturated_says_so():
     sized = sizing.size(planning({"peak_requests_per_s": 5000}), "t4g.small", 2)
     assert sized.method == "saturated"
     assert not sized.holds
+    # the station breaks; that pages wait without end is what follows
+    assert sized.first_to_break.what == "database pool"
+    told = enough(Settings(planning=planning({"peak_requests_per_s": 5000})), "t4g.small", 2, books.snapshot())
+    assert "pages wait without end. First to break: database pool" in told.sentence
+    assert "inf" not in told.sentence
 
 
 def test_smallest_holds_and_one_fewer_would_not_be_asked():

@@ -4,6 +4,8 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal as D
 from io import StringIO
 from pathlib import Path
@@ -15,7 +17,7 @@ from click.testing import CliRunner
 from hermes_cfn import bill, config, stacks, templates
 from hermes_cfn.cli import hermes
 from hermes_cfn.errors import ExitCode, HermesError
-from hermes_cfn.pricing import books
+from hermes_cfn.pricing import books, cache
 
 ROOT = Path(__file__).parents[2]
 CDK = Path(__file__).parent / "templates/cdk-fargate.json"
@@ -141,6 +143,23 @@ def test_prices_can_be_searched_and_compared(place):
     assert differ.return_value == ExitCode.CHANGES
     assert "+9.5 %" in differ.output
     assert "79.9 %" in typed(place, "prices", "commitments", "t4g.small").output
+
+
+def test_a_difference_in_a_later_tier_or_in_what_has_one_price_for_the_world_is_told(place):
+    """A book that was fetched: S3's second tier and a hosted zone are dearer than the snapshot's."""
+    known = books.snapshot()
+    storage = known.find("AmazonS3", "TimedStorage-ByteHrs", "eu-south-2")
+    zone = known.find("AmazonRoute53", "HostedZone", "global")
+    first, second, *rest = storage.tiers
+    changed = (
+        replace(storage, tiers=(first, replace(second, price=D("0.0225")), *rest)),
+        replace(zone, tiers=(replace(zone.tiers[0], price=D("0.6")), *zone.tiers[1:])),
+    )
+    cache.write("eu-south-2", changed, datetime.now(UTC), "api")
+    differ = typed(place, "prices", "diff", "snapshot", "live")
+    assert differ.return_value == ExitCode.CHANGES
+    assert "2 differ, 0 only in snapshot, 0 only in live" in differ.output
+    assert "0.0225 from 51,200" in differ.output
 
 
 def test_prices_come_from_an_offer_file_on_disk(place):

@@ -275,3 +275,13 @@ def test_what_is_no_export_says_so(tmp_path, text):
     with pytest.raises(HermesError) as caught:
         reconcile.read(path)
     assert caught.value.findings[0].code == "export-unreadable"
+
+
+def test_parquet_is_told_apart(tmp_path):
+    path = tmp_path / "x.parquet"
+    path.write_bytes(b"PAR1\x00\xff\x15")
+    with pytest.raises(HermesError) as caught:
+        reconcile.read(path)
+    assert (caught.value.findings[0].what, caught.value.findings[0].next) == (
+        "is not text", "export it as CSV, gzipped or not, not as Parquet",
+    )  # fmt: skip
