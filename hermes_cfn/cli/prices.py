@@ -183,6 +183,8 @@ def _as_data(offer: Offer, on_demand: Decimal) -> dict[str, object]:
         "upfront_usd": offer.upfront,
         "saves": offer.saves(on_demand),
         "break_even_months": months,
+        "basis": str(offer.basis),
+        "spread": [offer.low, offer.high],
         "source": offer.source,
     }
 
