@@ -79,6 +79,7 @@ report) are written and enabled, the release of ``stable`` is started, and the l
     systemd-run --quiet --unit=hermes-return --on-active=SECONDS PROGRAM
     dnf install --quiet --assumeyes PACKAGE…
     amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:PATH
+    nsenter --target PID --net cat /proc/net/tcp | /proc/net/tcp6
 
 Every absolute path is under ``${HERMES_ROOT}`` (empty on AWS, as DESTDIR), the container is published
 on ``${HERMES_BIND:-0.0.0.0}`` and asked at ``http://${HERMES_BIND:-127.0.0.1}:PORT``, and the metadata

@@ -135,6 +135,8 @@ class Agent:
             match command:
                 case "docker":
                     return await self.docker.run_command(arguments, given, directory)
+                case "nsenter":
+                    return self.docker.in_network(arguments), "", 0
                 case "systemctl":
                     return await self.systemd.systemctl(arguments), "", 0
                 case "systemd-run":

@@ -216,13 +216,9 @@ class Container:
         values.update(self.wanted.environment)
         return values
 
-    def show_sockets(self) -> None:
-        """Writes down where the program listens, for whoever looks at its process."""
-        if self.pid:
-            published = {self._machine.published(host_port): port for host_port, port in self.wanted.publish}
-            path = self._machine.path(f"/proc/{self.pid}/net/tcp")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(table(self.pid, published))
+    def sockets(self) -> str:
+        """Where the program listens, in the form of ``/proc/net/tcp`` of its network."""
+        return table(self.pid, {self._machine.published(host_port): port for host_port, port in self.wanted.publish})
 
     def inspected(self) -> dict[str, Any]:
         """As ``docker inspect`` shows it."""

@@ -88,6 +88,16 @@ class Docker:
             self._down = False
             await self.boot()
 
+    def in_network(self, arguments: list[str]) -> str:
+        """``nsenter --target PID --net cat /proc/net/tcp`` (or ``tcp6``, where nobody listens) of a container."""
+        found = [one for one in self.containers.values() if one.pid and arguments[1:2] == [str(one.pid)]]
+        tables = ("/proc/net/tcp", "/proc/net/tcp6")
+        if arguments[:1] != ["--target"] or arguments[2:4] != ["--net", "cat"] or arguments[-1] not in tables:
+            raise unknown("nsenter", shlex.join(arguments))
+        if not found:
+            raise Refused(f"nsenter: cannot open /proc/{arguments[1]}/ns/net: No such file or directory")
+        return found[0].sockets() if arguments[-1] == tables[0] else ""
+
     async def boot(self) -> None:
         """After a reboot: containers whose restart policy says so start again."""
         for container in self.containers.values():
@@ -241,8 +251,6 @@ class Docker:
         found = [self.containers[word] for word in words if word in self.containers]
         if len(found) < len(words):
             return await self._inspect_image(arguments, given)
-        for container in found:
-            container.show_sockets()
         return _shown([container.inspected() for container in found], values), "", 0
 
     async def _inspect_image(self, arguments: list[str], _given: str) -> Output:

@@ -1,4 +1,4 @@
-"""Where a container's program listens, as the kernel tells it of a network namespace: ``/proc/<pid>/net/tcp``.
+"""Where a container's program listens, as the kernel tells it inside of a network namespace: ``/proc/net/tcp``.
 
 There are no namespaces here.  Who listens where its container port is published listens on every address of its
 container, and whoever listens anywhere else is heard in the container alone.  Format: proc(5).

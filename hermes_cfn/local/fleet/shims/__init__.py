@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-ASKING = ("docker", "systemctl", "systemd-run", "amazon-cloudwatch-agent-ctl", "aws")
+ASKING = ("docker", "systemctl", "systemd-run", "amazon-cloudwatch-agent-ctl", "aws", "nsenter")
 SHELL = ("dnf", "logger", "df", "date", "bash", "flock", "timeout")
 
 
