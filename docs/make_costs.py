@@ -147,7 +147,7 @@ so `cost reconcile` lists them as not matched.
 
 Where nothing better is known, a price of eu-south-2 is eu-west-1's, and one of eu-west-1 us-east-1's.
 The spread of each step is measured on the prices that the book knows in both regions. Sizes of a family of
-machines cost in proportion, so where others of the family are known in both regions the step takes their factor:
+machines, caches or databases cost in proportion, so where others of the family are known in both regions the step takes their factor:
 
 """
 

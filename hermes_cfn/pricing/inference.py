@@ -65,15 +65,21 @@ def _twins(known: Iterable[Price]) -> Iterator[Price]:
                 yield replace(price.at(price.region, usage_type, step), operation=twin)
 
 
+MACHINES = ("BoxUsage:", "NodeUsage:cache.", "InstanceUsage:db.", "Multi-AZUsage:db.")
+"""How the usage types of machines, caches and databases begin, before their family and size."""
+
+
 def _family(price: Price) -> str:
-    """``BoxUsage:t4g`` of a machine; empty for everything else."""
-    return price.stem.partition(".")[0] if price.stem.startswith("BoxUsage:") else ""
+    """``t4g`` behind what its usage type begins with, and the operation; empty for what has no sizes."""
+    start = next((start for start in MACHINES if price.stem.startswith(start)), "")
+    return f"{start}{price.stem.removeprefix(start).partition('.')[0]} {price.operation}" if start else ""
 
 
-def _kin(known: Iterable[Price], region: str, origin: str) -> dict[str, Step]:
-    """Family of machines -> how much dearer its sizes are in ``region``, by those that are known in both.
+def _kin(known: Iterable[Price], region: str, origin: str, other: Step) -> dict[str, Step]:
+    """Family of machines, caches or databases -> how much dearer its sizes are in ``region``, by those that are known in both.
 
-    A family's sizes cost in proportion everywhere, up to rounding, so the dearest says it best.
+    A family's sizes cost in proportion everywhere, up to rounding, so the dearest says it best.  One size alone
+    shows no spread: then it is that of the ``other`` step, which would be taken without it.
     """
     pairs: dict[str, dict[str, dict[str, Decimal]]] = {}
     for price in known:
@@ -84,8 +90,9 @@ def _kin(known: Iterable[Price], region: str, origin: str) -> dict[str, Step]:
         both = sorted((there[origin], there[region] / there[origin]) for there in sizes.values() if len(there) == 2)
         if both:
             ratio = both[-1][1]
-            ratios = [one for _, one in both]
-            said = f"{(ratio - 1) * 100:+.1f} % as {len(both)} other sizes of {family.removeprefix('BoxUsage:')}"
+            ratios = [one for _, one in both] if len(both) > 1 else [ratio, other.low, other.high]
+            name = family.partition(":")[2].partition(" ")[0]
+            said = f"{(ratio - 1) * 100:+.1f} % as {len(both)} other size{'s' if len(both) > 1 else ''} of {name}"
             found[family] = Step(region, origin, min(ratios) / ratio, max(ratios) / ratio, said, ratio)
     return found
 
@@ -98,7 +105,7 @@ def fill(prices: Iterable[Price]) -> tuple[Price, ...]:
         step = spread(known, region, origin)
         have = {(price.service_code, price.stem, price.operation) for price in known if price.region == region}
         have |= {(service, stem, "") for service, stem, _ in have}
-        kin = _kin(known, region, origin)
+        kin = _kin(known, region, origin, step)
         known += [
             price.at(region, prefixed(price.stem, region, price.service_code), kin.get(_family(price), step))
             for price in known

@@ -220,3 +220,18 @@ def test_the_table_of_commitments_says_what_is_inferred():
     assert "| t4g.medium | eu-west-1 | 1 billed, 11 inferred |" in table
     # a region without the type has no row
     assert "| t2.micro | eu-south-2 |" not in table
+
+
+def test_caches_and_databases_follow_their_family_and_one_size_alone_shows_no_spread():
+    cache = books.snapshot().find(
+        "AmazonElastiCache", "NodeUsage:cache.t3.medium", "eu-west-1", "CreateCacheCluster:0002"
+    )
+    # 0.068 in us-east-1, times 0.036 / 0.034 of cache.t3.small
+    assert (cache.first, cache.basis) == (D("0.07200"), Basis.INFERRED)
+    assert cache.steps[0].evidence == "+5.9 % as 1 other size of cache.t3"
+    low, high = cache.spread()
+    assert low < 1 < high
+    published = books.snapshot().find(
+        "AmazonElastiCache", "NodeUsage:cache.m6g.xlarge", "eu-west-1", "CreateCacheCluster:0002"
+    )
+    assert (published.first, published.basis) == (D("0.327"), Basis.PUBLISHED)
