@@ -29,6 +29,9 @@ PULL_S = 25.0
 CALL_S = 1.0
 """Seconds from a call to what it sets going: an estimate."""
 
+BACK_S = 5.0
+"""Seconds that the group takes from ExitStandby to ``InService``, through ``Pending``: an estimate."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -65,7 +68,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class RolloutTime:
-    """``bound_s``: what no deployer can beat.  ``interruption_s``: with nobody in service."""
+    """``bound_s``: what no deployer can beat.  ``interruption_s``: with nobody in service, as it is expected."""
 
     bound_s: float
     estimate_s: float
@@ -88,7 +91,9 @@ def rollout(
     beside others its own batches and ``bake_s`` seconds under traffic; the
     estimate adds the pull, which takes nobody out, and a call for each step of a batch.  A
     surge of at least ``instances`` still visits each of them.  With ``replaced`` (a new launch
-    template version) a machine boots in place of stop and start.
+    template version) a machine boots in place of stop and start.  The interruption of a batch that
+    leaves nobody in service is its part of the bound, the calls that deploy to it and put it back
+    (draining begins with the first), and the group's own way back.
     """
     if instances <= 0:
         return RolloutTime(0.0, 0.0, 0.0, 0)
@@ -99,8 +104,8 @@ def rollout(
     bound = batches * away + (bake_s if first else 0.0)
     if kind == "surge":
         bound += pace.boot_s + pace.health_s
-    interruption = away if kind == "in-place" and batch >= instances else 0.0
-    return RolloutTime(bound, bound + pace.pull_s + batches * 4 * CALL_S, interruption, batches)
+    interruption = away + 2 * CALL_S + BACK_S if kind == "in-place" and batch >= instances else 0.0
+    return RolloutTime(bound, bound + pace.pull_s + batches * (4 * CALL_S + BACK_S), interruption, batches)
 
 
 def critical_path(durations: Mapping[str, float], precursors: Mapping[str, Iterable[str]]) -> float:

@@ -11,7 +11,7 @@ from deployments import ACCOUNT, as_there, built, change_of, changed, planned
 
 from hermes_cfn.plan import Deployed, show
 from hermes_cfn.plan.model import MASKED, as_data
-from hermes_cfn.plan.timing import Pace
+from hermes_cfn.plan.timing import BACK_S, CALL_S, Pace
 from hermes_cfn.pricing import books
 
 PACE = Pace(drain_s=30, stop_s=2, start_s=8, health_s=20)
@@ -177,7 +177,11 @@ def test_above_a_ceiling_that_was_crossed_before_the_dearest_lines_are_named(wan
 
 @pytest.mark.parametrize(
     ("instances", "strategy", "kind", "seconds"),
-    [(2, "in-place", "none", 0), (1, "in-place", "instances", 60), (1, "surge", "none", 0)],
+    [
+        (2, "in-place", "none", 0),
+        (1, "in-place", "instances", PACE.away_s + 2 * CALL_S + BACK_S),
+        (1, "surge", "none", 0),
+    ],
 )
 def test_the_interruption_is_none_or_says_for_how_long(wanted, there, instances, strategy, kind, seconds) -> None:
     plan = planned(
@@ -196,7 +200,7 @@ def test_the_interruption_is_none_or_says_for_how_long(wanted, there, instances,
 
 def test_a_new_launch_template_takes_a_boot_for_each_instance(there) -> None:
     plan = planned(built("[compute]\nvolume_gib = 30"), there, instances=1, pace=PACE)
-    assert plan.interruption.seconds == PACE.drain_s + PACE.boot_s + PACE.health_s
+    assert plan.interruption.seconds == PACE.drain_s + PACE.boot_s + PACE.health_s + 2 * CALL_S + BACK_S
 
 
 def test_the_time_is_the_critical_path_over_the_stacks(wanted) -> None:
