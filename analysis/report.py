@@ -292,7 +292,8 @@ def _tables() -> Iterator[Assumption]:
     for row in rows("sla.csv"):
         yield Assumption(f"availability: {row['key']}", row["availability"], row["basis"], row["source"])
     for row in rows("plans.csv"):
-        yield Assumption(row["name"], f"{row['monthly']} USD a month", "published", row["source"], row["as_of"])
+        allowed = f"{int(row['requests']):,} requests and {int(row['gb']):,} GB a month"
+        yield Assumption(row["name"], allowed, "published", row["source"], row["as_of"])
 
 
 def _bought(settings: Settings, book: PriceBook) -> Iterator[Assumption]:

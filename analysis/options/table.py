@@ -259,9 +259,10 @@ class Options:
         )  # fmt: skip
         flat = bill.compute(homes.private_ingress(deployment, distribution=False), self.book, through)
         for row in rows("plans.csv"):
+            plan = self.book.find("AmazonCloudFront", f"FlatRatePlan:{row['tier']}", "global")
             option = self._row(
                 row["key"], row["name"], flat, made, "a week", row["gives_up"],
-                deployable=False, edge="cloudfront", in_line=("alb", "cloudfront"), extra=Decimal(row["monthly"]),
+                deployable=False, edge="cloudfront", in_line=("alb", "cloudfront"), extra=plan.first,
             )  # fmt: skip
             over = _over(row, made.usage)
             yield replace(option, low=None, expected=None, high=None, lacks=over) if over else option
