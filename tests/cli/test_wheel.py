@@ -35,14 +35,13 @@ def installed(tmp_path_factory):
         archive.extractall(site)
     empty = place / "empty"
     empty.mkdir()
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
     def type_(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
         program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from hermes_cfn.cli import main; main()"
         return subprocess.run(
             [sys.executable, "-P", "-c", program, str(site), *words],
             cwd=empty,
-            env={**own, "PYTHONPATH": str(site), "HERMES_STATE": str(place / "state"), **more},
+            env={**os.environ, "PYTHONPATH": str(site), "HERMES_STATE": str(place / "state"), **more},
             capture_output=True,
             text=True,
             timeout=60,
