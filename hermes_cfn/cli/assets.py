@@ -16,12 +16,14 @@ def command() -> None:
 
 
 @command.command("push")
-@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default="priv/static")
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default="priv/static")
+@click.option("--image", default="", help="Take them out of this image, by tag or digest, instead of DIRECTORY.")
 @console.format_option("text", "json")
 @console.local_option
-def push(directory: Path, form: str) -> int:
+def push(directory: Path, image: str, form: str) -> int:
     """Upload DIRECTORY: digested files first and for a year, what names them last; nothing is deleted."""
     from hermes_cfn.flows import assets
 
-    console.follow(assets.push(reach.ground(console.context()), directory), form)
+    ground = reach.ground(console.context())
+    console.follow(assets.release(ground, image) if image else assets.push(ground, directory), form)
     return ExitCode.OK

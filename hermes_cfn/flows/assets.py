@@ -12,10 +12,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hermes_cfn.aws.cdn import Cdn
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Noted, StageEnded, StageStarted
+from hermes_cfn.flows import image
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.names import output_id
@@ -56,6 +58,27 @@ def find(directory: Path) -> list[Asset]:
     return sorted(found, key=lambda asset: (not asset.digested, asset.key))
 
 
+def release(ground: Ground, reference: str) -> Story[int]:
+    """Publishes what an image has under ``lib/APPLICATION-VERSION/priv/static``; nothing where there is no bucket.
+
+    ``reference`` is a tag or a digest.  Raises what :func:`hermes_cfn.flows.image.files` raises.
+    """
+    if not ground.settings.edge.assets:
+        yield StageEnded(ground.now, "assets", "edge.assets is off: the application serves them itself")
+        return 0
+    with TemporaryDirectory() as place:
+        directory = Path(place)
+        for path, content in image.files(ground, reference, static_files(ground.settings.application.name)):
+            (directory / path).parent.mkdir(parents=True, exist_ok=True)
+            (directory / path).write_bytes(content)
+        return (yield from push(ground, directory))
+
+
+def static_files(application: str) -> re.Pattern[str]:
+    """Where a release keeps its static files; those of its dependencies are not served (mix release, "Directory structure")."""
+    return re.compile(rf"(?:^|/)lib/{re.escape(application)}-[^/]+/priv/static/(?P<path>.+)")
+
+
 def push(ground: Ground, directory: Path) -> Story[int]:
     """Uploads what is not there yet; the value is how many files.
 
@@ -92,7 +115,7 @@ def _invalidated(ground: Ground, changed: list[Asset]) -> Iterator[Noted]:
         return
     spec = ground.deployment.stack("worldwide")
     outputs = ground.doors.cloudformation(spec.region).observe(spec.name).outputs
-    distribution = outputs.get(output_id("distribution_id"), "")
+    distribution = outputs.get(output_id("distribution_arn"), "").rpartition("/")[2]
     if not distribution:
         yield Noted(
             ground.now, Finding("distribution-missing", spec.name, "has no distribution yet; nothing was invalidated")

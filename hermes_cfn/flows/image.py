@@ -1,9 +1,12 @@
-"""Pushing an image: architecture first, then log in, tag and push with docker."""
+"""Pushing an image: architecture first, then log in, tag and push with docker; and what is in one that was pushed."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+import tarfile
+from collections.abc import Iterator
 
 from hermes_cfn.checks.images import DOCKER_WORD, wrong
 from hermes_cfn.errors import ExitCode, Finding, HermesError
@@ -61,11 +64,41 @@ def digest(ground: Ground, tag: str) -> str:
     return found.digest
 
 
-def _architecture(ground: Ground, source: str) -> str:
+def files(ground: Ground, reference: str, wanted: re.Pattern[str]) -> Iterator[tuple[str, bytes]]:
+    """Files of an image whose path in it matches, by the group ``path``; the image is never run.
+
+    Raises HermesError ``image-unknown``, ``docker-missing`` and ``pull-failed``.
+    """
+    _needed()
+    found = ground.doors.ecr.image(ground.names.repository, reference)
+    if found is None:
+        raise HermesError(releases.image_missing(ground, reference), exit_code=ExitCode.USAGE)
+    user, password, registry = ground.doors.ecr.login()
+    _docker("login", "--username", user, "--password-stdin", registry, given=password, code="pull-failed")
+    _docker("pull", "--quiet", found.pinned, code="pull-failed")
+    container = _docker("create", found.pinned, "nothing", code="pull-failed").strip()
+    try:
+        with subprocess.Popen(["docker", "export", container], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+                for member in archive:
+                    match = wanted.search(member.name)
+                    content = archive.extractfile(member) if match and member.isfile() else None
+                    if match and content and ".." not in match["path"].split("/"):
+                        yield match["path"], content.read()
+    finally:
+        _docker("rm", "--force", container, code="pull-failed")
+
+
+def _needed() -> None:
     if shutil.which("docker") is None:
         raise HermesError(
             Finding("docker-missing", "docker", "docker is not on the path", next="install it, or push from CI")
         )
+
+
+def _architecture(ground: Ground, source: str) -> str:
+    _needed()
     wanted = DOCKER_WORD[ground.settings.compute.architecture]
     done = subprocess.run(
         ["docker", "image", "inspect", "--format", "{{.Architecture}}", source], capture_output=True, text=True
@@ -82,7 +115,8 @@ def _architecture(ground: Ground, source: str) -> str:
     return done.stdout.strip()
 
 
-def _docker(*words: str, given: str | None = None) -> None:
+def _docker(*words: str, given: str | None = None, code: str = "push-failed") -> str:
     done = subprocess.run(["docker", *words], input=given, capture_output=True, text=True)
     if done.returncode:
-        raise HermesError(Finding("push-failed", f"docker {words[0]}", done.stderr.strip()[-500:]))
+        raise HermesError(Finding(code, f"docker {words[0]}", done.stderr.strip()[-500:]))
+    return done.stdout
