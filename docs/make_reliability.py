@@ -1,7 +1,8 @@
 """``python docs/make_reliability.py [ROW…]``: rehearse rows of ``docs/reliability.md`` and write the page.
 
 A rehearsal takes minutes and its figures differ from run to run, so what each row has shown is kept in
-``docs/reliability.json``; without arguments every row is rehearsed, ``--page`` writes the page alone.
+``docs/reliability.json``; without arguments every row is rehearsed, ``--page`` writes the page alone, and
+``kill-everywhere@1-14`` rehearses a part of that row.
 The whole reports, time lines and the deployer's last lines with them, go to ``.reports/ROW.json``, which is not committed.
 """
 
@@ -9,11 +10,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ REPORTS = HERE.parent / ".reports"
 KEPT = (
     *("seed", "faults", "sent", "failed", "failed_by_reason", "unexcused", "reconnected"),
     *("interruption_s", "planned_s", "duration_s", "lower_bound_s", "ends", "release", "runs"),
-    *("ended", "back_s", "check_s", "missed"),
+    *("ended", "back_s", "check_s", "missed", "killed_at", "steps"),
 )
 SIZES = (2, 20, 200)
 
@@ -94,13 +96,16 @@ its interval, and one timeout. No deployer can shorten that time. Only an outage
 
 
 def rehearse(name: str, row: Row) -> list[Verdict]:
-    """What the rehearsal of a row has shown.  Raises SystemExit with what it said when it shows nothing."""
+    """What the rehearsal of a row has shown, of one that is interrupted what it has until then.
+
+    Raises SystemExit when it shows nothing.
+    """
     with tempfile.TemporaryDirectory() as directory:
         config = HERE.parent / "hermes.toml"
         if row.configuration:
             config = Path(directory, "hermes.toml")
             config.write_text(row.configuration, encoding="utf-8")
-        done = subprocess.run(
+        process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "hermes_cfn", "--config", str(config)),
                 *("rehearse", "--format", "json", *row.options),
@@ -109,15 +114,25 @@ def rehearse(name: str, row: Row) -> list[Verdict]:
             env={**os.environ, "HERMES_STATE": str(Path(directory, "state"))},
             stdout=subprocess.PIPE,
             text=True,
-            check=False,
         )
+        try:
+            told, _ = process.communicate()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            told, _ = process.communicate()
     try:
-        report = json.loads(done.stdout)
+        report = json.loads(told)
     except ValueError:
-        raise SystemExit(f"{row.what}: exit code {done.returncode}") from None
+        raise SystemExit(f"{row.what}: exit code {process.returncode}") from None
     REPORTS.mkdir(exist_ok=True)
     (REPORTS / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return [{key: one[key] for key in KEPT} for one in (report if isinstance(report, list) else [report])]
+
+
+def together(before: Sequence[Verdict], shown: Sequence[Verdict]) -> list[Verdict]:
+    """Updates by the step at which the deployer was killed: those shown now in place of those before."""
+    every = {one.get("killed_at"): one for one in (*before, *shown)}
+    return [every[step] for step in sorted(every, key=lambda step: step or 0)]
 
 
 def table(rows: Mapping[str, Row], seen: Mapping[str, Sequence[Verdict]]) -> list[str]:
@@ -282,10 +297,15 @@ def page(seen: Mapping[str, Sequence[Verdict]]) -> str:
 def main(wanted: Sequence[str]) -> None:
     """Rehearse what is wanted, keep it, and write the page."""
     seen: dict[str, Any] = json.loads(SEEN.read_text(encoding="utf-8")) if SEEN.exists() else {}
-    for name in [] if list(wanted) == ["--page"] else wanted or ROWS:
+    for given in [] if list(wanted) == ["--page"] else wanted or ROWS:
+        name, _, steps = given.partition("@")
         if name not in ROWS:
             raise SystemExit(f"there is no row {name!r}; there are {', '.join(ROWS)}")
-        seen[name] = rehearse(name, ROWS[name])
+        row = ROWS[name]
+        if steps:
+            row = replace(row, options=(*row.options[:-1], f"{row.options[-1]}@{steps}"))
+        shown = rehearse(given, row)
+        seen[name] = together(seen.get(name, ()), shown) if steps else shown
         sys.stderr.write("\n".join(table({name: ROWS[name]}, seen)[2:]) + "\n")
         kept = {name: seen[name] for name in ROWS if name in seen}
         SEEN.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

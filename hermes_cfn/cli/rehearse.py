@@ -42,10 +42,11 @@ def command(
         for name, about in known.listing():
             click.echo(f"{name:<28} {about}")
         return ExitCode.OK
-    if known.KILL_EVERYWHERE in faults and len(faults) > 1:
+    everywhere = [text for text in faults if text.partition("@")[0] == known.KILL_EVERYWHERE]
+    if everywhere and len(faults) > 1:
         raise click.UsageError(f"{known.KILL_EVERYWHERE} stands alone")
-    everywhere = known.KILL_EVERYWHERE in faults
-    chosen = tuple(known.parse(text) for text in faults if text != known.KILL_EVERYWHERE)
+    steps = known.steps(everywhere[0]) if everywhere else None
+    chosen = tuple(known.parse(text) for text in faults if text not in everywhere)
     given = console.context()
     settings = given.settings()
     turns = [
@@ -63,16 +64,24 @@ def command(
         tempfile.TemporaryDirectory(prefix="hermes-rehearsal-") as directory,
         Sandbox(given.config.resolve(), Path(directory), options, given.environment) as sandbox,
     ):
-        if everywhere:
-            seen = run.kill_everywhere(sandbox, settings, turns[0], say)
-        else:
-            run.first(sandbox, settings, say)
-            seen = list(run.in_turn(sandbox, settings, turns, "v1", say))
+        seen: list[verdict.Verdict] = []
+        whole = True
+        try:
+            if everywhere:
+                seen.extend(run.kill_everywhere(sandbox, settings, turns[0], steps, say))
+            else:
+                run.first(sandbox, settings, say)
+                seen.extend(run.in_turn(sandbox, settings, turns, "v1", say))
+        except KeyboardInterrupt:
+            if not seen:
+                raise
+            whole = False
+            say(f"interrupted; this is what {len(seen)} updates have shown")
     if form == "json":
         console.put_json([one.as_dict() for one in seen] if everywhere or len(turns) > 1 else seen[0].as_dict())
     else:
         for one in seen:
             for line in verdict.screen(one):
                 click.echo(line)
-    good = all(verdict.good(one) for one in seen) and (everywhere or len(seen) == len(turns))
+    good = whole and all(verdict.good(one) for one in seen) and (bool(everywhere) or len(seen) == len(turns))
     return ExitCode.OK if good else ExitCode.FAILED

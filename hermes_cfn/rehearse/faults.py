@@ -110,6 +110,20 @@ def parse(text: str) -> Fault:
     return Fault(kind, moment)
 
 
+def steps(text: str) -> tuple[int, int] | None:
+    """The first and the last step of ``kill-everywhere@FIRST-LAST``; None without.  Raises HermesError ``fault-unknown``."""
+    _, given, wanted = text.partition("@")
+    if not given:
+        return None
+    first, _, last = wanted.partition("-")
+    if first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last):
+        return int(first), int(last)
+    raise HermesError(
+        Finding("fault-unknown", "--fault", f"{wanted!r} are no steps", next=f"{KILL_EVERYWHERE}@1-14"),
+        exit_code=ExitCode.USAGE,
+    )
+
+
 def turns(faults: tuple[Fault, ...]) -> list[tuple[Fault, ...]]:
     """The faults of each update: one, or one a moment when a fault comes at every moment."""
     if not any(fault.moment == EVERY for fault in faults):
@@ -121,6 +135,7 @@ def listing() -> Iterator[tuple[str, str]]:
     """Name and meaning of every fault and moment."""
     yield from KINDS.items()
     yield KILL_EVERYWHERE, "the update again and again, the deployer killed at each step in turn"
+    yield f"{KILL_EVERYWHERE}@FIRST-LAST", "at these steps alone"
     for moment, said in MOMENTS.items():
         yield f"…@{moment}", f"when the deployer reports {said!r}" if said else "as soon as the update begins (default)"
     yield f"…@{EVERY}", "one update for each of these moments"

@@ -158,6 +158,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
         failed_by_reason=tally.failed_by_reason,
         unexcused=len(unexcused),
         first_unexcused=[(at - origin, latency, kind, outcome) for at, latency, kind, outcome, _ in unexcused[:SHOWN]],
+        killed_at=wanted.kill_at,
         missed=tuple(str(fault) for fault in strikes.pending),
         reconnected=tally.reconnected,
         interruption_s=tally.interruption_s,
@@ -256,9 +257,14 @@ def in_turn(
         sandbox.fault("clear")
 
 
-def kill_everywhere(sandbox: Sandbox, settings: Settings, wanted: Wanted, say: Callable[[str], None]) -> list[Verdict]:
-    """One rehearsal that is left alone counts the steps; then one for each step at which the deployer is killed."""
+def kill_everywhere(
+    sandbox: Sandbox, settings: Settings, wanted: Wanted, steps: tuple[int, int] | None, say: Callable[[str], None]
+) -> Iterator[Verdict]:
+    """One rehearsal that is left alone counts the steps; then one for each step, or those chosen, at which the deployer is killed."""
     alone = rehearse(sandbox, settings, wanted, say)
-    say(f"the deployer is killed at each of {alone.steps} steps in turn")
-    turns = [replace(wanted, kill_at=step) for step in range(1, alone.steps + 1)]
-    return [alone, *in_turn(sandbox, settings, turns, alone.release, say)]
+    yield alone
+    first, last = steps or (1, alone.steps)
+    chosen = range(first, min(last, alone.steps) + 1)
+    say(f"the deployer is killed at {len(chosen)} of {alone.steps} steps in turn")
+    turns = [replace(wanted, kill_at=step) for step in chosen]
+    yield from in_turn(sandbox, settings, turns, alone.release, say)

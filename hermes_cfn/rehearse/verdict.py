@@ -27,7 +27,8 @@ class Verdict:
     each batch.  ``unexcused`` are failures that no fault explains: outside of the time in which the
     load balancer must notice an instance that a fault has ended.  ``floor``: instances that the
     strategy keeps in service; none means that it interrupts, for ``planned_s`` by the plan's formula.
-    ``first_unexcused``: some of them, as appointed second, latency, kind and outcome; ``missed``: faults
+    ``killed_at``: the line of its report at which the
+    deployer was killed.  ``first_unexcused``: some of them, as appointed second, latency, kind and outcome; ``missed``: faults
     whose moment did not come.  ``ended``: instances that the group has no more, beside a surge's surplus; ``spared``: the faults are no reason to end any.
     ``back_s``: from the end of an outage to the first good answer of what needs the database, which
     must not take longer than one health check, ``check_s``; None without an outage or an answer.
@@ -53,6 +54,7 @@ class Verdict:
     before: Window
     during: Window
     after: Window
+    killed_at: int | None = None
     missed: tuple[str, ...] = ()
     first_unexcused: Sequence[tuple[float, float, str, str]] = ()
     ended: int = 0

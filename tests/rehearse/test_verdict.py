@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from hermes_cfn.errors import HermesError
 from hermes_cfn.local import fault_kinds
 from hermes_cfn.rehearse import faults
 from hermes_cfn.rehearse.tally import Tally, Window
@@ -64,3 +65,11 @@ def test_an_outage_excuses_what_needs_it_while_it_lasts() -> None:
 def test_the_outage_lasts_as_long_as_the_embedded_cloud_makes_it() -> None:
     assert faults.OUTAGES["database-outage"] == fault_kinds.OUTAGE_S
     assert faults.KINDS.keys() > faults.ENDS_NOBODY and not faults.ENDS_NOBODY & faults.DEADLY
+
+
+def test_steps_of_kill_everywhere() -> None:
+    assert faults.steps("kill-everywhere") is None
+    assert faults.steps("kill-everywhere@3-14") == (3, 14)
+    for wrong in ("kill-everywhere@14-3", "kill-everywhere@0-3", "kill-everywhere@tea"):
+        with pytest.raises(HermesError, match="no steps"):
+            faults.steps(wrong)
