@@ -91,7 +91,7 @@ class Controls:
 
     def machine_image(self, body: dict[str, Any]) -> dict[str, Any]:
         """A newer machine image is published under the public ``parameter``: ``{image}``."""
-        now = self._cloud.clock.now().strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        now = self._cloud.clock.now()
         return {"image": self._cloud.moto.publish_image(body.get("region", DEFAULT_REGION), body["parameter"], now)}
 
     def permissions(self, _body: dict[str, Any]) -> dict[str, Any]:

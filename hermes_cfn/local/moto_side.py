@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -66,7 +67,7 @@ class MotoSide:
         asked["logStreamNames"] = names or [prefix]
         return replace(request, body=json.dumps(asked).encode())
 
-    def publish_image(self, region: str, parameter: str, created: str) -> str:
+    def publish_image(self, region: str, parameter: str, now: datetime) -> str:
         """AWS publishes a newer machine image under its public parameter; the image's id.
 
         As the one before, but for its id, its name and when it was made; the parameter has one version more.
@@ -74,7 +75,7 @@ class MotoSide:
         with self._lock:
             ec2, versions = backend("ec2", region, ACCOUNT), backend("ssm", region, ACCOUNT)._parameters[parameter]
             image, newest = copy.copy(ec2.amis[versions[-1].value]), copy.copy(versions[-1])
-            image.id, image.creation_date = f"ami-{secrets.token_hex(8)}0", created
+            image.id, image.creation_date = f"ami-{secrets.token_hex(8)}0", now.replace(tzinfo=None)
             image.name = f"{image.name}-{newest.version + 1}"
             ec2.amis[image.id] = image
             newest.value, newest.version = image.id, newest.version + 1

@@ -42,7 +42,7 @@ def cloud(tmp_path_factory, new_cloud):
 
 def digests(cloud, environment: str) -> set[str]:
     """What the environment's instances really run."""
-    said = cloud.type(f"--env {environment} run --host --all -- docker ps --no-trunc")
+    said = cloud.type(["--env", environment, "run", "--host", "--all", "--", "docker", "ps", "--format", "{{.Image}}"])
     found = set(re.findall(r"@(sha256:[0-9a-f]{64})", said))
     assert found, said
     return found
