@@ -118,10 +118,14 @@ class Ssm:
         return [_parameter(item) for item in found]
 
     def document_version(self, name: str) -> str:
-        """The default version of a document, asked once."""
+        """The latest version of a document, asked once: the one that the template made.
+
+        Not the default one: CloudFormation does not always make its new version the default
+        (aws-cloudformation/cloudformation-coverage-roadmap, issue 2539).
+        """
         if name not in self._versions:
             found = self._calls.describe_document(Name=name)["Document"]
-            self._versions[name] = str(found.get("DefaultVersion") or found["DocumentVersion"])
+            self._versions[name] = str(found.get("LatestVersion") or found["DocumentVersion"])
         return self._versions[name]
 
     def send(

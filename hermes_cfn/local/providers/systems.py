@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -92,33 +93,35 @@ class Document(Handler):
     def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
         """A new version that becomes the default, with UpdateMethod NewVersion.
 
-        One with the content of an earlier version is no failure for CloudFormation, whose handler passes over
-        DuplicateDocumentContent; here that version becomes the default again.
+        moto refuses the content of any earlier version, AWS that of the latest: an earlier one goes first here.
         """
         ssm = context.client("ssm")
         if changed(before, after, "Content", "TargetType", "VersionName", "DocumentFormat"):
+            given = {
+                "Name": physical_id,
+                "Content": self._content(after),
+                "DocumentVersion": "$LATEST",
+                **pick(after, "DocumentFormat", "TargetType", "VersionName"),
+            }
             try:
-                made = ssm.update_document(
-                    Name=physical_id,
-                    Content=self._content(after),
-                    DocumentVersion="$LATEST",
-                    **pick(after, "DocumentFormat", "TargetType", "VersionName"),
-                )
-                version = made["DocumentDescription"]["DocumentVersion"]
+                made = ssm.update_document(**given)
             except ssm.exceptions.DuplicateDocumentContent:
-                version = self._same(ssm, physical_id, self._content(after))
+                same = self._same(ssm, physical_id, self._content(after))
+                ssm.delete_document(Name=physical_id, DocumentVersion=same)
+                made = ssm.update_document(**given)
+            version = made["DocumentDescription"]["DocumentVersion"]
             ssm.update_document_default_version(Name=physical_id, DocumentVersion=version)
         return Made(physical_id)
 
     @staticmethod
     def _same(ssm: Any, name: str, content: str) -> str:
-        """The version of a document that has this content."""
+        """The version of a document, before its latest, that has this content."""
         latest = int(ssm.describe_document(Name=name, DocumentVersion="$LATEST")["Document"]["LatestVersion"])
-        return next(
-            version
-            for version in map(str, range(latest, 0, -1))
-            if json.loads(ssm.get_document(Name=name, DocumentVersion=version)["Content"]) == json.loads(content)
-        )
+        for version in map(str, range(latest - 1, 0, -1)):
+            with suppress(ClientError):  # one that was deleted
+                if json.loads(ssm.get_document(Name=name, DocumentVersion=version)["Content"]) == json.loads(content):
+                    return version
+        return str(latest)
 
     def replaces(self, context: Context, names: set[str], before: Properties, after: Properties) -> bool:
         return bool(after.get("UpdateMethod", "Replace") == "Replace")
