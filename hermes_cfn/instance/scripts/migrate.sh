@@ -3,7 +3,7 @@ if ! prepare; then
   report running "failed: release $GOAL_VERSION could not be fetched"
   finish "failed: release $GOAL_VERSION could not be fetched"
 fi
-available=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo 2>/dev/null | grep . || echo 786432000) / 1024))
+available=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' "$ROOT/proc/meminfo" 2>/dev/null | grep . || echo 786432000) / 1024))
 if [ "$available" -lt "$MIGRATE_MIB" ]; then
   report running "failed: no memory: $available MiB are available, and the migration may use $MIGRATE_MIB"
   finish "failed: no memory: $available MiB are available, and the migration may use $MIGRATE_MIB"
