@@ -83,7 +83,7 @@ def test_hooks_run_with_the_release_in_their_environment_and_what_they_said_is_k
     assert migration["before_migrate"]["output"] == "before_migrate was here\n"
     for name in ("before_migrate", "after_deploy"):
         last = told(cloud, name)[-1]
-        assert (last["HERMES_RELEASE"], last["HERMES_TAG"]) == (kept["id"], "schema-2")
+        assert (last["HERMES_RELEASE"], last["HERMES_TAG"]) == (kept["release"]["id"], "schema-2")
         assert last["HERMES_PREVIOUS_RELEASE"].startswith("v1-")
     assert told(cloud, "on_failure") == []
 
@@ -215,12 +215,13 @@ def test_a_migration_that_does_not_fit_beside_the_application_does_not_start(clo
     config = cloud.directory / "hermes.toml"
     before = config.read_text()
     config.write_text(before.replace("[application]\n", "[application]\nmigrate_memory_mib = 786432\n"))
+    (now,) = {release.rpartition("-")[0] for release in reports(cloud)}
     cloud.type("local image v4")
     said = error(cloud, "deploy --image v4 --yes", ExitCode.FAILED)
     assert "migration-failed" in said
     assert "MiB are available, and the migration may use 786432" in said
     assert "application.migrate_memory_mib" in said
-    at_rest(cloud, "v3")
+    at_rest(cloud, now)
     config.write_text(before)
     cloud.type("deploy --image v4 --yes")
     at_rest(cloud, "v4")
