@@ -160,7 +160,10 @@ def table(rows: Mapping[str, Row], seen: Mapping[str, Sequence[Verdict]]) -> lis
 
 
 def updates(told: Sequence[Verdict]) -> str:
-    """How many updates, and how many of them saw no fault because its moment did not come."""
+    """How many updates, of how many if not of all, and how many of them saw no fault because its moment did not come."""
+    wanted = told[0].get("steps", 0) + 1 if any(one.get("killed_at") for one in told) else len(told)
+    if len(told) < wanted:
+        return f"{len(told)} of {wanted}"
     missed = sum(bool(one.get("missed")) for one in told)
     return f"{len(told)}, {missed} without a fault" if missed else str(len(told))
 
