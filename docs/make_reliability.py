@@ -220,7 +220,8 @@ def added() -> list[str]:
         "health check comes at the end of its interval ([one is enough](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/"
         "target-group-health-checks.html) after registering). A rollout takes "
         f"**{min(overheads):.1%} to {max(overheads):.1%} longer** than draining, stopping, starting and that check of each batch. What is left is the "
-        "delivery of each document, the look that sees a wait end, and the last confirmation. Calls, those of the pull before it included, "
+        "delivery of each document, the look that sees a wait end, and the last confirmation; the group's own way back from standby, "
+        "which AWS takes, is in neither. Calls, those of the pull before it included, "
         f"are linear in the fleet: in two batches **{constant:.0f} and {slope:.1f} an instance**. The constant is looks; each part of the fleet is "
         "asked for while it can change by itself, and otherwise every "
         f"{FRESH_S:g} s. That a decision's time grows no faster than the fleet, over 2, 20, 200 and 2,000 instances, is measured by `make bench`.",

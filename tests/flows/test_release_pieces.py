@@ -12,19 +12,20 @@ from types import SimpleNamespace
 
 import pytest
 
+from hermes_cfn import stacks
 from hermes_cfn.config import parse
 from hermes_cfn.deciders.lease import Lease, Locked, until
 from hermes_cfn.deciders.observed import Instance, LeaseSeen, Lifecycle, Progress, Target
 from hermes_cfn.deciders.rollout import Want
 from hermes_cfn.errors import HermesError
 from hermes_cfn.events import Noted, StageEnded
-from hermes_cfn.flows import diagnosis, ground, hooks
+from hermes_cfn.flows import diagnosis, facts, ground, hooks
 from hermes_cfn.flows.lock import Held
 from hermes_cfn.flows.release import right_architecture
 from hermes_cfn.flows.releases import Kept
 from hermes_cfn.flows.rollout import ALARMS, alarms_before, estimate, strategy
 from hermes_cfn.instance.release import Release
-from hermes_cfn.plan import timing
+from hermes_cfn.plan import Deployed, timing
 
 IMAGE = f"repository@sha256:{0:064x}"
 KEPT = Kept(Release("v2-1", IMAGE, "v2", {}, {}, "2026-01-01T00:00:00+00:00", "somebody", "abc"), previous="v1-1")
@@ -224,3 +225,9 @@ def test_what_many_instances_say_is_asked_of_the_command_that_each_was_sent() ->
     told = diagnosis.several(here, SimpleNamespace(token=1, guard=lambda: None), instances)
     assert set(told) == set(instances)
     assert (asked["i-0"], asked["i-49"], asked["i-50"], asked["i-119"]) == ("first", "first", "second", "third")
+
+
+def test_how_large_the_fleet_is_now_is_read_from_the_template_that_is_deployed() -> None:
+    spec = stacks.build(parse("compute.count = 3")).stack("service")
+    assert facts._fleet({"service": Deployed("UPDATE_COMPLETE", spec.template)}) == (3, "t4g.small")
+    assert facts._fleet({}) is None
