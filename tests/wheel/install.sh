@@ -22,7 +22,7 @@ for python in ${PYTHONS:-python3.11 python3.12 python3.13}; do
     "$own/bin/hermes-cfn" plan 2>&1 | tail -1
     "$own/bin/hermes-cfn" render >/dev/null
     "$own/bin/hermes-cfn" validate
-    "$own/bin/hermes-cfn" cost | tail -1
+    "$own/bin/hermes-cfn" cost | grep '^total'
   )
   echo "$python: $("$python" --version), $("$own/bin/hermes-cfn" --version), well"
   tried=$((tried + 1))
