@@ -54,6 +54,9 @@ def command() -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Programs of a PostgreSQL server on this machine, to use instead of the wheel's.",
 )
+@click.option(
+    "--engine", default="", help="A container engine of this machine (podman) for images that name one of its own."
+)
 @click.option("--reset", is_flag=True, help="Start afresh; what it held is lost.")
 @console.format_option("text", "json")
 def start(
@@ -65,19 +68,28 @@ def start(
     database: bool,
     processes: bool,
     postgres: Path | None,
+    engine: str,
     reset: bool,
     form: str,
 ) -> None:
     """Start it, unless it runs."""
+    import shlex
+    import shutil
+
     from hermes_cfn.local import control
     from hermes_cfn.local.clock import DEFAULT_SPEED
     from hermes_cfn.local.options import Addresses, Options
 
+    if engine and shutil.which(shlex.split(engine)[0]) is None:
+        raise click.BadParameter(
+            f"there is no program {shlex.split(engine)[0]!r} on this machine", param_hint="--engine"
+        )
     options = Options(
         port=port,
         database=database,
         processes=processes,
         postgres=str(postgres.resolve()) if postgres else "",
+        engine=engine,
         real_time=real_time,
         enforce=enforce,
         speed=DEFAULT_SPEED if speed is None else speed,

@@ -28,7 +28,8 @@ class Options:
     ``enforce`` checks IAM permissions; ``processes`` false gives instances that only exist in
     the books; ``port`` 0 takes a free one; ``follow_parent`` ends the cloud with the process
     that started it; ``database`` starts the external PostgreSQL at once, ``postgres`` is the
-    directory of the server's programs (empty: the wheel's, or the newest on this machine).
+    directory of the server's programs (empty: the wheel's, or the newest on this machine);
+    ``engine`` begins the command line of a container engine (``podman``), empty for none.
     """
 
     speed: float = DEFAULT_SPEED
@@ -41,6 +42,7 @@ class Options:
     follow_parent: bool = False
     database: bool = False
     postgres: str = ""
+    engine: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

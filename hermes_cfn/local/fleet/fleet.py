@@ -6,7 +6,9 @@ import base64
 import contextlib
 import json
 import logging
+import os
 import re
+import shlex
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +137,7 @@ class Fleet:
             "patience": clock.patience,
             "metadata": self._metadata(instance, described),
             "user_data": instance.user_data,
+            "engine": _engine(self.options.engine),
         }
         directory = self.directory / "instances" / instance.instance_id
         instance.host = Host(instance.instance_id, directory, configuration, self._event)
@@ -367,3 +370,20 @@ class Fleet:
             "Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": key, "SecretAccessKey": secret, "Token": token,
             "Expiration": "2099-01-01T00:00:00Z",
         }  # fmt: skip
+
+
+_ENGINE_VARIABLES = (
+    "PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "CONTAINERS_CONF",
+    "CONTAINERS_STORAGE_CONF",
+)  # fmt: skip
+"""What a container engine's client reads of its environment."""
+
+
+def _engine(command: str) -> Answer | None:
+    """How an agent asks the container engine; None without one."""
+    if not command:
+        return None
+    return {
+        "words": shlex.split(command),
+        "environment": {name: os.environ[name] for name in _ENGINE_VARIABLES if name in os.environ},
+    }

@@ -13,6 +13,7 @@ from typing import Any
 
 from hermes_cfn.local.fleet.agent.docker import Docker
 from hermes_cfn.local.fleet.agent.door import Door
+from hermes_cfn.local.fleet.agent.engine import Engine
 from hermes_cfn.local.fleet.agent.logs import Collector
 from hermes_cfn.local.fleet.agent.machine import Machine, Refused, unknown
 from hermes_cfn.local.fleet.agent.metadata import Metadata
@@ -41,6 +42,7 @@ class Agent:
             patience=configuration["patience"],
             metadata=configuration["metadata"],
             processes=Processes(root.parent / "processes"),
+            engine=Engine(**configuration["engine"]) if configuration.get("engine") else None,
         )
         (root / "run" / "ports").touch()
         if not (root / "proc").exists():

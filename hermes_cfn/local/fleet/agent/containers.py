@@ -1,6 +1,6 @@
 """Containers as processes: environment, restart policy, stop signal, logs, memory limit.
 
-There are no namespaces here.  A program learns where its container port is published from
+There are no namespaces here, unless a container engine has the image (:mod:`.engine`).  A program learns where its container port is published from
 ``LISTEN_<port>=address:port`` in its environment, and finds itself in its image's directory.
 States and exit codes as in Docker's reference of ``docker run`` and ``docker inspect``: 125 for
 an error of docker itself, 126/127 for a program that cannot run, 137 for SIGKILL.
@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from hermes_cfn.local.fleet.agent.engine import Engine
 from hermes_cfn.local.fleet.agent.images import Image
 from hermes_cfn.local.fleet.agent.logs import Collector
 from hermes_cfn.local.fleet.agent.machine import Machine, Refused
@@ -52,6 +53,7 @@ class Wanted:
     log_options: dict[str, str] = field(default_factory=dict)
     log_driver: str = "json-file"
     user: str = ""
+    entrypoint: str = ""
 
 
 class Container:
@@ -71,6 +73,7 @@ class Container:
         self._collector = collector
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
+        self._line_held: asyncio.subprocess.Process | None = None
         self.log_path = machine.path(f"/var/lib/docker/containers/{self.id}/{self.id}-json.log")
 
     @property
@@ -105,7 +108,9 @@ class Container:
     def signal(self, name: str) -> None:
         """Sends a signal to the container's processes."""
         number = int(name) if name.isdigit() else int(getattr(signal, f"SIG{name.removeprefix('SIG')}"))
-        if self._process is not None and self.status == "running":
+        if number == signal.SIGKILL and self._line_held is not None and self._line_held.stdin is not None:
+            self._line_held.stdin.close()  # the engine's client cannot pass this one on
+        elif self._process is not None and self.status == "running":
             kill_group(self._process.pid, number)
         elif self.status == "restarting" and self._task is not None:
             self._task.cancel()
@@ -156,9 +161,9 @@ class Container:
                 return 1
             try:
                 self._process = await self._machine.processes.start(
-                    self.wanted.command,
-                    self._environment(),
-                    self.wanted.image.directory,
+                    await self._command(),
+                    self._environment() if self.engine is None else self.engine.environment,
+                    self.wanted.image.directory if self.engine is None else self.log_path.parent,
                     asyncio.subprocess.PIPE,
                     asyncio.subprocess.PIPE,
                 )
@@ -172,12 +177,49 @@ class Container:
             )
             status = await self._process.wait()
             guard.cancel()
+            await self._let_go()
         self._machine.processes.ended(self._process)
         return 128 - status if status < 0 else status
 
+    @property
+    def engine(self) -> Engine | None:
+        """The container engine that runs it; None for a directory with a program."""
+        return self._machine.engine if self.wanted.image.real else None
+
+    @property
+    def real_name(self) -> str:
+        """Its name in the container engine, which all instances share."""
+        return f"hermes-{self._machine.instance_id}-{self.id[:12]}"
+
+    async def _command(self) -> list[str]:
+        """The program, or the engine's client that runs the image."""
+        wanted, engine = self.wanted, self.engine
+        if engine is None:
+            return wanted.command
+        variables = self.log_path.parent / "variables"
+        variables.touch(mode=0o600)
+        given = [*(wanted.image.configuration.get("Env") or []), *map("=".join, wanted.environment.items())]
+        variables.write_text("".join(f"{item}\n" for item in given))
+        ports = {port: "{}:{}".format(*self._machine.published(host)) for host, port in wanted.publish}
+        self._line_held = await engine.hold(self.real_name)
+        return engine.run(
+            self.real_name, wanted.image.real, wanted.command, ports, variables, wanted.memory, wanted.stop_signal,
+            wanted.entrypoint,
+        )  # fmt: skip
+
+    async def _let_go(self) -> None:
+        """Removes what the engine still has of a container that ended, and asks it why first."""
+        engine, line = self.engine, self._line_held
+        if engine is None or line is None:
+            return
+        _, said, _ = await engine.ask("inspect", "--format", "{{.State.OOMKilled}}", self.real_name)
+        self.killed_for_memory = said.strip() == "true"
+        self._line_held = None
+        await engine.release(line)
+
     async def _guard(self, process: int) -> None:
         """Kills what holds more memory than it may, as the kernel does with a control group."""
-        while self.wanted.memory:
+        while self.wanted.memory and self.engine is None:
             if resident_bytes(process) > self.wanted.memory:
                 self.killed_for_memory = True
                 kill_group(process)

@@ -124,7 +124,20 @@ class Docker:
             if self._machine.disk_full:
                 raise Refused("failed to register layer: write /usr/bin/app: no space left on device")
             found = await self._machine.ask("pull", repository=repository, tag=tag, digest=digest, token=token)
-            return self.images.add(repository, tag, str(found["digest"]), Path(found["directory"]))
+            image = Image.of(repository, str(found["digest"]), Path(found["directory"]))
+            if image.real:
+                await self._have(image.real)
+            return self.images.add(image, tag)
+
+    async def _have(self, name: str) -> None:
+        """An image that only a container engine can run needs one that has it, or can pull it."""
+        engine = self._machine.engine
+        if engine is None:
+            raise Refused(f"docker: {name} needs a container engine (hermes-cfn local start --engine podman)", 125)
+        if (await engine.ask("image", "inspect", name))[0]:
+            status, _, why = await engine.ask("pull", "--quiet", name)
+            if status:
+                raise Refused(why.strip() or f"docker: {name} cannot be pulled", status)
 
     async def _run(self, arguments: list[str], _given: str) -> Output:
         flags, values, words = options(arguments, _RUN_FLAGS, _RUN_VALUES, stop_at_word=True)
@@ -159,7 +172,7 @@ class Docker:
         for item in values.get("env", []):
             name, equals, value = item.partition("=")
             environment[name] = value if equals else ""
-        entry = values.get("entrypoint") or image.configuration.get("Entrypoint") or []
+        entry = [] if image.real else values.get("entrypoint") or image.configuration.get("Entrypoint") or []
         command = [*entry, *(words[1:] or image.configuration.get("Cmd") or [])]
         if not entry and words[1:]:
             command = words[1:]
@@ -178,6 +191,7 @@ class Docker:
             memory=memory_bytes((values.get("memory") or ["0"])[-1]),
             labels={name: value for name, _, value in pairs},
             remove="rm" in flags,
+            entrypoint=(values.get("entrypoint") or [""])[-1],
             log_options=dict(item.split("=", 1) for item in values.get("log-opt", [])),
             log_driver=(values.get("log-driver") or ["json-file"])[-1],
         )
@@ -342,7 +356,12 @@ class Docker:
         container = self._container(words[0])
         if not container.running:
             raise Refused(f"Error response from daemon: container {container.id} is not running")
-        environment = {**container._environment(), **dict(item.split("=", 1) for item in values.get("env", []))}
+        given = dict(item.split("=", 1) for item in values.get("env", []))
+        if container.engine is not None:
+            more = [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
+            status, said, wrong = await container.engine.ask("exec", *more, container.real_name, *words[1:])
+            return said, wrong, status
+        environment = {**container._environment(), **given}
         process = await self._machine.processes.start(
             words[1:], environment, container.wanted.image.directory, asyncio.subprocess.PIPE, asyncio.subprocess.PIPE
         )

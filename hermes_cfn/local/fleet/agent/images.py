@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from typing import Any
 @dataclass(frozen=True)
 class Image:
     """``directory`` holds the program; ``configuration`` is ``image.json`` of that directory,
-    with Docker's keys Entrypoint, Cmd, Env, Architecture, StopSignal.
+    with Docker's keys Entrypoint, Cmd, Env, Architecture, StopSignal, and ``Image`` where a real
+    container engine has the program under that name.
     """
 
     repository: str
@@ -19,6 +20,16 @@ class Image:
     directory: Path
     configuration: dict[str, Any]
     tags: frozenset[str] = field(default_factory=frozenset)
+
+    @classmethod
+    def of(cls, repository: str, digest: str, directory: Path) -> Image:
+        """An image as it lies in ``directory``."""
+        return cls(repository, digest, directory, json.loads((directory / "image.json").read_text()))
+
+    @property
+    def real(self) -> str:
+        """The name by which a container engine knows it; empty for a directory with a program."""
+        return str(self.configuration.get("Image") or "")
 
     @property
     def reference(self) -> str:
@@ -43,14 +54,12 @@ class Images:
         self._record = record
         self._images: dict[str, Image] = {}
 
-    def add(self, repository: str, tag: str, digest: str, directory: Path) -> Image:
+    def add(self, image: Image, tag: str) -> Image:
         """Adds a pulled image, or a further tag of one that is here."""
-        configuration = json.loads((directory / "image.json").read_text())
-        known = self._images.get(f"{repository}@{digest}")
+        known = self._images.get(image.reference)
         tags = (known.tags if known else frozenset()) | ({tag} if tag else set())
-        image = Image(repository, digest, directory, configuration, tags)
-        self._images[image.reference] = image
-        return image
+        self._images[image.reference] = replace(image, tags=tags)
+        return self._images[image.reference]
 
     def find(self, reference: str) -> Image | None:
         """The image of ``repository@digest``, ``repository:tag`` or a digest."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hermes_cfn.local.fleet.agent.engine import Engine
 from hermes_cfn.local.fleet.agent.processes import Processes
 
 
@@ -44,6 +45,7 @@ class Machine:
     patience: float
     metadata: dict[str, Any]
     processes: Processes
+    engine: Engine | None = None
     agent_port: int = 0
     ports: dict[int, int] = field(default_factory=dict)
     disk_full: bool = False
