@@ -18,6 +18,8 @@ from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 from tests.embedded.conftest import REGION, World
 
+pytestmark = pytest.mark.long
+
 NAME = "localhost/hermes-test:1"
 SERVE = 'mkdir /www; echo "$WORD" >/www/index.html; echo serves; exec httpd -f -p 4000 -h /www'
 

@@ -192,6 +192,7 @@ class Deployed:
         return stack["StackStatus"]
 
 
+@pytest.mark.long
 def test_the_service_role_of_this_project_suffices_for_all_its_stacks(tmp_path):
     """Every option switched on, made and deleted under enforcement; nothing is refused."""
     state = tmp_path / "state"
