@@ -44,7 +44,7 @@ unit more (*marginal*) and of all on average (*blended*), through tiers and allo
 
 A rule turns a resource into *charges*: a price, named by service code, usage type and operation, and
 a quantity over figures of `[usage]`. Two evaluators share them: an exact one in decimals, and one
-over arrays for ranges. Money is summed before it is rounded, half up; a month is 730 hours.
+over arrays for ranges ([how much faster](measured.md)). Money is summed before it is rounded, half up; a month is 730 hours.
 
 What no resource shows is on the bill too: one public IPv4 address in each zone of an internet-facing
 load balancer, for NAT and for public instances, tasks and databases, the credits above the baseline that T instances are charged for (`unlimited` is T4g's

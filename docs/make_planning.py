@@ -130,7 +130,7 @@ simulated (taken as independent, p99 is half of that at a pool that is 70 % busy
 Against load: pages of eight queries on the embedded cloud, the database 5, 15 and 29 ms away and its pool 15,
 40 and 75 % busy, from the application's own time and a query's, measured beside the database. `make bench`
 prints what was measured over what the model says and holds the median to within 0.8 and 1.3, and the rate at
-which the pool saturates to within 0.75 and 1.1; p99 between half and twice, as a busy machine adds its own.
+which the pool saturates to within 0.75 and 1.1; p99 between half and twice, as a busy machine adds its own. [What was measured](measured.md).
 
 ## The guide, audited
 

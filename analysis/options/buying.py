@@ -22,6 +22,14 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """Way of buying -> the offers that are it; of two, what is paid lies between them."""
 WAYS = tuple(NAMES)
+WORDS = {
+    "on-demand": "on demand",
+    "reserved-1y": "reserved for a year",
+    "reserved-1y-upfront": "reserved for a year and paid at once",
+    "savings-plan-1y": "by a compute savings plan of a year",
+    "spot": "spot",
+}
+"""Way of buying -> how a sentence says it."""
 
 
 @dataclass(frozen=True, slots=True)

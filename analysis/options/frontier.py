@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from analysis.latency.places import Probed
 from analysis.latency.times import Home, Interaction, users_see
 from analysis.options.availability import Part, needed, there, way_out
-from analysis.options.buying import WAYS, ways
+from analysis.options.buying import WAYS, WORDS, ways
 from analysis.options.compiled import Compiled, compile_variant
 from analysis.options.variants import Change, changed, toml
 from analysis.sizing.credits import machine
@@ -63,7 +63,7 @@ class Configuration:
         zones = len(known["network.zones"])
         return (
             f"{known['compute.count']} x {known['compute.instance_type']}, {known['network.egress']}, "
-            f"{zones} zones, {self.commitment}, {known['account.region']}"
+            f"{zones} zones, {WORDS[self.commitment]}, {known['account.region']}"
         )
 
     @property

@@ -194,6 +194,12 @@ def test_the_client_follows_pages(cloud):
     assert len(list(prices._pricing.pages("get_products", "PriceList", ServiceCode="AmazonEC2"))) > 100
 
 
+def test_the_client_follows_pages_of_savings_plans_and_spot(cloud, monkeypatch):
+    monkeypatch.setattr("hermes_cfn.local.services.commitments.PAGE", 4)
+    assert len(cloud[1].savings_plans(["t4g.small"], "eu-south-2")) == 12
+    assert len(cloud[1].spot(["t4g.micro", "t4g.small", "t4g.nano"], "eu-south-2")) == 6
+
+
 def test_throttling_is_survived(cloud):
     service, prices = cloud
     service.fail("throttle", 2)
