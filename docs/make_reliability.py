@@ -68,6 +68,10 @@ KILLS: Mapping[str, Row] = {
         ("--rate", "60", "--fault", faults.KILL_EVERYWHERE),
     ),
     "never-again": Row(
+        "the deployer killed when an instance has just left, and never run again",
+        ("--rate", "60", "--fault", "deployer-dies@leaving", "--never-again"),
+    ),
+    "never-again-ever": Row(
         "the deployer killed at every moment, and never run again",
         ("--rate", "60", "--fault", "deployer-dies@every", "--never-again"),
     ),
