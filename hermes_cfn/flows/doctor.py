@@ -15,6 +15,7 @@ from hermes_cfn.aws.machines import Machines
 from hermes_cfn.aws.zones import Zones
 from hermes_cfn.cfn.statuses import DRIFT_CHECKED
 from hermes_cfn.checks import access, balancing, budget, capacity, certificate, database, deployed, instance, place
+from hermes_cfn.checks import application as application_rules
 from hermes_cfn.checks.observed import Diagnosis, Lease, StackLine
 from hermes_cfn.errors import Finding, HermesError, Severity
 from hermes_cfn.events import Noted, StageEnded, StageStarted
@@ -210,7 +211,12 @@ class Doctor:
                 instance.check(line.id, said, application.port, application.health_path, application.health_codes)
             )
             found += instance.clock(line.id, said, (ground.now, ground.clock.now()))
-            found += database.check(line.id, said, self._addresses())
+            reached = list(database.check(line.id, said, self._addresses()))
+            well_connected = all(one.severity is not Severity.ERROR for one in reached)
+            found += application_rules.check(
+                line.id, said, application, ground.settings.certificate.domain, well_connected
+            )
+            found += reached
             if _answers(said, application.health_codes):
                 well.add(line.id)
             yield from found

@@ -1,15 +1,14 @@
 """Bad input is one clear error before anything is created: by the file alone, or by ``plan`` and ``doctor`` of the account."""
 
-import os
-import subprocess
-import sys
+import json
 
 import pytest
 
+from hermes_cfn.cli import main
 from hermes_cfn.errors import ExitCode
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
-from tests.stories.conftest import ROOT, Cloud
+from tests.stories.conftest import Cloud
 
 FOREIGN = "arn:aws:acm:us-east-1:123456789012:certificate/0f"
 WRONG = {
@@ -32,16 +31,28 @@ WRONG = {
 }  # fmt: skip
 
 
+@pytest.fixture
+def typed(monkeypatch, capsys):
+    """A verb typed in a directory, in this process: exit code, stdout, stderr."""
+
+    def run(directory, words, **env):
+        monkeypatch.chdir(directory)
+        for name, value in env.items():
+            monkeypatch.setenv(name, str(value))
+        with pytest.raises(SystemExit) as ended:
+            main(words.split())
+        return (ended.value.code, *capsys.readouterr())
+
+    return run
+
+
 @pytest.mark.parametrize("what", WRONG)
-def test_what_the_file_alone_shows_wrong_is_told_by_line_and_key(tmp_path, what):
+def test_what_the_file_alone_shows_wrong_is_told_by_line_and_key(tmp_path, typed, what):
     text, line, key, instead = WRONG[what]
     (tmp_path / "hermes.toml").write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "hermes_cfn", "render"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == ExitCode.USAGE, done.stdout + done.stderr
-    said = " ".join(done.stderr.split())
+    code, _, err = typed(tmp_path, "render")
+    assert code == ExitCode.USAGE
+    said = " ".join(err.split())
     assert f"hermes.toml:{line}" in said and key in said and instead in said
     assert "Traceback" not in said
     assert not (tmp_path / "templates").exists()
@@ -77,42 +88,54 @@ ASKED = {
 }
 
 
+@pytest.fixture
+def asked(account, typed):
+    """A verb typed for a configuration, in the account: exit code, stdout, stderr."""
+
+    def run(text, words):
+        (account.directory / "hermes.toml").write_text(text.replace("{zone}", account.zone))
+        state = {name: account.env[name] for name in ("HERMES_STATE", "XDG_CACHE_HOME")}
+        return typed(account.directory, f"--local {words}", **state)
+
+    return run
+
+
+def by_code(text, key=None):
+    found = json.loads(text)
+    return {one["code"]: one for one in (found[key] if key else found)}
+
+
 @pytest.mark.parametrize("code", ASKED)
-def test_what_only_the_account_knows_stops_the_plan(account, code):
+def test_what_only_the_account_knows_stops_the_plan(account, asked, code):
     text, instead = ASKED[code]
-    (account.directory / "hermes.toml").write_text(text.replace("{zone}", account.zone))
-    found = {one["code"]: one for one in account.json("plan", codes=(ExitCode.FAILED,))["findings"]}
+    ended, out, _ = asked(text, "plan --format json")
+    found = by_code(out, "findings")
+    assert ended == ExitCode.FAILED
     assert found[code]["severity"] == "error" and instead in found[code]["next"]
     assert account.client("cloudformation").describe_stacks()["Stacks"] == []
 
 
-def test_a_foreign_record_of_the_assets_name_stops_the_plan(account):
-    (account.directory / "hermes.toml").write_text(
+def test_a_foreign_record_of_the_assets_name_stops_the_plan(asked):
+    ended, out, _ = asked(
         "[edge]\nassets = true\n[worldwide]\ncloudfront = true\nassets_domain = 'static.yourdomain.com'\n"
-        f"hosted_zone_id = '{account.zone}'\n"
+        "hosted_zone_id = '{zone}'\n",
+        "plan --format json",
     )
-    found = {one["code"]: one for one in account.json("plan", codes=(ExitCode.FAILED,))["findings"]}
-    assert "static.yourdomain.com has a record already: A" in found["record-taken"]["what"]
+    assert ended == ExitCode.FAILED
+    assert "static.yourdomain.com has a record already: A" in by_code(out, "findings")["record-taken"]["what"]
 
 
-@pytest.mark.parametrize("code", ["key-pair-missing", "type-not-offered"])
-def test_doctor_finds_it_too(account, code):
-    text, instead = ASKED[code]
-    (account.directory / "hermes.toml").write_text(text)
-    found = {one["code"]: one for one in account.json("doctor", codes=(ExitCode.FAILED,))}
-    assert instead in found[code]["next"]
+def test_doctor_finds_it_too_and_says_how_github_must_introduce_itself(asked):
+    text = "[github]\nrepository = 'me/hermes'\n[compute]\ninstance_type = 'x2gd.medium'\nkey_name = 'nobody'\n"
+    ended, out, err = asked(text, "doctor --format json")
+    found = by_code(out)
+    assert ended == ExitCode.FAILED
+    for code in ("key-pair-missing", "type-not-offered"):
+        assert ASKED[code][1] in found[code]["next"]
+    assert "GitHub is expected as repo:me/hermes:environment:production (github.subject = 'names')" in err
 
 
-def test_doctor_says_how_github_must_introduce_itself(account):
-    (account.directory / "hermes.toml").write_text('[github]\nrepository = "me/hermes"\n')
-    done = subprocess.run(
-        [sys.executable, "-m", "hermes_cfn", "--local", "doctor", "--format", "json"],
-        cwd=account.directory, env=account.env, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert "GitHub is expected as repo:me/hermes:environment:production (github.subject = 'names')" in done.stderr
-
-
-def test_deploy_creates_nothing_either(account):
-    (account.directory / "hermes.toml").write_text(ASKED["key-pair-missing"][0])
-    account.type("deploy --image v1 --yes", codes=(ExitCode.REFUSED,))
+def test_deploy_creates_nothing_either(account, asked):
+    ended, _, _ = asked(ASKED["key-pair-missing"][0], "deploy --image v1 --yes")
+    assert ended == ExitCode.REFUSED
     assert account.client("cloudformation").describe_stacks()["Stacks"] == []
