@@ -51,6 +51,8 @@ ceiling_usd = 900
 """
 SECOND = FIRST.replace("= 6", "= 5") + '[release]\nstrategy = "surge"\nkeep_images = 2\n'
 ANYTHING = (ExitCode.OK, ExitCode.FAILED)
+HERE_ALONE = {"route53:ListHostedZones"}
+"""What ``doctor --local`` asks, and goes without: on AWS a resolver answers it."""
 
 
 class Processes(threading.Thread):
@@ -299,7 +301,7 @@ def test_no_role_makes_a_call_that_it_may_not_make(life):
         for role, calls in life.asked().items()
         if role in ROLES
         for call, why in calls.items()
-        if why
+        if why and call[0] not in HERE_ALONE
     ]
     assert refused == []
 
