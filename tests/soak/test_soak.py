@@ -185,7 +185,9 @@ class Fleet:
 
     def access_log(self, at_least: int) -> list[str]:
         """The lines of the load balancer's access log, once that many have been delivered."""
-        (bucket,) = (one["Name"] for one in self.s3.list_buckets()["Buckets"] if "access" in one["Name"])
+        (balancer,) = self.elb.describe_load_balancers()["LoadBalancers"]
+        told = self.elb.describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])["Attributes"]
+        (bucket,) = (one["Value"] for one in told if one["Key"] == "access_logs.s3.bucket")
         until = time.monotonic() + DELIVERED_S
         read: dict[str, list[str]] = {}
         while sum(map(len, read.values())) < at_least and time.monotonic() < until:
