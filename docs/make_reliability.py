@@ -111,8 +111,8 @@ SOAK = (
 )
 
 
-def rehearse(name: str, row: Row) -> list[Verdict]:
-    """What the rehearsal of a row has shown, of one that is interrupted what it has until then.
+def rehearse(name: str, row: Row) -> tuple[list[Verdict], bool]:
+    """What the rehearsal of a row has shown, of one that is interrupted what it has until then; and whether to go on.
 
     Raises SystemExit when it shows nothing.
     """
@@ -131,9 +131,11 @@ def rehearse(name: str, row: Row) -> list[Verdict]:
             stdout=subprocess.PIPE,
             text=True,
         )
+        whole = True
         try:
             told, _ = process.communicate()
         except KeyboardInterrupt:
+            whole = False
             process.send_signal(signal.SIGINT)
             told, _ = process.communicate()
     try:
@@ -142,7 +144,8 @@ def rehearse(name: str, row: Row) -> list[Verdict]:
         raise SystemExit(f"{row.what}: exit code {process.returncode}") from None
     REPORTS.mkdir(exist_ok=True)
     (REPORTS / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    return [{key: one[key] for key in KEPT} for one in (report if isinstance(report, list) else [report])]
+    verdicts = report if isinstance(report, list) else [report]
+    return [{key: one[key] for key in KEPT} for one in verdicts], whole
 
 
 def together(before: Sequence[Verdict], shown: Sequence[Verdict]) -> list[Verdict]:
@@ -328,11 +331,13 @@ def main(wanted: Sequence[str]) -> None:
         row = ROWS[name]
         if steps:
             row = replace(row, options=(*row.options[:-1], f"{row.options[-1]}@{steps}"))
-        shown = rehearse(given, row)
+        shown, whole = rehearse(given, row)
         seen[name] = together(seen.get(name, ()), shown) if steps else shown
         sys.stderr.write("\n".join(table({name: ROWS[name]}, seen)[2:]) + "\n")
         kept = {name: seen[name] for name in ROWS if name in seen}
         SEEN.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        if not whole:
+            break
     PAGE.write_text(page(seen), encoding="utf-8")
     PICTURE.write_text(picture({size: paper.roll(sized(size, "50%")) for size in SIZES}), encoding="utf-8")
 
