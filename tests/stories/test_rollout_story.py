@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -122,22 +123,22 @@ def test_a_rollout_is_paused_rests_and_goes_on(cloud) -> None:
 
 def test_an_alarm_that_fires_during_a_rollout_brings_the_previous_release_back(cloud) -> None:
     before = len(told(cloud, "on_failure"))
-    run = subprocess.Popen(
-        [sys.executable, "-m", "hermes_cfn", "--local", "release", "--image", "v3", "--yes"],
-        cwd=cloud.directory,
-        env={**cloud.env, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    watch = cloud.client("cloudwatch")
+    watch, heard = cloud.client("cloudwatch"), cloud.directory / "heard"
     alarm = watch.describe_alarms(AlarmNamePrefix="hermes-production-")["MetricAlarms"][0]["AlarmName"]
-    for said in run.stdout:
-        if "leaves the load balancer" in said:
+    with heard.open("w") as out:
+        run = subprocess.Popen(
+            [sys.executable, "-m", "hermes_cfn", "--local", "release", "--image", "v3", "--yes"],
+            cwd=cloud.directory,
+            env={**cloud.env, "PYTHONUNBUFFERED": "1"},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    while run.poll() is None:  # CloudWatch takes the state back at its next evaluation
+        if "leaves the load balancer" in heard.read_text():
             watch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a rehearsal")
-            break
-    _, said = run.communicate(timeout=180)
+        time.sleep(0.2)
     watch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="over")
+    said = heard.read_text()
     assert run.returncode == ExitCode.ROLLED_BACK, said
     assert alarm in said
     at_rest(cloud, "v1")

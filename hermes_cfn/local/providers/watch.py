@@ -51,10 +51,11 @@ class LogGroup(Handler):
         if changed(before, after, "RetentionInDays"):
             self._retention(logs, physical_id, after)
         put, gone = tag_changes(before.get("Tags") or [], after.get("Tags") or [])
+        arn = f"arn:aws:logs:{context.region}:{context.account}:log-group:{physical_id}"
         if put:
-            logs.tag_log_group(logGroupName=physical_id, tags={tag["Key"]: tag["Value"] for tag in put})
+            logs.tag_resource(resourceArn=arn, tags={tag["Key"]: tag["Value"] for tag in put})
         if gone:
-            logs.untag_log_group(logGroupName=physical_id, tags=gone)
+            logs.untag_resource(resourceArn=arn, tagKeys=gone)
         return self.describe(context, physical_id, after)
 
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
