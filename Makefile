@@ -35,7 +35,7 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m hermes_cfn render --check
-	$(BIN)/pytest -n 2 --dist loadfile -m "not long and not soak and not bench"
+	$(BIN)/pytest -n 2 --dist loadfile --durations 25 -m "not long and not soak and not bench"
 
 long: $(STAMP)
 	$(BIN)/pytest -n 2 --dist loadfile -m long tests
