@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -86,3 +87,30 @@ def test_weighted_random_leaves_nobody_out():
 def test_attributes_have_limits(changed, wrong):
     assert wrong in attribute_problem({**TARGET_GROUP_ATTRIBUTES, **changed})
     assert bool(wrong) == bool(attribute_problem({**TARGET_GROUP_ATTRIBUTES, **changed}))
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_a_check_that_ends_with_its_deregistration_does_not_bring_the_target_back(turns):
+    settings = {"timeout_s": 5.0, "interval_s": 0.01, "unhealthy_threshold": 2, "healthy_threshold": 2}
+
+    async def told() -> str:
+        answer = asyncio.get_running_loop().create_future()
+        group = TargetGroup("arn", settings, lambda *_: None)
+
+        async def ask(_target):
+            await answer
+            return ""
+
+        group._ask = ask
+        group.register("i-1:4000", "127.0.0.1", 4000, 4000)
+        await asyncio.sleep(0.01)
+        answer.set_result(None)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        group.deregister("i-1:4000", 60)
+        await asyncio.sleep(0.05)
+        state = group.targets["i-1:4000"].state
+        group.forget(group.targets["i-1:4000"])
+        return state
+
+    assert asyncio.run(told()) == "draining"

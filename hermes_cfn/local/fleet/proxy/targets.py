@@ -152,7 +152,8 @@ class TargetGroup:
         """One health check: the reason code why it failed, empty when it passed."""
         settings = self.settings
         try:
-            return await asyncio.wait_for(self._ask(target), settings["timeout_s"])
+            async with asyncio.timeout(settings["timeout_s"]):
+                return await self._ask(target)
         except TimeoutError:
             return "Target.Timeout"
         except (OSError, asyncio.IncompleteReadError, ValueError, asyncio.LimitOverrunError):
