@@ -15,6 +15,8 @@ from hermes_cfn.config import Settings
 ACCOUNT = "${AWS::AccountId}"
 ROLES = ("infrastructure", "release", "plan", "operator")
 ENVIRONMENT_TAG = "hermes:environment"
+GITHUB = "token.actions.githubusercontent.com"
+"""Host of GitHub's OIDC provider, and so its name in IAM."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from hermes_cfn.aws.zones import Zones
 from hermes_cfn.checks.certificate import covers
 from hermes_cfn.config import Settings
 from hermes_cfn.flows.ground import unreached
+from hermes_cfn.names import GITHUB
 
-GITHUB = "token.actions.githubusercontent.com"
 ZONES = 3
 """Zones that a new VPC spans where the region has as many."""
 

@@ -110,24 +110,15 @@ class Doctor:
     def _account(self) -> Iterator[Finding]:
         ground = self.ground
         yield from deployed.secrets(releases.missing_secrets(ground))
-        wanted = 0 if _stands(ground, "network") else len(ground.settings.network.zones)
-        yield from deployed.quota(
-            "Elastic IP addresses",
-            ground.doors.ec2.addresses(),
-            wanted,
-            ground.doors.account.quota(*QUOTAS["addresses"]),
-            QUOTAS["addresses"],
-        )
-        release, wanted = ground.settings.release, 0
-        if _stands(ground, "service") and release.strategy == "surge":
-            wanted = release.surge * capacity.vcpus_of(ground.settings.compute.instance_type)
-        yield from deployed.quota(
-            "vCPUs of standard instances",
-            ground.doors.ec2.vcpus(),
-            wanted,
-            ground.doors.account.quota(*QUOTAS["vcpus"]),
-            QUOTAS["vcpus"],
-        )
+        door, release = ground.doors.ec2, ground.settings.release
+        addresses = 0 if _stands(ground, "network") else len(ground.settings.network.zones)
+        surging = _stands(ground, "service") and release.strategy == "surge"
+        vcpus = release.surge * capacity.vcpus_of(ground.settings.compute.instance_type) if surging else 0
+        for what, used, wanted, code in (
+            ("Elastic IP addresses", door.addresses, addresses, QUOTAS["addresses"]),
+            ("vCPUs of standard instances", door.vcpus, vcpus, QUOTAS["vcpus"]),
+        ):
+            yield from deployed.quota(what, used(), wanted, ground.doors.account.quota(*code), code)
         known = facts.place(ground)
         for check in (place.zones, place.key_pair, budget.tag):
             yield from check(ground.settings, known)

@@ -17,7 +17,7 @@ from hermes_cfn.deployment import FromOutput
 from hermes_cfn.flows import releases
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.whoami import denied
-from hermes_cfn.names import ENVIRONMENT_TAG
+from hermes_cfn.names import ENVIRONMENT_TAG, GITHUB
 from hermes_cfn.plan import Deployed
 
 Answer = TypeVar("Answer")
@@ -135,7 +135,7 @@ def _provider(ground: Ground, there: Mapping[str, Deployed]) -> bool | None:
     types = {resource["Type"] for resource in spec.template["Resources"].values()} if spec else set()
     if "AWS::IAM::OIDCProvider" not in types:
         return None
-    return _allowed(lambda: ground.doors.account.has_provider("token.actions.githubusercontent.com"))
+    return _allowed(lambda: ground.doors.account.has_provider(GITHUB))
 
 
 def _records(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -93,8 +93,11 @@ def resume(ground: Ground, despite_templates: bool = False) -> Story[None]:
 
 def _asleep(ground: Ground) -> bool:
     seen = group(ground)
-    leaving = seen is not None and all(member.lifecycle is Lifecycle.GONE for member in seen.members)
-    return seen is not None and not seen.group.desired and leaving
+    return (
+        seen is not None
+        and not seen.group.desired
+        and all(member.lifecycle is Lifecycle.GONE for member in seen.members)
+    )
 
 
 def roll(ground: Ground, held: Held, release: Release, pause_at: int | None = None) -> Story[None]:

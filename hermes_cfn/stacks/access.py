@@ -10,14 +10,13 @@ from troposphere import Ref, Template, iam
 
 from hermes_cfn import service_role
 from hermes_cfn.config import Settings
+from hermes_cfn.names import GITHUB, Names
 from hermes_cfn.names import ROLES as TASKS
-from hermes_cfn.names import Names
 from hermes_cfn.permissions import FLOW_LOGS, INSTANCE, NAT, NO_SECRETS, OBSERVE, PLAN, ROLES, Permission, places
 from hermes_cfn.stacks.common import text, waive
 from hermes_cfn.stacks.roles import Tests, allow, boundary, policy, when
 from hermes_cfn.stacks.statements import statements
 
-GITHUB = "token.actions.githubusercontent.com"
 SSO = "role/aws-reserved/sso.amazonaws.com/*"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from troposphere import GetAtt, Ref, Template, dynamodb, ecr, iam
 
 from hermes_cfn.config import Settings
-from hermes_cfn.names import Names
+from hermes_cfn.names import GITHUB, Names
 from hermes_cfn.stacks import access
 from hermes_cfn.stacks.buckets import private_bucket
 from hermes_cfn.stacks.common import fresh, put, waive
@@ -112,11 +112,11 @@ def _github(stack: Template, settings: Settings) -> str | None:
         stack.add_resource(
             iam.OIDCProvider(
                 "GitHubProvider",
-                Url=f"https://{access.GITHUB}",
+                Url=f"https://{GITHUB}",
                 ClientIdList=["sts.amazonaws.com"],
                 DeletionPolicy="Retain",
                 UpdateReplacePolicy="Retain",
             )
         )
         return "${GitHubProvider.Arn}"
-    return f"arn:aws:iam::${{AWS::AccountId}}:oidc-provider/{access.GITHUB}"
+    return f"arn:aws:iam::${{AWS::AccountId}}:oidc-provider/{GITHUB}"

@@ -9,11 +9,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from hermes_cfn.deployment import FromOutput, FromSetting
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 from tests.embedded.conftest import REGION, World
-from tests.local.test_cloudformation_stacks import ALL, deployment
+from tests.local.test_cloudformation_stacks import ALL, deployment, fed
 
 ROLE = "arn:aws:iam::123456789012:role/hermes-production-cloudformation"
 
@@ -152,18 +151,11 @@ class Deployed:
             aws_secret_access_key="x", config=Config(s3={"addressing_style": "path"}),
         )  # fmt: skip
 
-    def value(self, source) -> str:
-        if isinstance(source, FromSetting):
-            return source.value
-        if isinstance(source, FromOutput):
-            return self.outputs[source.stack][source.output]
-        return {"machine-image": "ami-12c6146b", "commit": "abc"}.get(source.lookup, "100")
-
     def make(self, spec) -> str:
         body = json.dumps(spec.template)
         self.client("s3", "us-east-1").put_object(Bucket="archive", Key=spec.key, Body=body.encode())
         role = {} if spec.key == "foundation" else {"RoleARN": ROLE}
-        pairs = {name: self.value(source) for name, source in spec.parameters.items()}
+        pairs = {name: fed(source, self.outputs) for name, source in spec.parameters.items()}
         self.client("cloudformation", spec.region).create_stack(
             StackName=spec.name,
             TemplateURL=f"https://archive.s3.amazonaws.com/{spec.key}",

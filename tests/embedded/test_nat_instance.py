@@ -11,11 +11,10 @@ from hermes_cfn.config import parse
 from hermes_cfn.flows.ground import stand
 from hermes_cfn.flows.stacks import Bringing
 from hermes_cfn.local import control
-from hermes_cfn.local.options import Options
+from hermes_cfn.local.options import ADMINISTRATOR, Options
 from hermes_cfn.permissions import NAT
 
 REGION = "eu-south-2"
-ADMIN = ("AKIALOCALADMIN000000", "local")
 
 
 class Nat:
@@ -26,7 +25,7 @@ class Nat:
         self.endpoint = control.start(state, Options(follow_parent=True, enforce=True)).endpoint
         config = parse("[network]\negress = 'nat-instance'\n")
         deployment = stacks.build(config)
-        ground = stand(connect(None, REGION, self.endpoint, ADMIN), config, deployment)
+        ground = stand(connect(None, REGION, self.endpoint, ADMINISTRATOR), config, deployment)
         bringing = Bringing(ground, [deployment.stack(key) for key in ("foundation", "network")])
         list(bringing.run(lambda: None))
         self.outputs = bringing.outputs["network"]
@@ -35,7 +34,7 @@ class Nat:
     def client(self, service: str):
         return boto3.client(
             service, region_name=REGION, endpoint_url=self.endpoint,
-            aws_access_key_id=ADMIN[0], aws_secret_access_key=ADMIN[1],
+            aws_access_key_id=ADMINISTRATOR[0], aws_secret_access_key=ADMINISTRATOR[1],
         )  # fmt: skip
 
     def holder(self) -> str:

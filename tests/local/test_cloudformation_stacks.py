@@ -47,6 +47,15 @@ def toml(sections) -> str:
     )
 
 
+def fed(source, outputs) -> str:
+    """What a stack's parameter is given where ``outputs`` has the outputs of the stacks before it."""
+    if isinstance(source, FromSetting):
+        return source.value
+    if isinstance(source, FromOutput):
+        return outputs[source.stack][source.output]
+    return {"machine-image": "ami-12c6146b", "commit": "abc"}.get(source.lookup, "100")
+
+
 class Recorded:
     """A client that writes down which operations are asked of it."""
 
@@ -95,13 +104,6 @@ class World:
         finally:
             CALL.reset(token)
 
-    def value(self, source) -> str:
-        if isinstance(source, FromSetting):
-            return source.value
-        if isinstance(source, FromOutput):
-            return self.outputs[source.stack][source.output]
-        return {"machine-image": "ami-12c6146b", "commit": "abc"}.get(source.lookup, "100")
-
     def deploy(self, spec) -> None:
         body = json.dumps(spec.template)
         where = {"TemplateBody": body}
@@ -109,7 +111,8 @@ class World:
             self.client("s3", "us-east-1").put_object(Bucket=ARCHIVE, Key=spec.key, Body=body.encode())
             where = {"TemplateURL": f"https://{ARCHIVE}.s3.amazonaws.com/{spec.key}"}
         given = [
-            {"ParameterKey": name, "ParameterValue": self.value(source)} for name, source in spec.parameters.items()
+            {"ParameterKey": name, "ParameterValue": fed(source, self.outputs)}
+            for name, source in spec.parameters.items()
         ]
         tags = [{"Key": key, "Value": value} for key, value in spec.tags.items()]
         self(spec, "CreateStack", **where, Parameters=given, Tags=tags, Capabilities=["CAPABILITY_NAMED_IAM"])

@@ -19,12 +19,11 @@ from hermes_cfn.flows import destroy
 from hermes_cfn.flows.ground import stand
 from hermes_cfn.flows.stacks import Bringing
 from hermes_cfn.local import control
-from hermes_cfn.local.options import Options
+from hermes_cfn.local.options import ADMINISTRATOR, Options
 from tests.stacks.configurations import configurations
 
 EXAMPLES = int(os.environ.get("CONFIGURATIONS", "3"))
 REGIONS = ("eu-south-2", "us-east-1")
-ADMIN = ("AKIALOCALADMIN000000", "local")
 EVERYTHING = destroy.Consent(unprotect=True, empty_buckets=True, foundation=True)
 
 
@@ -41,7 +40,7 @@ class Cloud:
     def client(self, service: str, region: str = REGIONS[0]):
         return boto3.client(
             service, region_name=region, endpoint_url=self.endpoint,
-            aws_access_key_id=ADMIN[0], aws_secret_access_key=ADMIN[1],
+            aws_access_key_id=ADMINISTRATOR[0], aws_secret_access_key=ADMINISTRATOR[1],
         )  # fmt: skip
 
     def forget_provider(self) -> None:
@@ -83,7 +82,7 @@ def test_any_configuration_renders_validates_and_deploys(cloud, text):
     text = text.replace("Z0123456789ABC", cloud.zone)
     config = parse(text.replace("[application]", f'[application]\nname = "h{next(cloud.number)}"', 1))
     deployment = stacks.build(config)
-    ground = stand(connect(None, REGIONS[0], cloud.endpoint, ADMIN), config, deployment)
+    ground = stand(connect(None, REGIONS[0], cloud.endpoint, ADMINISTRATOR), config, deployment)
     *_, end = drained(Bringing(ground, deployment, lookups={"budget-estimate": "10"}).run(lambda: None))
     assert set(end) == set(deployment.keys) and set(end.values()) == {"CREATE_COMPLETE"}
     for spec in deployment:

@@ -14,9 +14,7 @@ from hermes_cfn.flows import destroy
 from hermes_cfn.flows.ground import stand
 from hermes_cfn.flows.stacks import Bringing
 from hermes_cfn.local import control
-from hermes_cfn.local.options import Options
-
-ADMIN = ("AKIALOCALADMIN000000", "local")
+from hermes_cfn.local.options import ADMINISTRATOR, Options
 
 
 def resource(kind: str, **properties):
@@ -125,7 +123,7 @@ def ground(tmp_path_factory):
     status = control.start(state, Options(follow_parent=True))
     try:
         settings = parse("")
-        doors = connect(None, "eu-south-2", status.endpoint, ADMIN)
+        doors = connect(None, "eu-south-2", status.endpoint, ADMINISTRATOR)
         doors.calls("iam").create_role(
             RoleName="taken", AssumeRolePolicyDocument=json.dumps(ROLE["Properties"]["AssumeRolePolicyDocument"])
         )

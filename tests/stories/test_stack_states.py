@@ -16,9 +16,7 @@ from hermes_cfn.flows import destroy
 from hermes_cfn.flows.ground import stand
 from hermes_cfn.flows.stacks import Bringing
 from hermes_cfn.local import control
-from hermes_cfn.local.options import Options
-
-ADMIN = ("AKIALOCALADMIN000000", "local")
+from hermes_cfn.local.options import ADMINISTRATOR, Options
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +26,7 @@ def ground(tmp_path_factory):
     status = control.start(state, Options(follow_parent=True, real_time=True, speed=30))
     try:
         settings = parse("")
-        yield stand(connect(None, "eu-south-2", status.endpoint, ADMIN), settings, stacks.build(settings))
+        yield stand(connect(None, "eu-south-2", status.endpoint, ADMINISTRATOR), settings, stacks.build(settings))
     finally:
         control.reset(state)
 
@@ -40,7 +38,7 @@ def well(ground):
 
 
 def client(ground):
-    own = {"aws_access_key_id": ADMIN[0], "aws_secret_access_key": ADMIN[1]}
+    own = {"aws_access_key_id": ADMINISTRATOR[0], "aws_secret_access_key": ADMINISTRATOR[1]}
     return boto3.client("cloudformation", region_name="eu-south-2", endpoint_url=ground.doors.endpoint_url, **own)
 
 
