@@ -169,7 +169,7 @@ def _stale(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[tuple[str,
             if not isinstance(source, FromOutput) or name not in given:
                 continue
             fed = there.get(source.stack, Deployed()).outputs.get(source.output)
-            if fed is not None and fed != given[name]:
+            if isinstance(fed, str) and fed != given[name]:
                 yield spec.key, name, given[name], fed
 
 

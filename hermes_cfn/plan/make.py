@@ -11,7 +11,7 @@ from hermes_cfn.config.usage import Usage
 from hermes_cfn.deployment import Deployment, FromSetting, StackSpec
 from hermes_cfn.errors import Finding
 from hermes_cfn.plan.model import Change, Deployed, Interruption, Plan, StackPlan
-from hermes_cfn.plan.stacks import stack_plan
+from hermes_cfn.plan.stacks import followed, stack_plan
 from hermes_cfn.plan.timing import Pace, RolloutTime, critical_path, rollout
 from hermes_cfn.pricing.prices import PriceBook
 from hermes_cfn.units import dollars
@@ -64,7 +64,7 @@ class Circumstances:
 
 def make(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circumstances) -> Plan:
     """The plan.  ``deployed`` is by stack key; a key that is not there is a stack that is not there."""
-    stacks = tuple(stack_plan(spec, deployed, around.lookups, around.account) for spec in deployment)
+    stacks = tuple(_stacks(deployment, deployed, around))
     changes = tuple(change for stack in stacks for change in stack.changes)
     rolling = _rolls(stacks, changes, around)
     before, after = _bills(deployment, deployed, around) if around.book else (None, None)
@@ -94,6 +94,16 @@ def make(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circu
         replace=around.replace,
         lookups=around.lookups,
     )
+
+
+def _stacks(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circumstances) -> Iterator[StackPlan]:
+    """Each stack's plan, made with what the stacks that feed it will say then."""
+    found, made = dict(deployed), {}
+    for spec in (spec for wave in deployment.waves() for spec in wave):
+        made[spec.key] = stack_plan(spec, found, around.lookups, around.account)
+        if spec.key in found:
+            found[spec.key] = followed(spec, found[spec.key], made[spec.key])
+    yield from (made[spec.key] for spec in deployment)
 
 
 def _rolls(stacks: tuple[StackPlan, ...], changes: tuple[Change, ...], around: Circumstances) -> RolloutTime:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from hermes_cfn.bill.lines import Difference
+from hermes_cfn.cfn.values import Unknown
 from hermes_cfn.deployment import Json
 from hermes_cfn.errors import Finding, Severity
 
@@ -19,13 +20,13 @@ class Deployed:
     """A stack as it was observed; ``status`` is None where there is none.
 
     ``parameters`` are as CloudFormation shows them: a NoEcho value is asterisks.  ``drift`` is
-    what AWS last knew of it.
+    what AWS last knew of it.  An output that a plan changes is Unknown to the stacks that it feeds.
     """
 
     status: str | None = None
     template: Mapping[str, Json] | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str | Unknown] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     commit: str = ""
     drift: str = ""

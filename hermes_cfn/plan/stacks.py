@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
@@ -13,7 +14,7 @@ from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes
 from hermes_cfn.cfn.conditions import kept
 from hermes_cfn.cfn.intrinsics import Scope, active_resources, resolve_parameters
 from hermes_cfn.cfn.kinds import kind
-from hermes_cfn.cfn.template import Resource, Template, dependencies
+from hermes_cfn.cfn.template import Resource, Template, dependencies, references
 from hermes_cfn.cfn.values import Unknown
 from hermes_cfn.deployment import FromLookup, FromOutput, FromSetting, StackSpec
 from hermes_cfn.plan.model import MASKED, Change, Deployed, Shown, StackPlan
@@ -24,8 +25,17 @@ STEADY = frozenset(
 )
 ANEW = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
 
+PARAMETER = "parameter "
+"""What a parameter's path begins with."""
+
 AS_DEPLOYED = "as deployed"
 """The value before of a property that refers to something which only AWS knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Perhaps(Unknown):
+    """A value that changes only if AWS replaces what it comes from."""
+
 
 LONGEST = 160
 """Characters of a value that a plan shows."""
@@ -36,7 +46,7 @@ _SECRET = re.compile(r"secret|passw|token|api_?key|credential|private_?key", re.
 def parameters(
     spec: StackSpec, deployed: Mapping[str, Deployed], lookups: Mapping[str, str], account: str
 ) -> dict[str, Any]:
-    """Values as far as they are known: an output of a stack that is not there is *known after* it."""
+    """Values as far as they are known: an output of a stack that is not there, or that will change, is *known after* it."""
     values: dict[str, Any] = {}
     mine = deployed.get(spec.key, Deployed())
     for name, source in spec.parameters.items():
@@ -85,6 +95,30 @@ def stack_plan(
     )
 
 
+def followed(spec: StackSpec, mine: Deployed, planned: StackPlan) -> Deployed:
+    """A stack as those that it feeds will find it: an output that becomes another one is not known yet."""
+    if planned.action not in {"update", "recreate"}:
+        return mine
+    before = (mine.template or {}).get("Outputs", {})
+    given = {shown.path.removeprefix(PARAMETER) for shown in planned.parameters}
+    fate = {change.logical_id: change for change in planned.changes}
+    outputs: dict[str, str | Unknown] = {}
+    for name, value in mine.outputs.items():
+        wanted = spec.template.get("Outputs", {}).get(name)
+        if wanted is None:
+            continue
+        targets = {reference.target for reference in references(wanted)}
+        fed = [fate[target] for target in sorted(targets) if target in fate]
+        perhaps = [change.logical_id for change in fed if change.perhaps_replaced]
+        if wanted != before.get(name) or targets & given or any(one.sign in "+<±" for one in fed):
+            outputs[name] = Unknown(f"known after {spec.key}")
+        elif perhaps:
+            outputs[name] = Perhaps(f"known after {spec.key}, for AWS may replace {' and '.join(perhaps)}")
+        else:
+            outputs[name] = value
+    return replace(mine, outputs=outputs)
+
+
 def _known(template: Template, given: Mapping[str, str]) -> dict[str, Any]:
     """Deployed values; what CloudFormation hides, or nobody recorded, is Unknown."""
     found: dict[str, Any] = {}
@@ -131,7 +165,8 @@ def _else_differs(spec: StackSpec, mine: Deployed) -> bool:
 
 def _change(stack: str, change: ResourceChange, resource: Resource | None) -> Change:
     known = kind(change.resource_type)
-    perhaps = change.replacement == "Conditional"
+    replacement = "Conditional" if change.replacement == "True" and not _surely(change) else change.replacement
+    perhaps = replacement == "Conditional"
     certain = any(detail.requires_recreation == "Always" for detail in change.details)
     stays = kept(resource) if perhaps and resource is not None and not certain else ""
     return Change(
@@ -139,11 +174,19 @@ def _change(stack: str, change: ResourceChange, resource: Resource | None) -> Ch
         stack,
         change.logical_id,
         change.resource_type,
-        change.replacement if change.replacement in {"True", "Conditional"} else "",
+        replacement if replacement in {"True", "Conditional"} else "",
         tuple(_detail(detail, bool(stays)) for detail in change.details),
         "" if stays else change.policy,
         bool(known and known.holds_data),
         stays,
+    )
+
+
+def _surely(change: ResourceChange) -> bool:
+    """Whether what replaces it is known to change."""
+    return any(
+        detail.requires_recreation == "Always" and not detail.dynamic and not isinstance(detail.after, Perhaps)
+        for detail in change.details
     )
 
 
@@ -169,11 +212,9 @@ def _parameters(before: Mapping[str, str], after: Mapping[str, Any], template: T
     for name, spec in template.parameters.items():
         hidden = str(spec.get("NoEcho", "")).lower() == "true"
         old, new = before.get(name, spec.get("Default", "")), after.get(name, spec.get("Default", ""))
-        if isinstance(new, Unknown) and old:
-            continue
         if hidden or old == new:
             continue
-        rows.append(Shown(f"parameter {name}", *_texts(old, new), False))
+        rows.append(Shown(f"{PARAMETER}{name}", *_texts(old, new), False))
     return rows
 
 

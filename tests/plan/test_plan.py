@@ -70,6 +70,35 @@ def test_what_is_replaced_takes_with_it_those_that_refer_to_it(wanted, there) ->
     assert ("service", "TargetGroup") in plan.replacements
 
 
+def test_what_a_replaced_resource_feeds_in_another_stack_is_shown_there(there) -> None:
+    plan = planned(built('[certificate]\ndomain = "other.example.com"'), there)
+    (shown,) = change_of(plan, "HttpsListener").details
+    assert (shown.path, shown.after) == ("Certificates/0/CertificateArn", "known after certificate")
+    assert "certificate" in shown.before
+    service = next(stack for stack in plan.stacks if stack.key == "service")
+    assert "parameter CertificateArn" in [one.path for one in service.parameters]
+
+
+def test_what_an_output_may_take_with_it_elsewhere_may_be_replaced_too(wanted, there) -> None:
+    def elsewhere(template):
+        template["Resources"]["PublicRoutes"]["Properties"]["VpcId"] = "vpc-other"
+        template["Outputs"]["VpcId"]["Value"] = {"Fn::Select": [0, [{"Ref": "PublicSubnetARoutes"}]]}
+
+    def as_before(deployed):
+        template = json.loads(json.dumps(dict(deployed.template)))
+        template["Outputs"]["VpcId"]["Value"] = {"Fn::Select": [0, [{"Ref": "PublicSubnetARoutes"}]]}
+        return replace(deployed, template=template)
+
+    old = {**there, "network": as_before(there["network"])}
+    plan = planned(changed(wanted, "network", elsewhere), old)
+    assert change_of(plan, "PublicSubnetARoutes").sign == "?"
+    target = change_of(plan, "TargetGroup")
+    assert (target.sign, target.replacement) == ("?", "Conditional")
+    assert target.details[0].after == "known after network, for AWS may replace PublicSubnetARoutes"
+    rest = planned(wanted, there)
+    assert not rest.changes, "an output whose resource stays is what it was"
+
+
 def test_a_group_takes_a_new_launch_template_in_place_unless_its_policy_replaces_it(wanted, there) -> None:
     def larger(template):
         template["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["InstanceType"] = "t4g.medium"
