@@ -11,9 +11,11 @@ import importlib
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from hermes_cfn.cli.again import again
 
 if TYPE_CHECKING:
     from hermes_cfn.errors import HermesError
@@ -107,21 +109,21 @@ def hermes(
     ctx: click.Context, config: str, environment: str | None, profile: str | None, local: bool, debug: bool
 ) -> None:
     """Describe a deployment once; see what it is, costs and changes; let it deploy itself."""
-    ctx.obj = {"config": config, "environment": environment, "profile": profile, "local": local, "debug": debug}
+    ctx.ensure_object(dict).update(config=config, environment=environment, profile=profile, local=local, debug=debug)
 
 
-def _tell(error: HermesError) -> None:
+def _tell(error: HermesError, given: dict[str, Any]) -> None:
     for finding in error.findings:
         click.secho(f"{finding.severity}: {finding.code}", fg="red", err=True, nl=False)
         click.echo(f"  {finding.where}", err=True)
-        click.echo(f"  {finding.what}", err=True)
+        click.echo(f"  {again(finding.what, given)}", err=True)
         if finding.why:
-            click.echo(f"  {finding.why}", err=True)
+            click.echo(f"  {again(finding.why, given)}", err=True)
         if finding.evidence:
             for line in finding.evidence.splitlines():
                 click.echo(f"    | {line}", err=True)
         if finding.next:
-            click.secho(f"  next: {finding.next}", bold=True, err=True)
+            click.secho(f"  next: {again(finding.next, given)}", bold=True, err=True)
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -137,16 +139,17 @@ def main(argv: list[str] | None = None) -> None:
     with contextlib.suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, _interrupt)
     arguments = sys.argv[1:] if argv is None else argv
+    given: dict[str, Any] = {}
     try:
-        result = hermes.main(args=arguments, prog_name="hermes-cfn", standalone_mode=False)
+        result = hermes.main(args=arguments, prog_name="hermes-cfn", standalone_mode=False, obj=given)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except (Exception, KeyboardInterrupt) as error:
-        sys.exit(_ended(error, debug="--debug" in arguments))
+        sys.exit(_ended(error, given, debug="--debug" in arguments))
     sys.exit(int(result) if isinstance(result, int) else 0)
 
 
-def _ended(error: BaseException, debug: bool) -> int:
+def _ended(error: BaseException, given: dict[str, Any], debug: bool) -> int:
     """Say what went wrong, and with which code that ends; raises it with ``--debug``."""
     from hermes_cfn.errors import ExitCode, HermesError
 
@@ -162,7 +165,7 @@ def _ended(error: BaseException, debug: bool) -> int:
     if debug:
         raise error
     if isinstance(error, HermesError):
-        _tell(error)
+        _tell(error, given)
         return error.exit_code
     click.secho("error: internal", fg="red", err=True)
     click.echo(f"  {type(error).__name__}: {error}", err=True)

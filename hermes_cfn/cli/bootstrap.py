@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
 
@@ -49,6 +50,6 @@ def command(yes: bool, form: str) -> int:
     click.echo(f"  {environment}-infrastructure  the same, with required reviewers")
     click.echo("In Systems Manager, from standard input:")
     for name in secrets:
-        click.echo(f"  hermes-cfn secrets set {name}")
-    click.echo("next: hermes-cfn image push TAG, then hermes-cfn deploy --image TAG", err=True)
+        click.echo(again(f"  hermes-cfn secrets set {name}"))
+    click.echo(again("next: hermes-cfn image push TAG, then hermes-cfn deploy --image TAG"), err=True)
     return ExitCode.OK

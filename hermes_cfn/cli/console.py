@@ -18,6 +18,7 @@ from rich.text import Text
 
 from hermes_cfn import events
 from hermes_cfn.cli import live
+from hermes_cfn.cli.again import again
 from hermes_cfn.units import duration
 
 if TYPE_CHECKING:
@@ -151,7 +152,9 @@ def describe(event: events.Event) -> str:
         case events.InstanceEvent():
             return f"    {event.instance_id}  {event.what}" + (f" — {event.detail}" if event.detail else "")
         case events.Noted(finding=finding):
-            return "\n        | ".join((f"    {finding.severity}: {finding}", *finding.evidence.splitlines()))
+            return "\n        | ".join(
+                (f"    {finding.severity}: {again(str(finding))}", *finding.evidence.splitlines())
+            )
         case events.Waiting(what=what, at_most_s=limit):
             return f"    … {what}" + (f" (at most {duration(limit)})" if limit else "")
         case _:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
 
@@ -36,7 +37,7 @@ def show(form: str) -> int:
     for instance, image in images.running.items():
         click.echo(f"runs      {_said(image)}  {instance}")
     if images.stale:
-        click.echo("next: hermes-cfn machine-image update")
+        click.echo(again("next: hermes-cfn machine-image update"))
     return ExitCode.OK
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.again import again
 from hermes_cfn.errors import ExitCode, HermesError
 
 if TYPE_CHECKING:
@@ -124,7 +126,12 @@ def put(made: Plan, form: str) -> None:
     if form == "json":
         console.put_json(as_data(made))
     elif form == "markdown":
-        click.echo(show.markdown(made), nl=False)
+        click.echo(_findings(show.markdown(made)), nl=False)
     else:
         for line in show.lines(made):
-            click.echo(line)
+            click.echo(_findings(line))
+
+
+def _findings(text: str) -> str:
+    """The text, in which what findings say to type has this run's options; what a template says stays."""
+    return re.sub(r"^(\* )?(error|warning|info): .*$", lambda line: again(line[0]), text, flags=re.MULTILINE)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hermes_cfn.cli import console
+from hermes_cfn.cli.again import again
 from hermes_cfn.errors import ExitCode
 
 
@@ -24,7 +25,7 @@ def command(out: Path | None, check: bool) -> int:
         difference = templates.compare(deployment, directory)
         if difference:
             click.echo(difference)
-            click.echo(f"{directory} is stale; next: hermes-cfn render", err=True)
+            click.echo(again(f"{directory} is stale; next: hermes-cfn render"), err=True)
             return ExitCode.CHANGES
         click.echo(f"{directory} is fresh")
         return ExitCode.OK

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hermes_cfn.cli import console
+from hermes_cfn.cli.again import again
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 
@@ -38,7 +39,7 @@ def command(instances: int | None, instance_type: str | None, planned: bool) -> 
     )
     if planned:
         click.get_current_context().find_root().invoke(_plan())
-    click.echo("next: hermes-cfn deploy", err=True)
+    click.echo(again("next: hermes-cfn deploy"), err=True)
     return ExitCode.OK
 
 

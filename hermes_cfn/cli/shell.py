@@ -41,7 +41,7 @@ def command(instance: str | None, shown: bool) -> int:
                 "shell-local",
                 target,
                 "an instance of the embedded cloud is a process of this machine: there is no session to open",
-                next=f"hermes-cfn run --local --host --instance {target} -- COMMAND",
+                next=f"hermes-cfn run --host --instance {target} -- COMMAND",
             ),
             exit_code=ExitCode.REFUSED,
         )

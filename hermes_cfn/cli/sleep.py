@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
 
@@ -25,7 +26,7 @@ def command(yes: bool, form: str) -> int:
         from hermes_cfn.units import dollars
 
         click.echo(
-            f"an hour asleep saves {dollars(rest.hourly_saving(ground.deployment))};"
-            " usage.asleep_hours counts them in the bill; next: hermes-cfn wake"
+            f"an hour asleep saves {dollars(rest.hourly_saving(ground.deployment))}; "
+            + again("usage.asleep_hours counts them in the bill; next: hermes-cfn wake")
         )
     return ExitCode.OK

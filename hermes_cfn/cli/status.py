@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.again import again
 from hermes_cfn.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def screen(seen: Status, billed: Status | None = None) -> Group:
 
 def _fleet(seen: Status) -> str:
     if seen.asleep:
-        return "asleep; next: hermes-cfn wake"
+        return again("asleep; next: hermes-cfn wake")
     said = f"{seen.healthy} healthy of {seen.desired} wanted ({seen.minimum} to {seen.maximum})"
     return said + (f"; suspended: {', '.join(seen.suspended)}" if seen.suspended else "")
 

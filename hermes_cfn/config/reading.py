@@ -71,7 +71,7 @@ def _one(text: str, environment: str | None, name: str) -> Settings:
             key,
             "secret-in-configuration",
             f"looks like a secret: {what}",
-            "take it out (and change it, if it was real): hermes_cfn secrets set NAME",
+            "take it out (and change it, if it was real): hermes-cfn secrets set NAME",
         )
         for key, what in suspicious({**content, **({"environments": overlays} if isinstance(overlays, dict) else {})})
     ]

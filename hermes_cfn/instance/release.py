@@ -66,5 +66,5 @@ class Release:
 
 def _invalid(release: str, what: str) -> HermesError:
     return HermesError(
-        Finding("release-invalid", release or "release", what, next="hermes_cfn release --image … makes a new one")
+        Finding("release-invalid", release or "release", what, next="hermes-cfn release --image … makes a new one")
     )

@@ -86,7 +86,7 @@ def error_rate(stack: Template, settings: Settings, names: Names, balancer: Any,
         stack,
         names,
         "error-rate",
-        "Many answers are errors: hermes_cfn logs, then hermes_cfn rollback if it began with a release",
+        f"Many answers are errors: {typed(names, 'logs')}, then {typed(names, 'rollback')} if it began with a release",
         topic,
         Metrics=queries,
         EvaluationPeriods=3,
@@ -94,6 +94,11 @@ def error_rate(stack: Template, settings: Settings, names: Names, balancer: Any,
         Threshold=settings.watch.error_rate_percent,
         ComparisonOperator="GreaterThanThreshold",
     )
+
+
+def typed(names: Names, words: str) -> str:
+    """A command for whoever reads an alarm's mail: it says which environment."""
+    return f"hermes-cfn --env {names.environment} {words}"
 
 
 def _add(stack: Template, names: Names, what: str, description: str, topic: Any, **properties: Any) -> cloudwatch.Alarm:

@@ -11,7 +11,7 @@ from troposphere import Ref, Sub, Template, cloudtrail, cloudwatch, events
 from hermes_cfn.config import Settings
 from hermes_cfn.instance.documents import TASKS
 from hermes_cfn.names import Names
-from hermes_cfn.stacks.alarms import Metric, alarm, error_rate
+from hermes_cfn.stacks.alarms import Metric, alarm, error_rate, typed
 from hermes_cfn.stacks.buckets import may_put, private_bucket
 from hermes_cfn.stacks.common import fresh, named, parameter, put, text, waive
 from hermes_cfn.stacks.roles import when
@@ -66,7 +66,7 @@ def _service(
         stack,
         names,
         "unhealthy-hosts",
-        "An instance does not answer its health check: hermes_cfn diagnose",
+        f"An instance does not answer its health check: {typed(names, 'doctor')}",
         Metric("AWS/ApplicationELB", "UnHealthyHostCount", both),
         statistic="Maximum",
         above=0,
@@ -77,7 +77,7 @@ def _service(
         stack,
         names,
         "slow",
-        "One request in a hundred takes long: hermes_cfn status, then more or larger instances",
+        f"One request in a hundred takes long: {typed(names, 'status')}, then more or larger instances",
         Metric("AWS/ApplicationELB", "TargetResponseTime", {"LoadBalancer": balancer}),
         statistic="p99",
         above=watch.p99_s,
@@ -121,7 +121,7 @@ def _instances(stack: Template, settings: Settings, names: Names, topic: Ref) ->
             stack,
             names,
             what,
-            f"Much {what} is used: hermes_cfn diagnose",
+            f"Much {what} is used: {typed(names, 'doctor')}",
             Metric("CWAgent", name, group),
             statistic="Maximum",
             above=limit,
@@ -132,7 +132,8 @@ def _instances(stack: Template, settings: Settings, names: Names, topic: Ref) ->
         stack,
         names,
         "standby",
-        "An instance has been in standby for longer than a rollout takes: hermes_cfn status, hermes_cfn release --resume",
+        "An instance has been in standby for longer than a rollout takes: "
+        f"{typed(names, 'status')}, {typed(names, 'release --resume')}",
         Metric("AWS/AutoScaling", "GroupStandbyInstances", group),
         statistic="Minimum",
         above=0,
@@ -144,7 +145,7 @@ def _instances(stack: Template, settings: Settings, names: Names, topic: Ref) ->
         stack,
         names,
         "suspended",
-        "A process of the group has been suspended for longer than a rollout takes: hermes_cfn release --resume",
+        f"A process of the group has been suspended for longer than a rollout takes: {typed(names, 'release --resume')}",
         Metric("CWAgent", "suspended_processes", group),
         statistic="Maximum",
         above=0,
