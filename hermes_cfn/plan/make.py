@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from graphlib import TopologicalSorter
 
 from hermes_cfn import bill
 from hermes_cfn.config.usage import Usage
@@ -98,11 +99,14 @@ def make(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circu
 
 def _stacks(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circumstances) -> Iterator[StackPlan]:
     """Each stack's plan, made with what the stacks that feed it will say then."""
-    found, made = dict(deployed), {}
-    for spec in (spec for wave in deployment.waves() for spec in wave):
-        made[spec.key] = stack_plan(spec, found, around.lookups, around.account)
-        if spec.key in found:
-            found[spec.key] = followed(spec, found[spec.key], made[spec.key])
+    found: dict[str, Deployed] = dict(deployed)
+    made: dict[str, StackPlan] = {}
+    graph = {spec.key: spec.precursors & set(deployment.keys) for spec in deployment}
+    for key in TopologicalSorter(graph).static_order():
+        spec = deployment.stack(key)
+        made[key] = stack_plan(spec, found, around.lookups, around.account)
+        if key in found:
+            found[key] = followed(spec, found[key], made[key])
     yield from (made[spec.key] for spec in deployment)
 
 

@@ -79,6 +79,12 @@ def test_what_a_replaced_resource_feeds_in_another_stack_is_shown_there(there) -
     assert "parameter CertificateArn" in [one.path for one in service.parameters]
 
 
+def test_a_part_of_the_stacks_is_planned_as_it_is(wanted, there) -> None:
+    """As ``release`` does, which may not read the foundation."""
+    own = replace(wanted, stacks=tuple(spec for spec in wanted if not spec.account_wide))
+    assert planned(own, {key: one for key, one in there.items() if key != "foundation"}).empty
+
+
 def test_what_an_output_may_take_with_it_elsewhere_may_be_replaced_too(wanted, there) -> None:
     def elsewhere(template):
         template["Resources"]["PublicRoutes"]["Properties"]["VpcId"] = "vpc-other"
