@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import shutil
-import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import hermes_cfn
+from hermes_cfn.local.fleet.agent.processes import signal_group
 from hermes_cfn.local.fleet.shims import interpreter
 
 log = logging.getLogger("hermes.local")
@@ -73,8 +73,7 @@ class Host:
         record = self.directory / "processes"
         groups = record.read_text().split() if record.exists() else []
         for group in groups:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(int(group), signal.SIGKILL)
+            signal_group(int(group), self.process.pid)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         with self._lock, contextlib.suppress(OSError, ValueError):

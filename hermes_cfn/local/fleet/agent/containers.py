@@ -21,7 +21,7 @@ from hermes_cfn.local.fleet.agent.engine import Engine
 from hermes_cfn.local.fleet.agent.images import Image
 from hermes_cfn.local.fleet.agent.logs import Collector
 from hermes_cfn.local.fleet.agent.machine import Machine, Refused
-from hermes_cfn.local.fleet.agent.processes import kill_group, resident_bytes
+from hermes_cfn.local.fleet.agent.processes import resident_bytes
 from hermes_cfn.local.fleet.agent.sockets import table
 
 FIRST_RESTART_S = 0.1
@@ -111,7 +111,7 @@ class Container:
         if number == signal.SIGKILL and self._line_held is not None and self._line_held.stdin is not None:
             self._line_held.stdin.close()  # the engine's client cannot pass this one on
         elif self._process is not None and self.status == "running":
-            kill_group(self._process.pid, number)
+            self._machine.processes.signal(self._process.pid, number)
         elif self.status == "restarting" and self._task is not None:
             self._task.cancel()
             self._finished(self.exit_code)
@@ -222,7 +222,7 @@ class Container:
         while self.wanted.memory and self.engine is None:
             if resident_bytes(process) > self.wanted.memory:
                 self.killed_for_memory = True
-                kill_group(process)
+                self._machine.processes.signal(process)
                 return
             await asyncio.sleep(MEMORY_LOOK_S)
 

@@ -28,6 +28,7 @@ class Processes:
 
     def __init__(self, record: Path) -> None:
         self._record = record
+        self._session = os.getsid(0)
         self._groups: set[int] = set()
 
     async def start(
@@ -55,26 +56,51 @@ class Processes:
 
     def ended(self, process: asyncio.subprocess.Process) -> None:
         """Kills what ``process`` may have left in its group, and forgets it."""
-        kill_group(process.pid)
+        self.signal(process.pid)
         self._groups.discard(process.pid)
         self._write()
 
+    def left(self, process: asyncio.subprocess.Process) -> None:
+        """``process`` has ended; what it left in its group goes on, and is forgotten when that ends too."""
+        self._write()
+
+    def signal(self, group: int, number: int = signal.SIGKILL) -> None:
+        """Sends a signal to one of its groups, which may be gone."""
+        signal_group(group, self._session, number)
+
     def kill_all(self) -> None:
         """Kills every group, as a power cut does."""
-        for group in list(self._groups):
-            kill_group(group)
+        for group in self._groups:
+            self.signal(group)
         self._groups.clear()
         self._write()
 
     def _write(self) -> None:
+        self._groups = {group for group in self._groups if _lives(group, self._session)}
         with contextlib.suppress(OSError):
             self._record.write_text("\n".join(str(group) for group in sorted(self._groups)))
 
 
-def kill_group(group: int, number: int = signal.SIGKILL) -> None:
-    """Sends a signal to a process group that may be gone."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
+def signal_group(group: int, session: int, number: int = signal.SIGKILL) -> None:
+    """Sends a signal to a process group of ``session``, unless it is gone.
+
+    Numbers are used again: a group of another session that has got this one is left alone.
+    """
+    if _lives(group, session):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
+
+
+def _lives(group: int, session: int) -> bool:
+    try:
+        return os.getsid(group) == session
+    except ProcessLookupError:  # its first process has ended; others may go on, and keep the number
+        pass
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def resident_bytes(process: int) -> int:

@@ -2,20 +2,24 @@
 
 aws:runShellScript writes the commands to a file and runs that with the shell ("Systems Manager
 Command document plugin reference"); a first line ``#!`` chooses the interpreter.  Output is cut
-after 24,000 characters (API reference, GetCommandInvocation).
+after 24,000 characters (API reference, GetCommandInvocation).  As with the SSM agent (its
+``agent/executers/executers.go``: the command is waited for with the copies of its output) a
+script has ended when nobody holds its output open; user data have with their first process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from hermes_cfn.local.fleet.agent.machine import Machine
-from hermes_cfn.local.fleet.agent.processes import kill_group
 
 OUTPUT_LIMIT = 24000
+HELD_S = 0.5
+"""How long, in real seconds, outputs are read on that something outside the killed or ended script still holds open."""
 
 
 @dataclass(frozen=True)
@@ -55,32 +59,34 @@ class Scripts:
         work = self._machine.path("/usr/bin")
         work.mkdir(parents=True, exist_ok=True)
         values = {**self._machine.environment(), **(environment or {})}
+        pipes = [await _Pipe.open(line), await _Pipe.open(line)]
         try:
-            process = await self._machine.processes.start(
-                command, values, work, asyncio.subprocess.PIPE, asyncio.subprocess.PIPE
-            )
+            process = await self._machine.processes.start(command, values, work, pipes[0].theirs, pipes[1].theirs)
         except OSError as problem:
             return Ended(127, "", f"{problem}\n")
+        finally:
+            for pipe in pipes:
+                os.close(pipe.theirs)
         self._running[name] = process
         if name in self._cancelled:
-            kill_group(process.pid)
-        texts: list[list[str]] = [[], []]
-        followers = [
-            asyncio.create_task(_follow(process.stdout, texts[0], line)),
-            asyncio.create_task(_follow(process.stderr, texts[1], line)),
-        ]
+            self._machine.processes.signal(process.pid)
+        read = asyncio.gather(*(pipe.read for pipe in pipes))
         timed_out = False
         try:
-            await asyncio.wait_for(process.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await process.wait()
+                if line is None and name not in self._cancelled:
+                    await asyncio.shield(read)
         except TimeoutError:
             timed_out = True
-            kill_group(process.pid)
+            self._machine.processes.signal(process.pid)
             await process.wait()
-        await asyncio.wait(followers, timeout=0.5)
-        for follower in followers:
-            follower.cancel()
+        await asyncio.wait([read], timeout=HELD_S)
+        if line is None:
+            read.cancel()
         self._running.pop(name, None)
-        out, err = ("".join(parts)[:OUTPUT_LIMIT] for parts in texts)
+        self._machine.processes.left(process)
+        out, err = (pipe.text() for pipe in pipes)
         cancelled = name in self._cancelled
         self._cancelled.discard(name)
         return Ended(process.returncode or 0, out, err, timed_out, cancelled)
@@ -90,21 +96,36 @@ class Scripts:
         self._cancelled.add(name)
         process = self._running.get(name)
         if process is not None:
-            kill_group(process.pid)
+            self._machine.processes.signal(process.pid)
 
 
-async def _follow(source: asyncio.StreamReader | None, into: list[str], line: Callable[[str], None] | None) -> None:
-    size = 0
-    while source is not None:
-        try:
-            raw = await source.readline()
-        except ValueError:
-            continue
-        if not raw:
-            return
-        text = raw.decode("utf-8", "replace")
-        if size <= OUTPUT_LIMIT:
-            into.append(text)
-            size += len(text)
-        if line is not None:
-            line(text.rstrip("\n"))
+class _Pipe:
+    """One output of a script, read until nobody holds it open: the end of a process says nothing about that."""
+
+    def __init__(self, reader: asyncio.StreamReader, theirs: int, line: Callable[[str], None] | None) -> None:
+        self.theirs = theirs
+        self.read = asyncio.create_task(self._read(reader, line))
+        self._bytes = bytearray()
+
+    @classmethod
+    async def open(cls, line: Callable[[str], None] | None) -> _Pipe:
+        ours, theirs = os.pipe()
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb")
+        )
+        return cls(reader, theirs, line)
+
+    async def _read(self, reader: asyncio.StreamReader, line: Callable[[str], None] | None) -> None:
+        rest = b""
+        while read := await reader.read(65536):
+            self._bytes += read[: max(0, 4 * OUTPUT_LIMIT - len(self._bytes))]
+            if line is not None:
+                *ended, rest = (rest + read).split(b"\n")
+                for one in ended:
+                    line(one.decode("utf-8", "replace"))
+        if rest and line is not None:
+            line(rest.decode("utf-8", "replace"))
+
+    def text(self) -> str:
+        return self._bytes.decode("utf-8", "replace")[:OUTPUT_LIMIT]
