@@ -351,7 +351,7 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
     may(
         "cloudformation:CreateChangeSet cloudformation:ExecuteChangeSet cloudformation:DeleteChangeSet "
         "cloudformation:DeleteStack cloudformation:CancelUpdateStack cloudformation:ContinueUpdateRollback "
-        "cloudformation:UpdateTerminationProtection cloudformation:TagResource",
+        "cloudformation:RollbackStack cloudformation:UpdateTerminationProtection cloudformation:TagResource",
         "stacks",
         "changes stacks through change sets; never foundation",
     ),

@@ -148,6 +148,9 @@ class CloudFormation:
     def continue_rollback(self, stack: str) -> None:
         self._calls.continue_update_rollback(StackName=stack)
 
+    def roll_back(self, stack: str) -> None:
+        self._calls.rollback_stack(StackName=stack)
+
     def cancel_update(self, stack: str) -> None:
         self._calls.cancel_update_stack(StackName=stack)
 

@@ -10,7 +10,7 @@ from hermes_cfn.errors import Finding, Severity
 
 
 def stacks(_settings: Settings, facts: Facts) -> Iterator[Finding]:
-    """``stack-busy``, ``stack-dead`` and ``stack-stuck``: what will be done about each."""
+    """``stack-busy``, ``stack-dead``, ``stack-stuck`` and ``stack-paused``: what will be done about each."""
     for key, status in facts.stacks.items():
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             yield Finding("stack-busy", key, f"{status}: deploy will follow it first", severity=Severity.WARNING)
@@ -21,6 +21,14 @@ def stacks(_settings: Settings, facts: Facts) -> Iterator[Finding]:
         elif status == "UPDATE_ROLLBACK_FAILED":
             yield Finding(
                 "stack-stuck", key, f"{status}: deploy will continue the rollback first", severity=Severity.WARNING
+            )
+        elif status == "UPDATE_FAILED":
+            yield Finding(
+                "stack-paused",
+                key,
+                f"{status}: somebody updated it without rollback; deploy will roll it back first",
+                why="what follows is compared with the update that failed; the plan of the next run is exact",
+                severity=Severity.WARNING,
             )
 
 

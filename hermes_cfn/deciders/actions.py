@@ -122,10 +122,25 @@ class ContinueRollback:
 
 
 @dataclass(frozen=True, slots=True)
+class RollBack:
+    """Roll back an update that somebody had stop where it failed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Follow:
     """An operation runs: look again, telling its events.  ``why`` says whose it may be."""
 
     why: str
 
 
-StackStep = CreateChangeSet | ExecuteChangeSet | DeleteChangeSet | DeleteStack | ContinueRollback | Follow | Done | Stop
+StackStep = (
+    CreateChangeSet
+    | ExecuteChangeSet
+    | DeleteChangeSet
+    | DeleteStack
+    | ContinueRollback
+    | RollBack
+    | Follow
+    | Done
+    | Stop
+)

@@ -15,6 +15,7 @@ busy                follow                                           follow
 steady              change set of kind UPDATE, or execute ours       delete
 dead                delete, then create anew                         delete
 unsure              stop: it may hold a stack that was whole         delete
+paused              roll back, then go on                            delete
 stuck               continue the rollback, then go on                delete
 undeleted           delete again, once                               delete again, once
 ==================  ===============================================  ==========================
@@ -35,6 +36,7 @@ from hermes_cfn.deciders.actions import (
     Done,
     ExecuteChangeSet,
     Follow,
+    RollBack,
     StackStep,
     Stop,
 )
@@ -59,7 +61,6 @@ STEADY = frozenset(
     {
         "CREATE_COMPLETE",
         "UPDATE_COMPLETE",
-        "UPDATE_FAILED",
         "UPDATE_ROLLBACK_COMPLETE",
         "IMPORT_COMPLETE",
         "IMPORT_ROLLBACK_COMPLETE",
@@ -71,11 +72,15 @@ DEAD = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 UNSURE = frozenset({"IMPORT_ROLLBACK_FAILED"})
 """Somebody's import into a stack that may have been whole before; this project imports in creations only."""
 
+PAUSED = frozenset({"UPDATE_FAILED"})
+"""An update with rollback disabled, as the console offers it: CloudFormation executes no change set on it, unless
+with rollback disabled again (ExecuteChangeSet: "This stack is currently in a non-terminal [UPDATE_FAILED] state")."""
+
 STUCK = frozenset({"UPDATE_ROLLBACK_FAILED"})
 UNDELETED = frozenset({"DELETE_FAILED"})
 GONE = frozenset({"DELETE_COMPLETE"})
 
-STATUSES = REVIEW | BUSY | STEADY | DEAD | UNSURE | STUCK | UNDELETED | GONE
+STATUSES = REVIEW | BUSY | STEADY | DEAD | UNSURE | PAUSED | STUCK | UNDELETED | GONE
 
 UNREADY = frozenset({"CREATE_PENDING", "CREATE_IN_PROGRESS", "DELETE_PENDING", "DELETE_IN_PROGRESS"})
 """Change set statuses that pass by themselves."""
@@ -92,6 +97,7 @@ class Tried:
     creates: int = 0
     deletes: int = 0
     continues: int = 0
+    rollbacks: int = 0
     executes: int = 0
 
 
@@ -139,13 +145,17 @@ def _deployed(seen: StackSeen, goal: Goal, tried: Tried) -> StackStep:
             f"aws cloudformation describe-stack-events --stack-name {goal.name}; delete the stack yourself "
             "if it holds nothing that serves",
         )
-    if tried.continues:
+    if status in PAUSED and not tried.rollbacks:
+        return RollBack()
+    if status in PAUSED or tried.continues:
         return _stop(
             "stack-rollback-stuck",
             goal,
-            f"{status} again after continuing the rollback",
+            f"{status} again after {'rolling it back' if status in PAUSED else 'continuing the rollback'}",
             seen.reason,
-            f"aws cloudformation continue-update-rollback --stack-name {goal.name} --resources-to-skip LOGICAL_ID",
+            f"aws cloudformation rollback-stack --stack-name {goal.name}"
+            if status in PAUSED
+            else f"aws cloudformation continue-update-rollback --stack-name {goal.name} --resources-to-skip LOGICAL_ID",
         )
     return ContinueRollback()
 

@@ -19,6 +19,7 @@ from hermes_cfn.deciders.actions import (
     Done,
     ExecuteChangeSet,
     Follow,
+    RollBack,
     StackStep,
     Stop,
     Wait,
@@ -415,6 +416,9 @@ class Bringing:
             case ContinueRollback():
                 door.continue_rollback(name)
                 track.tried = replace(track.tried, continues=track.tried.continues + 1)
+            case RollBack():
+                door.roll_back(name)
+                track.tried = replace(track.tried, rollbacks=track.tried.rollbacks + 1)
 
     def _finish(self, track: Track, what: str, found: StackSeen) -> None:
         track.outcome, track.seen = what, found

@@ -20,9 +20,6 @@ from hermes_cfn.deployment import FromLookup, FromOutput, FromSetting, StackSpec
 from hermes_cfn.plan.model import MASKED, Change, Deployed, Shown, StackPlan
 from hermes_cfn.plan.timing import critical_path
 
-STEADY = frozenset(
-    {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "IMPORT_COMPLETE"}
-)
 ANEW = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
 
 PARAMETER = "parameter "
@@ -97,7 +94,7 @@ def stack_plan(
 
 def followed(spec: StackSpec, mine: Deployed, planned: StackPlan) -> Deployed:
     """A stack as those that it feeds will find it: an output that becomes another one is not known yet."""
-    if planned.action not in {"update", "recreate"}:
+    if planned.action == "unchanged":
         return mine
     before = (mine.template or {}).get("Outputs", {})
     given = {shown.path.removeprefix(PARAMETER) for shown in planned.parameters}
@@ -146,7 +143,7 @@ def _action(status: str | None, there: bool, differs: bool) -> str:
         return "recreate"
     if not there:
         return "create"
-    if status == "UPDATE_ROLLBACK_FAILED":
+    if status in {"UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"}:
         return "continue"
     return "update" if differs else "unchanged"
 

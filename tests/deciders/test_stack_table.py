@@ -18,6 +18,7 @@ from hermes_cfn.deciders.actions import (
     Done,
     ExecuteChangeSet,
     Follow,
+    RollBack,
     Stop,
 )
 from hermes_cfn.deciders.observed import ChangeSetSeen, StackSeen
@@ -25,6 +26,7 @@ from hermes_cfn.deciders.observed import ChangeSetSeen, StackSeen
 CALL = {
     CreateChangeSet: "CreateChangeSet",
     ContinueRollback: "ContinueUpdateRollback",
+    RollBack: "RollbackStack",
     DeleteStack: "DeleteStack",
 }
 WANTED = stack.Goal(True, "s")
@@ -38,7 +40,7 @@ def test_the_table_has_every_documented_status_and_no_other() -> None:
 def test_every_status_stands_in_one_class() -> None:
     classes = (
         *(stack.REVIEW, stack.BUSY, stack.STEADY, stack.DEAD),
-        *(stack.UNSURE, stack.STUCK, stack.UNDELETED, stack.GONE),
+        *(stack.UNSURE, stack.PAUSED, stack.STUCK, stack.UNDELETED, stack.GONE),
     )
     for one, other in itertools.combinations(classes, 2):
         assert not one & other
@@ -113,6 +115,16 @@ def test_a_stuck_rollback_is_continued_once_then_said() -> None:
     )
 
 
+def test_an_update_that_stopped_where_it_failed_is_rolled_back_before_anything_else() -> None:
+    """Whatever change set is there: CloudFormation executes none on it."""
+    ready = ChangeSetSeen("CREATE_COMPLETE", "AVAILABLE")
+    for change_set in (None, ready):
+        assert isinstance(stack.decide(StackSeen("UPDATE_FAILED", change_set=change_set), WANTED), RollBack)
+    again = stack.decide(StackSeen("UPDATE_FAILED"), WANTED, stack.Tried(rollbacks=1))
+    assert isinstance(again, Stop)
+    assert "rollback-stack" in again.finding.next
+
+
 def test_what_we_executed_ends_well_or_is_told() -> None:
     tried = stack.Tried(executes=1)
     assert isinstance(stack.decide(StackSeen("UPDATE_COMPLETE", begun=False), WANTED, tried), Follow)
@@ -182,6 +194,8 @@ def after(seen: StackSeen, step: object, tried: stack.Tried) -> list[tuple[Stack
             return [(StackSeen("DELETE_IN_PROGRESS"), replace(tried, deletes=tried.deletes + 1))]
         case ContinueRollback():
             return [(StackSeen("UPDATE_ROLLBACK_IN_PROGRESS"), replace(tried, continues=tried.continues + 1))]
+        case RollBack():
+            return [(StackSeen("UPDATE_ROLLBACK_IN_PROGRESS"), replace(tried, rollbacks=tried.rollbacks + 1))]
         case Follow() if seen.status in ENDS:
             return [(StackSeen(end, change_set=seen.change_set), tried) for end in ENDS[seen.status]]
         case Follow() if not seen.begun:

@@ -132,6 +132,8 @@ def test_on_failure(cloud, given, status):
 def test_rollback_of_what_was_left_failed(cloud):
     cloud.fail("P", "create")
     assert cloud.create({"T": topic(), "P": parameter("x")}, DisableRollback=True) == "CREATE_FAILED"
+    words = refused("ValidationError", cloud, action="UpdateStack", StackName="s", TemplateBody=body({"T": topic()}))
+    assert "non-terminal [CREATE_FAILED] state" in words
     cloud("RollbackStack", StackName="s")
     cloud.settle()
     assert cloud.status() == "ROLLBACK_COMPLETE"

@@ -65,6 +65,7 @@ FORECASTS = [
     ("stack-busy", WARNING, {"stacks": {"network": "UPDATE_IN_PROGRESS"}}),
     ("stack-dead", WARNING, {"stacks": {"network": "ROLLBACK_COMPLETE"}}),
     ("stack-stuck", WARNING, {"stacks": {"network": "UPDATE_ROLLBACK_FAILED"}}),
+    ("stack-paused", WARNING, {"stacks": {"network": "UPDATE_FAILED"}}),
     ("stack-drifted", WARNING, {"drifted": ("network",)}),
     ("parameter-stale", WARNING, {"stale": (("service", "VpcId", "vpc-1", "vpc-2"),)}),
     ("permission-missing", WARNING, {"denied": {"cloudformation:CreateChangeSet": "implicitDeny"}}),

@@ -123,6 +123,21 @@ def test_an_operation_of_somebody_else_is_followed_and_then_built_upon(ground) -
     assert ("Topic", "CREATE_COMPLETE") in seen
 
 
+def test_an_update_that_somebody_had_stop_where_it_failed_is_rolled_back_and_built_upon(ground) -> None:
+    first = spec("paused", Topic=topic())
+    brought(ground, first)
+    control.ask(ground.doors.endpoint_url, "faults", {"set": "create-fails", "subject": "Theirs", "value": "no"})
+    theirs = template(Topic=topic(DisplayName="theirs"), Theirs=topic())
+    client(ground).update_stack(StackName=first.name, TemplateBody=json.dumps(theirs), DisableRollback=True)
+    while status(ground, first) == "UPDATE_IN_PROGRESS":
+        ground.clock.sleep(0.2)
+    assert status(ground, first) == "UPDATE_FAILED"
+    control.ask(ground.doors.endpoint_url, "faults", {"clear": True})
+    told = []
+    assert brought(ground, spec("paused", Topic=topic(DisplayName="ours")), told=told) == {"paused": "UPDATE_COMPLETE"}
+    assert "UPDATE_ROLLBACK_COMPLETE" in [event.status for event in told if isinstance(event, ResourceEvent)]
+
+
 def test_a_stack_left_in_review_by_somebody_is_taken_up(ground) -> None:
     client(ground).create_change_set(
         StackName="state-review",

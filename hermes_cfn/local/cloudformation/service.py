@@ -78,6 +78,15 @@ class CloudFormation:
         if call not in STACK[stack.status].calls:
             raise validation(f"Stack:{stack.id} is in {stack.status} state and can not be {words}.")
 
+    def _rests(self, stack: Stack, params: Params) -> None:
+        """What stopped where it failed is updated only with rollback disabled again."""
+        if stack.status in ("CREATE_FAILED", "UPDATE_FAILED") and not params.get("DisableRollback"):
+            raise validation(
+                f"This stack is currently in a non-terminal [{stack.status}] state. To update the stack from this state, "
+                "please use the disable-rollback parameter with update-stack API. To rollback to the last known good "
+                "state, use the rollback-stack API"
+            )
+
     def _session(self, role: str) -> Session | None:
         """As whom handlers act: ``role`` or, without one, the caller.  Raises ServiceError for a role that cannot be."""
         if role:
@@ -134,6 +143,7 @@ class CloudFormation:
         if self._repeated(stack, params):
             return {"StackId": stack.id}
         self._allowed(stack, "UpdateStack", "updated")
+        self._rests(stack, params)
         request = requests.read(params, self.engine.clients, self.region, stack)
         if stack.status != "UPDATE_FAILED" and changesets.is_empty(self.engine, stack, request):
             raise validation(NO_CHANGES[1])
@@ -220,6 +230,7 @@ class CloudFormation:
                 f"ChangeSet [{found.id}] cannot be executed in its current {kind}status of [{value}]",
             )
         self._allowed(stack, "CreateChangeSet", "updated")
+        self._rests(stack, params)
         self._act(stack, {"RoleARN": found.request.role_arn})
         if params.get("DisableRollback"):
             found.request.on_failure = "DO_NOTHING"
