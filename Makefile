@@ -35,10 +35,10 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m hermes_cfn render --check
-	$(BIN)/pytest -n 2 --dist loadfile --durations 25 -m "not long and not soak and not bench"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25 -m "not long and not soak and not bench"
 
 long: $(STAMP)
-	$(BIN)/pytest -n 2 --dist loadfile -m long tests
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m long tests
 
 $(FOCUS)/.installed: tests/focus/requirements.txt
 	$(PYTHON) -m venv $(FOCUS)
