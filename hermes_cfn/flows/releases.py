@@ -105,10 +105,17 @@ def listed(ground: Ground) -> list[str]:
     return [key.removeprefix(prefix).removesuffix(".json") for key, _ in found]
 
 
+def secret_versions(ground: Ground) -> dict[str, int]:
+    """The newest version of every secret that the application needs and that is set."""
+    there = ground.doors.ssm.described(ground.names.secrets_path)
+    needed = ground.settings.application.secrets
+    return {name: there[ground.names.secret(name)].version for name in needed if ground.names.secret(name) in there}
+
+
 def missing_secrets(ground: Ground) -> list[str]:
     """Names of secrets that the application needs and that are not set."""
-    there = ground.doors.ssm.described(ground.names.secrets_path)
-    return [name for name in ground.settings.application.secrets if ground.names.secret(name) not in there]
+    there = secret_versions(ground)
+    return [name for name in ground.settings.application.secrets if name not in there]
 
 
 def resolve(ground: Ground, reference: str, compatible: bool = True) -> Release:
@@ -121,11 +128,10 @@ def resolve(ground: Ground, reference: str, compatible: bool = True) -> Release:
     image = doors.ecr.image(names.repository, reference)
     if image is None:
         raise HermesError(image_missing(ground, reference))
-    secrets = doors.ssm.described(names.secrets_path)
-    missing = [name for name in ground.settings.application.secrets if names.secret(name) not in secrets]
+    versions = secret_versions(ground)
+    missing = [name for name in ground.settings.application.secrets if name not in versions]
     if missing:
         raise HermesError.of(secret_missing(ground, name) for name in missing)
-    versions = {name: secrets[names.secret(name)].version for name in ground.settings.application.secrets}
     variables = dict(ground.settings.env)
     own = [tag for tag in image.tags if not tag.startswith("released-")]
     tag = own[0] if reference.startswith("sha256:") and own else reference

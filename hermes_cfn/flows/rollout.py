@@ -257,15 +257,8 @@ def _difference(previous: Release | None, release: Release) -> str:
     """What differs from the release before, names only for secrets."""
     if previous is None or previous.id == release.id:
         return ""
-    parts = [f"image {previous.tag} -> {release.tag}"] if previous.image != release.image else []
-    parts += _changed("variable", previous.variables, release.variables)
-    parts += _changed("secret", previous.secrets, release.secrets)
+    parts = release.changes(previous)
     return f"differs from {previous.id}: {', '.join(parts)}" if parts else ""
-
-
-def _changed(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    names = sorted(set(before) | set(after))
-    return [f"{kind} {name}" for name in names if before.get(name) != after.get(name)]
 
 
 def _rolled_back(release: Release, previous: Release) -> Finding:

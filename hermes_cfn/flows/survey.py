@@ -16,6 +16,7 @@ from hermes_cfn.flows import facts, releases
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.rollout import strategy
 from hermes_cfn.flows.stacks import COMMIT, as_sent
+from hermes_cfn.instance.release import Release
 from hermes_cfn.names import ENVIRONMENT_TAG
 from hermes_cfn.plan import Circumstances, Deployed, Plan
 from hermes_cfn.plan.timing import Pace
@@ -75,6 +76,8 @@ def make(ground: Ground, question: Question) -> Plan:
     ]
     now = releases.stable(ground)
     left = releases.goal(ground) if question.resume else None
+    if now and not question.image and not left:
+        findings += _kept(ground, now)
     following = left[0].id if left else now.id if now else ""
     if question.image:
         try:
@@ -136,6 +139,23 @@ def _once(findings: list[Finding]) -> tuple[Finding, ...]:
 def _chore(finding: Finding) -> Finding:
     """Before the first deployment this is something to do, which ``deploy`` waits for."""
     return replace(finding, severity=Severity.WARNING)
+
+
+def _kept(ground: Ground, now: Release) -> Iterator[Finding]:
+    """``release-kept``: what a release made now would bring; a deployment without an image leaves it out."""
+    try:
+        wanted = replace(now, variables=dict(ground.settings.env), secrets=releases.secret_versions(ground))
+    except AwsError:
+        return
+    if different := wanted.changes(now):
+        yield Finding(
+            "release-kept",
+            now.id,
+            f"it stays as it is, without what has changed since: {', '.join(different)}",
+            why="variables and secrets come with a release",
+            next=f"hermes-cfn release --image {now.tag}, or this with --image {now.tag}",
+            severity=Severity.WARNING,
+        )
 
 
 def _foundation(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[Finding]:

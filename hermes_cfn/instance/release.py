@@ -55,6 +55,16 @@ class Release:
             raise _invalid(self.id, f"takes {len(text.encode())} bytes, and an SSM parameter holds {LIMIT_BYTES}")
         return text
 
+    def changes(self, previous: Release) -> list[str]:
+        """What differs from another release: the image's tags, and the names of variables and secrets."""
+        parts = [f"image {previous.tag} -> {self.tag}"] if previous.image != self.image else []
+        for kind, before, after in (
+            ("variable", previous.variables, self.variables),
+            ("secret", previous.secrets, self.secrets),
+        ):
+            parts += [f"{kind} {name}" for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+        return parts
+
     @classmethod
     def from_json(cls, text: str) -> Release:
         try:

@@ -240,7 +240,7 @@ def _ceiling(before: bill.Bill | None, after: bill.Bill | None, around: Circumst
         return
     above = after.expected > around.ceiling
     amount = after.expected if above else after.high
-    word = "expected" if above else "P90"
+    word = "expected over the range of its usage" if above else "P90"
     yield Finding(
         "over-budget",
         "hermes.toml [budget] ceiling_usd",
@@ -255,10 +255,12 @@ def _crossing(before: bill.Bill, after: bill.Bill, excess: Decimal, already: boo
     was above before, the dearest there are; until they make up ``excess``."""
     found = bill.difference(before, after).changes
     lines = [line for line in found if line.monthly > 0]
-    if already or not lines:
+    standing = already or not lines
+    if standing:
         lines = list(bill.difference(replace(after, lines=()), after).changes)
     for line in lines:
-        yield f"{line.stack} {line.logical_id}  {line.what}: {dollars(line.before)} -> {dollars(line.after)}"
+        was = "" if standing else f"{dollars(line.before)} -> "
+        yield f"{line.stack} {line.logical_id}  {line.what}: {was}{dollars(line.after)}"
         excess -= line.monthly
         if excess <= 0:
             return

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.plan import show
 from hermes_cfn.plan.model import Plan, as_data
 
-VERSION = 2
+VERSION = 3
 
 
 def text(plan: Plan) -> str:
     """The record; durations and findings of age are told, not compared."""
-    return json.dumps({"version": VERSION, "plan": as_data(plan)}, indent=2, sort_keys=True) + "\n"
+    content = {"version": VERSION, "plan": as_data(plan), "said": show.parts(plan)}
+    return json.dumps(content, indent=2) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +31,19 @@ class Asked:
 
 def asked(recorded: str) -> Asked:
     """Raises HermesError ``plan-unreadable``."""
-    data = _read(recorded)
+    data = _read(recorded)["plan"]
     return Asked(str(data["environment"]), str(data["asked"]["image"]), frozenset(data["asked"]["replace"]))
 
 
 def _read(recorded: str) -> dict[str, Any]:
+    """The plan's data, and what was said of it."""
     try:
         content = json.loads(recorded)
         if content["version"] != VERSION:
             raise ValueError(f"its version is {content['version']}, this one reads {VERSION}")
-        data = content["plan"]
-        if not {"environment", "asked", "stacks"} <= set(data):
+        if not {"environment", "asked", "stacks"} <= set(content["plan"]) or not isinstance(content["said"], dict):
             raise ValueError("it lacks what a plan has")
-        return dict(data)
+        return dict(content)
     except (ValueError, TypeError, KeyError) as error:
         raise HermesError(
             Finding(
@@ -56,12 +58,12 @@ def compare(recorded: str, plan: Plan, done: frozenset[str] = frozenset()) -> No
 
     Raises HermesError ``plan-changed`` with the difference, or ``plan-unreadable``.
     """
-    old, new = _compared(_read(recorded), done), _compared(as_data(plan), done)
+    read = _read(recorded)
+    old, new = _compared(read["plan"], done), _compared(as_data(plan), done)
     if old == new:
         return
-    difference = "\n".join(
-        difflib.unified_diff(_lines(old), _lines(new), "what was planned", "what would be done now", lineterm="", n=2)
-    )
+    difference = _difference(_said(read["said"], done), _said(show.parts(plan), done))
+    difference = difference or _difference(_lines(old), _lines(new))
     raise HermesError(
         Finding(
             "plan-changed",
@@ -82,6 +84,15 @@ def _compared(data: dict[str, Any], done: frozenset[str]) -> dict[str, Any]:
         del kept["bill"]
     kept["errors"] = [f["code"] for f in data.get("findings", ()) if f.get("severity") == "error"]
     return kept
+
+
+def _difference(old: list[str], new: list[str]) -> str:
+    return "\n".join(difflib.unified_diff(old, new, "what was planned", "what would be done now", lineterm="", n=1))
+
+
+def _said(parts: dict[str, list[str]], done: frozenset[str]) -> list[str]:
+    """A plan's lines, as people read them."""
+    return [line for key, lines in parts.items() if key not in done for line in lines]
 
 
 def _lines(data: dict[str, Any]) -> list[str]:

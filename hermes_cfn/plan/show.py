@@ -16,6 +16,11 @@ def lines(plan: Plan) -> Iterator[str]:
     yield from summary(plan)
 
 
+def parts(plan: Plan) -> dict[str, list[str]]:
+    """The plan's lines by the stack's key, and last, under no key, what it means."""
+    return {**{stack.key: list(_stack(stack)) for stack in plan.stacks}, "": list(summary(plan))}
+
+
 def _stack(stack: StackPlan) -> Iterator[str]:
     about = f" (about {duration(stack.seconds)})" if stack.seconds else ""
     yield f"{stack.name}: {stack.action}{about}"

@@ -172,7 +172,7 @@ def _change(stack: str, change: ResourceChange, resource: Resource | None) -> Ch
         change.logical_id,
         change.resource_type,
         replacement if replacement in {"True", "Conditional"} else "",
-        tuple(_detail(detail, bool(stays)) for detail in change.details),
+        tuple(_detail(detail, bool(stays), resource) for detail in change.details),
         "" if stays else change.policy,
         bool(known and known.holds_data),
         stays,
@@ -187,7 +187,24 @@ def _surely(change: ResourceChange) -> bool:
     )
 
 
-def _detail(detail: PropertyChange, stays: bool) -> Shown:
+def _place(path: str, resource: Resource | None) -> str:
+    """A path within Properties, in which items of a list go by the name that they give themselves."""
+    told: list[str] = []
+    value: Any = resource.properties if resource is not None and path.startswith("/Properties/") else None
+    for name in path.removeprefix("/Properties/").split("/"):
+        if isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+            own = value if isinstance(value, Mapping) else {}
+            told.append(next((own[key] for key in ("Key", "Sid", "Name") if isinstance(own.get(key), str)), name))
+            if told[-1] != name and set(own) <= {"Key", "Name", "Value"}:
+                break
+        else:
+            value = value.get(name) if isinstance(value, Mapping) else None
+            told.append(name)
+    return "/".join(told)
+
+
+def _detail(detail: PropertyChange, stays: bool, resource: Resource | None) -> Shown:
     name = detail.path.rpartition("/")[2]
     before, after = detail.before, detail.after
     if name == "UserData":
@@ -196,7 +213,7 @@ def _detail(detail: PropertyChange, stays: bool) -> Shown:
     if detail.dynamic:
         before, after = AS_DEPLOYED, f"known after {detail.cause}"
     return Shown(
-        detail.path.removeprefix("/Properties/"),
+        _place(detail.path, resource),
         before,
         after,
         detail.requires_recreation != "Never" and not stays,

@@ -60,7 +60,7 @@ def test_stacks_that_this_run_deployed_itself_are_not_compared(plan, there) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"version": 1, "plan": {}}', '{"version": 2, "plan": {"stacks": []}}']
+    "text", ["", "[]", "{}", '{"version": 1, "plan": {}}', '{"version": 3, "plan": {"stacks": []}, "said": {}}']
 )
 def test_a_file_that_is_no_plan_is_said(text: str, plan) -> None:
     with pytest.raises(HermesError) as caught:

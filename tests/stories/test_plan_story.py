@@ -100,8 +100,8 @@ def test_a_recorded_plan_is_done_and_another_one_is_refused_with_its_difference(
     configure(quiet, "[service]\nhealth_interval_s = 20\n")
     said = refused(quiet, f"deploy --plan {path}")
     assert "plan-changed" in said
-    assert '|-"after":"15"' in said.replace(" ", "")
-    assert '|+"after":"20"' in said.replace(" ", "")
+    assert "| -      HealthCheckIntervalSeconds: 10 -> 15" in said
+    assert "| +      HealthCheckIntervalSeconds: 10 -> 20" in said
     configure(quiet, WIDER)
     quiet.type(f"deploy --plan {path}")
     assert "plan-changed" in refused(quiet, f"deploy --plan {path}"), "what it says was done already"
@@ -118,6 +118,15 @@ def test_exit_codes_tell_no_change_from_change_and_from_too_dear(quiet) -> None:
     assert "over-budget" in said
     assert "NAT gateway" in said
     assert "over-budget" in refused(quiet, "deploy --yes", ExitCode.OVER_BUDGET)
+
+
+def test_a_deployment_without_an_image_says_which_variables_and_secrets_it_leaves_out(quiet) -> None:
+    assert "release-kept" not in quiet.type("plan")
+    configure(quiet, '[env]\nPORT = "4000"\nGREETING = "hello"\n')
+    said = quiet.type("plan")
+    assert "without what has changed since: variable GREETING" in said
+    assert "release --image v1" in said
+    assert "release-kept" not in quiet.type("plan --image v1")
 
 
 def test_nobody_to_ask_is_refused_and_a_no_on_a_terminal_does_nothing(quiet) -> None:
