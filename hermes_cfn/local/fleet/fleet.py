@@ -138,6 +138,7 @@ class Fleet:
             "metadata": self._metadata(instance, described),
             "user_data": instance.user_data,
             "engine": _engine(self.options.engine),
+            "hops": int(described.get("MetadataOptions", {}).get("HttpPutResponseHopLimit", 1)),
         }
         directory = self.directory / "instances" / instance.instance_id
         instance.host = Host(instance.instance_id, directory, configuration, self._event)

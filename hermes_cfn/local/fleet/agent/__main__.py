@@ -43,6 +43,7 @@ class Agent:
             metadata=configuration["metadata"],
             processes=Processes(root.parent / "processes"),
             engine=Engine(**configuration["engine"]) if configuration.get("engine") else None,
+            hops=configuration.get("hops", 1),
         )
         (root / "run" / "ports").touch()
         if not (root / "proc").exists():

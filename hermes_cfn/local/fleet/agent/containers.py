@@ -22,10 +22,13 @@ from hermes_cfn.local.fleet.agent.images import Image
 from hermes_cfn.local.fleet.agent.logs import Collector
 from hermes_cfn.local.fleet.agent.machine import Machine, Refused
 from hermes_cfn.local.fleet.agent.processes import resident_bytes
-from hermes_cfn.local.fleet.agent.sockets import table
+from hermes_cfn.local.fleet.agent.sockets import others, table
+from hermes_cfn.local.fleet.agent.ways import Ways, named
 
 FIRST_RESTART_S = 0.1
 LAST_RESTART_S = 60.0
+LOOK_S = 0.05
+METADATA = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 MEMORY_LOOK_S = 0.2
 """How often the memory of a container with a limit is looked at, in real seconds."""
 
@@ -74,6 +77,7 @@ class Container:
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._line_held: asyncio.subprocess.Process | None = None
+        self._inside = 0
         self.log_path = machine.path(f"/var/lib/docker/containers/{self.id}/{self.id}-json.log")
 
     @property
@@ -82,6 +86,9 @@ class Container:
 
     @property
     def pid(self) -> int:
+        """Its first process; of a container of the engine 0 until the engine has told."""
+        if self.engine is not None:
+            return self._inside
         return self._process.pid if self._process is not None and self.status == "running" else 0
 
     async def start(self) -> None:
@@ -172,11 +179,14 @@ class Container:
                 return 127 if isinstance(problem, FileNotFoundError) else 126
             self.started_at, self.killed_for_memory = _now(), False
             guard = asyncio.create_task(self._guard(self._process.pid))
+            ways = asyncio.create_task(self._lead(log))
             await asyncio.gather(
                 self._follow(log, "stdout", self._process.stdout), self._follow(log, "stderr", self._process.stderr)
             )
             status = await self._process.wait()
             guard.cancel()
+            ways.cancel()
+            await asyncio.wait([ways])
             await self._let_go()
         self._machine.processes.ended(self._process)
         return 128 - status if status < 0 else status
@@ -198,14 +208,41 @@ class Container:
             return wanted.command
         variables = self.log_path.parent / "variables"
         variables.touch(mode=0o600)
-        given = [*(wanted.image.configuration.get("Env") or []), *map("=".join, wanted.environment.items())]
-        variables.write_text("".join(f"{item}\n" for item in given))
+        variables.write_text("".join(f"{item}\n" for item in self._given()))
         ports = {port: "{}:{}".format(*self._machine.published(host)) for host, port in wanted.publish}
         self._line_held = await engine.hold(self.real_name)
         return engine.run(
             self.real_name, wanted.image.real, wanted.command, ports, variables, wanted.memory, wanted.stop_signal,
             wanted.entrypoint,
         )  # fmt: skip
+
+    def _given(self) -> list[str]:
+        """What it is told beside what an engine tells it: the variables of its image and of ``docker run``, and where
+        instance metadata are, if their answer gets as far as a container (EC2 user guide, "Use the Instance Metadata
+        Service": a hop limit of 1 ends at the instance).
+        """
+        metadata = [f"{METADATA}={self._machine.environment()[METADATA]}"] if self._machine.hops > 1 else []
+        own = map("=".join, self.wanted.environment.items())
+        return [*metadata, *(self.wanted.image.configuration.get("Env") or []), *own]
+
+    async def _lead(self, log: IO[str]) -> None:
+        """Lets a container of the engine reach what it was told of this machine, as long as it runs."""
+        engine, ways = self.engine, Ways()
+        if engine is None:
+            return
+        try:
+            while not (process := await engine.process(self.real_name)):
+                await asyncio.sleep(LOOK_S)
+            self._inside = process
+            await ways.open(process, named(self._given()))
+            await asyncio.Event().wait()
+        except FileNotFoundError:
+            pass  # it has ended meanwhile
+        except OSError as problem:
+            self._line(log, "stderr", f"docker: nothing of this machine's loopback is reached from here: {problem}\n")
+        finally:
+            self._inside = 0
+            ways.close()
 
     async def _let_go(self) -> None:
         """Removes what the engine still has of a container that ended, and asks it why first."""
@@ -252,14 +289,14 @@ class Container:
         for host_port, port in self.wanted.publish:
             address, real = self._machine.published(host_port)
             values[f"LISTEN_{port}"] = f"{address}:{real}"
-        for item in self.wanted.image.configuration.get("Env") or []:
-            name, _, value = item.partition("=")
-            values[name] = value
-        values.update(self.wanted.environment)
-        return values
+        return {**values, **dict(item.partition("=")[::2] for item in self._given())}
 
-    def sockets(self) -> str:
-        """Where the program listens, in the form of ``/proc/net/tcp`` of its network."""
+    def sockets(self, file: str) -> str:
+        """Where the program listens, in the form of ``file`` (``/proc/net/tcp``, or ``tcp6``) of its network."""
+        if self.engine is not None:
+            return others(Path(file.replace("net", f"{self.pid}/net")).read_text(), named(self._given()))
+        if file.endswith("6"):
+            return ""
         return table(self.pid, {self._machine.published(host_port): port for host_port, port in self.wanted.publish})
 
     def inspected(self) -> dict[str, Any]:

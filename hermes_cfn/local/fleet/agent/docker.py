@@ -96,7 +96,7 @@ class Docker:
             raise unknown("nsenter", shlex.join(arguments))
         if not found:
             raise Refused(f"nsenter: cannot open /proc/{arguments[1]}/ns/net: No such file or directory")
-        return found[0].sockets() if arguments[-1] == tables[0] else ""
+        return found[0].sockets(arguments[-1])
 
     async def boot(self) -> None:
         """After a reboot: containers whose restart policy says so start again."""

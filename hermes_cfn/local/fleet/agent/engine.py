@@ -59,6 +59,11 @@ class Engine:
             line.stdin.close()
         await line.wait()
 
+    async def process(self, name: str) -> int:
+        """The first process of a container; 0 while it does not run."""
+        status, said, _ = await self.ask("inspect", "--format", "{{.State.Pid}}", name)
+        return int(said) if status == 0 and said.strip().isdigit() else 0
+
     async def ask(self, *words: str) -> tuple[int, str, str]:
         """Exit status, output and errors of one of its commands."""
         pipe = asyncio.subprocess.PIPE

@@ -32,7 +32,8 @@ def unknown(command: str, what: str) -> Refused:
 @dataclass
 class Machine:
     """``root`` is what ``/`` is on AWS; ``address`` is where it listens; ``ports`` maps a
-    published port to the one that is really listened on, where the address is shared.
+    published port to the one that is really listened on, where the address is shared; ``hops``
+    is how far an answer of the metadata service gets.
     """
 
     instance_id: str
@@ -46,6 +47,7 @@ class Machine:
     metadata: dict[str, Any]
     processes: Processes
     engine: Engine | None = None
+    hops: int = 1
     agent_port: int = 0
     ports: dict[int, int] = field(default_factory=dict)
     disk_full: bool = False

@@ -1,13 +1,13 @@
 """Where a container's program listens, as the kernel tells it inside of a network namespace: ``/proc/net/tcp``.
 
-There are no namespaces here.  Who listens where its container port is published listens on every address of its
+Where no container engine makes namespaces, who listens where its container port is published listens on every address of its
 container, and whoever listens anywhere else is heard in the container alone.  Format: proc(5).
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 LISTEN = "0A"
@@ -32,6 +32,12 @@ def table(process: int, published: Mapping[tuple[str, int], int]) -> str:
         for number, local in enumerate(found)
     )
     return _HEAD + "".join(rows)
+
+
+def others(table: str, listened: Iterable[tuple[str, int]]) -> str:
+    """``table`` without those that listen on the addresses and ports of ``listened``."""
+    ours = {f"{int.from_bytes(socket.inet_aton(host), 'little'):08X}:{port:04X}" for host, port in listened}
+    return "".join(line for line in table.splitlines(keepends=True) if line.split()[1] not in ours)
 
 
 def _inodes(process: int) -> set[str]:
