@@ -152,9 +152,11 @@ def describe(event: events.Event) -> str:
         case events.InstanceEvent():
             return f"    {event.instance_id}  {event.what}" + (f" — {event.detail}" if event.detail else "")
         case events.Noted(finding=finding):
-            return "\n        | ".join(
-                (f"    {finding.severity}: {again(str(finding))}", *finding.evidence.splitlines())
-            )
+            lines = [f"    {finding.severity}: {again(f'{finding.where}: {finding.what}')}"]
+            lines += [f"        {again(finding.why)}"] if finding.why else []
+            lines += [f"        | {line}" for line in finding.evidence.splitlines()]
+            lines += [f"        next: {again(finding.next)}"] if finding.next else []
+            return "\n".join(lines)
         case events.Waiting(what=what, at_most_s=limit):
             return f"    … {what}" + (f" (at most {duration(limit)})" if limit else "")
         case _:

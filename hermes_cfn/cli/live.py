@@ -8,6 +8,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from hermes_cfn import events
 from hermes_cfn.units import duration
@@ -23,7 +24,7 @@ class View:
             TextColumn("    {task.description}"),
             BarColumn(24),
             MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
             TextColumn("{task.fields[about]}"),
             console=out,
             transient=True,

@@ -134,4 +134,4 @@ def put(made: Plan, form: str) -> None:
 
 def _findings(text: str) -> str:
     """The text, in which what findings say to type has this run's options; what a template says stays."""
-    return re.sub(r"^(\* )?(error|warning|info): .*$", lambda line: again(line[0]), text, flags=re.MULTILINE)
+    return re.sub(r"^((\* )?(error|warning|info)|    next): .*$", lambda line: again(line[0]), text, flags=re.MULTILINE)

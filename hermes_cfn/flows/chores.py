@@ -39,7 +39,8 @@ class Gate:
             return []
         held = [*self._image(), *self._secrets()] if {"image", "secrets"} & set(spec.gates) else []
         told = [*held, *self._addresses(outputs), *self._records(outputs)]
-        if held and not self.wait:
+        holding = [chore for chore in held if chore.severity is Severity.ERROR]
+        if holding and (not self.wait or self._unheard()):
             raise HermesError(*told, exit_code=ExitCode.REFUSED)
         return told
 
@@ -47,7 +48,8 @@ class Gate:
         """The stack's turn has come: the first release is what its instances will boot."""
         if "stable" not in spec.gates or releases.stable(self.ground) is not None:
             return
-        first = releases.resolve(self.ground, self.image, self.compatible)
+        image = self.image or releases.images_to_choose(self.ground)[0]
+        first = releases.resolve(self.ground, image, self.compatible)
         releases.keep(self.ground, Kept(first).then(self.ground.now, "first release", first.requested_by))
         releases.write_goal(self.ground, first)
         releases.write_stable(self.ground, first)
@@ -58,14 +60,12 @@ class Gate:
             if ground.doors.ecr.image(ground.names.repository, self.image) is None:
                 yield releases.image_missing(ground, self.image)
             return
-        tags = [tag for image in ground.doors.ecr.images(ground.names.repository) for tag in image.tags]
-        yield Finding(
-            "image-not-chosen",
-            ground.names.repository,
-            "the first deployment needs an image",
-            evidence=f"tags there: {', '.join(tags[:8]) or 'none'}",
-            next="hermes-cfn image push TAG, then deploy --image TAG",
-        )
+        there = releases.images_to_choose(ground)
+        yield releases.image_taken(ground, there[0]) if len(there) == 1 else releases.image_not_chosen(ground, there)
+
+    def _unheard(self) -> bool:
+        """Whether waiting is in vain: which of several images is said on the command line alone."""
+        return not self.image and len(releases.images_to_choose(self.ground)) > 1
 
     def _secrets(self) -> Iterator[Finding]:
         for name in releases.missing_secrets(self.ground):

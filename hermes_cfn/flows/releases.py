@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.instance.release import Release
 
@@ -160,6 +160,33 @@ def image_missing(ground: Ground, reference: str) -> Finding:
         "no such image in the repository",
         evidence=f"tags there: {tags}",
         next=f"hermes-cfn image push {reference}",
+    )
+
+
+def images_to_choose(ground: Ground) -> list[str]:
+    """The first tag of every image that somebody has pushed under one, newest first."""
+    repository = ground.names.repository
+    images = ground.doors.ecr.images(repository) if ground.doors.ecr.uri(repository) else []
+    own = ([tag for tag in image.tags if not tag.startswith("released-")] for image in images)
+    return [tags[0] for tags in own if tags]
+
+
+def image_not_chosen(ground: Ground, there: list[str]) -> Finding:
+    return Finding(
+        "image-not-chosen",
+        ground.names.repository,
+        "the first deployment needs an image",
+        evidence=f"tags there: {', '.join(there[:8]) or 'none'}",
+        next="hermes-cfn deploy --image TAG" if there else "hermes-cfn image push TAG",
+    )
+
+
+def image_taken(ground: Ground, tag: str) -> Finding:
+    return Finding(
+        "image-taken",
+        f"{ground.names.repository}:{tag}",
+        "is the only image there: the first release runs it",
+        severity=Severity.INFO,
     )
 
 

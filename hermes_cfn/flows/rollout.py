@@ -274,14 +274,14 @@ def _rolled_back(release: Release, previous: Release) -> Finding:
 def _choices(release: Release, previous: Release | None, verdict: Aftermath) -> Finding:
     if verdict is Aftermath.NOTHING:
         return Finding("release-not-started", release.id, "no instance was touched", severity=Severity.WARNING)
-    back = f"hermes-cfn rollback --to {previous.id}" if previous else "there is no earlier release"
+    other = previous is not None and previous.id != release.id
     return Finding(
         "release-held",
         release.id,
         "the healthy instances go on serving; nothing was rolled back",
         why="the database was migrated and the release is not marked compatible with the one before"
-        if previous and previous.id != release.id
+        if other
         else "there is no other release to go back to",
-        next=f"mend and release again, or: {back}",
+        next="mend and release again" + (f", or: hermes-cfn rollback --to {previous.id}" if previous and other else ""),
         severity=Severity.WARNING,
     )

@@ -249,17 +249,10 @@ class Bringing:
         CloudFormation cancels updates only; a creation goes on (CancelUpdateStack).
         """
         busy = [track for track in self.tracks.values() if track.seen and track.seen.status in decider.BUSY]
-        if self.interrupted() != "cancel":
-            raise HermesError(
-                Finding(
-                    "detached",
-                    ", ".join(track.spec.name for track in busy) or "stacks",
-                    "nobody follows it any more; what CloudFormation has begun goes on",
-                    next="hermes-cfn deploy attaches to it again and goes on from there",
-                ),
-                exit_code=ExitCode.INTERRUPTED,
-            )
-        for track in busy:
+        updates = [track for track in busy if track.seen and track.seen.status == "UPDATE_IN_PROGRESS"]
+        if not updates or self.interrupted() != "cancel":
+            raise HermesError(_detached([track.spec.name for track in busy]), exit_code=ExitCode.INTERRUPTED)
+        for track in updates:
             if track.door.observe(track.spec.name).status == "UPDATE_IN_PROGRESS":
                 track.door.cancel_update(track.spec.name)
                 yield StageStarted(self.ground.now, track.spec.key, "cancelled: the stack goes back to what it was")
@@ -375,8 +368,8 @@ class Bringing:
             return (Done(f"{len(self.tracks)} stacks"),)
         if busy:
             return (Wait("; ".join(sorted(line.split(" (")[0] for line in busy))),)
-        open_chores = [chore for chores in self.chores.values() for chore in chores]
-        return (Wait(f"{len(open_chores)} things that only you can do" if open_chores else "the next stack"),)
+        left = sum(map(len, self.chores.values()))
+        return (Wait(f"{left} thing{'s' if left > 1 else ''} that only you can do" if left else "the next stack"),)
 
     @staticmethod
     def _rest(seen: Mapping[str, StackSeen]) -> str:
@@ -433,6 +426,17 @@ class Bringing:
                 cause = root_cause(track.events)
                 return [stop.finding, *([cause] if cause else [])]
         return [stop.finding]
+
+
+def _detached(busy: Sequence[str]) -> Finding:
+    if not busy:
+        return Finding("detached", "stacks", "nothing is under way", next="the same command goes on from here")
+    return Finding(
+        "detached",
+        ", ".join(busy),
+        "nobody follows it any more; what CloudFormation has begun goes on",
+        next="hermes-cfn deploy attaches to it again and goes on from there",
+    )
 
 
 def compact(template: Mapping[str, Any]) -> str:

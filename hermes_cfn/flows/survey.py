@@ -85,6 +85,8 @@ def make(ground: Ground, question: Question) -> Plan:
         except HermesError as error:
             findings += [_chore(finding) if known.first else finding for finding in error.findings]
             following = question.image
+    elif now is None and known.first:
+        findings += _first_image(ground)
     chosen = strategy(ground.settings)
     return plan.make(
         ground.deployment,
@@ -156,6 +158,18 @@ def _kept(ground: Ground, now: Release) -> Iterator[Finding]:
             next=f"hermes-cfn release --image {now.tag}, or this with --image {now.tag}",
             severity=Severity.WARNING,
         )
+
+
+def _first_image(ground: Ground) -> Iterator[Finding]:
+    """What the first release will run, where nobody says it."""
+    try:
+        images = releases.images_to_choose(ground)
+    except AwsError:
+        return
+    if len(images) == 1:
+        yield releases.image_taken(ground, images[0])
+    else:
+        yield _chore(releases.image_not_chosen(ground, images))
 
 
 def _foundation(ground: Ground, there: Mapping[str, Deployed]) -> Iterator[Finding]:

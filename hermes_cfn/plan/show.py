@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hermes_cfn.errors import Finding
 from hermes_cfn.plan.model import Plan, StackPlan
 from hermes_cfn.units import dollars, duration
 
@@ -14,6 +15,8 @@ def lines(plan: Plan) -> Iterator[str]:
         yield from _stack(stack)
     yield ""
     yield from summary(plan)
+    for finding in plan.findings:
+        yield from _finding(finding)
 
 
 def parts(plan: Plan) -> dict[str, list[str]]:
@@ -39,7 +42,7 @@ def _stack(stack: StackPlan) -> Iterator[str]:
 
 
 def summary(plan: Plan) -> Iterator[str]:
-    """What it means: changes, bill, interruption, time, release, and what would fail."""
+    """What it means: changes, bill, interruption, time, release."""
     yield counts(plan)
     if plan.bill is not None:
         sign = "+" if plan.bill.monthly >= 0 else ""
@@ -57,10 +60,17 @@ def summary(plan: Plan) -> Iterator[str]:
             if plan.release_now != plan.release_next
             else f"release: {plan.release_now} stays"
         )
-    for finding in plan.findings:
-        yield f"{finding.severity}: {finding.code}  {finding}"
-        for evidence in finding.evidence.splitlines():
-            yield f"    | {evidence}"
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    """What would fail or should be known, and on a line of its own what to type."""
+    yield f"{finding.severity}: {finding.code}  {finding.where}: {finding.what}"
+    if finding.why:
+        yield f"    {finding.why}"
+    for evidence in finding.evidence.splitlines():
+        yield f"    | {evidence}"
+    if finding.next:
+        yield f"    next: {finding.next}"
 
 
 def _high(plan: Plan) -> str:
@@ -113,3 +123,5 @@ def _short(plan: Plan) -> Iterator[str]:
     for line in summary(plan):
         if not line.startswith("    "):
             yield line
+    for finding in plan.findings:
+        yield f"{finding.severity}: {finding.code}  {finding}"

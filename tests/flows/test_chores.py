@@ -29,7 +29,7 @@ def ground(secrets=(), tags=("v1",), stable=False, pending=True):
     )
     ecr = Some(
         image=lambda repository, tag: Some(tags=(tag,)) if tag in tags else None,
-        images=lambda repository: [Some(tags=tags)],
+        images=lambda repository: [Some(tags=("released-0", tag)) for tag in tags],
         uri=lambda repository: "uri",
     )
     formation = Some(
@@ -47,7 +47,7 @@ def told(made, image="v1", wait=True, outputs=NETWORK):
 
 
 def test_everything_that_is_to_do_is_told_in_one_list() -> None:
-    found = told(ground(), image="")
+    found = told(ground(tags=()), image="")
     by_code = {finding.code: finding for finding in found}
     assert set(by_code) == {"image-not-chosen", "secret-missing", "database-allow-list", "certificate-pending"}
     assert sum(finding.code == "secret-missing" for finding in found) == 3
@@ -61,6 +61,16 @@ def test_only_what_holds_the_stack_holds_it() -> None:
     found = told(done, wait=False)
     assert {finding.severity for finding in found} == {Severity.WARNING}
     assert not told(ground(secrets=parse("").application.secrets, pending=False), outputs={"certificate": {}})
+
+
+def test_the_only_image_is_taken_and_of_several_one_is_named_without_waiting() -> None:
+    (taken,) = [finding for finding in told(ground(), image="") if "image" in finding.code]
+    assert (taken.code, taken.severity) == ("image-taken", Severity.INFO)
+    with pytest.raises(HermesError) as caught:
+        told(ground(tags=("v1", "v2")), image="")
+    (finding,) = [finding for finding in caught.value.findings if "image" in finding.code]
+    assert (finding.code, finding.next) == ("image-not-chosen", "hermes-cfn deploy --image TAG")
+    assert finding.evidence == "tags there: v1, v2"
 
 
 def test_where_nobody_waits_the_whole_list_refuses() -> None:

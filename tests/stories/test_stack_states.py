@@ -190,6 +190,16 @@ def test_ctrl_c_detaches_or_cancels_the_update(ground) -> None:
     assert status(ground, after) == "UPDATE_COMPLETE"
 
 
+def test_ctrl_c_asks_nothing_where_there_is_no_update_to_cancel(ground) -> None:
+    made = spec("closed", Bucket=bucket("state-closed-bucket"))
+    story = Bringing(ground, [made], interrupted=lambda: pytest.fail("asked")).run(lambda: None)
+    next(event for event in story if isinstance(event, ResourceEvent) and event.logical_id == "Bucket")
+    with pytest.raises(HermesError) as caught:
+        story.throw(KeyboardInterrupt())
+    assert (caught.value.findings[0].code, caught.value.findings[0].where) == ("detached", made.name)
+    assert brought(ground, made) == {"closed": "unchanged"}
+
+
 def test_protection_and_data_go_only_when_told_and_what_was_kept_is_taken_up_again(ground) -> None:
     kept = spec("kept", Bucket=bucket("state-kept-bucket", DeletionPolicy="Retain"), Topic=topic())
     brought(ground, kept)
