@@ -112,7 +112,7 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "lock": (here("dynamodb", f"table/{names.lock_table}"),),
         "log-group": (here("logs", f"log-group:{names.log_group}"), here("logs", f"log-group:{names.log_group}:*")),
         "artifacts": (f"arn:aws:s3:::{names.artifacts_bucket}",),
-        "artifact-objects": (f"arn:aws:s3:::{names.artifacts_bucket}/*",),
+        "template-objects": (f"arn:aws:s3:::{names.artifacts_bucket}/templates/*",),
         "release-objects": (f"arn:aws:s3:::{names.artifacts_bucket}/releases/{names.environment}/*",),
         "assets": (f"arn:aws:s3:::{names.assets_bucket}",),
         "asset-objects": (f"arn:aws:s3:::{names.assets_bucket}/*",),
@@ -120,6 +120,12 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "foundation": (here("cloudformation", f"stack/{names.stack('foundation')}/*"),),
         "service-role": (role("cloudformation"),),
         "made-roles": (role("*"),),
+        "all-roles": (f"arn:aws:iam::{account}:role/{names.application}-*",),
+        "identities": (
+            f"arn:aws:iam::{account}:instance-profile/{both}-*",
+            f"arn:aws:iam::{account}:policy/{names.application}-*",
+            f"arn:aws:iam::{account}:oidc-provider/*",
+        ),
         "roles": tuple(role(task) for task in TASKS_OF_PEOPLE),
         "instance-role": (role("instance"),),
         "buckets": (f"arn:aws:s3:::{both}-*",),
@@ -367,7 +373,11 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
         "security-groups",
         "closes the VPC's default security group, which has no tag of ours to bind to; rules can only go, never come",
     ),
-    may("s3:PutObject", "artifact-objects", "templates beyond 51,200 bytes go through the bucket"),
+    may(
+        "s3:PutObject s3:GetObject",
+        "template-objects",
+        "templates beyond 51,200 bytes go through the bucket, where CloudFormation reads them with the caller's rights",
+    ),
     may(
         "elasticloadbalancing:ModifyLoadBalancerAttributes",
         "load-balancer",
@@ -376,6 +386,83 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
     may("s3:ListBucketVersions", "buckets", "destroy empties the environment's buckets where it is told to"),
     may("s3:DeleteObjectVersion", "bucket-objects", "destroy empties the environment's buckets where it is told to"),
 )
+
+DRIFT: tuple[Permission, ...] = (
+    may(
+        "cloudformation:DetectStackDrift cloudformation:DetectStackResourceDrift "
+        "cloudformation:DescribeStackResourceDrifts",
+        "stacks foundation",
+        "doctor --drift",
+    ),
+    may("cloudformation:DescribeStackDriftDetectionStatus", "*", "doctor --drift; the action has no resource"),
+)
+
+_NO_NAME = "drift is read with the rights of who detects it; the actions have no resource, or one with an id of AWS's"
+_NAMED = "drift is read with the rights of who detects it"
+
+DRIFT_READS: tuple[Permission, ...] = (
+    may(
+        "ec2:DescribeAddresses ec2:DescribeEgressOnlyInternetGateways ec2:DescribeFlowLogs ec2:DescribeInternetGateways "
+        "ec2:DescribeLaunchTemplates ec2:DescribeNatGateways ec2:DescribeNetworkAcls ec2:DescribeRouteTables "
+        "ec2:DescribeSecurityGroupRules ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeTags "
+        "ec2:DescribeVpcAttribute ec2:DescribeVpcEndpoints ec2:DescribeVpcs autoscaling:Describe*",
+        "*",
+        _NO_NAME,
+    ),
+    may(
+        "elasticloadbalancing:DescribeListenerAttributes elasticloadbalancing:DescribeListeners "
+        "elasticloadbalancing:DescribeLoadBalancerAttributes elasticloadbalancing:DescribeLoadBalancers "
+        "elasticloadbalancing:DescribeTags elasticloadbalancing:DescribeTargetGroupAttributes "
+        "elasticloadbalancing:DescribeTargetGroups elasticloadbalancing:DescribeTargetHealth "
+        "elasticloadbalancing:GetLoadBalancerWebACL acm:DescribeCertificate acm:ListTagsForCertificate "
+        "wafv2:GetWebACL wafv2:GetWebACLForResource wafv2:ListTagsForResource "
+        "servicediscovery:GetNamespace servicediscovery:GetService servicediscovery:ListTagsForResource",
+        "*",
+        _NO_NAME,
+    ),
+    may(
+        "cloudfront:GetDistribution cloudfront:GetDistributionConfig cloudfront:GetOriginAccessControl "
+        "cloudfront:GetResponseHeadersPolicy cloudfront:ListTagsForResource route53:GetHostedZone "
+        "route53:ListHostedZones route53:ListResourceRecordSets cloudwatch:DescribeAlarms cloudwatch:GetDashboard "
+        "cloudwatch:ListTagsForResource events:DescribeRule events:ListTagsForResource events:ListTargetsByRule "
+        "sns:GetSubscriptionAttributes sns:GetTopicAttributes sns:ListSubscriptionsByTopic sns:ListTagsForResource "
+        "logs:DescribeLogGroups logs:DescribeResourcePolicies logs:ListTagsForResource cloudtrail:DescribeTrails "
+        "cloudtrail:GetEventSelectors cloudtrail:GetTrail cloudtrail:GetTrailStatus cloudtrail:ListTags",
+        "*",
+        _NO_NAME,
+    ),
+    may("iam:GetRole iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies", "all-roles", _NAMED),
+    may(
+        "iam:GetInstanceProfile iam:GetOpenIDConnectProvider iam:GetPolicy iam:GetPolicyVersion "
+        "iam:ListEntitiesForPolicy",
+        "identities",
+        _NAMED,
+    ),
+    may(
+        "s3:GetBucketOwnershipControls s3:GetBucketPolicy s3:GetBucketPublicAccessBlock s3:GetBucketTagging "
+        "s3:GetBucketVersioning s3:GetEncryptionConfiguration s3:GetLifecycleConfiguration s3:ListBucket",
+        "buckets artifacts",
+        _NAMED,
+    ),
+    may(
+        "ecr:DescribeRepositories ecr:GetLifecyclePolicy ecr:GetRepositoryPolicy ecr:ListTagsForResource",
+        "repository",
+        _NAMED,
+    ),
+    may(
+        "dynamodb:DescribeContinuousBackups dynamodb:DescribeContributorInsights "
+        "dynamodb:DescribeKinesisStreamingDestination dynamodb:DescribeTable dynamodb:DescribeTimeToLive "
+        "dynamodb:GetResourcePolicy dynamodb:ListTagsOfResource",
+        "lock",
+        _NAMED,
+    ),
+    may("ssm:GetParameters ssm:ListTagsForResource", "cluster-parameter", _NAMED, when=_clustered),
+)
+"""What AWS's handlers call to read a resource of ours in which AWS detects drift.
+
+"Read permission for each resource that supports drift detection included in the stack" (CloudFormation user guide,
+"Considerations when detecting drift"); a test compares with the schemas' ``handlers.read.permissions``.
+"""
 
 OPERATOR: tuple[Permission, ...] = (
     *OBSERVE,
@@ -392,12 +479,8 @@ OPERATOR: tuple[Permission, ...] = (
         "doctor looks at the region, the agents, and what lies between load balancer and instances; "
         "the actions have no resource",
     ),
-    may(
-        "cloudformation:DetectStackDrift cloudformation:DescribeStackResourceDrifts",
-        "stacks foundation",
-        "doctor --drift",
-    ),
-    may("cloudformation:DescribeStackDriftDetectionStatus", "*", "doctor --drift; the action has no resource"),
+    *DRIFT,
+    *DRIFT_READS,
     may("ssm:GetParameter", "machine-images", "finds the newest machine image"),
     may("autoscaling:UpdateAutoScalingGroup", "group", "sleep and wake"),
     may("ssm:SendCommand", "documents operator-documents", "sends any of our documents, a command of one's own too"),

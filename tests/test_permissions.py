@@ -6,10 +6,11 @@ import re
 import pytest
 
 from hermes_cfn import service_role, stacks
+from hermes_cfn.cfn import kinds
 from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.config import parse
 from hermes_cfn.config.network import Egress
-from hermes_cfn.permissions import INSTANCE, LOOKING_UP, OBSERVE, PLAN, PRICES, ROLES
+from hermes_cfn.permissions import DRIFT_READS, INSTANCE, LOOKING_UP, OBSERVE, PLAN, PRICES, ROLES
 
 EVERYTHING = """
 network.egress = "{egress}"
@@ -46,9 +47,9 @@ def rendered_types():
     return found
 
 
-def handler_actions(kind):
+def handler_actions(kind, verbs=("create", "read", "update", "delete")):
     found = schema(kind, "us-east-1")
-    actions = {action for verb in ("create", "read", "update", "delete") for action in found.handler_permissions(verb)}
+    actions = {action for verb in verbs for action in found.handler_permissions(verb)}
     return {action.replace("CloudTrail:", "cloudtrail:") for action in actions}
 
 
@@ -68,6 +69,21 @@ def test_additions_are_not_in_the_handlers_and_have_a_source():
         for action, source in additions:
             assert action not in handler_actions(kind)
             assert "(" in source or "page" in source
+
+
+def test_the_operator_may_read_what_drift_detection_reads_and_nothing_more():
+    """The service role's table says why an action of a handler is not needed for our resources."""
+    template = foundation("github.repository = 'me/hermes'\n")
+    types = rendered_types() | {resource["Type"] for resource in template.values()}
+    needless = {(row.type, row.action) for row in service_role.rows() if not row.granted}
+    wanted = {
+        action
+        for name in types
+        if kinds.kind(name).drift
+        for action in handler_actions(name, ["read"])
+        if (name, action) not in needless and service_role.reads(action)
+    }
+    assert {action for row in DRIFT_READS for action in row.actions} == wanted
 
 
 def foundation(text=""):
@@ -97,7 +113,9 @@ def granted(template, title):
 def test_a_rendered_role_has_exactly_the_rows_of_its_table(role):
     zone = "edge.dns = 'alias'\nedge.hosted_zone_id = 'Z0123456789ABC'\n"
     paid = "budget.ceiling_usd = 90\n"
-    template = foundation(f"edge.assets = true\nworldwide.cloudfront = true\ncompute.key_name = 'hermes'\n{zone}{paid}")
+    template = foundation(
+        f"service.cluster = true\nedge.assets = true\nworldwide.cloudfront = true\ncompute.key_name = 'hermes'\n{zone}{paid}"
+    )
     wanted = {action for row in ROLES[role] for action in row.actions}
     assert granted(template, f"Production{role.capitalize()}") == wanted
 

@@ -16,18 +16,23 @@ class Drift:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def detect(self, stack: str, clock: Clock) -> str:
-        """``IN_SYNC`` or ``DRIFTED``; ``UNKNOWN`` when AWS has no answer within :data:`AT_MOST_S` seconds."""
+    def detect(self, stack: str, clock: Clock) -> tuple[str, str]:
+        """``IN_SYNC`` or ``DRIFTED``, and why some resources could not be looked at.
+
+        ``UNKNOWN`` when AWS has no answer within :data:`AT_MOST_S` seconds.
+        """
         detection = self._calls.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
         waited = 0.0
         while waited < AT_MOST_S:
             found = self._calls.describe_stack_drift_detection_status(StackDriftDetectionId=detection)
             if found["DetectionStatus"] != "DETECTION_IN_PROGRESS":
-                return str(found.get("StackDriftStatus", "UNKNOWN"))
+                failed = found["DetectionStatus"] == "DETECTION_FAILED"
+                why = str(found.get("DetectionStatusReason", "CloudFormation says nothing more")) if failed else ""
+                return str(found.get("StackDriftStatus", "UNKNOWN")), why
             pause = patience(waited)
             clock.sleep(pause)
             waited += pause
-        return "UNKNOWN"
+        return "UNKNOWN", f"no answer within {AT_MOST_S:.0f} s"
 
     def resources(self, stack: str) -> Sequence[tuple[str, str]]:
         """Logical ids that differ, and what differs."""

@@ -40,7 +40,7 @@ def put_back(stack: str, parameters: Sequence[str]) -> str:
 
 
 def stacks(lines: Sequence[StackLine], mended_by: Callable[[str], str] = str) -> Iterator[Finding]:
-    """Stacks that failed, that are missing beside others, or that AWS found drifted.
+    """Stacks that failed, that are missing beside others, or that AWS found drifted or could not look at.
 
     ``mended_by`` is what undoes changes by hand to the stack of that key.
     """
@@ -68,6 +68,15 @@ def stacks(lines: Sequence[StackLine], mended_by: Callable[[str], str] = str) ->
                 "somebody changed its resources by hand",
                 evidence="\n".join(line.differences),
                 next=mended_by(line.key),
+                severity=Severity.WARNING,
+            )
+        if line.unread:
+            yield Finding(
+                "drift-unread",
+                line.name,
+                "CloudFormation could not look at all of its resources, so what it says of drift is not all",
+                evidence=line.unread,
+                next="hermes-cfn doctor --drift with the role operator; hermes-cfn bootstrap renews what that may",
                 severity=Severity.WARNING,
             )
 

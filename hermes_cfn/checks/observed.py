@@ -13,7 +13,8 @@ Diagnosis = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StackLine:
-    """A stack, its status (``not there`` when there is none) and what AWS last knew of its drift."""
+    """A stack, its status (``not there`` when there is none), what AWS last knew of its drift, and why it does not
+    know all."""
 
     key: str
     name: str
@@ -21,6 +22,7 @@ class StackLine:
     drift: str
     commit: str
     differences: tuple[str, ...] = ()
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

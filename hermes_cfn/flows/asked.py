@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.aws.calls import DENIED, AwsError
 from hermes_cfn.aws.cloudformation import CloudFormation
 from hermes_cfn.clock import patience
 from hermes_cfn.deciders import stack as decider
@@ -23,11 +23,14 @@ def of_aws(ground: Ground, made: Plan) -> Plan:
     """The plan with what AWS's change sets add to it, as findings."""
     outputs = outputs_of(ground)
     found: list[Finding] = []
+    planned = {stack.key: stack for stack in made.stacks}
+    coming = [spec.key for spec in ground.deployment if spec.account_wide and planned[spec.key].action == "create"]
     for spec in ground.deployment:
-        stack = next(stack for stack in made.stacks if stack.key == spec.key)
+        stack = planned[spec.key]
         if stack.action not in {"create", "update"} or stack.status in decider.BUSY:
             continue
         waits = [reason for reason in stack.waits_for if reason.startswith("known after")]
+        waits += [] if spec.account_wide else [f"its service role comes with {key}" for key in coming]
         if waits:
             found.append(_told(spec, f"AWS cannot be asked yet: {', '.join(waits)}"))
             continue
@@ -39,10 +42,15 @@ def _asked(ground: Ground, made: Plan, spec: StackSpec, outputs: dict[str, Any])
     door = ground.doors.cloudformation(spec.region)
     seen = door.observe(spec.name)
     kind = "UPDATE" if seen.status in decider.STEADY else "CREATE"
-    parameters = parameters_of(ground, spec, outputs, seen.parameters, {})
+    parameters = parameters_of(ground, spec, outputs, seen.parameters, made.lookups)
     offer = Offer.of(spec, parameters, "plan")
     try:
         offer.make(ground, door, kind, ground.names.service_role_arn if not spec.account_wide else "")
+    except AwsError as error:
+        if error.code not in DENIED:
+            _clean(door, spec.name, offer.name, seen.status is None)
+        raise
+    try:
         ended = _waited(ground, door, spec.name, offer.name)
         if ended.empty:
             yield _told(spec, "AWS's change set is empty")

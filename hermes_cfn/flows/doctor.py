@@ -161,13 +161,13 @@ class Doctor:
         spec = self.ground.deployment.stack(line.key)
         door = Drift(self.ground.doors.calls("cloudformation", spec.region))
         try:
-            found = door.detect(line.name, self.ground.clock)
+            found, unread = door.detect(line.name, self.ground.clock)
             differs = [f"{name}: {what}" for name, what in door.resources(line.name)] if found == "DRIFTED" else []
         except AwsError as error:
             if self.drift or error.code not in DENIED:
                 raise
             return line
-        return replace(line, drift=found, differences=tuple(differs))
+        return replace(line, drift=found, differences=tuple(differs), unread=unread)
 
     def _fleet(self) -> Iterator[Finding]:
         if not _stands(self.ground, "service"):

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from hermes_cfn.local.options import ADMINISTRATOR
 
-ADMIN_KEY, ADMIN_SECRET = ADMINISTRATOR
+@dataclass(frozen=True)
+class Session:
+    """Whose credentials calls carry; ``token`` is empty for those of a user.  No secret is ever looked at."""
+
+    key: str
+    token: str = ""
+
+
+OWN = Session("AKIALOCALFLEET000000")
+"""The embedded cloud itself, which may everything and which no fault touches."""
+
+Door = Callable[[str, str], Any]
+"""Clients of one session: by service and region."""
 
 
 class Clients:
-    """Makes and keeps clients for ``endpoint``; the caller is the administrator unless said.
+    """Makes and keeps clients for ``endpoint``, each of one session.
 
     Clients are shared between threads, which boto3 allows for clients (not for sessions).
     """
@@ -32,21 +45,19 @@ class Clients:
         for client in gone:
             client.close()
 
-    def __call__(
-        self, service: str, region: str, key: str = ADMIN_KEY, secret: str = ADMIN_SECRET, token: str | None = None
-    ) -> Any:
-        """A client of ``service`` in ``region`` with the given credentials."""
+    def __call__(self, service: str, region: str, session: Session) -> Any:
+        """A client of ``service`` in ``region`` that calls as ``session``."""
         with self._lock:
-            found = self._clients.get((service, region, key))
+            found = self._clients.get((service, region, session.key))
             if found is None:
                 self._session = self._session or boto3.session.Session()
                 found = self._session.client(
                     service,
                     region_name=region,
                     endpoint_url=self.endpoint,
-                    aws_access_key_id=key,
-                    aws_secret_access_key=secret,
-                    aws_session_token=token,
+                    aws_access_key_id=session.key,
+                    aws_secret_access_key="-",
+                    aws_session_token=session.token or None,
                     config=Config(
                         retries={"max_attempts": 3, "mode": "standard"},
                         max_pool_connections=32,
@@ -54,5 +65,5 @@ class Clients:
                         parameter_validation=True,
                     ),
                 )
-                self._clients[(service, region, key)] = found
+                self._clients[(service, region, session.key)] = found
             return found

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from hermes_cfn.local import wire
-from hermes_cfn.local.clients import Clients
+from hermes_cfn.local.clients import OWN, Clients
 from hermes_cfn.local.clock import ServiceClock
 from hermes_cfn.local.controls import Controls
 from hermes_cfn.local.faults import Faults, refusal_of, region_off
 from hermes_cfn.local.fleet.external import Database
-from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet
+from hermes_cfn.local.fleet.fleet import Fleet
 from hermes_cfn.local.fleet.scheduler import Scheduler
 from hermes_cfn.local.moto_side import MotoSide
 from hermes_cfn.local.options import Options
@@ -87,8 +87,7 @@ class Cloud:
 
             with self.lock:
                 if name not in self.services:
-                    real, enforce = self.options.real_time, self.options.enforce
-                    made = CloudFormation(self.clients, self.clock, self.directory, real, enforce)
+                    made = CloudFormation(self.clients, self.clock, self.options.real_time)
                     made.engine.fault = self._resource_fault
                     made.engine.replaces = lambda logical_id: bool(self.faults.condition("replaces", logical_id))
                     self.services[name] = made
@@ -131,7 +130,7 @@ class Cloud:
         """The public addresses that instances reach the world from, in every region with instances."""
         found: set[str] = set()
         for region in {instance.region for instance in self.fleet.instances.values()}:
-            ec2 = self.clients("ec2", region, FLEET_KEY)
+            ec2 = self.clients("ec2", region, OWN)
             for gateway in ec2.describe_nat_gateways()["NatGateways"]:
                 if gateway["State"] == "available":
                     found |= {
@@ -160,7 +159,7 @@ class Cloud:
             return self._control(request)
         call = wire.caller(request)
         action = wire.operation_name(call.service, request) if call.service else ""
-        kind = "" if call.access_key == FLEET_KEY else self.faults.call(call.service, action, call.access_key)
+        kind = "" if call.access_key == OWN.key else self.faults.call(call.service, action, call.access_key)
         if kind in ("throttle", "error", "expired"):
             return wire.refuse(call.service, action, refusal_of(kind, call.service), request)
         refusal = self._refusal(call, action, request)
@@ -175,7 +174,7 @@ class Cloud:
 
     def _refusal(self, call: Call, action: str, request: HttpRequest) -> ServiceError | None:
         """Why this caller may not ask this: the region is off in the account, or, with ``enforce``, a policy."""
-        if call.access_key != FLEET_KEY and self.faults.condition("region-off", call.region):
+        if call.access_key != OWN.key and self.faults.condition("region-off", call.region):
             return region_off(call.service)
         return self.authorisation.check(call, action, request) if self.options.enforce and call.service else None
 
@@ -199,7 +198,7 @@ class Cloud:
         if (call.service, action) == ("ssm", "PutParameter") and answer.status < 300:
             name = wire.parse("ssm", action, request)["Name"]
             self.moto.sign_parameter(call.region, name, self.authorisation.caller(call, request))
-        if call.service == "ec2" and answer.status < 300 and call.access_key != FLEET_KEY:
+        if call.service == "ec2" and answer.status < 300 and call.access_key != OWN.key:
             with self.lock:
                 if action in _EC2_CHANGES:
                     self.fleet.sync(call.region)

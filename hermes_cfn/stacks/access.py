@@ -12,7 +12,18 @@ from hermes_cfn import service_role
 from hermes_cfn.config import Settings
 from hermes_cfn.names import GITHUB, Names
 from hermes_cfn.names import ROLES as TASKS
-from hermes_cfn.permissions import FLOW_LOGS, INSTANCE, NAT, NO_SECRETS, OBSERVE, PLAN, ROLES, Permission, places
+from hermes_cfn.permissions import (
+    DRIFT_READS,
+    FLOW_LOGS,
+    INSTANCE,
+    NAT,
+    NO_SECRETS,
+    OBSERVE,
+    PLAN,
+    ROLES,
+    Permission,
+    places,
+)
 from hermes_cfn.stacks.common import text, waive
 from hermes_cfn.stacks.roles import Tests, allow, boundary, policy, when
 from hermes_cfn.stacks.statements import statements
@@ -23,8 +34,10 @@ SSO = "role/aws-reserved/sso.amazonaws.com/*"
 SHARED: Mapping[str, tuple[Permission, ...]] = {
     "Observe": tuple(row for row in OBSERVE if row.on == ("*",)),
     "Check": tuple(row for row in PLAN if row.on == ("*",) and row not in OBSERVE and row.when is None),
+    "Drift": tuple(row for row in DRIFT_READS if row.on == ("*",)),
 }
-"""Rows without a resource, as managed policies of the account: for every role, and for those that check."""
+"""Rows without a resource, as managed policies of the account: for every role, for those that check, and for who
+detects drift."""
 
 
 def build_boundary(stack: Template, settings: Settings) -> iam.ManagedPolicy:

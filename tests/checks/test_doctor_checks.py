@@ -1,5 +1,6 @@
 """What each check finds, and that none finds anything in what is well."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -112,6 +113,7 @@ FAULTS = {
     "stack-failed": lambda: list(deployed.stacks([StackLine("network", "n", "UPDATE_ROLLBACK_FAILED", "", "")])),
     "stack-drifted": lambda: list(deployed.stacks([StackLine("network", "n", "UPDATE_COMPLETE", "DRIFTED", "")])),
     "processes-suspended": lambda: of_fleet(suspended=("AZRebalance",)),
+    "drift-unread": lambda: list(deployed.stacks([replace(STACKS[0], unread="Role: not authorized")])),
     "standby-left": lambda: of_fleet(line(lifecycle="standby")),
     "fleet-short": lambda: of_fleet(desired=2),
     "releases-mixed": lambda: of_fleet(line(release="r0")),

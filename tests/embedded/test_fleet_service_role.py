@@ -137,6 +137,132 @@ def test_a_role_that_cannot_be_assumed_is_refused(strict, role):
         strict.client("cloudformation").describe_stacks(StackName="never")
 
 
+def named(name):
+    return {**GROUP, "Properties": {**GROUP["Properties"], "LogGroupName": name}}
+
+
+TYPED = {
+    "Parameters": {"Name": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/strict/name"}},
+    "Resources": {"Group": named({"Ref": "Name"})},
+}
+COMPOSED = {
+    "Parameters": {"Stage": {"Type": "String", "Default": "strict"}},
+    "Resources": {
+        "Group": named({"Fn::Sub": "{{resolve:ssm:/${Stage}/name}}"}),
+    },
+}
+PLACED = {
+    "Parameters": {"Net": {"Type": "AWS::EC2::VPC::Id"}},
+    "Resources": {"Group": named({"Ref": "Net"})},
+}
+ZONED = {
+    "Resources": {
+        "Group": named({"Fn::Select": ["0", {"Fn::GetAZs": ""}]}),
+    }
+}
+READS = {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": "arn:aws:ssm:*:*:parameter/strict/*"}
+
+
+def allow(*actions):
+    return {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+
+
+def refused_or_failed(strict, door, name, template, **more) -> str:
+    """Why a stack cannot be made: what the call says, or what the resource says."""
+    try:
+        door.create_stack(StackName=name, TemplateBody=json.dumps(template), RoleARN=strict.names["role"], **more)
+    except ClientError as error:
+        return error.response["Error"]["Message"]
+    return (
+        rested(strict, name)[1].get("Group")
+        or strict.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackStatusReason"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "template", "needs", "words"),
+    [
+        ("typed", TYPED, READS, "AccessDenied. User doesn't have permission to call ssm:GetParameters"),
+        ("composed", COMPOSED, READS, "AccessDenied. User doesn't have permission to call ssm:GetParameters"),
+        ("placed", PLACED, allow("ec2:DescribeVpcs"), "is not authorized to perform: ec2:DescribeVpcs"),
+        ("zoned", ZONED, allow("ec2:DescribeAvailabilityZones"), "not authorized to perform: ec2:DescribeAvailability"),
+    ],
+)
+def test_what_a_template_names_is_looked_up_as_the_service_role_whoever_calls(strict, name, template, needs, words):
+    strict.client("ssm").put_parameter(Name="/strict/name", Value="/strict/named", Type="String", Overwrite=True)
+    more = {}
+    if template is PLACED:
+        vpc = strict.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
+        more = {"Parameters": [{"ParameterKey": "Net", "ParameterValue": vpc}]}
+    may(strict, LOGS, LOGS_GO)
+    assert words in refused_or_failed(strict, strict.client("cloudformation"), f"{name}-no", template, **more)
+    may(strict, LOGS, LOGS_GO, needs)
+    door = ann(strict, ALL_OF_CFN)
+    door.create_stack(StackName=name, TemplateBody=json.dumps(template), RoleARN=strict.names["role"], **more)
+    assert rested(strict, name) == ("CREATE_COMPLETE", {})
+    door.delete_stack(StackName=name)
+    assert strict.until(lambda: not strict.client("logs").describe_log_groups()["logGroups"])
+
+
+def test_a_template_in_a_bucket_is_read_as_the_caller_whatever_role_the_stack_has(strict):
+    strict.client("s3").create_bucket(
+        Bucket="shelf", CreateBucketConfiguration={"LocationConstraint": REGION}, ObjectOwnership="BucketOwnerEnforced"
+    )
+    body = json.dumps({"Resources": {"Group": GROUP}})
+    strict.client("s3").put_object(Bucket="shelf", Key="t.json", Body=body.encode())
+    url = {"TemplateURL": "https://shelf.s3.eu-south-2.amazonaws.com/t.json"}
+    may(strict, LOGS, LOGS_GO, allow("s3:GetObject"))
+    door = ann(strict, ALL_OF_CFN)
+    for call, more in (
+        (door.create_stack, {"StackName": "far", "RoleARN": strict.names["role"]}),
+        (door.create_change_set, {"StackName": "far", "ChangeSetName": "c", "ChangeSetType": "CREATE"}),
+        (door.validate_template, {}),
+        (door.get_template_summary, {}),
+    ):
+        with pytest.raises(ClientError, match="S3 error: Access Denied\nFor more information check http://docs"):
+            call(**url, **more)
+    may(strict, LOGS, LOGS_GO)
+    own = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::shelf/t.json"}
+    ann(strict, ALL_OF_CFN, own).create_stack(StackName="far", RoleARN=strict.names["role"], **url)
+    assert rested(strict, "far") == ("CREATE_COMPLETE", {})
+    strict.client("cloudformation").delete_stack(StackName="far")
+    assert strict.until(lambda: not strict.client("logs").describe_log_groups()["logGroups"])
+
+
+def test_drift_is_read_as_whoever_detects_it_and_what_they_may_not_read_fails_the_detection(strict):
+    may(strict, LOGS, LOGS_GO)
+    assert made(strict, strict.client("cloudformation"), "drifts", GROUP, RoleARN=strict.names["role"])[1] == {}
+    strict.client("logs").put_retention_policy(logGroupName="/strict/a", retentionInDays=1)
+
+    def detected(door):
+        one = door.detect_stack_drift(StackName="drifts")["StackDriftDetectionId"]
+
+        def over():
+            found = door.describe_stack_drift_detection_status(StackDriftDetectionId=one)
+            return found if found["DetectionStatus"] != "DETECTION_IN_PROGRESS" else None
+
+        return strict.until(over)
+
+    blind = ann(strict, ALL_OF_CFN)
+    found = detected(blind)
+    assert (
+        found["DetectionStatus"] == "DETECTION_FAILED"
+        and "user/ann is not authorized" in found["DetectionStatusReason"]
+    )
+    with pytest.raises(ClientError, match="user/ann is not authorized to perform: logs:DescribeLogGroups"):
+        blind.detect_stack_resource_drift(StackName="drifts", LogicalResourceId="Group")
+    may(strict, {**LOGS_GO, "Action": "logs:DeleteLogGroup"})
+    seeing = ann(strict, ALL_OF_CFN, LOGS)
+    assert (found := detected(seeing))["DetectionStatus"] == "DETECTION_COMPLETE", found
+    assert found["StackDriftStatus"] == "DRIFTED"
+    alone = {"Effect": "Deny", "Action": "cloudformation:DetectStackResourceDrift", "Resource": "*"}
+    with pytest.raises(ClientError, match="cloudformation:DetectStackResourceDrift"):
+        detected(ann(strict, ALL_OF_CFN, LOGS, alone))
+    may(strict, LOGS, LOGS_GO)
+    strict.client("cloudformation").delete_stack(StackName="drifts")
+    assert strict.until(lambda: not strict.client("logs").describe_log_groups()["logGroups"])
+
+
 class Deployed:
     """Stacks of this project made by boto3, as ``deploy`` does: all but the account's with the environment's role."""
 

@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from hermes_cfn.local.clock import ServiceClock
 from hermes_cfn.local.cloudformation.service import CloudFormation
-from hermes_cfn.local.wire import ServiceError
+from hermes_cfn.local.wire import CALL, Call, ServiceError
 
 REGION = "eu-south-2"
 
@@ -21,7 +21,7 @@ class Cloud:
     def __init__(self, speed: float = 20, real_time: bool = False) -> None:
         self.made: dict[tuple[str, str], object] = {}
         self.clock = ServiceClock(speed)
-        self.service = CloudFormation(self.client, self.clock, real_time=real_time)
+        self.service = CloudFormation(lambda service, region, _: self.client(service, region), self.clock, real_time)
 
     def client(self, service: str, region: str = REGION):
         if (service, region) not in self.made:
@@ -122,6 +122,14 @@ def refused(code, call, **params) -> str:
         call(**params)
     assert caught.value.code == code
     return caught.value.message
+
+
+@pytest.fixture(autouse=True)
+def called():
+    """A call in whose name the service works."""
+    token = CALL.set(Call("cloudformation", REGION, "a"))
+    yield
+    CALL.reset(token)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def make():
             )
         return made[service, region]
 
-    return CloudFormation(client, ServiceClock(20)), client
+    return CloudFormation(lambda service, region, _: client(service, region), ServiceClock(20)), client
 
 
 @pytest.fixture

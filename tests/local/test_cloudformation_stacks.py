@@ -76,9 +76,11 @@ class World:
     def __init__(self) -> None:
         self.made: dict[tuple[str, str], object] = {}
         self.called: dict[str, set[str]] = defaultdict(set)
-        self.service = CloudFormation(self.client, ServiceClock(20))
+        self.service = CloudFormation(lambda service, region, _: self.client(service, region), ServiceClock(20))
         plain = self.service.engine.context
-        self.service.engine.context = lambda stack, resource: self.listening(plain(stack, resource), resource.type)
+        self.service.engine.context = lambda stack, resource, session: self.listening(
+            plain(stack, resource, session), resource.type
+        )
         self.service.engine.scheduler.clock.speed = 20
         self.outputs: dict[str, dict[str, str]] = {}
 

@@ -88,7 +88,7 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "service.unhealthy_threshold = 3"): {"service/TargetGroup"},
     ("", "service.log_days = 60"): {"service/LogGroup"},
     ("", "service.cluster = true"): {
-        *SCRIPTS, "service/InstanceRole", *SERVICE_ROLE,
+        *SCRIPTS, "service/InstanceRole", "foundation/ProductionOperator", *SERVICE_ROLE,
         *(f"service/Cluster{what}" for what in ("NamesIn", "NamesOut", "TrafficIn", "TrafficOut")),
         *(f"service/Cluster{what}" for what in ("Namespace", "Service", "Parameter"))},
     ("clustered", "service.cluster_port = 9200"): {*SCRIPTS, "service/ClusterTrafficIn", "service/ClusterTrafficOut"},

@@ -50,7 +50,7 @@ def difference(engine: Engine, stack: Stack, change_set: ChangeSet) -> tuple[Res
     after = active_resources(request.template, scope)
     before = {name: live.resource for name, live in stack.live.items()}
     if change_set.import_existing:
-        change_set.imports = {**change_set.imports, **_existing(engine, stack, before, after)}
+        change_set.imports = {**change_set.imports, **_existing(engine, stack, request, before, after)}
     if change_set.kind == "IMPORT":
         _check_import(change_set, before, after)
     found = changes(
@@ -120,14 +120,14 @@ def _check_import(change_set: ChangeSet, before: Mapping[str, Resource], after: 
 
 
 def _existing(
-    engine: Engine, stack: Stack, before: Mapping[str, Resource], after: Mapping[str, Resource]
+    engine: Engine, stack: Stack, request: Request, before: Mapping[str, Resource], after: Mapping[str, Resource]
 ) -> dict[str, str]:
     """Physical IDs of resources that are already there under the custom name that the template gives."""
     found: dict[str, str] = {}
     for name, resource in after.items():
         if name in before:
             continue
-        there = HANDLERS[resource.type].prior(engine.context(stack, resource), resource.properties)
+        there = HANDLERS[resource.type].prior(engine.context(stack, resource, request.session), resource.properties)
         if there is None:
             continue
         if resource.deletion_policy not in _KEEP:
@@ -163,7 +163,7 @@ def imports_of(params: Mapping[str, Any], engine: Engine, stack: Stack, request:
             raise validation(f"Identifier of {name} must have the keys [{', '.join(wanted)}].")
         physical_id = "|".join(str(item["ResourceIdentifier"][key]) for key in wanted)
         try:
-            HANDLERS[kind].describe(engine.context(stack, resource), physical_id, resource.properties)
+            HANDLERS[kind].describe(engine.context(stack, resource, request.session), physical_id, resource.properties)
         except Gone:
             raise validation(
                 f"Resource {physical_id} of type {kind} to import does not exist in the account and region."

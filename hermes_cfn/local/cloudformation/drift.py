@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from hermes_cfn.cfn.changes import MISSING, differences
 from hermes_cfn.cfn.kinds import kind
 from hermes_cfn.cfn.statuses import DRIFT_CHECKED
+from hermes_cfn.local.clients import Session
 from hermes_cfn.local.cloudformation.engine import Engine
 from hermes_cfn.local.cloudformation.model import Live, Stack
 from hermes_cfn.local.cloudformation.properties import tagged
@@ -38,8 +39,12 @@ class Detection:
     reason: str = ""
 
 
-def detect(engine: Engine, stack: Stack, only: frozenset[str] = frozenset()) -> Detection:
-    """Begins to look at every resource (or ``only`` some); what drifted is written down when it is complete."""
+def detect(engine: Engine, stack: Stack, caller: Session, only: frozenset[str] = frozenset()) -> Detection:
+    """Begins to look at every resource (or ``only`` some); what drifted is written down when it is complete.
+
+    It fails when one may not be read: who detects drift needs "read permission for each resource that supports drift
+    detection" (using-cfn-stack-drift.html, "Considerations"), whatever role the stack has.
+    """
     _check(stack)
     if any(one.stack is stack and one.status == "DETECTION_IN_PROGRESS" for one in engine.detections.values()):
         raise validation(f"Drift detection is already in progress for stack [{stack.id}]")
@@ -50,25 +55,35 @@ def detect(engine: Engine, stack: Stack, only: frozenset[str] = frozenset()) -> 
         if stack.status not in DRIFT_CHECKED:
             detection.status, detection.reason = "DETECTION_FAILED", f"The stack is {stack.status}."
             return
-        look(engine, stack, only)
-        detection.status = "DETECTION_COMPLETE"
+        unread = look(engine, stack, caller, only)
+        detection.status = "DETECTION_FAILED" if unread else "DETECTION_COMPLETE"
+        detection.reason = "; ".join(f"{name}: {why}" for name, why in sorted(unread.items()))
 
     engine.scheduler.after(DETECT_S, complete)
     return detection
 
 
-def look(engine: Engine, stack: Stack, only: frozenset[str] = frozenset()) -> None:
-    """Writes down what drifted.  Raises ServiceError in a status in which nothing can be said."""
+def look(engine: Engine, stack: Stack, caller: Session, only: frozenset[str] = frozenset()) -> Mapping[str, str]:
+    """Writes down what drifted; why the rest could not be read, by logical ID.
+
+    Raises ServiceError in a status in which nothing can be said.
+    """
     _check(stack)
     now = engine.clock.now()
+    unread = {}
     for live in stack.live.values():
         if only and live.logical_id not in only:
             continue
-        live.drift, live.drifts, live.actual = _look(engine, stack, live)
+        try:
+            live.drift, live.drifts, live.actual = _look(engine, stack, live, caller)
+        except ClientError as error:
+            live.drift, live.drifts, live.actual = "NOT_CHECKED", (), {}
+            unread[live.logical_id] = error.response["Error"]["Message"]
         live.drift_at = now
     found = {live.drift for live in stack.live.values()}
     stack.drift = "DRIFTED" if found & {"MODIFIED", "DELETED"} else "IN_SYNC" if "IN_SYNC" in found else "NOT_CHECKED"
     stack.drift_at = now
+    return unread
 
 
 def _check(stack: Stack) -> None:
@@ -76,15 +91,14 @@ def _check(stack: Stack) -> None:
         raise validation(f"Drift detection cannot be performed on stack [{stack.name}] in status [{stack.status}]")
 
 
-def _look(engine: Engine, stack: Stack, live: Live) -> tuple[str, tuple[dict[str, str], ...], Mapping[str, Any]]:
+def _look(
+    engine: Engine, stack: Stack, live: Live, caller: Session
+) -> tuple[str, tuple[dict[str, str], ...], Mapping[str, Any]]:
     row = kind(live.type)
     if row is None or not row.drift:
         return "NOT_CHECKED", (), {}
     expected = tagged(live.resource, live.tags, stack.region)
-    try:
-        actual = HANDLERS[live.type].read(engine.context(stack, live.resource), live.physical_id, expected)
-    except ClientError:
-        return "NOT_CHECKED", (), {}
+    actual = HANDLERS[live.type].read(engine.context(stack, live.resource, caller), live.physical_id, expected)
     if actual is None:
         return "DELETED", (), {}
     if not actual:

@@ -7,9 +7,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from hermes_cfn.cfn.intrinsics import Scope, Unknown
 from hermes_cfn.cfn.refusal import invalid
 from hermes_cfn.cfn.template import Resource
+from hermes_cfn.local.clients import OWN, Door, Session
 from hermes_cfn.local.cloudformation.model import Live, Request, Stack
 from hermes_cfn.local.cloudformation.requests import secrets_of
 from hermes_cfn.local.cloudformation.scheduler import Clock, Scheduler
@@ -23,17 +26,14 @@ Fault = Callable[[str, str, str, str], str | None]
 class Engine:
     """All stacks of an account, in every region.
 
-    ``clients(service, region)`` makes boto3 clients, the administrator's unless it is given other credentials; with
-    ``enforce`` handlers act as their stack's session.  ``fault(stack, logical_id, type, action)``
+    ``clients(service, region, session)`` makes boto3 clients; nothing is asked of a service but as somebody: whoever
+    calls, whom a stack acts as, or the embedded cloud itself for what AWS does without asking.  ``fault(stack, logical_id, type, action)``
     may give a reason why a resource fails, and ``replaces(logical_id)`` say that a change replaces
     whatever the schema says: what a rehearsal asks for.
     """
 
-    def __init__(
-        self, clients: Callable[..., Any], clock: Clock, real_time: bool = False, enforce: bool = False
-    ) -> None:
-        self.clients = clients
-        self.enforce = enforce
+    def __init__(self, clients: Callable[[str, str, Session], Any], clock: Clock, real_time: bool = False) -> None:
+        self._clients = clients
         self.clock = clock
         self.lock = threading.RLock()
         self.scheduler = Scheduler(clock, self.lock, real_time)
@@ -41,7 +41,7 @@ class Engine:
         self.detections: dict[str, Any] = {}
         self.fault: Fault = lambda stack, logical_id, kind, action: None
         self.replaces: Callable[[str], bool] = lambda logical_id: False
-        self._zones: dict[str, tuple[str, ...]] = {}
+        self._zones: dict[tuple[str, Session], tuple[str, ...]] = {}
 
     def find(self, name: str, region: str) -> Stack | None:
         """By name the one that is not deleted, by ID also deleted ones."""
@@ -89,12 +89,26 @@ class Engine:
             if users and now.get(name) != value:
                 raise invalid(f"Export {name} cannot be updated as it is in use by {', '.join(users)}")
 
-    def zones(self, region: str) -> tuple[str, ...]:
-        """Names of the region's availability zones."""
-        if region not in self._zones:
-            found = self.clients("ec2", region).describe_availability_zones()["AvailabilityZones"]
-            self._zones[region] = tuple(sorted(zone["ZoneName"] for zone in found if zone.get("State") == "available"))
-        return self._zones[region]
+    def door(self, session: Session) -> Door:
+        """Clients that call as ``session``."""
+        return lambda service, region: self._clients(service, region, session)
+
+    def zones(self, request: Request, region: str) -> tuple[str, ...]:
+        """Names of the region's availability zones, for a template that asks; HermesError for whoever may not.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html
+        """
+        session = request.session
+        if "Fn::GetAZs" not in request.text and "!GetAZs" not in request.text:
+            return ()
+        if (region, session) not in self._zones:
+            try:
+                found = self.door(session)("ec2", region).describe_availability_zones()["AvailabilityZones"]
+            except ClientError as error:
+                raise invalid(f"Template error: Fn::GetAZs: {error.response['Error']['Message']}") from error
+            named = sorted(zone["ZoneName"] for zone in found if zone.get("State") == "available")
+            self._zones[region, session] = tuple(named)
+        return self._zones[region, session]
 
     def scope(self, stack: Stack, request: Request) -> Scope:
         """What ``request``'s template is evaluated in, with the resources that ``stack`` has now."""
@@ -114,29 +128,22 @@ class Engine:
             attributes=attributes,
             imports=_Imports(self.exports(stack.region), request),
             ssm=request.ssm,
-            zones=self.zones(stack.region) if "Fn::GetAZs" in request.text or "!GetAZs" in request.text else (),
+            zones=self.zones(request, stack.region),
             notification_arns=request.notification_arns,
         )
 
     def _look_again(self, stack: Stack, live: Live) -> None:
-        context = self.context(stack, live.resource).underneath()
+        context = self.context(stack, live.resource, OWN)
         with contextlib.suppress(Gone):
             live.attributes = (
                 HANDLERS[live.type].describe(context, live.physical_id, live.resource.properties).attributes
             )
 
-    def clients_of(self, stack: Stack) -> Callable[[str, str], Any]:
-        """Clients that carry the credentials of the stack's session."""
-        acting = stack.session
-        if acting is None:
-            return self.clients
-        return lambda service, region: self.clients(service, region, acting.key, acting.secret, acting.token or None)
-
-    def context(self, stack: Stack, resource: Resource) -> Context:
-        """What a handler is given."""
+    def context(self, stack: Stack, resource: Resource, session: Session) -> Context:
+        """What a handler is given that acts as ``session``."""
         return Context(
-            clients=self.clients_of(stack),
-            own=self.clients,
+            clients=self.door(session),
+            own=self.door(OWN),
             region=stack.region,
             account=stack.account,
             stack_name=stack.name,

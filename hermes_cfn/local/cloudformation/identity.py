@@ -12,29 +12,29 @@ from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
-from hermes_cfn.local.cloudformation.model import Session
-from hermes_cfn.local.cloudformation.requests import Clients, validation
+from hermes_cfn.local.clients import Door, Session
+from hermes_cfn.local.cloudformation.requests import validation
 
 SERVICE = "cloudformation.amazonaws.com"
 
 
-def check(role: str, clients: Clients, region: str) -> None:
+def check(role: str, own: Door, region: str) -> None:
     """Raises ServiceError for a service role that is not there or does not trust CloudFormation.
 
     The words: https://repost.aws/knowledge-center/cloudformation-role-arn-error
     """
     try:
-        found = clients("iam", region).get_role(RoleName=role.rpartition("/")[2])["Role"]
+        found = own("iam", region).get_role(RoleName=role.rpartition("/")[2])["Role"]
     except ClientError:
         found = {}
     if found.get("Arn") != role or not _trusts(found["AssumeRolePolicyDocument"]):
         raise validation(f"Role {role} is invalid or cannot be assumed")
 
 
-def assume(role: str, clients: Clients, region: str) -> Session:
+def assume(role: str, own: Door, region: str) -> Session:
     """A session with a role that :func:`check` found good."""
-    given = clients("sts", region).assume_role(RoleArn=role, RoleSessionName="AWSCloudFormation")["Credentials"]
-    return Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    given = own("sts", region).assume_role(RoleArn=role, RoleSessionName="AWSCloudFormation")["Credentials"]
+    return Session(given["AccessKeyId"], given["SessionToken"])
 
 
 def _trusts(document: Any) -> bool:

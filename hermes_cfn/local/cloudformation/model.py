@@ -10,15 +10,7 @@ from typing import Any
 
 from hermes_cfn.cfn.changes import ResourceChange
 from hermes_cfn.cfn.template import Resource, Template
-
-
-@dataclass(frozen=True)
-class Session:
-    """The credentials that the calls of a stack's handlers carry; ``token`` is empty for those of a user."""
-
-    key: str
-    secret: str
-    token: str = ""
+from hermes_cfn.local.clients import Session
 
 
 @dataclass
@@ -64,8 +56,12 @@ class Live:
 
 @dataclass
 class Request:
-    """What a caller wants a stack to be: checked, with typed parameters and the template's text."""
+    """What a caller wants a stack to be: checked, with typed parameters and the template's text.
 
+    ``session`` is as whom what it names is looked up, and done.
+    """
+
+    session: Session
     text: str
     template: Template
     given: Mapping[str, Any]
@@ -109,7 +105,8 @@ def exports_of(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 @dataclass
 class Stack:
-    """A stack.  ``request`` is what is deployed, None while it is only under review."""
+    """A stack.  ``request`` is what is deployed, None while it is only under review; ``session`` is as whom its
+    handlers act now."""
 
     name: str
     id: str
@@ -117,6 +114,7 @@ class Stack:
     account: str
     created: datetime
     status: str
+    session: Session
     request: Request | None = None
     reason: str = ""
     updated: datetime | None = None
@@ -131,8 +129,6 @@ class Stack:
     update_policy: Mapping[str, Any] | None = None
     """The stack policy that overrides ``policy`` for the time of one update."""
     role_arn: str = ""
-    session: Session | None = None
-    """As whom its handlers act now; None while nobody asks who may."""
     token: str = ""
     drift: str = "NOT_CHECKED"
     drift_at: datetime | None = None

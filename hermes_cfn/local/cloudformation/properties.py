@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.cfn.template import Resource
 from hermes_cfn.cfn.validation import violations
+from hermes_cfn.local.clients import Door
 from hermes_cfn.local.providers import HANDLERS
 from hermes_cfn.local.providers.base import Failure
 
@@ -43,22 +44,22 @@ def tagged(resource: Resource, tags: Mapping[str, str], region: str) -> Mapping[
     return {**resource.properties, name: [*(own or []), *extra]}
 
 
-def with_secrets(value: Any, clients: Callable[[str, str], Any], region: str) -> Any:
+def with_secrets(value: Any, door: Door, region: str) -> Any:
     """``value`` with its dynamic references to secrets replaced; never kept anywhere.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-secretsmanager.html
     """
     if isinstance(value, Mapping):
-        return {key: with_secrets(inner, clients, region) for key, inner in value.items()}
+        return {key: with_secrets(inner, door, region) for key, inner in value.items()}
     if isinstance(value, list):
-        return [with_secrets(inner, clients, region) for inner in value]
+        return [with_secrets(inner, door, region) for inner in value]
     if isinstance(value, str) and "{{resolve:" in value:
-        return _SECRET.sub(lambda match: _secret(match.group(1), clients, region), value)
+        return _SECRET.sub(lambda match: _secret(match.group(1), door, region), value)
     return value
 
 
-def _secret(reference: str, clients: Callable[[str, str], Any], region: str) -> str:
+def _secret(reference: str, door: Door, region: str) -> str:
     name, _, rest = reference.partition(":SecretString")
     key = rest.lstrip(":").split(":")[0]
-    text = clients("secretsmanager", region).get_secret_value(SecretId=name)["SecretString"]
+    text = door("secretsmanager", region).get_secret_value(SecretId=name)["SecretString"]
     return str(json.loads(text)[key]) if key else str(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlparse
 
@@ -12,16 +12,20 @@ from botocore.exceptions import ClientError
 
 from hermes_cfn.cfn.intrinsics import Scope, Unknown, active_resources, outputs, resolve_parameters
 from hermes_cfn.cfn.parameters import SSM_TYPE
+from hermes_cfn.cfn.refusal import invalid
 from hermes_cfn.cfn.rules import check_rules
 from hermes_cfn.cfn.schemas import schema, supported
 from hermes_cfn.cfn.template import Template, dependencies, resource_references
 from hermes_cfn.errors import HermesError
+from hermes_cfn.local.clients import Door, Session
 from hermes_cfn.local.cloudformation.model import Request, Stack
 from hermes_cfn.local.providers import HANDLERS, OUTSIDE
+from hermes_cfn.local.providers.base import denied
 from hermes_cfn.local.wire import ServiceError
 
 BODY_LIMIT = 51_200
 URL_LIMIT = 1_000_000
+_S3_ERRORS = "http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
 _DYNAMIC = re.compile(r"\{\{resolve:ssm:([^:}]+(?::\d+)?)\}\}")
 _IAM = frozenset(
     f"AWS::IAM::{name}"
@@ -43,7 +47,6 @@ _NAMES = {
     "AWS::IAM::Role": "RoleName",
     "AWS::IAM::User": "UserName",
 }
-Clients = Callable[..., Any]
 
 
 def validation(message: str) -> ServiceError:
@@ -51,7 +54,7 @@ def validation(message: str) -> ServiceError:
     return ServiceError("ValidationError", message)
 
 
-def text_of(params: Mapping[str, Any], clients: Clients, region: str) -> str:
+def text_of(params: Mapping[str, Any], caller: Door, region: str) -> str:
     """The template's text from TemplateBody or TemplateURL.
 
     Limits: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
@@ -65,12 +68,15 @@ def text_of(params: Mapping[str, Any], clients: Clients, region: str) -> str:
             )
         return str(body)
     if params.get("TemplateURL"):
-        return fetched(str(params["TemplateURL"]), clients, region)
+        return fetched(str(params["TemplateURL"]), caller, region)
     raise validation("Either Template URL or Template Body must be specified.")
 
 
-def fetched(url: str, clients: Clients, region: str) -> str:
-    """The text of an object in a bucket.  Raises ServiceError."""
+def fetched(url: str, caller: Door, region: str) -> str:
+    """The text of an object in a bucket, which the caller must be able to read, whoever the stack acts as.
+
+    Raises ServiceError.  https://repost.aws/knowledge-center/cfn-s3-access-denied-error
+    """
     place = urlparse(url)
     host = (place.hostname or "").split(".")
     path = unquote(place.path.lstrip("/"))
@@ -79,9 +85,10 @@ def fetched(url: str, clients: Clients, region: str) -> str:
     if not bucket or not key:
         raise validation("TemplateURL must be a supported URL.")
     try:
-        raw = clients("s3", region).get_object(Bucket=bucket, Key=key)["Body"].read()
+        raw = caller("s3", region).get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        raise validation(f"S3 error: {error.response['Error'].get('Message', 'Access Denied')}") from error
+        said = "Access Denied" if denied(error) else error.response["Error"].get("Message", "")
+        raise validation(f"S3 error: {said}\nFor more information check {_S3_ERRORS}") from error
     if len(raw) > URL_LIMIT:
         raise validation(f"Template may not exceed {URL_LIMIT} bytes in size.")
     return str(raw.decode())
@@ -191,13 +198,13 @@ def given_parameters(params: Mapping[str, Any], stack: Stack | None) -> dict[str
     return given
 
 
-def ssm_values(text: str, template: Template, given: Mapping[str, Any], clients: Clients, region: str) -> Stored:
-    """Stored values of every SSM parameter that the template names; read anew each time."""
+def ssm_values(text: str, template: Template, given: Mapping[str, Any], acting: Door, region: str) -> Stored:
+    """Stored values of every SSM parameter that the template names; read anew each time, as the stack acts."""
     wanted = set(_DYNAMIC.findall(text))
     for name, spec in template.parameters.items():
         if SSM_TYPE.fullmatch(str(spec["Type"])):
             wanted.add(str(given.get(name, spec.get("Default", ""))))
-    found = Stored(clients, region)
+    found = Stored(acting, region)
     for name in sorted(wanted - {""}):
         if name not in found:
             raise validation(f"Unable to fetch parameters [{name}] from parameter store for this account.")
@@ -207,24 +214,28 @@ def ssm_values(text: str, template: Template, given: Mapping[str, Any], clients:
 class Stored(dict[str, str]):
     """Values of the Parameter Store by ``name`` or ``name:version``, each fetched when first asked for.
 
-    What a function composes (``{{resolve:ssm:/${Stage}/ami}}`` in Fn::Sub) is known only then.
+    What a function composes (``{{resolve:ssm:/${Stage}/ami}}`` in Fn::Sub) is known only then.  Raises HermesError
+    for what may not be read (https://github.com/aws/aws-cdk/issues/20959 has the words) and for a SecureString.
     """
 
-    def __init__(self, clients: Clients, region: str) -> None:
+    def __init__(self, acting: Door, region: str) -> None:
         super().__init__()
-        self._clients, self._region = clients, region
+        self._acting, self._region = acting, region
 
     def __contains__(self, name: object) -> bool:
         if super().__contains__(name):
             return True
         try:
-            stored = self._clients("ssm", self._region).get_parameter(Name=name)["Parameter"]
-        except ClientError:
+            found = self._acting("ssm", self._region).get_parameters(Names=[name])["Parameters"]
+        except ClientError as error:
+            if denied(error):
+                raise invalid("AccessDenied. User doesn't have permission to call ssm:GetParameters") from error
             return False
-        if stored["Type"] == "SecureString":
-            raise validation(f"Parameters [{name}] referenced by template have types not supported by CloudFormation.")
-        self[str(name)] = stored["Value"]
-        return True
+        for stored in found:
+            if stored["Type"] == "SecureString":
+                raise invalid(f"Parameters [{name}] referenced by template have types not supported by CloudFormation.")
+            self[str(name)] = stored["Value"]
+        return bool(found)
 
 
 _EXISTING: dict[str, tuple[str, str, str, str]] = {
@@ -239,7 +250,7 @@ _EXISTING: dict[str, tuple[str, str, str, str]] = {
 """How to ask whether a parameter's value exists: service, call, argument, and what must not be empty."""
 
 
-def check_existence(template: Template, parameters: Mapping[str, Any], clients: Clients, region: str) -> None:
+def check_existence(template: Template, parameters: Mapping[str, Any], acting: Door, region: str) -> None:
     """Values of AWS-specific parameter types must exist in the account and region.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
@@ -254,8 +265,10 @@ def check_existence(template: Template, parameters: Mapping[str, Any], clients: 
         service, call, argument, shown = known
         for one in value if isinstance(value, list) else [value]:
             try:
-                found = getattr(clients(service, region), call)(**{argument: [one]})
-            except ClientError:
+                found = getattr(acting(service, region), call)(**{argument: [one]})
+            except ClientError as error:
+                if denied(error):
+                    raise validation(error.response["Error"]["Message"]) from error
                 found = {}
             if not (found.get(shown) if shown else found):
                 raise validation(
@@ -273,8 +286,14 @@ def check_capabilities(template: Template, capabilities: tuple[str, ...]) -> Non
         raise ServiceError("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]")
 
 
-def read(params: Mapping[str, Any], clients: Clients, region: str, stack: Stack | None) -> Request:
-    """What is asked for, checked.  Raises ServiceError."""
+def read(
+    params: Mapping[str, Any], caller: Door, acting: Door, session: Session, region: str, stack: Stack | None
+) -> Request:
+    """What is asked for, checked.  Raises ServiceError.
+
+    The template is the ``caller``'s to read; what it names is looked up as the stack will act (``session``, by its
+    clients ``acting``): https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html
+    """
     if (params.get("RollbackConfiguration") or {}).get("RollbackTriggers"):
         raise refused("RollbackConfiguration.RollbackTriggers")
     before = stack.request if stack is not None else None
@@ -283,16 +302,16 @@ def read(params: Mapping[str, Any], clients: Clients, region: str, stack: Stack 
             raise validation("UsePreviousTemplate needs a stack that is deployed.")
         text = before.text
     else:
-        text = text_of(params, clients, region)
+        text = text_of(params, caller, region)
     template = parse(text, region)
     given = given_parameters(params, stack)
-    ssm = ssm_values(text, template, given, clients, region)
     try:
+        ssm = ssm_values(text, template, given, acting, region)
         parameters = resolve_parameters(template, given, ssm)
         check_rules(template, parameters)
     except HermesError as error:
         raise validation(error.findings[0].what) from error
-    check_existence(template, parameters, clients, region)
+    check_existence(template, parameters, acting, region)
     capabilities = tuple(params.get("Capabilities") or ())
     check_capabilities(template, capabilities)
     tags = (
@@ -304,6 +323,7 @@ def read(params: Mapping[str, Any], clients: Clients, region: str, stack: Stack 
     known = {name: value for name, value in parameters.items() if not isinstance(value, Unknown)}
     _try_out(template, Scope(parameters=known, region=region, stack_name=params["StackName"], ssm=ssm))
     return Request(
+        session=session,
         text=text,
         template=template,
         given=given,

@@ -9,41 +9,33 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from hermes_cfn.cfn.statuses import NO_CHANGES, STACK
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.errors import HermesError
+from hermes_cfn.local.clients import OWN, Door, Session
 from hermes_cfn.local.cloudformation import changesets, describe, drift, identity, policy, requests
 from hermes_cfn.local.cloudformation.engine import ACCOUNT, Engine
-from hermes_cfn.local.cloudformation.model import ChangeSet, Live, Session, Stack
+from hermes_cfn.local.cloudformation.model import ChangeSet, Live, Request, Stack
 from hermes_cfn.local.cloudformation.operations import Create, Delete, Rollback, Update, UpdateRollback
 from hermes_cfn.local.cloudformation.requests import validation
 from hermes_cfn.local.cloudformation.scheduler import Clock
-from hermes_cfn.local.wire import CALL, DEFAULT_REGION, ServiceError
+from hermes_cfn.local.wire import CALL, ServiceError
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
 
 
 class CloudFormation:
-    """The service.  ``clients(service, region)`` makes boto3 clients of the cloud's endpoint.
+    """The service.  ``clients(service, region, session)`` makes boto3 clients of the cloud's endpoint.
 
     ``handle`` takes and gives what botocore's service model describes; the region is the
     caller's.  Raises ServiceError.
     """
 
-    def __init__(
-        self,
-        clients: Callable[..., Any],
-        clock: Clock,
-        state: Path | None = None,
-        real_time: bool = False,
-        enforce: bool = False,
-    ) -> None:
-        self.engine = Engine(clients, clock, real_time, enforce)
-        self.state = state
+    def __init__(self, clients: Callable[[str, str, Session], Any], clock: Clock, real_time: bool = False) -> None:
+        self.engine = Engine(clients, clock, real_time)
         self._assumed: dict[str, Session] = {}
 
     def stop(self) -> None:
@@ -65,8 +57,12 @@ class CloudFormation:
 
     @property
     def region(self) -> str:
-        call = CALL.get(None)
-        return call.region if call is not None else DEFAULT_REGION
+        return CALL.get().region
+
+    @property
+    def _caller(self) -> Session:
+        call = CALL.get()
+        return Session(call.access_key, call.token)
 
     def _stack(self, name: str | None) -> Stack:
         found = self.engine.find(name, self.region) if name else None
@@ -87,18 +83,26 @@ class CloudFormation:
                 "state, use the rollback-stack API"
             )
 
-    def _session(self, role: str) -> Session | None:
-        """As whom handlers act: ``role`` or, without one, the caller.  Raises ServiceError for a role that cannot be."""
-        if role:
-            identity.check(role, self.engine.clients, self.region)
-        call = CALL.get(None)
-        if not self.engine.enforce or call is None:
-            return None
+    def _session(self, role: str) -> Session:
+        """As whom a stack acts: ``role`` or, without one, the caller.  Raises ServiceError for a role that cannot be."""
         if not role:
-            return Session(call.access_key, "-", call.token)
+            return self._caller
+        own = self.engine.door(OWN)
+        identity.check(role, own, self.region)
         if role not in self._assumed:
-            self._assumed[role] = identity.assume(role, self.engine.clients, self.region)
+            self._assumed[role] = identity.assume(role, own, self.region)
         return self._assumed[role]
+
+    def _read(self, params: Params, stack: Stack | None) -> Request:
+        """What is asked for; the stack will act as the role that it has or is given, or as the caller."""
+        session = self._session(params.get("RoleARN") or (stack.role_arn if stack is not None else ""))
+        request = requests.read(params, self._as_caller, self.engine.door(session), session, self.region, stack)
+        self.engine.zones(request, self.region)
+        return request
+
+    @property
+    def _as_caller(self) -> Door:
+        return self.engine.door(self._caller)
 
     def _act(self, stack: Stack, params: Params) -> None:
         """The stack's handlers act as its role, which stays with it once it was given, or as the caller."""
@@ -106,14 +110,14 @@ class CloudFormation:
         stack.session = self._session(role)
         stack.role_arn = role
 
-    def _new(self, name: str, status: str) -> Stack:
+    def _new(self, name: str, status: str, session: Session) -> Stack:
         if not re.fullmatch(r"[a-zA-Z][-a-zA-Z0-9]{0,127}", name):
             raise validation(
                 f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must "
                 "satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
             )
         arn = f"arn:aws:cloudformation:{self.region}:{ACCOUNT}:stack/{name}/{uuid.uuid4()}"
-        stack = Stack(name, arn, self.region, ACCOUNT, self.engine.clock.now(), status)
+        stack = Stack(name, arn, self.region, ACCOUNT, self.engine.clock.now(), status, session)
         self.engine.stacks[arn] = stack
         return stack
 
@@ -128,10 +132,9 @@ class CloudFormation:
             if self._repeated(there, params):
                 return {"StackId": there.id}
             raise ServiceError("AlreadyExistsException", f"Stack [{name}] already exists")
-        request = requests.read(params, self.engine.clients, self.region, None)
-        session = self._session(request.role_arn)
-        stack = self._new(name, "CREATE_IN_PROGRESS")
-        stack.role_arn, stack.session = request.role_arn, session
+        request = self._read(params, None)
+        stack = self._new(name, "CREATE_IN_PROGRESS", request.session)
+        stack.role_arn = request.role_arn
         stack.protected = bool(params.get("EnableTerminationProtection"))
         stack.token = request.token
         self._policy(stack, params)
@@ -144,7 +147,7 @@ class CloudFormation:
             return {"StackId": stack.id}
         self._allowed(stack, "UpdateStack", "updated")
         self._rests(stack, params)
-        request = requests.read(params, self.engine.clients, self.region, stack)
+        request = self._read(params, stack)
         if stack.status != "UPDATE_FAILED" and changesets.is_empty(self.engine, stack, request):
             raise validation(NO_CHANGES[1])
         self._act(stack, params)
@@ -191,17 +194,15 @@ class CloudFormation:
             self._allowed(stack, "CreateChangeSet", "updated")
             if any(other.name == name for other in stack.change_sets.values()):
                 raise ServiceError("AlreadyExistsException", f"ChangeSet {name} already exists")
-        request = requests.read(params, self.engine.clients, self.region, stack)
-        session = self._session(request.role_arn)
+        request = self._read(params, stack)
         if stack is None:
-            stack = self._new(params["StackName"], "REVIEW_IN_PROGRESS")
+            stack = self._new(params["StackName"], "REVIEW_IN_PROGRESS", request.session)
             stack.enter(self.engine.clock.now(), "REVIEW_IN_PROGRESS", "User Initiated")
         arn = f"arn:aws:cloudformation:{stack.region}:{stack.account}:changeSet/{name}/{uuid.uuid4()}"
         found = ChangeSet(arn, name, kind, request, self.engine.clock.now(), params.get("Description") or "")
         found.imports = changesets.imports_of(params, self.engine, stack, request)
         found.import_existing = bool(params.get("ImportExistingResources"))
         stack.change_sets[arn] = found
-        stack.session = session
         self.engine.scheduler.after(0, lambda: changesets.compute(self.engine, stack, found))
         return {"Id": arn, "StackId": stack.id}
 
@@ -232,6 +233,7 @@ class CloudFormation:
         self._allowed(stack, "CreateChangeSet", "updated")
         self._rests(stack, params)
         self._act(stack, {"RoleARN": found.request.role_arn})
+        found.request.session = stack.session
         if params.get("DisableRollback"):
             found.request.on_failure = "DO_NOTHING"
         found.request.retain_except_on_create = bool(params.get("RetainExceptOnCreate"))
@@ -325,13 +327,13 @@ class CloudFormation:
             request = self._stack(params["StackName"]).request
             template = request.template if request is not None else None
         else:
-            template = Template.parse(requests.text_of(params, self.engine.clients, self.region))
+            template = Template.parse(requests.text_of(params, self._as_caller, self.region))
         if template is None:
             raise validation("The stack has no template yet.")
         return {**_summary(template), "ResourceTypes": sorted({each.type for each in template.resources.values()})}
 
     def validate_template(self, params: Params) -> Result:
-        text = requests.text_of(params, self.engine.clients, self.region)
+        text = requests.text_of(params, self._as_caller, self.region)
         summary = _summary(requests.parse(text, self.region))
         for parameter in summary["Parameters"]:
             parameter.pop("ParameterType")
@@ -374,7 +376,7 @@ class CloudFormation:
     def _policy_text(self, params: Params, name: str) -> str:
         """A stack policy from ``<name>Body`` or ``<name>URL``.  Raises ServiceError."""
         if params.get(f"{name}URL"):
-            return requests.fetched(str(params[f"{name}URL"]), self.engine.clients, self.region)
+            return requests.fetched(str(params[f"{name}URL"]), self._as_caller, self.region)
         return str(params.get(f"{name}Body") or "")
 
     def _policy(self, stack: Stack, params: Params) -> None:
@@ -392,13 +394,15 @@ class CloudFormation:
 
     def detect_stack_drift(self, params: Params) -> Result:
         stack = self._stack(params["StackName"])
-        found = drift.detect(self.engine, stack, frozenset(params.get("LogicalResourceIds") or ()))
+        found = drift.detect(self.engine, stack, self._caller, frozenset(params.get("LogicalResourceIds") or ()))
         return {"StackDriftDetectionId": found.id}
 
     def detect_stack_resource_drift(self, params: Params) -> Result:
         stack = self._stack(params["StackName"])
         live = self._resource(stack, params["LogicalResourceId"])
-        drift.look(self.engine, stack, frozenset({live.logical_id}))
+        unread = drift.look(self.engine, stack, self._caller, frozenset({live.logical_id}))
+        if unread:
+            raise validation(unread[live.logical_id])
         return {"StackResourceDrift": drift.shown(self.engine, stack, live)}
 
     def describe_stack_drift_detection_status(self, params: Params) -> Result:
@@ -411,7 +415,7 @@ class CloudFormation:
             "DetectionStatus": found.status,
             "Timestamp": found.at,
         }
-        if found.status == "DETECTION_COMPLETE":
+        if found.status != "DETECTION_IN_PROGRESS":
             drifted = [live for live in found.stack.live.values() if live.drift in ("MODIFIED", "DELETED")]
             shape |= {"StackDriftStatus": found.stack.drift, "DriftedStackResourceCount": len(drifted)}
         if found.reason:

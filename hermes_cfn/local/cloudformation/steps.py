@@ -202,7 +202,8 @@ class Steps:
         if self.engine.replaces(raw.logical_id) or any(detail.requires_recreation == "Always" for detail in touches):
             return True
         perhaps = {detail.name for detail in touches if detail.requires_recreation == "Conditionally"}
-        context, handler, before = self.engine.context(self.stack, new), HANDLERS[raw.type], live.resource.properties
+        context = self.engine.context(self.stack, new, self.stack.session)
+        handler, before = HANDLERS[raw.type], live.resource.properties
         return (bool(perhaps) and handler.replaces(context, perhaps, before, new.properties)) or (
             handler.policy_replaces(context, before, new.properties)
         )
@@ -338,11 +339,13 @@ class Steps:
         return resource
 
     def _applied(self, resource: Resource, tags: Mapping[str, str], secret: bool = True) -> Mapping[str, Any]:
-        properties = tagged(resource, tags, self.stack.region)
-        return with_secrets(properties, self.engine.clients_of(self.stack), self.stack.region) if secret else properties
+        properties: Mapping[str, Any] = tagged(resource, tags, self.stack.region)
+        if secret:
+            properties = with_secrets(properties, self.engine.door(self.stack.session), self.stack.region)
+        return properties
 
     def _context(self, live: Live) -> Context:
-        return self.engine.context(self.stack, live.resource)
+        return self.engine.context(self.stack, live.resource, self.stack.session)
 
     def _stack_tags(self) -> dict[str, str]:
         return dict(self.stack.request.tags) if self.stack.request is not None else {}

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hermes_cfn.local.clients import Clients
+from hermes_cfn.local.clients import OWN, Clients, Session
 from hermes_cfn.local.fleet import awscli, registry, shims
 from hermes_cfn.local.fleet.addresses import AddressBook, free_port
 from hermes_cfn.local.fleet.host import Host
@@ -25,7 +25,6 @@ from hermes_cfn.local.options import Options
 from hermes_cfn.local.wire import ACCOUNT
 
 log = logging.getLogger("hermes.local")
-FLEET_KEY = "AKIALOCALFLEET000000"
 PULL_S = 2.0
 REGISTRY_TIMEOUT_S = 15.0
 BOOT_S = 20.0
@@ -95,7 +94,7 @@ class Fleet:
     def sync(self, region: str) -> None:
         """Starts and ends instances so that they match what EC2 says is running in ``region``."""
         seen = set()
-        reservations = self.clients("ec2", region, FLEET_KEY).describe_instances()["Reservations"]
+        reservations = self.clients("ec2", region, OWN).describe_instances()["Reservations"]
         for described in (item for reservation in reservations for item in reservation["Instances"]):
             if described["State"]["Name"] == "running":
                 seen.add(described["InstanceId"])
@@ -213,7 +212,7 @@ class Fleet:
     def push(self, region: str, repository: str, tags: list[str], **build: Any) -> Answer:
         """Makes an image and puts it into ECR's ``repository``; its digest and URI."""
         _, manifest = registry.build(self.images, **build)
-        ecr = self.clients("ecr", region, FLEET_KEY)
+        ecr = self.clients("ecr", region, OWN)
         digest = ""
         for tag in tags:
             image = ecr.put_image(repositoryName=repository, imageManifest=json.dumps(manifest), imageTag=tag)["image"]
@@ -262,11 +261,11 @@ class Fleet:
     def _aws(self, instance: Instance, message: Answer) -> Answer:
         if not instance.role_arn:
             return {"output": "", "errors": "Unable to locate credentials\n", "status": 253}
-        key, secret, token = self._credentials_of(instance)
+        key, _, token = self._credentials_of(instance)
         output, errors, status = awscli.run(
             message["arguments"],
             awscli.Input(message["given"], Path(message["directory"])),
-            lambda service, region: self.clients(service, region, key, secret, token),
+            lambda service, region: self.clients(service, region, Session(key, token)),
             instance.region,
         )
         return {"output": output, "errors": errors, "status": status}
@@ -288,7 +287,7 @@ class Fleet:
             return {"refused": f"Error response from daemon: {problem}"}
         _, region, name = match.groups()
         wanted = {"imageDigest": message["digest"]} if message["digest"] else {"imageTag": message["tag"]}
-        found = self.clients("ecr", region, FLEET_KEY).batch_get_image(repositoryName=name, imageIds=[wanted])["images"]
+        found = self.clients("ecr", region, OWN).batch_get_image(repositoryName=name, imageIds=[wanted])["images"]
         if not found:
             return {"refused": "Error response from daemon: manifest unknown: Requested image not found"}
         directory = registry.directory_of(self.images, json.loads(found[0]["imageManifest"]))
@@ -298,7 +297,7 @@ class Fleet:
         return {"digest": found[0]["imageId"]["imageDigest"], "directory": str(directory)}
 
     def _collect(self, instance: Instance, message: Answer) -> None:
-        logs = self.clients("logs", instance.region, FLEET_KEY)
+        logs = self.clients("logs", instance.region, OWN)
         group, stream = message["group"], message["stream"]
         events = [{"timestamp": at, "message": text or " "} for at, text in message["lines"]]
         for create, names in (
@@ -315,7 +314,7 @@ class Fleet:
         with self._lock:
             known = self._credentials.get(instance.instance_id)
             if known is None:
-                sts = self.clients("sts", instance.region, FLEET_KEY)
+                sts = self.clients("sts", instance.region, OWN)
                 given = sts.assume_role(RoleArn=instance.role_arn, RoleSessionName=instance.instance_id)["Credentials"]
                 known = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
                 self._credentials[instance.instance_id] = known
@@ -325,12 +324,12 @@ class Fleet:
         if not profile_arn:
             return ""
         name = profile_arn.rpartition("/")[2]
-        profile = self.clients("iam", "us-east-1", FLEET_KEY).get_instance_profile(InstanceProfileName=name)
+        profile = self.clients("iam", "us-east-1", OWN).get_instance_profile(InstanceProfileName=name)
         roles = profile["InstanceProfile"]["Roles"]
         return str(roles[0]["Arn"]) if roles else ""
 
     def _user_data(self, region: str, instance_id: str) -> str:
-        ec2 = self.clients("ec2", region, FLEET_KEY)
+        ec2 = self.clients("ec2", region, OWN)
         found = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData").get("UserData", {})
         return base64.b64decode(found.get("Value", "")).decode()
 

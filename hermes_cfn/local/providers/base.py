@@ -15,6 +15,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hermes_cfn.local.clients import Door
+
 Properties = Mapping[str, Any]
 
 
@@ -38,7 +40,9 @@ class Made:
 class Context:
     """Where and for whom a handler acts."""
 
-    clients: Callable[[str, str], Any]
+    clients: Door
+    own: Door
+    """The embedded cloud's own clients, whoever ``clients`` act as."""
     region: str
     account: str
     stack_name: str
@@ -49,8 +53,6 @@ class Context:
     update_policy: Mapping[str, Any] = field(default_factory=dict)
     signals: Callable[[], Mapping[str, str]] = dict
     """What SignalResource was told of the resource: unique ID to SUCCESS or FAILURE."""
-    own: Callable[[str, str], Any] | None = None
-    """The embedded cloud's own clients, whoever ``clients`` act as."""
     siblings: Callable[[str], list[tuple[str, Properties]]] = lambda kind: []
     """Physical ID and properties of the stack's resources of a type: what others attach to this one."""
 
@@ -63,7 +65,7 @@ class Context:
 
         AWS says which it makes in ``handlers.*.permissions`` of the type's schema; a test compares.
         """
-        return replace(self, clients=self.own or self.clients)
+        return replace(self, clients=self.own)
 
     def name(self, longest: int = 255, lower: bool = False) -> str:
         """A generated name: stack, logical ID and a random end, within ``longest`` characters."""
@@ -186,16 +188,21 @@ _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOpera
 """How services word what the handler contract calls AccessDenied (resource-type-test-contract-errors)."""
 
 
+def denied(error: ClientError) -> bool:
+    """Whether the error says that the caller may not."""
+    return code(error) in _DENIED
+
+
 def reason(error: Exception) -> str:
     """The reason that an event shows, as the resource handlers of CloudFormation word it."""
     if isinstance(error, ClientError):
         said = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
         service = error.operation_name
-        denied = " (HandlerErrorCode: AccessDenied)" if code(error) in _DENIED else ""
+        tail = " (HandlerErrorCode: AccessDenied)" if denied(error) else ""
         return (
             f'Resource handler returned message: "{said.get("Message", "")} (Operation: {service}, '
-            f'Status Code: {status}, Error Code: {said.get("Code", "")})"{denied}'
+            f'Status Code: {status}, Error Code: {said.get("Code", "")})"{tail}'
         )
     if isinstance(error, BotoCoreError):
         return f'Resource handler returned message: "{error}"'

@@ -14,9 +14,10 @@ from urllib.parse import unquote
 from xml.sax.saxutils import unescape
 
 from hermes_cfn.local import wire
-from hermes_cfn.local.clients import ADMIN_KEY
-from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet
+from hermes_cfn.local.clients import OWN
+from hermes_cfn.local.fleet.fleet import Fleet
 from hermes_cfn.local.moto_side import ADMINISTRATOR, MotoSide, backend
+from hermes_cfn.local.options import ADMINISTRATOR as FIRST
 from hermes_cfn.local.services import dependent
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.policies import Asked, Document, allowed
@@ -40,6 +41,7 @@ _S3_ACTIONS = {
        for verb, more, to in (("Get", "Configuration", "Get"), ("Put", "Configuration", "Put"), ("Delete", "", "Put"))},
 }  # fmt: skip
 """Operations of S3 whose IAM action has another name (S3 user guide, "Policy actions for Amazon S3")."""
+_ALL_MAY = (FIRST[0], OWN.key)
 _FREE = {("sts", "GetCallerIdentity")}
 _CBOR = re.compile(r"^/service/[^/]+/operation/(\w+)$")
 _NAMESPACE = "cloudwatch:namespace"
@@ -67,7 +69,7 @@ class Authorisation:
 
     def check(self, call: Call, action: str, request: HttpRequest) -> ServiceError | None:
         """The refusal as the service words it, or None when the call may go on."""
-        if call.access_key in (ADMIN_KEY, FLEET_KEY) or (call.service, action) in _FREE:
+        if call.access_key in _ALL_MAY or (call.service, action) in _FREE:
             return None
         action = action or rest_operation(call.service, request)
         prefix = _PREFIXES.get(call.service, call.service)
@@ -89,7 +91,7 @@ class Authorisation:
     def caller(self, call: Call, request: HttpRequest) -> str:
         """The caller's ARN; the administrator's as moto names it."""
         with self._moto.exclusive():
-            known = None if call.access_key in (ADMIN_KEY, FLEET_KEY) else self._identity(call, request)
+            known = None if call.access_key in _ALL_MAY else self._identity(call, request)
         return known[0] if known else ADMINISTRATOR
 
     def _identity(self, call: Call, request: HttpRequest) -> tuple[str, list[Document], Document | None] | None:
@@ -203,7 +205,8 @@ class Authorisation:
                 return [(f"arn:aws:iam::{ACCOUNT}:{kind}/{params[key]}", {_BOUNDARY: limit} if limit else {})]
         if params.get("PolicyName"):
             return [(f"arn:aws:iam::{ACCOUNT}:policy/{params['PolicyName']}", {})]
-        return [(params.get("PolicyArn") or params.get("PolicySourceArn") or "*", {})]
+        named = (params.get(key) for key in ("PolicyArn", "PolicySourceArn", "OpenIDConnectProviderArn"))
+        return [(next(filter(None, named), "*"), {})]
 
     def _cloudwatch(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
         if params.get("ResourceARN"):

@@ -18,8 +18,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hermes_cfn.local import wire
-from hermes_cfn.local.clients import Clients
-from hermes_cfn.local.fleet.fleet import FLEET_KEY, Fleet, Instance
+from hermes_cfn.local.clients import OWN, Clients
+from hermes_cfn.local.fleet.fleet import Fleet, Instance
 from hermes_cfn.local.fleet.scheduler import Scheduler, Timer
 from hermes_cfn.local.services.actions import Actions, Params, page
 from hermes_cfn.local.wire import ServiceError, unsupported
@@ -296,7 +296,7 @@ class Commands(Actions):
         name = params["DocumentName"].rpartition("document/")[2]
         if name == "AWS-RunShellScript":
             return _RUN_SHELL_SCRIPT, "1"
-        ssm = self.clients("ssm", region, FLEET_KEY)
+        ssm = self.clients("ssm", region, OWN)
         wanted = {"DocumentVersion": params["DocumentVersion"]} if params.get("DocumentVersion") else {}
         try:
             found = ssm.get_document(Name=name, **wanted)
@@ -334,7 +334,7 @@ class Commands(Actions):
 
     def _tagged(self, region: str, key: str, values: set[str]) -> list[str]:
         filters = [{"Name": f"tag:{key}", "Values": sorted(values)}]
-        found = self.clients("ec2", region, FLEET_KEY).describe_instances(Filters=filters)["Reservations"]
+        found = self.clients("ec2", region, OWN).describe_instances(Filters=filters)["Reservations"]
         ids = [item["InstanceId"] for reservation in found for item in reservation["Instances"]]
         return [instance_id for instance_id in ids if instance_id in self.fleet.instances]
 

@@ -1,6 +1,7 @@
-"""What a call needs beside its own action: to tag what it makes, and to pass a role.
+"""What a call needs beside its own action: to tag what it makes, to pass a role, to look at each resource.
 
-The columns "Dependent actions" of the Service Authorization Reference, and of each service the page on tagging
+What CloudFormation's user guide asks of who detects drift (``using-cfn-stack-drift``, "Considerations"), and
+the columns "Dependent actions" of the Service Authorization Reference, and of each service the page on tagging
 at creation (for EC2 ``supported-iam-actions-tagging`` of its user guide).
 """
 
@@ -56,6 +57,8 @@ def needs(service: str, action: str, params: Params, resource: str, account: str
     tagging = _TAGGING.get((service, action))
     if tagging and (params.get("Tags") or params.get("tags") or params.get("TagsList")):
         yield tagging, resource, {}
+    if (service, action) == ("cloudformation", "DetectStackDrift"):
+        yield "cloudformation:DetectStackResourceDrift", resource, {}
     if service == "ec2" and (params.get("TagSpecifications") or params.get("TagSpecification")):
         yield "ec2:CreateTags", "*", {}
     key, to = _PASSING.get((service, action), ("", ""))

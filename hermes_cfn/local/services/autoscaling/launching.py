@@ -7,8 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hermes_cfn.local.clients import Clients
-from hermes_cfn.local.fleet.fleet import FLEET_KEY
+from hermes_cfn.local.clients import OWN, Clients
 from hermes_cfn.local.services.autoscaling.model import Group
 from hermes_cfn.local.wire import ServiceError
 
@@ -137,4 +136,4 @@ class Launching:
         ]
 
     def _ec2(self, region: str) -> Any:
-        return self._clients("ec2", region, FLEET_KEY)
+        return self._clients("ec2", region, OWN)

@@ -15,8 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hermes_cfn.local.clients import Clients
-from hermes_cfn.local.fleet.fleet import FLEET_KEY
+from hermes_cfn.local.clients import OWN, Clients
 from hermes_cfn.local.fleet.scheduler import Scheduler
 from hermes_cfn.local.services.elbv2.model import LoadBalancer
 from hermes_cfn.local.services.policies import Asked, matches
@@ -58,7 +57,7 @@ class AccessLogs:
         self._put(balancer, key, gzip.compress("".join(lines).encode(), 1))
 
     def _put(self, balancer: LoadBalancer, key: str, body: bytes) -> None:
-        s3 = self._clients("s3", balancer.region, FLEET_KEY)
+        s3 = self._clients("s3", balancer.region, OWN)
         s3.put_object(Bucket=balancer.attributes["access_logs.s3.bucket"], Key=key, Body=body)
 
     def enable(self, balancer: LoadBalancer) -> None:
@@ -77,7 +76,7 @@ class AccessLogs:
         self._put(balancer, key, b"Enable AccessLog for ELB: " + balancer.described["LoadBalancerName"].encode())
 
     def _takes(self, balancer: LoadBalancer, bucket: str, key: str) -> bool:
-        s3 = self._clients("s3", balancer.region, FLEET_KEY)
+        s3 = self._clients("s3", balancer.region, OWN)
         try:
             where = s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] or "us-east-1"
             policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])

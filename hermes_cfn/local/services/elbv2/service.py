@@ -11,8 +11,7 @@ import uuid
 from typing import Any
 
 from hermes_cfn.local import wire
-from hermes_cfn.local.clients import Clients
-from hermes_cfn.local.fleet.fleet import FLEET_KEY
+from hermes_cfn.local.clients import OWN, Clients
 from hermes_cfn.local.services.actions import Actions, Params, page
 from hermes_cfn.local.services.elbv2.listeners import ListenerActions
 from hermes_cfn.local.services.elbv2.model import (
@@ -354,7 +353,7 @@ class LoadBalancing(ListenerActions, Actions):
         ids = params.get("Subnets") or [mapping["SubnetId"] for mapping in params.get("SubnetMappings", [])]
         if not ids:
             raise ServiceError("ValidationError", "You must specify subnets")
-        ec2 = self.clients("ec2", region, FLEET_KEY)
+        ec2 = self.clients("ec2", region, OWN)
         try:
             subnets = ec2.describe_subnets(SubnetIds=ids)["Subnets"]
         except ec2.exceptions.ClientError:
