@@ -36,10 +36,15 @@ def silent(instance: str, age_s: float) -> Iterator[Finding]:
 
 def check(instance: str, said: Diagnosis, port: int, health_path: str, codes: tuple[int, ...]) -> Iterator[Finding]:
     """Everything that an instance's diagnosis shows; without docker the application's silence is no news."""
-    if said.get("docker") in (None, "active"):
+    if said.get("docker") in (None, "active") or late(said["docker"]):
         yield from application(instance, said)
         yield from health(instance, said, port, health_path, codes)
     yield from machine(instance, said)
+
+
+def late(told: Any) -> bool:
+    """A command that did not answer in time, which says nothing about what it was asked (timeout(1) has the status)."""
+    return str(told).startswith("status 124:")
 
 
 def application(instance: str, said: Diagnosis) -> Iterator[Finding]:
@@ -47,6 +52,16 @@ def application(instance: str, said: Diagnosis) -> Iterator[Finding]:
     container = said.get("container")
     log = said.get("log") or []
     lines = "\n".join(log[-LOG_LINES:]) if isinstance(log, list) else str(log)
+    if not isinstance(container, Mapping) and "no such" not in str(container).lower():
+        yield Finding(
+            "docker-silent",
+            instance,
+            "docker does not say whether the application runs",
+            why="a machine without free memory, processor time or disk answers late",
+            evidence=str(container or "no answer"),
+            next=f"hermes-cfn doctor, again; hermes-cfn run --host --instance {instance} -- systemctl restart docker",
+        )
+        return
     if not isinstance(container, Mapping):
         yield Finding(
             "application-missing",
@@ -142,7 +157,7 @@ def machine(instance: str, said: Diagnosis) -> Iterator[Finding]:
             f"{int(memory['available_kb']) // 1024} MiB of {int(memory['total_kb']) // 1024} MiB are available",
             next="hermes-cfn scale --type a larger one",
         )
-    if said.get("docker") not in (None, "active"):
+    if said.get("docker") not in (None, "active") and not late(said["docker"]):
         yield Finding(
             "docker-down",
             instance,
@@ -153,7 +168,7 @@ def machine(instance: str, said: Diagnosis) -> Iterator[Finding]:
     units = said.get("systemd") or {}
     for unit, state in units.items() if isinstance(units, Mapping) else ():
         started_by_boot = unit == "hermes" and "inactive" in str(state)
-        if state != "active" and not started_by_boot:
+        if state != "active" and not started_by_boot and not late(state):
             yield Finding(
                 "unit-down",
                 instance,

@@ -21,6 +21,7 @@ WELL = {
     "clock": NOW.isoformat(),
     "database": {"name": "203.0.113.9", "tcp": "ok", "tls": "TLSv1.3", "login": "asks for SCRAM"},
 }
+LATE = "status 124: no answer within 20 s"
 LINE = InstanceLine("i-1", "eu-south-2a", "in service", "healthy", "", "r1", 4000.0, "1")
 APPLICATION = SecurityGroup("sg-app", "production-app-sg", (Opening(4000, 4000, "sg-alb"),), ())
 BALANCER = SecurityGroup("sg-alb", "alb", (Opening(443, 443, "0.0.0.0/0"),), (Opening(4000, 4000, "sg-app"),))
@@ -52,6 +53,7 @@ def line(**changed):
 
 FAULTS = {
     "application-missing": lambda: on_instance(container="status 1: no such container"),
+    "docker-silent": lambda: on_instance(container=LATE, docker=LATE, systemd={"hermes": LATE}),
     "application-down": lambda: on_instance(container={"status": "exited", "exit_code": 3}),
     "application-out-of-memory": lambda: on_instance(container={"status": "exited", "oom_killed": True}),
     "application-restarts": lambda: on_instance(container={"status": "running", "restarts": 9}),

@@ -87,14 +87,17 @@ class Machine:
         self.set(lifecycle="Standby")
         return self.send("deploy", version, **more)
 
-    def send(self, task, version=1, token=1, operation=None, command=""):
-        """Run a document as Systems Manager does: parameters pasted in; gives status, last line and text."""
+    def send(self, task, version=1, token=1, operation=None, command="", hurry=("", "")):
+        """Run a document as Systems Manager does: parameters pasted in; gives status, last line and text.
+
+        ``hurry`` replaces one text by another in the script.
+        """
         self.operation += 1
         given = documents.call(task, operation or f"operation-{self.operation}", token, version, command)
         text = "\n".join(documents.document(task, self.settings)["mainSteps"][0]["inputs"]["runCommand"])
         for name, (value,) in given.items():
             text = text.replace(f"{{{{ {name} }}}}", value)
-        done = self.script(text)
+        done = self.script(text.replace(*hurry) if hurry[0] else text)
         last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "{}"
         return done.returncode, json.loads(last), done.stdout + done.stderr
 

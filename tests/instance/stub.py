@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import sys
+import time
 
 WORLD = pathlib.Path(os.environ["STUB_WORLD"])
 
@@ -73,6 +74,11 @@ def docker(arguments, world):
         world["container"] = {"image": image, "env": pathlib.Path(option(arguments, "--env-file")).read_text()}
     elif verb in ("stop", "rm"):
         world["container"] = None
+    elif verb == "inspect" and world.get("inspect") == "late":
+        time.sleep(60)
+    elif verb == "inspect" and world.get("inspect") == "missing":
+        print(f"[]\nError: No such object: {arguments[1]}")
+        return 1
     elif verb == "inspect":
         print(json.dumps([{"State": {"Status": "running", "ExitCode": 0}, "Config": {"Image": "x"}}]))
     elif verb == "logs":

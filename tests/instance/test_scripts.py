@@ -285,6 +285,16 @@ def test_diagnose_masks_secrets(machine):
     assert {"health", "memory", "disk", "docker", "systemd", "clock", "database"} <= set(line)
 
 
+def test_diagnose_tells_a_container_that_is_not_there_from_a_docker_that_does_not_answer(machine):
+    machine.set(inspect="missing")
+    assert "No such object" in machine.send("diagnose")[1]["container"]
+    machine.set(inspect="late")
+    before = len(machine.calls)
+    line = machine.send("diagnose", hurry=("timeout=20", "timeout=1"))[1]
+    assert line["container"] == line["log"][0] == "status 124: no answer within 1 s"
+    assert len([call for call in machine.calls[before:] if call.startswith("docker")]) == 1
+
+
 def test_a_secret_with_two_lines_is_refused_by_name(machine):
     parameters = machine.world["parameters"]
     parameters[machine.names.secret("SECRET_KEY_BASE")] = ["one\ntwo"]

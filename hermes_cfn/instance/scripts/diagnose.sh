@@ -6,8 +6,16 @@ import json, os, pathlib, socket, subprocess, sys, urllib.error, urllib.request
 app, here, health, env_file, operation, state_dir, period, domain = sys.argv[1:]
 ROOT = os.environ["ROOT"]
 
+late = {}  # commands that did not answer are not asked again: the whole must end while somebody waits for it
+
 def run(*command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
+    try:
+        if command[0] in late:
+            raise late[command[0]]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
+    except subprocess.TimeoutExpired as error:
+        late[command[0]] = error
+        return f"status 124: no answer within {error.timeout:.0f} s"
     return done.stdout.strip() if done.returncode == 0 else f"status {done.returncode}: {done.stdout.strip()[-300:]}"
 
 def safely(answer):
@@ -31,6 +39,8 @@ def masked(text):
     return re.sub(r"(\w+://[^:/\s]+:)[^@\s]+@", r"\1********@", text)
 
 def container(inspected):
+    if inspected.startswith("status "):
+        return inspected
     found = json.loads(inspected)[0]
     state = found.get("State", {})
     return {"status": state.get("Status"), "exit_code": state.get("ExitCode"), "oom_killed": state.get("OOMKilled"),
@@ -52,7 +62,7 @@ def answer(path, headers):
 
 def listens():
     """Where the container's programs listen, by the kernel's own table of its network (proc(5), "/proc/pid/net/tcp")."""
-    pid, found = str(json.loads(run("docker", "inspect", app))[0]["State"]["Pid"]), []
+    pid, found = str(json.loads(inspected)[0]["State"]["Pid"]), []
     for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         for line in run("nsenter", "--target", pid, "--net", "cat", f"/proc/net/{name}").splitlines()[1:]:
             (address, _, port), state = line.split()[1].partition(":"), line.split()[3]
@@ -89,10 +99,11 @@ def disk():
     total, _, free = run("df", "-Pm", ROOT or "/").splitlines()[-1].split()[1:4]
     return {"total_bytes": int(total) * 2**20, "free_bytes": int(free) * 2**20}
 
+inspected = safely(lambda: run("docker", "inspect", app))
 print(json.dumps({
     "task": "diagnose", "operation": operation, "outcome": "ok",
     "failed": safely(failed) if kept("failed-release") else None,
-    "container": safely(lambda: container(run("docker", "inspect", app))),
+    "container": safely(lambda: container(inspected)),
     "log": safely(lambda: masked(run("docker", "logs", "--tail", "50", app)).splitlines()[-50:]),
     "health": safely(lambda: answer(health, {})), "listens": safely(listens), "stopped": safely(stopped),
     "proxied": safely(lambda: answer("/", {"Host": domain, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"})),
