@@ -350,7 +350,8 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
     *ROLLING,
     *_CHECKS,
     may(
-        "cloudformation:DescribeStackEvents cloudformation:DescribeChangeSet cloudformation:ListStackResources",
+        "cloudformation:DescribeStackEvents cloudformation:DescribeChangeSet cloudformation:DescribeEvents "
+        "cloudformation:ListStackResources",
         "stacks",
         "follows what it changes",
     ),

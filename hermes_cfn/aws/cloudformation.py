@@ -20,6 +20,12 @@ CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 EMPTY = ("didn't contain changes", "No updates are to be performed")
 """How CloudFormation says that a change set would change nothing (CreateChangeSet)."""
 
+EARLY = "AWS::EarlyValidation"
+"""What the reason of a change set names that was refused before it would act: why is in DescribeEvents alone.
+
+CloudFormation user guide, "Validate stack deployments"; AWS CDK asks in the same way (aws/aws-cdk-cli#970).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class StackEvent:
@@ -93,7 +99,29 @@ class CloudFormation:
             raise
         reason = str(found.get("StatusReason", ""))
         empty = found["Status"] == "FAILED" and any(words in reason for words in EMPTY)
+        if EARLY in reason:
+            reason = "\n".join((reason, *self._validations(stack, str(found["ChangeSetId"]))))
         return ChangeSetSeen(str(found["Status"]), str(found.get("ExecutionStatus", "")), reason, empty)
+
+    def _validations(self, stack: str, change_set: str) -> Iterator[str]:
+        """What CloudFormation found wrong before it would act, a resource a line; nothing where one may not ask."""
+        try:
+            failed = list(
+                self._calls.pages(
+                    "describe_events",
+                    "OperationEvents",
+                    StackName=stack,
+                    ChangeSetName=change_set,
+                    Filters={"FailedEvents": True},
+                )
+            )
+        except AwsError:
+            return
+        for event in failed:
+            if event.get("ValidationStatusReason"):
+                where = f"{event.get('LogicalResourceId', '')} ({event.get('ResourceType', '')})"
+                path = f" at {event['ValidationPath']}" if event.get("ValidationPath") else ""
+                yield " ".join(f"{where}: {event['ValidationStatusReason']}{path}".split())
 
     def changes(self, stack: str, name: str) -> list[dict[str, Any]]:
         """The resource changes of a change set, with property values."""

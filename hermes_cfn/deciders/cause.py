@@ -32,25 +32,33 @@ CONSEQUENCES = ("cancelled", "The following resource(s) failed", "Rollback reque
 """Reasons that only say that something else failed."""
 
 MEANINGS: tuple[tuple[str, str, str], ...] = (
+    (r"Throttl|Rate exceeded|Request ?limit ?exceeded", "AWS asked to slow down", "the same command again in a minute"),
+    (r"security token|ExpiredToken|InvalidClientTokenId", "the credentials that CloudFormation worked with have ended",
+     "renew them, then the same command again"),
     (r"already exists?|exists already", "the name is taken, often by something that an earlier deletion left",
      "import it (deploy again takes up what was retained), rename, or delete it"),
     (r"deletion protection", "it is protected against deletion", "destroy --unprotect, if you mean it"),
     (r"LimitExceeded|limit.*exceeded|quota|maximum number", "a quota of the account is used up",
      "ask for more in Service Quotas, or free what is not needed"),
-    (r"not authorized|AccessDenied|UnauthorizedOperation|is not allowed", "the deploying role lacks a permission",
+    (r"not authorized|Access ?Denied|UnauthorizedOperation|is not allowed|permissions? error", "the deploying role lacks a permission",
      "hermes-cfn whoami; bootstrap renews the roles"),
     (r"key ?pair .*(does not exist|not found)|InvalidKeyPair", "the key pair is not in this region",
      "create it there or leave [compute] key_name empty"),
-    (r"Unsupported|not supported in your requested Availability Zone|InsufficientInstanceCapacity",
+    (r"\bUnsupported\b|not supported in your requested Availability Zone|InsufficientInstanceCapacity",
      "the instance type is not to be had in a zone at the moment", "choose another type or other zones"),
-    (r"CertificateNotFound|certificate.*(not found|expired|pending)|UnsupportedCertificate",
+    (r"CertificateNotFound|certificate.*(not found|expired|pending|in FAILED status)|UnsupportedCertificate",
      "the certificate is not issued, or belongs to another region", "create the DNS records of the certificate stack"),
+    (r"image id .*does not exist|InvalidAMIID", "the machine image is no longer published", "hermes-cfn machine-image update"),
+    (r"was not found|NotFound", "it is not there any more: somebody has changed or deleted it by hand",
+     "hermes-cfn doctor --drift names what differs"),
     (r"InvalidSubnet|subnet.*conflict|CIDR", "an address range overlaps or does not fit", "change [network] in hermes.toml"),
     (r"did not stabilize|timed? ?out|exceeded attempts", "AWS gave up waiting for the resource", "the same command again; then look at the resource"),
     (r"signal|WaitCondition|healthy", "instances did not report in time", "hermes-cfn doctor; their boot log says why"),
-    (r"Throttl|Rate exceeded", "AWS asked to slow down", "the same command again in a minute"),
     (r"depend", "something else still uses it", "delete or detach that first"),
     (r"not empty|BucketNotEmpty", "a bucket still holds objects", "destroy --empty-buckets, if you mean it"),
+    (r"Internal ?Failure|Internal ?Error|ServiceInternal", "AWS failed by itself", "the same command again"),
+    (r"EarlyValidation", "CloudFormation looked at the resources before it acts, and one is wrong",
+     "aws cloudformation describe-events --stack-name STACK --filters FailedEvents=true says which"),
     (r"invalid|malformed|ValidationError|Properties validation", "a property has a value that AWS does not accept",
      "hermes-cfn validate, then mend hermes.toml or the stack"),
 )  # fmt: skip
@@ -74,10 +82,17 @@ def root_cause(events: Sequence[EventLike]) -> Finding | None:
     return None
 
 
-def of_change_set(stack: str, reason: str) -> Finding:
-    """The root cause where CloudFormation refused the change set: it says so in one sentence."""
-    why, after = meaning(reason)
-    return Finding("root-cause", f"{stack} / change set", reason, why=why, evidence="FAILED", next=after)
+def of_change_set(stack: str, reason: str) -> list[Finding]:
+    """The root causes where CloudFormation refused the change set: it says so in one sentence, or beneath that of
+    each resource that it has found wrong (``Name (Type): message``)."""
+    said, *each = reason.splitlines() or [""]
+    causes = [tuple(line.split(": ", 1)) for line in each] or [("change set", said)]
+    return [_refused(f"{stack} / {where}", message) for where, message in causes]
+
+
+def _refused(where: str, message: str) -> Finding:
+    why, after = meaning(message)
+    return Finding("root-cause", where, message, why=why, evidence="FAILED", next=after)
 
 
 def meaning(message: str) -> tuple[str, str]:

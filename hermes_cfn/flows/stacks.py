@@ -419,7 +419,7 @@ class Bringing:
 
     def _causes(self, stop: Stop) -> list[Finding]:
         if stop.finding.code == "change-set-failed":
-            return [stop.finding, of_change_set(stop.finding.where, stop.finding.evidence)]
+            return [stop.finding, *of_change_set(stop.finding.where, stop.finding.evidence)]
         for track in self.tracks.values():
             if track.spec.name == stop.finding.where:
                 self._events(track)

@@ -89,6 +89,7 @@ class Cloud:
                 if name not in self.services:
                     made = CloudFormation(self.clients, self.clock, self.options.real_time)
                     made.engine.fault = self._resource_fault
+                    made.engine.refuses = lambda logical_id: self.faults.condition("validation-fails", logical_id) or ""
                     made.engine.replaces = lambda logical_id: bool(self.faults.condition("replaces", logical_id))
                     self.services[name] = made
         if name == "pricing" and name not in self.services:

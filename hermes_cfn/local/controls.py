@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONDITIONS = (
     *("registry", "capacity", "ssm-silent", "quota", "region-off", "member-account"),
-    *("create-fails", "update-fails", "delete-fails", "replaces"),
+    *("create-fails", "update-fails", "delete-fails", "validation-fails", "replaces"),
 )
 
 
@@ -107,7 +107,8 @@ class Controls:
         fail with the message), capacity (subject a zone: launches fail with it), ssm-silent
         (subject an instance: commands are not taken), quota (subject a quota's code: its value), region-off (subject a
         region: the account has not switched it on), create-fails, update-fails and delete-fails (subject
-        a logical ID: CloudFormation fails on it with the message), replaces (subject a logical ID:
+        a logical ID: CloudFormation fails on it with the message), validation-fails (subject a logical ID: a
+        change set that makes or changes it fails early, and its events say the message), replaces (subject a logical ID:
         CloudFormation replaces it whenever it changes, whatever its schema says); ``{"instance": id, "do": "kill" |
         "reboot" | "disk-full" | "disk-free"}``; ``{"instance": id, "application": {"health":
         503 | "hang" | null, "answer_s": seconds}}``; ``{"zone": name, "do": "gone" | "back"}``;

@@ -172,6 +172,24 @@ def test_a_name_that_is_taken_is_said_by_the_change_set_already(ground) -> None:
     assert found["root-cause"].next
 
 
+def test_what_an_early_validation_finds_is_said_of_each_resource(ground) -> None:
+    """CloudFormation itself only says that there is something: the messages are in its DescribeEvents."""
+    there = "Resource of type 'AWS::SNS::Topic' with identifier 'x' already exists."
+    fault(ground, set="validation-fails", subject="Topic", value=there)
+    fault(ground, set="validation-fails", subject="SlowVpc", value="Required property [CidrBlock] not found")
+    try:
+        with pytest.raises(HermesError) as caught:
+            list(Bringing(ground, [spec("early", {**BESIDE, "Topic": resource("SNS::Topic")})]).run(lambda: None))
+    finally:
+        fault(ground, clear=True)
+    refused, *causes = caught.value.findings
+    assert refused.code == "change-set-failed"
+    said = {cause.where.partition(" / ")[2]: cause for cause in causes}
+    assert set(said) == {"Topic (AWS::SNS::Topic)", "SlowVpc (AWS::EC2::VPC)"}
+    assert said["Topic (AWS::SNS::Topic)"].what == f"{there} at /Resources/Topic"
+    assert "the name is taken" in said["Topic (AWS::SNS::Topic)"].why
+
+
 def test_an_update_that_fails_and_whose_rollback_fails_is_continued_by_the_next_deployment(ground) -> None:
     topic = spec("stuck", {"Topic": resource("SNS::Topic", DisplayName="one")})
     assert run(Bringing(ground, [topic])) == {"stuck": "CREATE_COMPLETE"}

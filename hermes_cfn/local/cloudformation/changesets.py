@@ -25,6 +25,10 @@ from hermes_cfn.local.providers import HANDLERS
 from hermes_cfn.local.providers.base import Gone
 
 _KEEP = ("Retain", "RetainExceptOnCreate")
+EARLY = (
+    "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot Early "
+    "Validation errors, use the DescribeEvents API for detailed failure information."
+)
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 
@@ -35,6 +39,14 @@ def compute(engine: Engine, stack: Stack, change_set: ChangeSet) -> None:
         found = difference(engine, stack, change_set)
     except HermesError as error:
         change_set.status, change_set.reason = "FAILED", error.findings[0].what
+        return
+    change_set.refused = {
+        change.logical_id: (change.resource_type, why)
+        for change in found
+        if change.action != "Remove" and (why := engine.refuses(change.logical_id))
+    }
+    if change_set.refused:
+        change_set.status, change_set.reason = "FAILED", EARLY
         return
     change_set.changes = found
     if not found and not _outputs_differ(engine, stack, change_set.request):

@@ -184,3 +184,24 @@ def change_set_summary(stack: Stack, found: ChangeSet) -> dict[str, Any]:
     )
     shape = change_set(stack, found)
     return {key: shape[key] for key in keys if key in shape}
+
+
+def validations(stack: Stack, change_set: ChangeSet) -> list[dict[str, Any]]:
+    """DescribeEvents of a change set that failed early: one for each resource."""
+    return [
+        {
+            "EventId": f"{change_set.id}/{name}",
+            "StackId": stack.id,
+            "OperationType": "CREATE_CHANGESET",
+            "EventType": "VALIDATION_ERROR",
+            "LogicalResourceId": name,
+            "ResourceType": kind,
+            "Timestamp": change_set.at,
+            "ValidationFailureMode": "FAIL",
+            "ValidationName": "NAME_CONFLICT_VALIDATION",
+            "ValidationStatus": "FAILED",
+            "ValidationStatusReason": why,
+            "ValidationPath": f"/Resources/{name}",
+        }
+        for name, (kind, why) in change_set.refused.items()
+    ]

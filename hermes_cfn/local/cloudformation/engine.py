@@ -41,6 +41,7 @@ class Engine:
         self.detections: dict[str, Any] = {}
         self.fault: Fault = lambda stack, logical_id, kind, action: None
         self.replaces: Callable[[str], bool] = lambda logical_id: False
+        self.refuses: Callable[[str], str] = lambda logical_id: ""
         self._zones: dict[tuple[str, Session], tuple[str, ...]] = {}
 
     def find(self, name: str, region: str) -> Stack | None:

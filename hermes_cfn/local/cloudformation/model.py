@@ -80,7 +80,10 @@ class Request:
 
 @dataclass
 class ChangeSet:
-    """A change set; ``changes`` are known once ``status`` is CREATE_COMPLETE."""
+    """A change set; ``changes`` are known once ``status`` is CREATE_COMPLETE.
+
+    ``refused``: logical ID -> its type, and what an early validation says of it.
+    """
 
     id: str
     name: str
@@ -92,6 +95,7 @@ class ChangeSet:
     execution: str = "UNAVAILABLE"
     reason: str = ""
     changes: tuple[ResourceChange, ...] = ()
+    refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     imports: Mapping[str, str] = field(default_factory=dict)
     import_existing: bool = False
     before: Mapping[str, Resource] = field(default_factory=dict)

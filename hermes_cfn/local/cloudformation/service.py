@@ -264,6 +264,13 @@ class CloudFormation:
         del stack.change_sets[found.id]
         return {}
 
+    def describe_events(self, params: Params) -> Result:
+        """Of change sets alone, and of those what an early validation has found."""
+        if not params.get("ChangeSetName"):
+            raise requests.refused("DescribeEvents without a change set")
+        stack, found = self._change_set(params)
+        return {"OperationEvents": describe.validations(stack, found)}
+
     def list_change_sets(self, params: Params) -> Result:
         stack = self._stack(params["StackName"])
         found = [each for each in stack.change_sets.values() if not each.execution.startswith("EXECUTE_")]
@@ -482,6 +489,7 @@ ACTIONS = frozenset(
         "DescribeStacks",
         "ListStacks",
         "DescribeStackEvents",
+        "DescribeEvents",
         "DescribeStackResource",
         "DescribeStackResources",
         "ListStackResources",
