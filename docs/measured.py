@@ -1,7 +1,7 @@
-"""``python docs/measured.py``: the ratios of the bill and of the planning half, measured anew, as ``docs/measured.md``.
+"""``python docs/measured.py [WORD...]``: what ``make bench`` holds to its limits, measured anew, as ``docs/measured.md``.
 
-Runs the measurements that ``make bench`` holds to their limits and writes down what they print; some minutes, on a
-machine that has nothing else to do.
+Runs those measurements whose file has a WORD in its name (all without one; some minutes, on a machine that has nothing
+else to do) and writes down what they print; the others stay as they were measured.
 """
 
 from __future__ import annotations
@@ -10,21 +10,25 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/measured.md"
-BENCHES = ("test_bill_bench.py", "test_analysis_bench.py", "test_sizing_bench.py")
+BENCHES = {
+    "test_bill_bench.py": "The bill",
+    "test_analysis_bench.py": "Planning",
+    "test_sizing_bench.py": "The model of sizing",
+    "test_proxy_bench.py": "The load balancer of the embedded cloud, with clients and applications on the same processors",
+    "test_rehearse_bench.py": "A rehearsal",
+    "test_distance_bench.py": "The distance of the database",
+}
 HEAD = """# Measured
 
-Ratios within one run on {cores} processors, {day}; `python docs/measured.py` measures them and writes this page, and
+Ratios within one run on {cores} processors; `python docs/measured.py` measures them and writes this page, and
 `make bench` fails where one is out of its limits.
-
-| what | measured |
-| --- | --- |
 """
 
 
@@ -37,23 +41,36 @@ def told(report: Path) -> Iterator[tuple[str, str]]:
                 yield what, line.strip()
 
 
-def page(lines: Iterator[tuple[str, str]]) -> str:
+def section(lines: Iterator[tuple[str, str]]) -> str:
+    """The day and a table."""
     rows = "".join(f"| {what} | {line.replace('|', '/')} |\n" for what, line in lines)
-    return HEAD.format(cores=os.cpu_count(), day=f"{datetime.now(UTC):%Y-%m-%d}") + rows
+    return f"{datetime.now(UTC):%Y-%m-%d}\n\n| what | measured |\n| --- | --- |\n{rows}"
 
 
-def main() -> int:
-    with tempfile.TemporaryDirectory() as directory:
-        report = Path(directory) / "report.xml"
-        words = ["-m", "pytest", "-q", "-m", "bench", "-o", "junit_logging=system-out", f"--junitxml={report}"]
-        ended = subprocess.run(
-            [sys.executable, *words, *(f"tests/bench/{name}" for name in BENCHES)], cwd=ROOT, check=False
-        )
-        if ended.returncode:
-            return ended.returncode
-        PAGE.write_text(page(told(report)), encoding="utf-8")
+def known() -> dict[str, str]:
+    """The sections of the page, by title."""
+    parts = PAGE.read_text(encoding="utf-8").split("\n## ")[1:] if PAGE.exists() else []
+    return {title: text.strip() + "\n" for title, _, text in (part.partition("\n") for part in parts)}
+
+
+def main(words: Sequence[str]) -> int:
+    sections = known()
+    for name, title in BENCHES.items():
+        if words and not any(word in name for word in words):
+            continue
+        with tempfile.TemporaryDirectory() as directory:
+            report = Path(directory) / "report.xml"
+            options = ["-q", "-m", "bench", "-o", "junit_logging=system-out", f"--junitxml={report}"]
+            ended = subprocess.run(
+                [sys.executable, "-m", "pytest", *options, f"tests/bench/{name}"], cwd=ROOT, check=False
+            )
+            if ended.returncode:
+                return ended.returncode
+            sections[title] = section(told(report))
+    shown = (f"\n## {title}\n\n{sections[title]}" for title in BENCHES.values() if title in sections)
+    PAGE.write_text(HEAD.format(cores=os.cpu_count()) + "".join(shown), encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
