@@ -74,6 +74,17 @@ def put_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, default=str))
 
 
+def number_option(name: str, least: float, most: float, default: float, about: str) -> Callable[[Function], Function]:
+    """A number above ``least`` and at most ``most``; infinity is none, nor is what is not a number."""
+
+    def checked(_context: click.Context, _option: click.Parameter, value: float) -> float:
+        if not least < value <= most:
+            raise click.BadParameter(f"{value:g} is not above {least:g} and at most {most:g}")
+        return value
+
+    return click.option(name, type=float, default=default, show_default=True, callback=checked, help=about)
+
+
 def format_option(*choices: str) -> Callable[[Function], Function]:
     """``--format``, whose first choice is the default."""
     return click.option(

@@ -38,8 +38,14 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--port", default=0, show_default="any free one", help="The loopback port it speaks AWS's protocol on.")
-@click.option("--speed", type=float, default=None, help="How much faster than AWS the waits of the fleet pass.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default="any free one",
+    help="The loopback port it speaks AWS's protocol on.",
+)
+@console.number_option("--speed", 0, 1000, 20.0, "How much faster than AWS the waits of the fleet pass.")
 @click.option("--real-time", is_flag=True, help="CloudFormation takes the time that people have measured.")
 @click.option("--enforce", is_flag=True, help="Check IAM permissions: a caller that may not, cannot.")
 @click.option("--own-ports", is_flag=True, help="Give instances a port on 127.0.0.1 instead of an address (macOS).")
@@ -61,7 +67,7 @@ def command() -> None:
 @console.format_option("text", "json")
 def start(
     port: int,
-    speed: float | None,
+    speed: float,
     real_time: bool,
     enforce: bool,
     own_ports: bool,
@@ -77,7 +83,6 @@ def start(
     import shutil
 
     from hermes_cfn.local import control
-    from hermes_cfn.local.clock import DEFAULT_SPEED
     from hermes_cfn.local.options import Addresses, Options
 
     if engine and shutil.which(shlex.split(engine)[0]) is None:
@@ -92,7 +97,7 @@ def start(
         engine=engine,
         real_time=real_time,
         enforce=enforce,
-        speed=DEFAULT_SPEED if speed is None else speed,
+        speed=speed,
         addresses=Addresses.OWN_PORT if own_ports else Addresses.AUTO,
     )
     state = control.default_state()

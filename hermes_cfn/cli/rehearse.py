@@ -12,13 +12,19 @@ from hermes_cfn.errors import ExitCode
 
 
 @click.command()
-@click.option("--rate", default=50.0, show_default=True, help="Requests a second, at random distances.")
-@click.option("--sockets", default=4, show_default=True, help="WebSockets held open.")
+@console.number_option("--rate", 0, 5000, 50.0, "Requests a second, at random distances.")
+@click.option("--sockets", type=click.IntRange(0, 1000), default=4, show_default=True, help="WebSockets held open.")
 @click.option("--seed", default=1, show_default=True, help="The same seed sends the same load.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[@WHEN]", help="A fault; see `rehearse --faults`.")
 @click.option("--faults", "listing", is_flag=True, help="List the faults and when they can strike.")
-@click.option("--times", default=1, show_default=True, help="So many updates in turn, each with the next seed.")
-@click.option("--speed", default=20.0, show_default=True, help="Waits of the cloud pass so many times faster.")
+@click.option(
+    "--times",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="So many updates in turn, each with the next seed.",
+)
+@console.number_option("--speed", 0, 1000, 20.0, "Waits of the cloud pass so many times faster.")
 @click.option("--never-again", is_flag=True, help="Do not run a deployer that was killed again.")
 @console.format_option("text", "json")
 def command(

@@ -313,3 +313,15 @@ def test_what_is_read_is_one_json_document(tmp_path, monkeypatch, words):
         assert CliRunner().invoke(hermes, ["render"]).exit_code == 0
     done = CliRunner().invoke(hermes, [*words.split(), "--format", "json"], catch_exceptions=False)
     assert json.loads(done.stdout) is not None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "rehearse --rate 0", "rehearse --rate nan", "rehearse --rate 1e9", "rehearse --sockets -1", "rehearse --times 0",
+        "rehearse --speed 0", "rehearse --speed inf", "local start --speed -1", "local start --port 70000",
+    ],
+)  # fmt: skip
+def test_a_number_that_cannot_be_is_refused_before_anything_starts(words, capsys):
+    assert exit_code(*words.split()) == ExitCode.USAGE
+    assert "--" in capsys.readouterr().err
