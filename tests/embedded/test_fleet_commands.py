@@ -22,6 +22,16 @@ def test_output_and_exit_status_of_a_command(world, instance):
     assert "err" in ended["StandardErrorContent"]
 
 
+def test_a_command_runs_in_the_directory_that_it_names(world, instance):
+    ssm = world.client("ssm")
+    parameters = {"commands": ["pwd"], "workingDirectory": ["/opt"]}
+    name = ssm.send_command(InstanceIds=[instance], DocumentName="AWS-RunShellScript", Parameters=parameters)[
+        "Command"
+    ]["CommandId"]
+    ended = lambda: ssm.get_command_invocation(CommandId=name, InstanceId=instance)["StandardOutputContent"]  # noqa: E731
+    assert world.until(ended).endswith("/opt\n")
+
+
 def test_a_command_that_takes_too_long_times_out(world, instance):
     ended = world.command(instance, ["sleep 60"], timeout_s=1)
     assert (ended["Status"], ended["StatusDetails"]) == ("TimedOut", "ExecutionTimedOut")
@@ -76,14 +86,14 @@ def test_commands_to_a_tag_and_to_nobody(world, instance):
     assert caught.value.response["Error"]["Code"] == "InvalidInstanceId"
 
 
-def test_a_silent_instance_times_out_on_delivery(world, instance):
+def test_a_command_to_a_silent_instance_waits_until_it_hears(world, instance):
     world.control("faults", set="ssm-silent", subject=instance, value=True)
     ssm = world.client("ssm")
     sent = ssm.send_command(
         InstanceIds=[instance], DocumentName="AWS-RunShellScript", Parameters={"commands": ["true"]}, TimeoutSeconds=30
     )
     name = sent["Command"]["CommandId"]
-    assert ssm.get_command_invocation(CommandId=name, InstanceId=instance)["Status"] == "Pending"
+    world.until(lambda: ssm.get_command_invocation(CommandId=name, InstanceId=instance)["Status"] == "Delayed")
     world.control("faults", clear=True)
     world.until(lambda: ssm.get_command_invocation(CommandId=name, InstanceId=instance)["Status"] == "Success")
 

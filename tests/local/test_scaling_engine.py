@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
-from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -13,39 +11,9 @@ from hermes_cfn.local.services.autoscaling import engine as engine_module
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.model import Group
 from hermes_cfn.local.services.elbv2.model import Target, TargetGroup
+from tests.local.virtual import Time
 
 ZONES = ("a", "b", "c")
-
-
-class Time:
-    """A scheduler whose time passes only when it is told to; a real second is a service second."""
-
-    def __init__(self):
-        self.seconds = 0.0
-        self._heap, self._numbers = [], itertools.count()
-        self.clock = SimpleNamespace(
-            now=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds),
-            deadline=lambda seconds: seconds,
-        )
-
-    def monotonic(self):
-        return self.seconds
-
-    def after(self, seconds, action):
-        timer = SimpleNamespace(action=action, cancelled=False)
-        timer.cancel = lambda: setattr(timer, "cancelled", True)
-        heapq.heappush(self._heap, (self.seconds + seconds, next(self._numbers), timer))
-        return timer
-
-    by = after_real = after
-
-    def pass_(self, seconds):
-        until = self.seconds + seconds
-        while self._heap and self._heap[0][0] <= until:
-            self.seconds, _, timer = heapq.heappop(self._heap)
-            if not timer.cancelled:
-                timer.action()
-        self.seconds = until
 
 
 class Launcher:
@@ -196,14 +164,30 @@ def test_zones_are_balanced_by_launching_before_terminating(monkeypatch):
     assert len(here.launcher.ended) == 2
 
 
-@pytest.mark.parametrize("process", ["AZRebalance", "Launch", "Terminate"])
-def test_suspending_any_of_three_processes_stops_rebalancing(monkeypatch, process):
+@pytest.mark.parametrize("process", ["AZRebalance", "Launch"])
+def test_suspending_either_of_two_processes_stops_rebalancing(monkeypatch, process):
     here = Setting(monkeypatch, 4, zones=("a",))
     here.group.suspended[process] = "User suspended"
     here.group.settings["AvailabilityZones"] = ["a", "b"]
     here.engine.soon(here.group)
     here.time.pass_(600)
     assert here.zones == ["a", "a", "a", "a"]
+
+
+def test_rebalancing_without_terminate_launches_and_lets_nothing_go_up_to_a_margin_above_the_maximum(monkeypatch):
+    """AS understand-how-suspending-processes-affects-other-processes, "Terminate is suspended"."""
+    here = Setting(monkeypatch, 4, zones=("a",))
+    here.group.suspended["Terminate"] = "User suspended"
+    here.group.settings["AvailabilityZones"] = ["a", "b"]
+    here.group.maximum = 4
+    for _ in range(20):
+        here.engine.soon(here.group)
+        here.time.pass_(60)
+    assert here.zones == ["a", "a", "a", "a", "b"]
+    here.group.suspended.clear()
+    here.engine.soon(here.group)
+    here.time.pass_(900)
+    assert here.zones == ["a", "a", "b", "b"]
 
 
 def test_a_zone_without_capacity_is_left_out_and_balanced_when_it_is_back(monkeypatch):
@@ -251,3 +235,20 @@ def test_an_instance_that_only_exists_in_the_books_completes_its_launch_hook(mon
     here.engine.pretended("i-1")
     here.time.pass_(10)
     assert here.states == {"i-1": "InService"}
+
+
+def test_heartbeats_hold_an_instance_for_a_hundred_heartbeat_timeouts_at_most(monkeypatch):
+    """AS lifecycle-hooks: 48 hours or 100 times the heartbeat timeout, whichever is smaller."""
+    here = Setting(monkeypatch, 0)
+    here.group.hooks["launch"] = {
+        "LifecycleHookName": "launch", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING", "HeartbeatTimeout": 30,
+    }  # fmt: skip
+    here.group.desired = 1
+    here.engine.soon(here.group)
+    here.time.pass_(10)
+    member = here.group.members["i-1"]
+    for held in range(20, 3100, 20):
+        if member.state == "Pending:Wait":
+            here.engine.heartbeat(here.group, member)
+        here.time.pass_(20)
+        assert (member.state == "Pending:Wait") == (held < 3000), held

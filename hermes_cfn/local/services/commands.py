@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -63,6 +64,7 @@ class Command:
     requested: datetime
     text: str
     timeout_s: float
+    directory: str = ""
     invocations: dict[str, Invocation] = field(default_factory=dict)
     cancelled: bool = False
 
@@ -105,10 +107,10 @@ class Commands(Actions):
     def send_command(self, params: Params) -> Params:
         region = wire.CALL.get().region
         document, version = self._document(region, params)
-        text, timeout = _script(document, _given(document, params.get("Parameters", {})))
+        text, timeout, directory = _script(document, _given(document, params.get("Parameters", {})))
         targets = self._targets(region, params)
         now = self.scheduler.clock.now()
-        command = Command(str(uuid.uuid4()), region, params, document, version, now, text, timeout)
+        command = Command(str(uuid.uuid4()), region, params, document, version, now, text, timeout, directory)
         self._commands[command.id] = command
         for instance_id in targets:
             invocation = Invocation(instance_id)
@@ -117,14 +119,21 @@ class Commands(Actions):
         return {"Command": self._described(command)}
 
     def _deliver(self, command: Command, invocation: Invocation, delay_s: float) -> None:
-        """Delivers soon; TimedOut with the detail DeliveryTimedOut when nobody takes it in time."""
-        limit = float(command.params.get("TimeoutSeconds", 3600))
+        """Delivers soon, or Delayed, again and again for the delivery timeout (``TimeoutSeconds``).
+
+        What has not ended when the total timeout is over, that and the execution timeout, is TimedOut with the detail
+        DeliveryTimedOut: also what is in progress, of which nothing is heard any more ("Understanding command timeout
+        values"; API reference, Command, ``ExpiresAfter``).
+        """
+        deadline = self.scheduler.clock.deadline
+        delivery_s = deadline(float(command.params.get("TimeoutSeconds", 3600)))
+        given_up = time.monotonic() + delivery_s
 
         def timed_out() -> None:
-            if invocation.status in ("Pending", "Delayed"):
+            if not invocation.over:
                 self._end(invocation, "TimedOut", "DeliveryTimedOut")
 
-        invocation.timer = self.scheduler.by(limit, timed_out)
+        invocation.timer = self.scheduler.after_real(delivery_s + deadline(command.timeout_s), timed_out)
 
         def deliver() -> None:
             instance = self.fleet.instances.get(invocation.instance_id)
@@ -132,16 +141,15 @@ class Commands(Actions):
                 return
             if instance is None:
                 self._end(invocation, "Failed", "Undeliverable")
-            elif instance.dead or self._fault("ssm-silent", invocation.instance_id):
-                self.scheduler.after(5.0, deliver)
-            else:
+            elif not instance.dead and not self._fault("ssm-silent", invocation.instance_id):
                 self._start(command, invocation, instance)
+            elif time.monotonic() < given_up:
+                invocation.status = invocation.detail = "Delayed"
+                self.scheduler.after(5.0, deliver)
 
         self.scheduler.after(delay_s, deliver)
 
     def _start(self, command: Command, invocation: Invocation, instance: Instance) -> None:
-        if invocation.timer is not None:
-            invocation.timer.cancel()
         invocation.status = invocation.detail = "InProgress"
         invocation.started = self.scheduler.clock.now()
         if instance.host is None:
@@ -151,6 +159,7 @@ class Commands(Actions):
             "run",
             name=command.id,
             text=command.text,
+            directory=command.directory,
             timeout_s=self.scheduler.clock.deadline(command.timeout_s),
             environment={"AWS_SSM_INSTANCE_ID": instance.instance_id, "AWS_SSM_REGION_NAME": command.region},
         )
@@ -184,12 +193,11 @@ class Commands(Actions):
         invocation.ended = self.scheduler.clock.now()
 
     def instance_gone(self, instance_id: str) -> None:
-        """An instance was terminated: what ran there ends as failed (Terminated or Undeliverable)."""
+        """An instance was terminated: what was not delivered is Undeliverable; of what is in progress nothing is heard."""
         for command in self._commands.values():
             invocation = command.invocations.get(instance_id)
-            if invocation is not None and not invocation.over:
-                running = invocation.status == "InProgress"
-                self._end(invocation, "Failed", "Terminated" if running else "Undeliverable")
+            if invocation is not None and not invocation.over and invocation.status != "InProgress":
+                self._end(invocation, "Failed", "Undeliverable")
 
     def cancel_command(self, params: Params) -> Params:
         command = self._command(params["CommandId"])
@@ -351,7 +359,8 @@ class Commands(Actions):
             "DocumentName": command.params["DocumentName"],
             "DocumentVersion": command.version,
             "Comment": command.params.get("Comment", ""),
-            "ExpiresAfter": command.requested,
+            "ExpiresAfter": command.requested
+            + timedelta(seconds=float(command.params.get("TimeoutSeconds", 3600)) + command.timeout_s),
             "Parameters": command.params.get("Parameters", {}),
             "InstanceIds": command.params.get("InstanceIds", []),
             "Targets": command.params.get("Targets", []),
@@ -409,8 +418,12 @@ _RUN_SHELL_SCRIPT: Params = {
     "mainSteps": [
         {
             "action": "aws:runShellScript",
-            "name": "PatchLinux",
-            "inputs": {"runCommand": "{{ commands }}", "timeoutSeconds": "{{ executionTimeout }}"},
+            "name": "aws:runShellScript",
+            "inputs": {
+                "runCommand": "{{ commands }}",
+                "timeoutSeconds": "{{ executionTimeout }}",
+                "workingDirectory": "{{ workingDirectory }}",
+            },
         }
     ],
 }  # fmt: skip
@@ -440,8 +453,8 @@ def _given(document: Params, parameters: dict[str, list[str]]) -> dict[str, Any]
     return values
 
 
-def _script(document: Params, values: dict[str, Any]) -> tuple[str, float]:
-    """The text that the shell runs, parameters pasted in as they are, and its timeout in seconds."""
+def _script(document: Params, values: dict[str, Any]) -> tuple[str, float, str]:
+    """The text that the shell runs, parameters pasted in as they are, its timeout in seconds and its working directory."""
     steps = [step for step in document.get("mainSteps", []) if step.get("action") == "aws:runShellScript"]
     if len(steps) != 1 or len(document["mainSteps"]) != 1:
         raise unsupported("ssm", "documents with anything but one aws:runShellScript step")
@@ -454,7 +467,8 @@ def _script(document: Params, values: dict[str, Any]) -> tuple[str, float]:
     if isinstance(command, str):
         command = [command]
     timeout = pasted(str(inputs.get("timeoutSeconds", "3600")))
-    return "\n".join(pasted(str(line)) for line in command) + "\n", float(timeout)
+    text = "\n".join(pasted(str(line)) for line in command) + "\n"
+    return text, float(timeout), pasted(str(inputs.get("workingDirectory", "")))
 
 
 def _text(value: Any) -> str:

@@ -106,7 +106,13 @@ class Agent:
         name = order["name"]
         directory = self.machine.path(f"/var/lib/amazon/ssm/{name}")
         ended = await self.scripts.run(
-            name, order["text"], directory, order["timeout_s"], None, order.get("environment")
+            name,
+            order["text"],
+            directory,
+            order["timeout_s"],
+            None,
+            order.get("environment"),
+            order.get("directory", ""),
         )
         self.collector.flush()
         self.machine.tell(

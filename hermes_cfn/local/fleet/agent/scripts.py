@@ -49,15 +49,15 @@ class Scripts:
         timeout_s: float | None,
         line: Callable[[str], None] | None = None,
         environment: dict[str, str] | None = None,
+        working: str = "",
     ) -> Ended:
-        """Runs ``text``; ``line`` is told every line of both outputs as it is written."""
+        """Runs ``text`` in the directory ``working``; ``line`` is told every line of both outputs as it is written."""
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / f"{name}.sh"
         path.write_text(text)
         path.chmod(0o700)
         command = [str(path)] if text.startswith("#!") else ["/bin/sh", str(path)]
-        work = self._machine.path("/usr/bin")
-        work.mkdir(parents=True, exist_ok=True)
+        work = self._machine.path(working or "/usr/bin")
         values = {**self._machine.environment(), **(environment or {})}
         pipes = [await _Pipe.open(line), await _Pipe.open(line)]
         try:

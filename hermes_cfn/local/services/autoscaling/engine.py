@@ -179,13 +179,13 @@ class Engine:
     def _arm(self, member: Member, hook: dict[str, Any]) -> None:
         if member.hook_timer is not None:
             member.hook_timer.cancel()
-        seconds = self.scheduler.clock.deadline(hook["HeartbeatTimeout"])
+        seconds = min(self.scheduler.clock.deadline(hook["HeartbeatTimeout"]), member.hook_limit - time.monotonic())
         member.hook_timer = self.scheduler.after_real(
             seconds, lambda: self.complete(member, hook.get("DefaultResult", "ABANDON"))
         )
 
     def heartbeat(self, group: Group, member: Member) -> None:
-        """Starts the heartbeat timeout of the hook that ``member`` waits for again."""
+        """Starts the heartbeat timeout of the hook that ``member`` waits for again, up to its global timeout."""
         self._arm(member, group.hooks[member.hook])
 
     def complete(self, member: Member, result: str) -> None:
@@ -351,8 +351,14 @@ class Engine:
         return chosen
 
     def _rebalance(self, group: Group) -> None:
-        """Launches where there are too few before it terminates where there are too many."""
-        if not (group.active("AZRebalance") and group.active("Launch") and group.active("Terminate")):
+        """Launches where there are too few before it terminates where there are too many.
+
+        By a margin of 10 percent, or of one instance, above the maximum; where Terminate is suspended it stays there
+        ("How suspended processes affect other processes").
+        """
+        if not (group.active("AZRebalance") and group.active("Launch")):
+            return
+        if len(group.counted) >= group.maximum + max(1, group.maximum // 10):
             return
         if group.retry is not None or any(member.state != "InService" for member in group.counted):
             return
