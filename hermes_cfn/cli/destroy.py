@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
 from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
 from hermes_cfn.events import Event
@@ -29,6 +30,9 @@ def command(unprotect: bool, empty_buckets: bool, foundation: bool, yes: bool, f
         agree(False, "destroy")
     ground = reach.ground(context)
     if not yes:
+        ahead = destroy.outlook(ground, destroy.Consent(unprotect, empty_buckets, foundation))
+        _put("what goes:", ahead.goes or ["nothing"])
+        _put("what stays:", ahead.stays)
         click.confirm(f"delete every stack of {ground.deployment.environment}?", abort=True)
     stays: list[str] = []
 
@@ -37,7 +41,11 @@ def command(unprotect: bool, empty_buckets: bool, foundation: bool, yes: bool, f
 
     console.follow(story(), form)
     if form == "text":
-        click.echo("what stays:")
-        for line in stays:
-            click.echo(f"  {line}")
+        _put("what stays:", stays)
     return ExitCode.OK
+
+
+def _put(title: str, lines: Iterable[str]) -> None:
+    click.echo(title)
+    for line in lines:
+        click.echo(f"  {again(line)}")

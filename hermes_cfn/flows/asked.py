@@ -61,7 +61,11 @@ def _asked(ground: Ground, made: Plan, spec: StackSpec, outputs: dict[str, Any])
             unplanned = list(guard.unplanned(made, spec.key, changes))
             yield from unplanned
             if not unplanned:
-                yield _told(spec, f"AWS's change set agrees: {len(changes)} resources, no replacement beyond the plan")
+                tagged = sum(change.get("Scope") == ["Tags"] for change in changes)
+                alone = f", {tagged} of them by their tags alone" if tagged else ""
+                yield _told(
+                    spec, f"AWS's change set agrees: {len(changes)} resources{alone}, no replacement beyond the plan"
+                )
     finally:
         _clean(door, spec.name, offer.name, seen.status is None)
 

@@ -112,17 +112,17 @@ class Gate:
                 )
 
 
-def record(ground: Ground, outputs: Outputs) -> Finding | None:
-    """The record that leads people to the load balancer, where nobody but a person can create it."""
+def record(ground: Ground, before: Outputs, outputs: Outputs) -> Finding | None:
+    """The record that leads people to a load balancer that is new, where nobody but a person can create it."""
     domain = ground.settings.certificate.domain
-    balancer = outputs.get("service", {}).get(output_id("alb_dns_name"), "")
-    if not balancer or ground.settings.edge.dns != "manual":
+    old, balancer = (found.get("service", {}).get(output_id("alb_dns_name"), "") for found in (before, outputs))
+    if not balancer or balancer == old or ground.settings.edge.dns != "manual":
         return None
     return Finding(
         "dns-record",
         domain,
         "people reach it when this record stands",
         evidence=certificate.record(domain, balancer),
-        next="create it at the DNS provider; hermes-cfn doctor looks whether it is there",
+        next="create it at the DNS provider, or change the one that is there; hermes-cfn doctor looks whether it is there",
         severity=Severity.INFO,
     )

@@ -16,7 +16,7 @@ from hermes_cfn.flows import adoption, assets, chores, default_group, release, r
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.lock import Held, patient, there
-from hermes_cfn.flows.stacks import Bringing, Size, as_sent, size
+from hermes_cfn.flows.stacks import Bringing, Size, as_sent, outputs_of, size
 from hermes_cfn.flows.survey import Question
 from hermes_cfn.plan import Plan, guard, record
 
@@ -114,7 +114,7 @@ def stacks(ground: Ground, wish: Wish, held: Held, made: Plan) -> Story[dict[str
     """Every stack, gates in between: the first release is written as stable before instances start."""
     common = [spec for spec in ground.deployment if spec.account_wide]
     own = [spec for spec in ground.deployment if not spec.account_wide]
-    first = releases.stable(ground) is None
+    before = outputs_of(ground)
     yield from (Noted(ground.now, finding) for spec in common if (finding := stale(ground, spec)))
 
     def unplanned(spec: StackSpec, changes: list[dict[str, Any]]) -> list[Finding]:
@@ -123,7 +123,7 @@ def stacks(ground: Ground, wish: Wish, held: Held, made: Plan) -> Story[dict[str
     bringing = Bringing(
         ground,
         own,
-        outputs={spec.key: ground.doors.cloudformation(spec.region).observe(spec.name).outputs for spec in common},
+        outputs={spec.key: before.get(spec.key, {}) for spec in common},
         lookups=made.lookups,
         gate=chores.Gate(ground, wish.question.image, wish.question.compatible, wish.wait),
         guard=unplanned,
@@ -137,7 +137,7 @@ def stacks(ground: Ground, wish: Wish, held: Held, made: Plan) -> Story[dict[str
     changed = sum(outcome != "unchanged" for outcome in outcomes.values())
     yield StageEnded(ground.now, "stacks", f"{changed} changed, {len(outcomes) - changed} unchanged")
     yield from default_group.close(ground, bringing.outputs)
-    found = chores.record(ground, bringing.outputs) if first else None
+    found = chores.record(ground, before, bringing.outputs)
     if found is not None:
         yield Noted(ground.now, found)
     return outcomes

@@ -41,16 +41,37 @@ class _Track:
     opened: bool = False
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What a deletion would take and what it would leave, a line each."""
+
+    goes: list[str]
+    stays: list[str]
+
+
+def outlook(ground: Ground, consent: Consent) -> Outlook:
+    """Looked at before anything is deleted.  Raises HermesError for what would stop the deletion half way."""
+    specs = [spec for spec in ground.deployment if consent.foundation or not spec.account_wide]
+    held_back = [found for spec in specs for found in _kept(ground, spec, consent)]
+    if held_back:
+        raise HermesError(*held_back, exit_code=ExitCode.REFUSED)
+    return Outlook(list(_going(ground, reversed(specs))), staying(ground, consent))
+
+
+def _going(ground: Ground, specs: Iterable[StackSpec]) -> Iterator[str]:
+    for spec in specs:
+        door = ground.doors.cloudformation(spec.region)
+        seen = door.observe(spec.name)
+        if seen.status is not None:
+            live = [one for one in door.resources(spec.name) if one.status != "DELETE_COMPLETE"]
+            yield f"{spec.name}: {seen.status}, {len(live)} resources"
+
+
 def run(ground: Ground, consent: Consent) -> Story[list[str]]:
     """Deletes the environment's stacks; the value is what stays, one line each."""
     specs = [spec for spec in ground.deployment if not spec.account_wide]
-    stays = staying(ground, consent)
+    stays = outlook(ground, consent).stays
     common = [spec for spec in ground.deployment if spec.account_wide]
-    held_back = [
-        found for spec in [*specs, *(common if consent.foundation else [])] for found in _kept(ground, spec, consent)
-    ]
-    if held_back:
-        raise HermesError(*held_back, exit_code=ExitCode.REFUSED)
     if there(ground):
         with Held(ground, "destroy") as held:
             yield from Leaving(ground, specs, consent).run(held)
@@ -109,6 +130,8 @@ def staying(ground: Ground, consent: Consent) -> list[str]:
                 kind = f"{spec.key}/{resource.logical_id} ({resource.resource_type})"
                 found = said.get("Type") == adoption.ADDRESS or _named(said, spec.region)
                 later = "takes it up again" if found else "makes another: it has no name of its own"
+                if said.get("Type") == adoption.ADDRESS:
+                    later += "; AWS charges for it until then"
                 lines.append(f"{kind}: {resource.physical_id}; a later deploy {later}")
     if not consent.foundation:
         lines.append("hermes-foundation: artifacts, images, the lock and the roles of the account")

@@ -88,7 +88,7 @@ def outputs_with(balancer):
 def test_by_hand_the_exact_records_are_told_at_the_top_of_a_zone_and_below_it() -> None:
     for domain in ("app.example.com", "example.com"):
         made = Some(settings=parse(f"[certificate]\ndomain = '{domain}'\n"))
-        finding = chores.record(made, outputs_with("hermes-1.eu-south-2.elb.amazonaws.com"))
+        finding = chores.record(made, {}, outputs_with("hermes-1.eu-south-2.elb.amazonaws.com"))
         assert finding is not None
         assert finding.evidence.splitlines() == [
             f"{domain} CNAME hermes-1.eu-south-2.elb.amazonaws.com",
@@ -99,7 +99,19 @@ def test_by_hand_the_exact_records_are_told_at_the_top_of_a_zone_and_below_it() 
 
 def test_nobody_is_asked_for_a_record_that_a_stack_makes() -> None:
     made = Some(settings=parse("[edge]\ndns = 'alias'\nhosted_zone_id = 'Z0123456789ABC'\n"))
-    assert chores.record(made, outputs_with("hermes-1.eu-south-2.elb.amazonaws.com")) is None
+    assert chores.record(made, {}, outputs_with("hermes-1.eu-south-2.elb.amazonaws.com")) is None
+
+
+def test_the_record_is_told_again_where_the_load_balancer_is_another() -> None:
+    made, one, two = (
+        Some(settings=parse("")),
+        outputs_with("one.elb.amazonaws.com"),
+        outputs_with("two.elb.amazonaws.com"),
+    )
+    assert chores.record(made, one, one) is None
+    told_again = chores.record(made, one, two)
+    assert told_again is not None
+    assert "two.elb.amazonaws.com" in told_again.evidence
 
 
 @pytest.mark.parametrize(

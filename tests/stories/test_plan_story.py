@@ -174,8 +174,23 @@ def typed(cloud, words: str, answer: str) -> tuple[str, int]:
     return said.decode(), process.wait()
 
 
+def test_destroy_says_on_a_terminal_what_goes_and_what_stays_before_it_asks(quiet) -> None:
+    before = stacks(quiet)
+    said, code = typed(quiet, "destroy --unprotect", "n\n")
+    shown, _, _ = said.partition("delete every stack of production?")
+    going = shown.partition("what goes:")[2].partition("what stays:")
+    assert going[0].index("hermes-production-service: ") < going[0].index("hermes-production-network: ")
+    assert "network/NatAddress" in going[2]
+    assert "AWS charges for it until then" in going[2]
+    assert code == ExitCode.INTERRUPTED
+    assert stacks(quiet) == before
+
+
 def test_destroy_refuses_what_is_protected_before_anything_is_touched(quiet) -> None:
     before = stacks(quiet)
+    said, _ = typed(quiet, "destroy", "")
+    assert "balancer-protected" in said
+    assert "delete every stack" not in said, "nobody is asked for what would be refused"
     said = refused(quiet, "destroy --yes")
     assert "balancer-protected" in said
     assert "--unprotect" in said
