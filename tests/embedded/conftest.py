@@ -88,13 +88,13 @@ class World:
         return answer.status, body
 
     def until(self, done: Callable[[], Any], seconds: float = 90.0) -> Any:
-        """Waits for something true, and fails with what was seen last."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        """Waits for something true, and fails with what was seen last; asks less often the longer it takes."""
+        began = time.monotonic()
+        while (waited := time.monotonic() - began) < seconds:
             seen = done()
             if seen:
                 return seen
-            time.sleep(0.05)
+            time.sleep(min(0.5, max(0.05, waited / 20)))
         raise AssertionError(f"not within {seconds} s; last seen: {done()!r}")
 
     def command(self, instance: str, lines: list[str], timeout_s: int = 60, **more: Any) -> dict[str, Any]:

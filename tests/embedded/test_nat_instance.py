@@ -22,7 +22,7 @@ class Nat:
 
     def __init__(self, state) -> None:
         self.state = state
-        self.endpoint = control.start(state, Options(follow_parent=True, enforce=True)).endpoint
+        self.endpoint = control.start(state, Options(follow_parent=True, enforce=True, speed=100)).endpoint
         config = parse("[network]\negress = 'nat-instance'\n")
         deployment = stacks.build(config)
         ground = stand(connect(None, REGION, self.endpoint, ADMINISTRATOR), config, deployment)

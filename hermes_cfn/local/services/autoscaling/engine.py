@@ -68,8 +68,9 @@ class Engine:
         if missing < 0:
             missing += sum(member.balancing for member in group.counted)
         if missing > 0 and group.active("Launch") and group.retry is None:
+            zones = self.launching.zones(group.region, group.settings)
             for _ in range(missing):
-                if not self._launch(group, self._cause(group)):
+                if not self._launch(group, self._cause(group), zones):
                     break
         elif missing < 0 and group.active("Terminate"):
             for member in self._surplus(group, -missing):
@@ -91,9 +92,7 @@ class Engine:
             f"increasing the capacity from {now} to {now + 1}."
         )
 
-    def _launch(self, group: Group, cause: str, zones: dict[str, str] | None = None) -> bool:
-        balancing = zones is not None
-        zones = zones or self.launching.zones(group.region, group.settings)
+    def _launch(self, group: Group, cause: str, zones: dict[str, str], balancing: bool = False) -> bool:
         counts = Counter(member.zone for member in group.counted)
         activity = Activity(group.name, "Launching a new EC2 instance", cause, self.scheduler.clock.now())
         group.activities.append(activity)
@@ -369,7 +368,8 @@ class Engine:
             return
         least = min(counts, key=lambda zone: counts[zone])
         at = self.scheduler.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._launch(group, f"At {at} instances were launched to balance instances in zones.", {least: usable[least]})
+        why = f"At {at} instances were launched to balance instances in zones."
+        self._launch(group, why, {least: usable[least]}, balancing=True)
 
     # Health
 

@@ -32,12 +32,7 @@ class Launching:
         given = group.settings.get("LaunchTemplate")
         if not given:
             return {"LaunchConfigurationName": group.settings["LaunchConfigurationName"]}
-        found = self.version(group.region, given)
-        return {
-            "LaunchTemplateId": found["LaunchTemplateId"],
-            "LaunchTemplateName": found["LaunchTemplateName"],
-            "Version": str(found["VersionNumber"]),
-        }
+        return _named(self.version(group.region, given))
 
     def version(self, region: str, given: dict[str, str]) -> dict[str, Any]:
         """A version of a launch template as EC2 describes it; ServiceError when it is not there."""
@@ -57,8 +52,7 @@ class Launching:
 
     def run(self, group: Group, zone: str, subnet: str) -> tuple[dict[str, Any], dict[str, str], str]:
         """Runs one instance: as EC2 describes it, the template it was made from, its user data."""
-        template = self.template(group)
-        data = self._data(group)
+        template, data = self._launched_from(group)
         request: dict[str, Any] = {key: data[key] for key in _PASSED if data.get(key)}
         request.update(MinCount=1, MaxCount=1, Placement={"AvailabilityZone": zone})
         user_data = base64.b64decode(data.get("UserData", "")).decode()
@@ -116,16 +110,18 @@ class Launching:
             raise ServiceError("ValidationError", f"Error when calling EC2 DescribeSubnets: {message}") from None
         return {subnet["AvailabilityZone"]: subnet["SubnetId"] for subnet in found}
 
-    def _data(self, group: Group) -> dict[str, Any]:
+    def _launched_from(self, group: Group) -> tuple[dict[str, str], dict[str, Any]]:
+        """The template as :meth:`template` names it, and what it says."""
         given = group.settings.get("LaunchTemplate")
         if given:
-            return dict(self.version(group.region, given)["LaunchTemplateData"])
+            found = self.version(group.region, given)
+            return _named(found), dict(found["LaunchTemplateData"])
         configuration = dict(group.settings["LaunchConfiguration"])
         profile = configuration.pop("IamInstanceProfile", "")
         if profile:
             configuration["IamInstanceProfile"] = {"Arn" if profile.startswith("arn:") else "Name": profile}
         configuration["SecurityGroupIds"] = configuration.pop("SecurityGroups", [])
-        return configuration
+        return self.template(group), configuration
 
     def _template_tags(self, data: dict[str, Any]) -> list[dict[str, str]]:
         return [
@@ -137,3 +133,11 @@ class Launching:
 
     def _ec2(self, region: str) -> Any:
         return self._clients("ec2", region, OWN)
+
+
+def _named(found: dict[str, Any]) -> dict[str, str]:
+    return {
+        "LaunchTemplateId": found["LaunchTemplateId"],
+        "LaunchTemplateName": found["LaunchTemplateName"],
+        "Version": str(found["VersionNumber"]),
+    }
