@@ -24,7 +24,7 @@ from hermes_cfn.cfn.template import (
     resource_references,
 )
 
-Action = Literal["Add", "Modify", "Remove", "Import"]
+Action = Literal["Add", "Modify", "Remove", "Import", "SyncWithActual"]
 Replacement = Literal["True", "False", "Conditional"]
 Recreation = Literal["Always", "Conditionally", "Never"]
 

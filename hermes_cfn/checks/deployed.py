@@ -26,16 +26,20 @@ def region(name: str, enabled: bool) -> Iterator[Finding]:
         )
 
 
-def put_back(stack: str, parameters: Sequence[str]) -> str:
-    """What undoes a change by hand; an ordinary change set compares templates and does not see it.
+def put_back(stack: str, region: str, parameters: Sequence[str], by: str, now: datetime) -> str:
+    """What undoes a change by hand, and who may: an ordinary change set compares templates and does not see it.
 
-    (AWS, CloudFormation user guide, "Using drift-aware change sets".)
+    The name is of its time, for one that was executed keeps it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
     """
+    where = f"--region {region} --stack-name {stack} --change-set-name put-back-{now:%Y%m%d%H%M%S}"
     kept = " ".join(f"ParameterKey={name},UsePreviousValue=true" for name in parameters)
     return (
-        f"aws cloudformation create-change-set --stack-name {stack} --change-set-name put-back --use-previous-template"
-        f" --deployment-mode REVERT_DRIFT --capabilities CAPABILITY_NAMED_IAM{f' --parameters {kept}' if kept else ''};"
-        f" then aws cloudformation execute-change-set --stack-name {stack} --change-set-name put-back"
+        f"as {by}: aws cloudformation create-change-set {where} --use-previous-template --deployment-mode REVERT_DRIFT"
+        f" --capabilities CAPABILITY_NAMED_IAM{f' --parameters {kept}' if kept else ''}"
+        f" && aws cloudformation wait change-set-create-complete {where}"
+        f" && aws cloudformation execute-change-set {where}"
     )
 
 

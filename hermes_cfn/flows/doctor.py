@@ -149,7 +149,8 @@ class Doctor:
     def _put_back(self, key: str) -> str:
         """What undoes changes by hand to a stack."""
         spec = self.ground.deployment.stack(key)
-        return deployed.put_back(spec.name, list(spec.template.get("Parameters", {})))
+        by = "an administrator" if spec.account_wide else "infrastructure"
+        return deployed.put_back(spec.name, spec.region, list(spec.template.get("Parameters", {})), by, self.ground.now)
 
     def _drifted(self, line: StackLine) -> StackLine:
         """After a fresh look: what CloudFormation has on record is as old as its last detection.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.local.conftest import group, refused, topic
+from tests.local.conftest import body, group, parameter, refused, topic
 
 
 def test_an_empty_change_set_fails_with_the_documented_reason(cloud):
@@ -105,6 +105,95 @@ def test_drift(cloud):
         "ActualValue": "1",
         "DifferenceType": "NOT_EQUAL",
     }
+
+
+def drift_aware(cloud, resources, name="c"):
+    found = cloud.change_set(resources, name=name, DeploymentMode="REVERT_DRIFT")
+    shown = cloud("DescribeChangeSet", StackName="s", ChangeSetName=name, IncludePropertyValues=True)
+    return found, {one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in shown["Changes"]}
+
+
+DRIFTS = {
+    "T": topic(DisplayName="a"),
+    "G": group("/a", RetentionInDays=7),
+    "D": group("/d"),
+    "R": parameter({"Ref": "D"}),
+}
+
+
+def test_a_drift_aware_change_set_brings_back_what_the_template_says(cloud):
+    cloud.create(DRIFTS, Tags=[{"Key": "team", "Value": "blue"}])
+    cloud.client("logs").put_retention_policy(logGroupName="/a", retentionInDays=1)
+    cloud.client("logs").delete_log_group(logGroupName="/d")
+    assert cloud.change_set(DRIFTS, name="plain")["Status"] == "FAILED", "templates alone do not differ"
+    found, changes = drift_aware(cloud, DRIFTS)
+    assert (found["DeploymentMode"], found["StackDriftStatus"]) == ("REVERT_DRIFT", "DRIFTED")
+    assert {name: (one["Action"], one["ResourceDriftStatus"]) for name, one in changes.items()} == {
+        "G": ("Modify", "MODIFIED"), "D": ("Add", "DELETED"), "R": ("Modify", "IN_SYNC")}  # fmt: skip
+    (detail,) = changes["G"]["Details"]
+    target = detail["Target"]
+    assert target["Drift"].pop("DriftDetectionTimestamp")
+    assert target == {
+        "Attribute": "Properties", "Name": "RetentionInDays", "Path": "/Properties/RetentionInDays",
+        "RequiresRecreation": "Never", "BeforeValue": "1", "BeforeValueFrom": "ACTUAL_STATE", "AfterValue": "7",
+        "AfterValueFrom": "TEMPLATE", "AttributeChangeType": "Modify",
+        "Drift": {"PreviousValue": "7", "ActualValue": "1"},
+    }  # fmt: skip
+    assert json.loads(changes["G"]["PreviousDeploymentContext"])["Properties"]["RetentionInDays"] == 7
+    assert cloud.execute() == "UPDATE_COMPLETE"
+    groups = {one["logGroupName"]: one for one in cloud.client("logs").describe_log_groups()["logGroups"]}
+    assert groups["/a"]["retentionInDays"] == 7 and set(groups) == {"/a", "/d"}
+    once_more, changes = drift_aware(cloud, DRIFTS, name="again")
+    assert (once_more["Status"], once_more["StackDriftStatus"], changes) == ("FAILED", "IN_SYNC", {})
+
+
+def test_a_failing_drift_aware_update_returns_to_what_was_really_there(cloud):
+    cloud.create(DRIFTS)
+    cloud.client("logs").put_retention_policy(logGroupName="/a", retentionInDays=1)
+    drift_aware(cloud, {**DRIFTS, "New": {**topic(), "DependsOn": "G"}})
+    cloud.fail("New", "create")
+    assert cloud.execute() == "UPDATE_ROLLBACK_COMPLETE"
+    groups = {one["logGroupName"]: one for one in cloud.client("logs").describe_log_groups()["logGroups"]}
+    assert groups["/a"]["retentionInDays"] == 1
+
+
+def test_a_template_that_says_what_is_there_changes_nothing_but_the_record(cloud):
+    cloud.create(DRIFTS)
+    cloud.client("logs").put_retention_policy(logGroupName="/a", retentionInDays=1)
+    really = {**DRIFTS, "G": group("/a", RetentionInDays=1)}
+    _, changes = drift_aware(cloud, really)
+    assert [(name, one["Action"]) for name, one in changes.items()] == [("G", "SyncWithActual")]
+    (detail,) = changes["G"]["Details"]
+    assert (detail["ChangeSource"], detail["Target"]["AttributeChangeType"]) == ("NoModification", "SyncWithActual")
+    before = len(cloud.events("G"))
+    assert cloud.execute() == "UPDATE_COMPLETE" and len(cloud.events("G")) == before
+    cloud("DetectStackDrift", StackName="s")
+    cloud.settle()
+    assert cloud.stack()["DriftInformation"]["StackDriftStatus"] == "IN_SYNC"
+
+
+def test_drift_of_what_a_dynamic_reference_gave_is_not_looked_at_nor_shown(cloud):
+    cloud.client("secretsmanager").create_secret(Name="word", SecretString="canary")
+    numbers = {"Namespace": "n", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1, "Statistic": "Sum"}
+    rest = {**numbers, "AlarmName": "a", "ComparisonOperator": "GreaterThanThreshold"}
+    properties = {**rest, "Threshold": 1, "AlarmDescription": "{{resolve:secretsmanager:word}}"}
+    resources = {"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}
+    assert cloud.create(resources) == "CREATE_COMPLETE"
+    found = cloud("DetectStackResourceDrift", StackName="s", LogicalResourceId="A")["StackResourceDrift"]
+    assert found["StackResourceDriftStatus"] == "IN_SYNC" and "canary" not in json.dumps(found, default=str)
+    cloud.client("cloudwatch").put_metric_alarm(**rest, Threshold=2, AlarmDescription="canary")
+    _, changes = drift_aware(cloud, resources)
+    assert changes["A"]["ResourceDriftIgnoredAttributes"] == [
+        {"Path": "/Properties/AlarmDescription", "Reason": "SENSITIVE_PROPERTY"}
+    ]
+    assert [one["Target"]["Name"] for one in changes["A"]["Details"]] == ["Threshold"]
+
+
+def test_only_updates_revert_drift(cloud):
+    assert "DeploymentMode" in refused(
+        "ValidationError", cloud, action="CreateChangeSet", StackName="new", ChangeSetName="c", ChangeSetType="CREATE",
+        TemplateBody=body(DRIFTS), DeploymentMode="REVERT_DRIFT",
+    )  # fmt: skip
 
 
 NETWORK = {

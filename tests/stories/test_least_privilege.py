@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections import defaultdict
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -190,6 +191,7 @@ class Life:
         for role in ("plan", "release"):
             self.type(role, "plan --image v1 --format json")
         self._operate()
+        self.put_back = self._put_back()
         self.changes = {spec: self._change_sets(spec) for spec in self._stacks()}
         self.config.write_text(SECOND)
         self.type("plan", "plan")
@@ -222,10 +224,39 @@ class Life:
         self.type("operator", "sleep --yes")
         self.type("operator", "wake --yes")
 
+    def _put_back(self) -> list[int]:
+        """Somebody changes a log group; ``doctor`` tells the operator what infrastructure can type, and that is typed."""
+        logs, named = self.client("logs"), "/aws/ec2/production/hermes"
+
+        def kept() -> int:
+            return logs.describe_log_groups(logGroupNamePrefix=named)["logGroups"][0]["retentionInDays"]
+
+        days = [kept()]
+        logs.put_retention_policy(logGroupName=named, retentionInDays=3)
+        said = json.loads(self.type("operator", "doctor --drift --format json", codes=ANYTHING))
+        (told,) = [one["next"] for one in said if one["code"] == "stack-drifted"]
+        who, _, command = told.partition(": ")
+        self.act_as(who.removeprefix("as "))
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        subprocess.run(["bash", "-c", command], env={**os.environ, "PATH": path}, check=True, capture_output=True)
+        self.act_as("")
+        for _ in range(100):
+            if (
+                "IN_PROGRESS"
+                not in self.client("cloudformation").describe_stacks(StackName="hermes-production-service")["Stacks"][
+                    0
+                ]["StackStatus"]
+            ):
+                break
+            time.sleep(0.1)
+        again = json.loads(self.type("operator", "doctor --drift --format json", codes=ANYTHING))
+        assert not [one for one in again if one["code"] in ("stack-drifted", "drift-unread")], again
+        return [*days, kept()]
+
     def _rare(self) -> None:
         """Calls that need a broken stack or a registry: authorised before AWS looks at the state."""
         stack = connect("infrastructure", REGION, self.endpoint).cloudformation()
-        for act in (stack.cancel_update, stack.continue_rollback):
+        for act in (stack.cancel_update, stack.continue_rollback, stack.roll_back):
             with pytest.raises(Exception, match=r"state|not"):
                 act("hermes-production-network")
         stack.delete_change_set("hermes-production-network", "none")
@@ -333,6 +364,11 @@ def test_no_role_has_a_permission_that_no_call_needs(life, role):
         )
     ]
     assert idle == []
+
+
+def test_the_command_that_doctor_gives_puts_back_what_somebody_changed(life):
+    before, after = life.put_back
+    assert before == after != 3
 
 
 def test_instances_make_no_call_that_they_may_not_make(life):

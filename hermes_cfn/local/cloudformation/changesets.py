@@ -2,22 +2,24 @@
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
-from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes
+from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes, direct_changes
 from hermes_cfn.cfn.intrinsics import Unknown, active_resources, outputs
 from hermes_cfn.cfn.refusal import invalid
 from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.cfn.statuses import NO_CHANGES
 from hermes_cfn.cfn.template import Resource
 from hermes_cfn.errors import HermesError
+from hermes_cfn.local.cloudformation import drift
 from hermes_cfn.local.cloudformation.engine import Engine
 from hermes_cfn.local.cloudformation.model import ChangeSet, Request, Stack
 from hermes_cfn.local.cloudformation.requests import secrets_of, validation
@@ -58,9 +60,16 @@ def compute(engine: Engine, stack: Stack, change_set: ChangeSet) -> None:
 def difference(engine: Engine, stack: Stack, change_set: ChangeSet) -> tuple[ResourceChange, ...]:
     """The changes between what is deployed and what is asked for."""
     request = change_set.request
-    scope = engine.scope(stack, request)
+    if change_set.revert:
+        change_set.seen = {name: drift.seen(engine, stack, live, request.session) for name, live in stack.live.items()}
+    gone = frozenset(name for name, one in change_set.seen.items() if one.status == "DELETED")
+    scope = engine.scope(stack, request, gone)
     after = active_resources(request.template, scope)
-    before = {name: live.resource for name, live in stack.live.items()}
+    before = {
+        name: drift.as_seen(live, change_set.seen[name]) if change_set.revert else live.resource
+        for name, live in stack.live.items()
+        if name not in gone
+    }
     if change_set.import_existing:
         change_set.imports = {**change_set.imports, **_existing(engine, stack, request, before, after)}
     if change_set.kind == "IMPORT":
@@ -94,7 +103,18 @@ def difference(engine: Engine, stack: Stack, change_set: ChangeSet) -> tuple[Res
             raise invalid(
                 f"As part of the import operation, you cannot modify or add [Outputs]: {', '.join(sorted(touched))}"
             )
-    return tuple(_forced(engine, change) for change in found if change.action != "Modify" or change.details)
+    real = [_forced(engine, change) for change in found if change.action != "Modify" or change.details]
+    return (*real, *_matching(change_set, after, {change.logical_id for change in real}, stack.region))
+
+
+def _matching(
+    change_set: ChangeSet, after: Mapping[str, Resource], changed: Set[str], region: str
+) -> Iterator[ResourceChange]:
+    """Resources of which the template now says what is really there: they stay as they are, and are drifted no more."""
+    for name, one in change_set.seen.items():
+        if one.status == "MODIFIED" and name in after and name not in changed:
+            details = tuple(direct_changes(one.previous, after[name], schema(after[name].type, region)))
+            yield ResourceChange("SyncWithActual", name, after[name].type, details=details)
 
 
 def _forced(engine: Engine, change: ResourceChange) -> ResourceChange:
@@ -199,12 +219,51 @@ def shown(engine: Engine, stack: Stack, change_set: ChangeSet, values: bool) -> 
         shape["Details"] = [
             one for detail in change.details for one in _shown_detail(detail, masked if values else None)
         ]
+        if change_set.revert:
+            _show_drift(shape, change_set, change, masked if values else None)
         if values:
             for key, resources in (("BeforeContext", change_set.before), ("AfterContext", change_set.after)):
                 if change.logical_id in resources:
                     shape[key] = masked(_context(resources[change.logical_id]))
         found.append({"Type": "Resource", "ResourceChange": shape})
     return found
+
+
+def _show_drift(
+    shape: dict[str, Any], change_set: ChangeSet, change: ResourceChange, masked: Callable[[str], str] | None
+) -> None:
+    """What a drift-aware change set says beside: whence the values are, and what was there.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceTargetDefinition.html
+    """
+    one = change_set.seen.get(change.logical_id)
+    if one is None:
+        return
+    shape["ResourceDriftStatus"] = "UNSUPPORTED" if one.status == "NOT_CHECKED" else one.status
+    if one.ignored:
+        shape["ResourceDriftIgnoredAttributes"] = [
+            {"Path": f"/Properties/{name}", "Reason": "SENSITIVE_PROPERTY"} for name in sorted(one.ignored)
+        ]
+    if masked is not None:
+        shape["PreviousDeploymentContext"] = masked(_context(one.previous))
+    known = one.status in ("IN_SYNC", "MODIFIED")
+    for detail in shape["Details"]:
+        target = detail["Target"]
+        target["BeforeValueFrom"] = "ACTUAL_STATE" if known else "PREVIOUS_DEPLOYMENT_STATE"
+        target["AfterValueFrom"] = "TEMPLATE"
+        if change.action == "SyncWithActual":
+            detail["ChangeSource"] = "NoModification"
+        if masked is None:
+            continue
+        if change.action == "SyncWithActual":
+            target["AttributeChangeType"] = "SyncWithActual"
+        for drifted in one.drifts:
+            if f"/Properties{drifted['PropertyPath']}/".startswith(f"{target['Path']}/"):
+                target["Drift"] = {
+                    "PreviousValue": masked(drifted["ExpectedValue"]),
+                    "ActualValue": masked(drifted["ActualValue"]),
+                    "DriftDetectionTimestamp": change_set.at,
+                }
 
 
 def _context(resource: Resource) -> str:

@@ -142,6 +142,13 @@ def events(stack: Stack) -> list[dict[str, Any]]:
     ]
 
 
+def _drift(found: ChangeSet) -> str:
+    """The stack's drift when the change set was made; NOT_CHECKED is "currently not returned" (API reference)."""
+    statuses = {one.status for one in found.seen.values()}
+    drifted = statuses & {"MODIFIED", "DELETED"}
+    return "DRIFTED" if drifted else "UNKNOWN" if "UNKNOWN" in statuses else "IN_SYNC"
+
+
 def change_set(stack: Stack, found: ChangeSet) -> dict[str, Any]:
     """What DescribeChangeSet says beside the changes."""
     return _given(
@@ -162,6 +169,8 @@ def change_set(stack: Stack, found: ChangeSet) -> dict[str, Any]:
             "Tags": tags(dict(found.request.tags)),
             "IncludeNestedStacks": False,
             "ImportExistingResources": found.import_existing,
+            "DeploymentMode": "REVERT_DRIFT" if found.revert else None,
+            "StackDriftStatus": _drift(found) if found.revert else None,
             "OnStackFailure": found.request.on_failure,
         }
     )

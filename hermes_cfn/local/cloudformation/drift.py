@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +17,10 @@ from botocore.exceptions import ClientError
 from hermes_cfn.cfn.changes import MISSING, differences
 from hermes_cfn.cfn.kinds import kind
 from hermes_cfn.cfn.statuses import DRIFT_CHECKED
+from hermes_cfn.cfn.template import Resource
 from hermes_cfn.local.clients import Session
 from hermes_cfn.local.cloudformation.engine import Engine
-from hermes_cfn.local.cloudformation.model import Live, Stack
+from hermes_cfn.local.cloudformation.model import Live, Seen, Stack
 from hermes_cfn.local.cloudformation.properties import tagged
 from hermes_cfn.local.cloudformation.requests import validation
 from hermes_cfn.local.providers import HANDLERS
@@ -74,16 +75,20 @@ def look(engine: Engine, stack: Stack, caller: Session, only: frozenset[str] = f
     for live in stack.live.values():
         if only and live.logical_id not in only:
             continue
-        try:
-            live.drift, live.drifts, live.actual = _look(engine, stack, live, caller)
-        except ClientError as error:
-            live.drift, live.drifts, live.actual = "NOT_CHECKED", (), {}
-            unread[live.logical_id] = error.response["Error"]["Message"]
-        live.drift_at = now
-    found = {live.drift for live in stack.live.values()}
-    stack.drift = "DRIFTED" if found & {"MODIFIED", "DELETED"} else "IN_SYNC" if "IN_SYNC" in found else "NOT_CHECKED"
+        found = seen(engine, stack, live, caller)
+        live.drift = "NOT_CHECKED" if found.status == "UNKNOWN" else found.status
+        live.drifts, live.actual, live.drift_at = found.drifts, found.actual, now
+        if found.why:
+            unread[live.logical_id] = found.why
+    stack.drift = of_stack(live.drift for live in stack.live.values())
     stack.drift_at = now
     return unread
+
+
+def of_stack(statuses: Iterable[str]) -> str:
+    """The drift of a stack by that of its resources."""
+    found = set(statuses)
+    return "DRIFTED" if found & {"MODIFIED", "DELETED"} else "IN_SYNC" if "IN_SYNC" in found else "NOT_CHECKED"
 
 
 def _check(stack: Stack) -> None:
@@ -91,21 +96,69 @@ def _check(stack: Stack) -> None:
         raise validation(f"Drift detection cannot be performed on stack [{stack.name}] in status [{stack.status}]")
 
 
-def _look(
-    engine: Engine, stack: Stack, live: Live, caller: Session
-) -> tuple[str, tuple[dict[str, str], ...], Mapping[str, Any]]:
-    row = kind(live.type)
+def seen(engine: Engine, stack: Stack, live: Live, reader: Session) -> Seen:
+    """What is there of a resource now, read as ``reader``."""
+    row, made = kind(live.type), live.resource
     if row is None or not row.drift:
-        return "NOT_CHECKED", (), {}
+        return Seen("NOT_CHECKED", made)
     expected = tagged(live.resource, live.tags, stack.region)
-    actual = HANDLERS[live.type].read(engine.context(stack, live.resource, caller), live.physical_id, expected)
+    try:
+        actual = HANDLERS[live.type].read(engine.context(stack, live.resource, reader), live.physical_id, expected)
+    except ClientError as error:
+        return Seen("UNKNOWN", made, why=error.response["Error"]["Message"])
     if actual is None:
-        return "DELETED", (), {}
+        return Seen("DELETED", made)
+    hidden = _referring(stack, live.logical_id)
+    shown = {name: value for name, value in actual.items() if name in expected and name not in hidden}
     if not actual:
-        return "NOT_CHECKED", (), {}
-    found = tuple(compare(expected, actual))
-    shown = {name: value for name, value in actual.items() if name in expected}
-    return ("MODIFIED" if found else "IN_SYNC"), found, {**expected, **shown}
+        return Seen("NOT_CHECKED", made)
+    found = tuple(compare(expected, shown))
+    return Seen("MODIFIED" if found else "IN_SYNC", made, found, {**expected, **shown}, hidden)
+
+
+def _referring(stack: Stack, logical_id: str) -> frozenset[str]:
+    """Properties with dynamic references, on which "CloudFormation doesn't support drift detection".
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html
+    """
+    raw = stack.request.template.resources.get(logical_id) if stack.request is not None else None
+    named = raw.properties.items() if raw is not None else ()
+    return frozenset(name for name, value in named if "{{resolve:" in json.dumps(value, default=str))
+
+
+def as_seen(live: Live, seen: Seen) -> Resource:
+    """The resource with what drifted in it; tags that the stack gave are not the template's."""
+    names = {one["PropertyPath"].split("/")[1] for one in seen.drifts}
+    really = {name: _without(seen.actual[name], live.tags) for name in names}
+    return replace(live.resource, properties={**live.resource.properties, **really})
+
+
+def _without(value: Any, tags: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [one for one in value if not _is_tag(one, tags)]
+    return value
+
+
+def _is_tag(value: Any, tags: Mapping[str, str]) -> bool:
+    return isinstance(value, Mapping) and "Key" in value and tags.get(value["Key"]) == value.get("Value")
+
+
+def take(stack: Stack, seen: Mapping[str, Seen]) -> None:
+    """From now on the stack goes from what was really there: so that an update brings it back, and a failing one
+    returns to it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
+    """
+    for name, one in seen.items():
+        live = stack.live.get(name)
+        if live is None or one.status not in ("MODIFIED", "DELETED"):
+            continue
+        live.drift, live.drifts = "NOT_CHECKED", ()
+        if one.status == "DELETED":
+            del stack.live[name]
+        else:
+            live.resource = as_seen(live, one)
+    stack.drift = of_stack(live.drift for live in stack.live.values())
 
 
 def compare(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[dict[str, str]]:

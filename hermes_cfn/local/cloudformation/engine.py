@@ -111,11 +111,11 @@ class Engine:
             self._zones[region, session] = tuple(named)
         return self._zones[region, session]
 
-    def scope(self, stack: Stack, request: Request) -> Scope:
-        """What ``request``'s template is evaluated in, with the resources that ``stack`` has now."""
+    def scope(self, stack: Stack, request: Request, gone: frozenset[str] = frozenset()) -> Scope:
+        """What ``request``'s template is evaluated in, with the resources that ``stack`` has now, but those ``gone``."""
 
         def attributes(logical_id: str, attribute: str | None) -> Any:
-            live = stack.live.get(logical_id)
+            live = None if logical_id in gone else stack.live.get(logical_id)
             if live is not None and live.physical_id and attribute and HANDLERS[live.type].lively:
                 self._look_again(stack, live)
             return attribute_of(live, logical_id, attribute)

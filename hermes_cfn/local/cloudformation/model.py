@@ -54,6 +54,20 @@ class Live:
         return self.resource.type
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What is there of a resource: ``status`` as StackResourceDriftStatus has it, or UNKNOWN where it could not be
+    read (``why``), the differences from ``previous``, what the stack made, the values of the properties that the
+    template sets, and properties that are not looked at, for they hold what a dynamic reference gave."""
+
+    status: str
+    previous: Resource
+    drifts: tuple[dict[str, str], ...] = ()
+    actual: Mapping[str, Any] = field(default_factory=dict)
+    ignored: frozenset[str] = frozenset()
+    why: str = ""
+
+
 @dataclass
 class Request:
     """What a caller wants a stack to be: checked, with typed parameters and the template's text.
@@ -98,6 +112,9 @@ class ChangeSet:
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     imports: Mapping[str, str] = field(default_factory=dict)
     import_existing: bool = False
+    revert: bool = False
+    """Whether it compares with what is really there (``REVERT_DRIFT``); ``seen`` is what that was, by logical ID."""
+    seen: Mapping[str, Seen] = field(default_factory=dict)
     before: Mapping[str, Resource] = field(default_factory=dict)
     after: Mapping[str, Resource] = field(default_factory=dict)
 

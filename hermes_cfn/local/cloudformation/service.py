@@ -183,6 +183,8 @@ class CloudFormation:
         name, kind = params["ChangeSetName"], params.get("ChangeSetType") or "UPDATE"
         if params.get("IncludeNestedStacks"):
             raise requests.refused("nested stacks")
+        if params.get("DeploymentMode") and kind != "UPDATE":
+            raise requests.refused(f"DeploymentMode of a change set of type {kind}")
         stack = self.engine.find(params["StackName"], self.region)
         if kind == "CREATE" and stack is not None and stack.status != "REVIEW_IN_PROGRESS":
             raise validation(
@@ -202,6 +204,7 @@ class CloudFormation:
         found = ChangeSet(arn, name, kind, request, self.engine.clock.now(), params.get("Description") or "")
         found.imports = changesets.imports_of(params, self.engine, stack, request)
         found.import_existing = bool(params.get("ImportExistingResources"))
+        found.revert = params.get("DeploymentMode") == "REVERT_DRIFT"
         stack.change_sets[arn] = found
         self.engine.scheduler.after(0, lambda: changesets.compute(self.engine, stack, found))
         return {"Id": arn, "StackId": stack.id}
@@ -245,6 +248,7 @@ class CloudFormation:
         if stack.status == "REVIEW_IN_PROGRESS":
             Create(self.engine, stack).run(found.request, found.imports)
         else:
+            drift.take(stack, found.seen)
             Update(self.engine, stack).run(found.request, found.imports)
         return {}
 
