@@ -14,6 +14,9 @@ from hermes_cfn.config import Settings
 
 ACCOUNT = "${AWS::AccountId}"
 ROLES = ("infrastructure", "release", "plan", "operator")
+OPTIONAL = ("certificate", "worldwide", "edge", "watch")
+"""Keys of the stacks that an environment may have or not; ``worldwide`` stands in us-east-1."""
+
 ENVIRONMENT_TAG = "hermes:environment"
 GITHUB = "token.actions.githubusercontent.com"
 """Host of GitHub's OIDC provider, and so its name in IAM."""

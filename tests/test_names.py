@@ -2,9 +2,10 @@
 
 import pytest
 
+from hermes_cfn import stacks
 from hermes_cfn.config import parse
 from hermes_cfn.errors import ConfigurationError
-from hermes_cfn.names import Names, output_id, output_name
+from hermes_cfn.names import OPTIONAL, Names, output_id, output_name
 
 NAMES = Names("hermes", "production", "123456789012", "eu-south-2")
 
@@ -50,3 +51,9 @@ def test_the_longest_names_fit():
     assert len(longest.role("infrastructure")) <= 64
     with pytest.raises(ConfigurationError, match="at most 31 together"):
         parse("[application]\nname = 'abcdefghijklmnop'\n[environment]\nname = 'abcdefghijklmnop'\n")
+
+
+def test_the_optional_stacks_are_those_that_settings_switch_on() -> None:
+    """Those of which a plan must say that they are left behind."""
+    everything = "[watch]\nenabled = true\n[edge]\nassets = true\n[worldwide]\ncloudfront = true\n"
+    assert set(stacks.build(parse(everything)).keys) - {"foundation", "network", "service"} == set(OPTIONAL)

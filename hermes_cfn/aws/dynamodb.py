@@ -64,18 +64,27 @@ class Lock:
         """Ends our lease; the item stays, so that its token only grows."""
         return self._if_mine(lease, datetime.fromtimestamp(0, UTC))
 
-    def break_(self) -> LeaseSeen | None:
-        """Ends whoever's lease it is; answers what was there."""
-        before = self.look()
-        if before is not None:
+    def break_(self, seen: LeaseSeen) -> bool:
+        """Ends the lease that was seen; False when somebody else's is there by now."""
+        try:
             self._calls.update_item(
                 TableName=self.table,
                 Key=self._name,
                 UpdateExpression="SET #expires = :zero ADD #token :one",
-                ExpressionAttributeNames=_names("expires", "token"),
-                ExpressionAttributeValues={":zero": {"N": "0"}, ":one": {"N": "1"}},
+                ConditionExpression="#owner = :owner AND #token = :token",
+                ExpressionAttributeNames=_names("owner", "expires", "token"),
+                ExpressionAttributeValues={
+                    ":zero": {"N": "0"},
+                    ":one": {"N": "1"},
+                    ":owner": {"S": seen.owner},
+                    ":token": {"N": str(seen.token)},
+                },
             )
-        return before
+        except AwsError as error:
+            if error.code == REFUSED:
+                return False
+            raise
+        return True
 
     def _if_mine(self, lease: Lease, expires: datetime) -> bool:
         try:

@@ -82,7 +82,7 @@ class Ecr:
     def architectures(self, repository: str, digest: str) -> tuple[str, ...]:
         """The architectures that an image carries; empty when its manifest does not say.
 
-        An index names them; a single manifest names its configuration blob, which does.
+        An index names them; a single manifest names a configuration blob that does, which is not fetched.
         """
         manifest = self._manifest(repository, digest)
         if manifest is None:
@@ -91,16 +91,6 @@ class Ecr:
             found = {m.get("platform", {}).get("architecture", "") for m in manifest["manifests"]}
             return tuple(sorted(found - {"", "unknown"}))
         return tuple(filter(None, (str(manifest.get("architecture", "")),)))
-
-    def config_digest(self, repository: str, digest: str) -> str:
-        """The digest of a single manifest's configuration blob, or nothing."""
-        manifest = self._manifest(repository, digest) or {}
-        return str(manifest.get("config", {}).get("digest", ""))
-
-    def config_url(self, repository: str, config_digest: str) -> str:
-        """A presigned address of a configuration blob, which names the architecture."""
-        found = self._calls.get_download_url_for_layer(repositoryName=repository, layerDigest=config_digest)
-        return str(found["downloadUrl"])
 
     def _manifest(self, repository: str, digest: str) -> dict[str, Any] | None:
         found = self._calls.batch_get_image(

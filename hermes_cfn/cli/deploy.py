@@ -136,7 +136,8 @@ def agree(yes: bool, verb: str) -> None:
     if yes:
         return
     if sys.stdin.isatty():
-        click.confirm(f"{verb} now?", abort=True)
+        environment = console.context().settings().environment.name
+        click.confirm(f"{verb} now, in {environment}?", abort=True)
         return
     raise HermesError(
         Finding("not-agreed", verb, "nobody can be asked here", next=f"hermes-cfn {verb} … --yes"),

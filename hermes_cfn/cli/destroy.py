@@ -12,6 +12,7 @@ from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
 from hermes_cfn.events import Event
+from hermes_cfn.names import OPTIONAL
 
 
 @click.command()
@@ -19,25 +20,32 @@ from hermes_cfn.events import Event
 @click.option("--unprotect", is_flag=True, help="Turn termination and deletion protection off.")
 @click.option("--empty-buckets", is_flag=True, help="Delete every object of the buckets that are to go.")
 @click.option("--foundation", is_flag=True, help="The account's foundation too.")
+@click.option(
+    "--stack", "only", type=click.Choice(OPTIONAL), default=None, help="One that hermes.toml does not ask for any more."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.format_option("text", "json")
-def command(unprotect: bool, empty_buckets: bool, foundation: bool, yes: bool, form: str) -> int:
+def command(unprotect: bool, empty_buckets: bool, foundation: bool, only: str | None, yes: bool, form: str) -> int:
     """Data goes only when told; what stays is listed."""
     from hermes_cfn.flows import destroy
 
+    if only and foundation:
+        raise click.UsageError("--stack is one stack; --foundation goes with a whole environment")
+    consent = destroy.Consent(only or "", unprotect, empty_buckets, foundation)
     context = console.context()
     if not yes and not sys.stdin.isatty():
         agree(False, "destroy")
     ground = reach.ground(context)
     if not yes:
-        ahead = destroy.outlook(ground, destroy.Consent(unprotect, empty_buckets, foundation))
-        _put("what goes:", ahead.goes or ["nothing"])
+        ahead = destroy.outlook(ground, consent)
+        _put("what goes:", ahead.goes)
         _put("what stays:", ahead.stays)
-        click.confirm(f"delete every stack of {ground.deployment.environment}?", abort=True)
+        what = f"stack {only}" if only else "every stack"
+        click.confirm(f"delete {what} of {ground.deployment.environment}?", abort=True)
     stays: list[str] = []
 
     def story() -> Iterator[Event]:
-        stays.extend((yield from destroy.run(ground, destroy.Consent(unprotect, empty_buckets, foundation))))
+        stays.extend((yield from destroy.run(ground, consent)))
 
     console.follow(story(), form)
     if form == "text":
@@ -47,5 +55,5 @@ def command(unprotect: bool, empty_buckets: bool, foundation: bool, yes: bool, f
 
 def _put(title: str, lines: Iterable[str]) -> None:
     click.echo(title)
-    for line in lines:
+    for line in list(lines) or ["nothing"]:
         click.echo(f"  {again(line)}")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from hermes_cfn.cli import console, reach
+from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
 
 
@@ -44,14 +47,19 @@ def show(form: str) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def break_(yes: bool) -> int:
     """End somebody's lease; their run stops before its next action."""
+    from hermes_cfn.deciders.lease import locked
+
     ground = reach.ground(console.context())
     lock = ground.doors.lock(ground.names.lock_table, ground.names.lock_key)
     seen = lock.look()
     if seen is None or seen.expires <= ground.now:
         click.echo("nobody holds the lock")
         return ExitCode.OK
+    if not yes and not sys.stdin.isatty():
+        agree(False, "lock break")
     if not yes:
         click.confirm(f"{seen.owner} holds it for {seen.purpose}; break it?", abort=True)
-    lock.break_()
-    click.echo(f"the lease of {seen.owner} is ended")
+    if not lock.break_(seen):
+        raise locked(lock.look() or seen, ground.now, ground.names.lock_key)
+    click.echo(f"the lease of {seen.owner} is ended: its run stops before its next action")
     return ExitCode.OK

@@ -144,9 +144,13 @@ def delete(name: str, yes: bool) -> int:
     """Delete a secret; a release that names it can then not be started again."""
     from hermes_cfn.flows import secrets
 
+    context = console.context()
+    if not yes and not sys.stdin.isatty():
+        agree(False, f"secrets delete {name}")
     if not yes:
-        click.confirm(f"delete {name} and all its versions?", abort=True)
-    secrets.delete(reach.ground(console.context()), name)
+        environment = context.settings().environment.name
+        click.confirm(f"delete {name} of {environment} and all its versions?", abort=True)
+    secrets.delete(reach.ground(context), name)
     return ExitCode.OK
 
 

@@ -83,8 +83,15 @@ def locked(seen: LeaseSeen, now: datetime, key: str) -> Locked:
 
 
 def lost(lease: Lease, seen: LeaseSeen | None, key: str) -> Locked:
-    """Says that our lease is gone, and that nothing more was done."""
-    holder = f"{seen.owner} holds it with token {seen.token}" if seen else "its item is gone"
+    """Says that our lease is gone, who has it, and that nothing more was done."""
+    if seen is None:
+        holder = "its item is gone"
+    elif seen.owner == lease.owner:
+        holder = "somebody has ended it: hermes-cfn lock break"
+    elif seen.expires.timestamp() == 0:
+        holder = f"{seen.owner} took it meanwhile, with token {seen.token}, and has given it back"
+    else:
+        holder = f"{seen.owner} holds it with token {seen.token}"
     return Locked(
         Finding(
             "lock-lost",

@@ -15,7 +15,7 @@ from hermes_cfn.deciders.observed import StackSeen
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Event, ResourceEvent, StageEnded, StageStarted
-from hermes_cfn.flows import adoption
+from hermes_cfn.flows import adoption, left
 from hermes_cfn.flows.drive import Story, drive
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.lock import Held, there
@@ -23,8 +23,9 @@ from hermes_cfn.flows.lock import Held, there
 
 @dataclass(frozen=True)
 class Consent:
-    """What may be given up."""
+    """What may be given up.  ``only``: the key of one stack, which ``hermes.toml`` does not ask for any more."""
 
+    only: str = ""
     unprotect: bool = False
     empty_buckets: bool = False
     foundation: bool = False
@@ -51,7 +52,7 @@ class Outlook:
 
 def outlook(ground: Ground, consent: Consent) -> Outlook:
     """Looked at before anything is deleted.  Raises HermesError for what would stop the deletion half way."""
-    specs = [spec for spec in ground.deployment if consent.foundation or not spec.account_wide]
+    specs = [*_common(ground, consent), *_own(ground, consent)]
     held_back = [found for spec in specs for found in _kept(ground, spec, consent)]
     if held_back:
         raise HermesError(*held_back, exit_code=ExitCode.REFUSED)
@@ -69,15 +70,42 @@ def _going(ground: Ground, specs: Iterable[StackSpec]) -> Iterator[str]:
 
 def run(ground: Ground, consent: Consent) -> Story[list[str]]:
     """Deletes the environment's stacks; the value is what stays, one line each."""
-    specs = [spec for spec in ground.deployment if not spec.account_wide]
+    specs = _own(ground, consent)
     stays = outlook(ground, consent).stays
-    common = [spec for spec in ground.deployment if spec.account_wide]
+    common = _common(ground, consent)
     if there(ground):
         with Held(ground, "destroy") as held:
             yield from Leaving(ground, specs, consent).run(held)
-    if consent.foundation:
+    if common:
         yield from Leaving(ground, common, consent).run(None)
     return stays
+
+
+def _common(ground: Ground, consent: Consent) -> list[StackSpec]:
+    """The account's stacks, which go only when told."""
+    return [spec for spec in ground.deployment if spec.account_wide and consent.foundation]
+
+
+def _own(ground: Ground, consent: Consent) -> list[StackSpec]:
+    """The environment's stacks, and those that its settings do not ask for any more; or one of these.
+
+    Raises HermesError ``stack-wanted``.
+    """
+    gone = list(left.stacks(ground))
+    if not consent.only:
+        return [*(spec for spec in ground.deployment if not spec.account_wide), *gone]
+    if consent.only in ground.deployment.keys:
+        raise HermesError(
+            Finding(
+                "stack-wanted",
+                consent.only,
+                "hermes.toml asks for this stack",
+                why="nothing was deleted",
+                next="switch it off there first; or destroy without --stack, for the whole environment",
+            ),
+            exit_code=ExitCode.REFUSED,
+        )
+    return [spec for spec in gone if spec.key == consent.only]
 
 
 def _kept(ground: Ground, spec: StackSpec, consent: Consent) -> Iterator[Finding]:
@@ -118,9 +146,7 @@ def staying(ground: Ground, consent: Consent) -> list[str]:
     Looked at before anything is deleted: afterwards no stack knows them.
     """
     lines = []
-    for spec in ground.deployment:
-        if spec.account_wide and not consent.foundation:
-            continue
+    for spec in [*_common(ground, consent), *_own(ground, consent)]:
         door = ground.doors.cloudformation(spec.region)
         template = door.template(spec.name)
         declared = template.get("Resources", {}) if isinstance(template, Mapping) else {}
@@ -133,6 +159,8 @@ def staying(ground: Ground, consent: Consent) -> list[str]:
                 if said.get("Type") == adoption.ADDRESS:
                     later += "; AWS charges for it until then"
                 lines.append(f"{kind}: {resource.physical_id}; a later deploy {later}")
+    if consent.only:
+        return lines
     if not consent.foundation:
         lines.append("hermes-foundation: artifacts, images, the lock and the roles of the account")
     lines.append(f"{ground.names.secrets_path}: secrets; hermes-cfn secrets delete NAME")
@@ -203,7 +231,7 @@ class Leaving:
             return tuple(steps)
         if busy:
             return (Wait("; ".join(busy)),)
-        return (Done(f"{len(self.tracks)} stacks are gone"),)
+        return (Done("1 stack is gone" if len(self.tracks) == 1 else f"{len(self.tracks)} stacks are gone"),)
 
     def _act(self, what: tuple[str, Any]) -> Story[None]:
         key, step = what

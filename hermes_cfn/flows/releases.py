@@ -152,8 +152,7 @@ def resolve(ground: Ground, reference: str, compatible: bool = True) -> Release:
 
 def image_missing(ground: Ground, reference: str) -> Finding:
     repository = ground.names.repository
-    images = ground.doors.ecr.images(repository) if ground.doors.ecr.uri(repository) else []
-    tags = ", ".join(tag for image in images[:8] for tag in image.tags) or "none"
+    tags = ", ".join(images_to_choose(ground)[:8]) or "none"
     return Finding(
         "image-unknown",
         f"{repository}:{reference}",

@@ -13,6 +13,7 @@ from hermes_cfn.checks.facts import Facts
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
 from hermes_cfn.errors import Finding, HermesError, Severity
 from hermes_cfn.flows import facts, releases
+from hermes_cfn.flows import left as left_stacks
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.rollout import strategy
 from hermes_cfn.flows.stacks import COMMIT, as_sent
@@ -73,12 +74,14 @@ def make(ground: Ground, question: Question) -> Plan:
         *several.alone(ground.settings),
         *_foundation(ground, there),
         *_older(ground, there, question),
+        *left_stacks.findings(ground),
     ]
     now = releases.stable(ground)
-    left = releases.goal(ground) if question.resume else None
-    if now and not question.image and not left:
+    goal = releases.goal(ground)
+    left = goal[0] if goal and now and goal[0].id != now.id else None
+    if now and not question.image and not question.resume:
         findings += _kept(ground, now)
-    following = left[0].id if left else now.id if now else ""
+    following = left.id if left and question.resume else now.id if now else ""
     if question.image:
         try:
             following = releases.resolve(ground, question.image, question.compatible).id
@@ -87,6 +90,8 @@ def make(ground: Ground, question: Question) -> Plan:
             following = question.image
     elif now is None and known.first:
         findings += _first_image(ground)
+    if left and following != left.id:
+        findings.append(_half_way(left.id, following))
     chosen = strategy(ground.settings)
     return plan.make(
         ground.deployment,
@@ -94,7 +99,7 @@ def make(ground: Ground, question: Question) -> Plan:
         Circumstances(
             account=ground.names.account,
             lookups=_lookups(ground, there, _narrowed(known) | _estimate(ground, question) | dict(question.lookups)),
-            release_now=now.id if now else "",
+            release_now=left.id if left and following != left.id else now.id if now else "",
             release_next=following,
             image=question.image,
             strategy=chosen.kind,
@@ -158,6 +163,18 @@ def _kept(ground: Ground, now: Release) -> Iterator[Finding]:
             next=f"hermes-cfn release --image {now.tag}, or this with --image {now.tag}",
             severity=Severity.WARNING,
         )
+
+
+def _half_way(left: str, following: str) -> Finding:
+    """``rollout-left``: some instances may run what a paused or broken rollout brought them."""
+    return Finding(
+        "rollout-left",
+        left,
+        "its rollout was paused, or ended half way",
+        why=f"every instance that has it goes to {following}",
+        next="hermes-cfn release --resume, to go on with it instead",
+        severity=Severity.WARNING,
+    )
 
 
 def _first_image(ground: Ground) -> Iterator[Finding]:

@@ -163,6 +163,15 @@ def test_a_deployer_whose_lock_was_broken_stops_at_its_next_look() -> None:
                 held.certain()
             other.certain()
     assert caught.value.findings[0].code == "lock-lost"
+    assert "somebody has ended it" not in caught.value.findings[0].why
+
+
+def test_a_deployer_whose_lease_somebody_ended_is_told_so_and_not_that_it_holds_it_itself() -> None:
+    door = Door()
+    with pytest.raises(Locked) as caught, Held(locking(door), "release v2") as held:
+        door.seen = replace(door.seen, expires=datetime.fromtimestamp(0, UTC), token=door.seen.token + 1)
+        held.certain()
+    assert "somebody has ended it" in caught.value.findings[0].why
 
 
 def test_a_lease_of_a_dead_process_of_this_machine_is_ended_and_no_other() -> None:

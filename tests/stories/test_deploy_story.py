@@ -138,6 +138,7 @@ def test_a_deployer_that_is_killed_converges_when_it_is_run_again(quick, line: s
                 run.send_signal(signal.SIGKILL)
                 break
     assert run.wait() == -signal.SIGKILL
+    quick.type("lock break", codes=(ExitCode.REFUSED,))
     quick.type("lock break --yes")
     quick.type("release --resume --yes")
     at_rest(quick, tag)

@@ -137,7 +137,7 @@ def test_nobody_to_ask_is_refused_and_a_no_on_a_terminal_does_nothing(quiet) -> 
     assert "--yes" in done.stderr
     said, code = typed(quiet, "deploy", "n\n")
     assert "HealthCheckIntervalSeconds" in said
-    assert "deploy now?" in said
+    assert "deploy now, in production?" in said
     assert code == ExitCode.INTERRUPTED
     assert stacks(quiet) == before
 
@@ -172,6 +172,20 @@ def typed(cloud, words: str, answer: str) -> tuple[str, int]:
         said += read
     os.close(master)
     return said.decode(), process.wait()
+
+
+def test_a_stack_that_the_settings_do_not_ask_for_any_more_is_said_and_goes_when_told(quiet) -> None:
+    configure(quiet, "[watch]\nenabled = true\n")
+    quiet.type("deploy --stacks-only --yes")
+    assert "stack-wanted" in refused(quiet, "destroy --stack watch --yes")
+    configure(quiet, "")
+    said = quiet.type("plan")
+    assert "stack-left  hermes-production-watch" in said
+    assert "destroy --stack watch" in said
+    quiet.type("destroy --stack watch --yes")
+    assert "hermes-production-watch" not in stacks(quiet)
+    assert "hermes-production-service" in stacks(quiet)
+    assert "stack-left" not in quiet.type("plan")
 
 
 def test_destroy_says_on_a_terminal_what_goes_and_what_stays_before_it_asks(quiet) -> None:

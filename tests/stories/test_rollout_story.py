@@ -112,6 +112,11 @@ def test_a_hook_that_hangs_is_ended_by_its_limit_and_the_release_stands(cloud) -
 def test_a_rollout_is_paused_rests_and_goes_on(cloud) -> None:
     said = cloud.type("release --image v1 --pause-at 1 --yes")
     assert "paused with 1 of 2 instances" in said
+    plan = cloud.json("plan --detailed-exitcode", codes=(ExitCode.CHANGES,))
+    assert plan["release"]["now"].startswith("v1-"), "some instances have it, and a deployment takes it from them"
+    assert "rollout-left" in [finding["code"] for finding in plan["findings"]]
+    plan = cloud.json("plan --image v1 --detailed-exitcode", codes=(ExitCode.CHANGES,))
+    assert "rollout-left" not in [finding["code"] for finding in plan["findings"]]
     assert {release.rpartition("-")[0] for release in reports(cloud)} == {"v1", "v3"}
     seen = group(cloud)
     assert seen["SuspendedProcesses"] == []
