@@ -99,6 +99,7 @@ def _offline(directory: Path | None, replace: tuple[str, ...]) -> Plan:
         replace=frozenset(replace),
         ceiling=settings.budget.ceiling_usd,
         commit=reach.head(context.config),
+        admitted=settings.database.allow_list,
     )
     before = templates.read(directory) if directory else dataclasses.replace(deployment, stacks=())
     return survey.against(around, deployment, before)

@@ -113,6 +113,7 @@ def make(ground: Ground, question: Question) -> Plan:
             ceiling=Decimal(ground.settings.budget.ceiling_usd),
             findings=_once(findings),
             commit=ground.commit,
+            admitted=ground.settings.database.allow_list,
         ),
     )
 

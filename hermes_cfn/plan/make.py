@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from hermes_cfn import bill
 from hermes_cfn.config.usage import Usage
 from hermes_cfn.deployment import Deployment, FromSetting, StackSpec
-from hermes_cfn.errors import Finding
+from hermes_cfn.errors import Finding, Severity
 from hermes_cfn.plan.model import Change, Deployed, Interruption, Plan, StackPlan
 from hermes_cfn.plan.stacks import followed, stack_plan
 from hermes_cfn.plan.timing import Pace, RolloutTime, critical_path, rollout
@@ -39,7 +39,7 @@ INTERRUPTS = frozenset(
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a plan needs beside the templates.
+    """What a plan needs beside the templates.  ``admitted``: the database admits known addresses only.
 
     ``bake_s``: seconds that a canary serves before the others follow; ``replace``: logical IDs whose data may go.  ``ceiling``: USD a month, 0 for none.
     """
@@ -61,6 +61,7 @@ class Circumstances:
     ceiling: Decimal = Decimal(0)
     findings: tuple[Finding, ...] = ()
     commit: str = ""
+    admitted: bool = False
 
 
 def make(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circumstances) -> Plan:
@@ -73,6 +74,7 @@ def make(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circu
         *around.findings,
         *_data_findings(changes, around.replace),
         *_network_findings(changes),
+        *(_addresses(stacks) if around.admitted else ()),
         *_ceiling(before, after, around),
     )
     release_next = around.release_next or around.release_now
@@ -200,6 +202,25 @@ def _network_findings(changes: tuple[Change, ...]) -> Iterator[Finding]:
                 why=", ".join(shown.path for shown in change.details if shown.replaces),
                 next="leave it as it was; or a second environment beside this one, then hermes-cfn destroy of this one",
             )
+
+
+def _addresses(stacks: tuple[StackPlan, ...]) -> Iterator[Finding]:
+    """``database-allow-list``: instances that serve will reach the database from addresses that it does not know."""
+    moved = [
+        f"{change.sign} {change.stack}/{change.logical_id}"
+        for stack in stacks
+        for change in stack.changes
+        if stack.action == "update" and change.resource_type == "AWS::EC2::EIP" and change.sign in "+-±?"
+    ]
+    if moved:
+        yield Finding(
+            "database-allow-list",
+            "the external database",
+            f"instances will reach it from other addresses: {', '.join(moved)}",
+            why="until it admits the new ones they do not reach it at all",
+            next="admit them as soon as hermes-cfn outputs nat_public_ips shows them; or leave [network] egress as it was",
+            severity=Severity.WARNING,
+        )
 
 
 def _bills(

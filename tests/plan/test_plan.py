@@ -79,6 +79,16 @@ def test_what_a_replaced_resource_feeds_in_another_stack_is_shown_there(there) -
     assert "parameter CertificateArn" in [one.path for one in service.parameters]
 
 
+def test_other_addresses_than_the_database_admits_are_said(wanted, there) -> None:
+    """A gateway for each zone has addresses of its own, and the one before goes."""
+    apart = built('[network]\negress = "nat-gateway-per-zone"')
+    (finding,) = [one for one in planned(apart, there, admitted=True).findings if one.code == "database-allow-list"]
+    assert "+ network/NatAddressA" in finding.what
+    assert "- network/NatAddress" in finding.what
+    for plan in (planned(apart, there), planned(wanted, {}, admitted=True), planned(wanted, there, admitted=True)):
+        assert "database-allow-list" not in {one.code for one in plan.findings}
+
+
 def test_a_part_of_the_stacks_is_planned_as_it_is(wanted, there) -> None:
     """As ``release`` does, which may not read the foundation."""
     own = replace(wanted, stacks=tuple(spec for spec in wanted if not spec.account_wide))
