@@ -12,6 +12,7 @@ import asyncio
 import json
 import signal
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +40,9 @@ def _now() -> str:
 
 @dataclass
 class Wanted:
-    """What ``docker run`` was asked for; ``memory`` in bytes, ``stop_timeout`` in seconds."""
+    """What ``docker run`` was asked for; ``memory`` in bytes, ``stop_timeout`` in seconds; ``engine_words`` are the
+    options that only a container engine can heed.
+    """
 
     name: str
     image: Image
@@ -55,8 +58,8 @@ class Wanted:
     remove: bool = False
     log_options: dict[str, str] = field(default_factory=dict)
     log_driver: str = "json-file"
-    user: str = ""
     entrypoint: str = ""
+    engine_words: Sequence[str] = ()
 
 
 class Container:
@@ -213,7 +216,7 @@ class Container:
         self._line_held = await engine.hold(self.real_name)
         return engine.run(
             self.real_name, wanted.image.real, wanted.command, ports, variables, wanted.memory, wanted.stop_signal,
-            wanted.entrypoint,
+            wanted.entrypoint, wanted.engine_words,
         )  # fmt: skip
 
     def _given(self) -> list[str]:

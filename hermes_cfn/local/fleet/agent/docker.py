@@ -24,8 +24,8 @@ _RUN_FLAGS = {
     "-d": "detach",
     "--detach": "detach",
     "--rm": "rm",
-    "--read-only": "",
-    "--init": "",
+    "--read-only": "--read-only",
+    "--init": "--init",
     "-i": "",
     "-t": "",
     "-it": "",
@@ -33,11 +33,15 @@ _RUN_FLAGS = {
 _RUN_VALUES = {
     "--name": "name", "--restart": "restart", "--publish": "publish", "-p": "publish", "--env": "env", "-e": "env",
     "--env-file": "env-file", "--label": "label", "-l": "label", "--stop-signal": "stop-signal", "--stop-timeout": "stop-timeout",
-    "--memory": "memory", "-m": "memory", "--memory-swap": "", "--log-driver": "log-driver", "--log-opt": "log-opt",
-    "--security-opt": "", "--cap-drop": "", "--cap-add": "", "--tmpfs": "", "--user": "user", "-u": "user", "--hostname": "",
-    "--entrypoint": "entrypoint", "--cpus": "", "--pids-limit": "", "--ulimit": "", "--platform": "", "--network": "network",
-    "--pull": "", "--add-host": "", "--workdir": "", "-w": "",
+    "--memory": "memory", "-m": "memory", "--memory-swap": "--memory-swap", "--log-driver": "log-driver", "--log-opt": "log-opt",
+    "--security-opt": "--security-opt", "--cap-drop": "--cap-drop", "--cap-add": "--cap-add", "--tmpfs": "--tmpfs",
+    "--user": "--user", "-u": "--user", "--hostname": "--hostname", "--entrypoint": "entrypoint", "--cpus": "--cpus",
+    "--pids-limit": "--pids-limit", "--ulimit": "--ulimit", "--platform": "", "--pull": "", "--add-host": "--add-host",
+    "--workdir": "--workdir", "-w": "--workdir",
 }  # fmt: skip
+
+
+"""What ``docker run`` takes: a name of ours, or an option that means something to a container engine alone."""
 
 
 class Docker:
@@ -194,6 +198,10 @@ class Docker:
             entrypoint=(values.get("entrypoint") or [""])[-1],
             log_options=dict(item.split("=", 1) for item in values.get("log-opt", [])),
             log_driver=(values.get("log-driver") or ["json-file"])[-1],
+            engine_words=(
+                *sorted(flag for flag in flags if flag.startswith("--")),
+                *(f"{name}={value}" for name, given in values.items() if name.startswith("--") for value in given),
+            ),
         )
 
     def _check_ports(self, wanted: Wanted) -> None:

@@ -32,8 +32,9 @@ class Engine:
         memory: int = 0,
         stop_signal: str = "",
         entrypoint: str = "",
+        more: Sequence[str] = (),
     ) -> list[str]:
-        """The command line of a container; ``ports`` has ``address:port`` for each container port.
+        """The command line of a container; ``ports`` has ``address:port`` for each container port, ``more`` options as they are.
 
         ``variables`` is a file of ``NAME=value`` lines, so that no value shows among the processes.
         """
@@ -42,7 +43,7 @@ class Engine:
         found += ["--memory", str(memory)] if memory else []
         found += ["--stop-signal", stop_signal] if stop_signal else []
         found += ["--entrypoint", entrypoint] if entrypoint else []
-        return [*found, image, *command]
+        return [*found, *more, image, *command]
 
     async def hold(self, name: str) -> asyncio.subprocess.Process:
         """Holds a container: it goes when :meth:`release` is called or the agent ends, however it ends."""
