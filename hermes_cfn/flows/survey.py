@@ -242,7 +242,8 @@ def against(around: Circumstances, deployment: Deployment, old: Deployment) -> P
         )
         for spec in old
     }
-    return plan.make(deployment, there, around)
+    left = tuple(left_stacks.told(spec) for spec in old if spec.key not in deployment.keys)
+    return plan.make(deployment, there, replace(around, findings=(*around.findings, *left)))
 
 
 def _placed(source: Source) -> str:
