@@ -188,9 +188,9 @@ def test_rotating_the_session_key_says_which_sessions_end_and_rolls(cloud):
 
 def test_sleep_and_wake_and_the_bill_counts_the_hours(cloud):
     assert "usage.asleep_hours" in cloud.type("sleep --yes")
-    assert "asleep; next: hermes-cfn wake" in cloud.type("status --no-bill")
+    assert "asleep; next: hermes-cfn --local wake" in cloud.type("status --no-bill")
     refused = typed(cloud, "run -- true")
-    assert refused.returncode == ExitCode.REFUSED and "hermes-cfn wake" in refused.stderr
+    assert refused.returncode == ExitCode.REFUSED and "hermes-cfn --local wake" in refused.stderr
     cloud.type("wake --yes")
     assert cloud.json("status --no-bill")["healthy"] == 2
 

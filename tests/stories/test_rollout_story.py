@@ -178,7 +178,7 @@ def test_static_files_go_first_and_old_ones_stay(cloud) -> None:
 def test_what_is_not_there_is_named_with_what_is(cloud) -> None:
     said = error(cloud, "release --image nowhere --yes", ExitCode.FAILED)
     assert "image-unknown" in said
-    assert "v2" in said and "hermes-cfn image push nowhere" in said
+    assert "v2" in said and "hermes-cfn --local image push nowhere" in said
     for words in ("rollback --to nowhere --yes", "releases show nowhere"):
         said = error(cloud, words, ExitCode.USAGE)
         assert "release-unknown" in said and "v3-" in said
@@ -189,7 +189,7 @@ def test_a_fleet_that_sleeps_is_woken_before_anything_is_released_to_it(cloud) -
     cloud.type("sleep --yes")
     said = error(cloud, "release --image v2 --yes", ExitCode.REFUSED)
     assert "fleet-asleep" in said
-    assert "hermes-cfn wake" in said
+    assert "hermes-cfn --local wake" in said
     cloud.type("wake --yes")
     at_rest(cloud, "v1")
 
@@ -238,7 +238,7 @@ def test_a_release_that_migrated_and_is_not_compatible_is_held_and_both_choices_
     said = error(cloud, "release --image v5 --incompatible --yes", ExitCode.FAILED)
     assert "release-held" in said
     assert "the healthy instances go on serving" in said
-    assert "mend and release again, or: hermes-cfn rollback --to v4-" in said
+    assert "mend and release again, or: hermes-cfn --local rollback --to v4-" in said
     seen = group(cloud)
     assert seen["SuspendedProcesses"] == []
     assert sum(member["LifecycleState"] == "InService" for member in seen["Instances"]) >= 1
