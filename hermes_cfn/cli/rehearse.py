@@ -80,7 +80,8 @@ def command(
                 seen.extend(run.in_turn(sandbox, settings, turns, "v1", say))
         except KeyboardInterrupt:
             if not seen:
-                raise
+                say("interrupted before anything was seen; the next rehearsal begins anew")
+                return ExitCode.INTERRUPTED
             whole = False
             say(f"interrupted; this is what {len(seen)} updates have shown")
     if form == "json":

@@ -1,5 +1,6 @@
 """The command line as people and scripts meet it: loads little, ends as documented, says the next command."""
 
+import contextlib
 import importlib
 import json
 import os
@@ -325,3 +326,16 @@ def test_what_is_read_is_one_json_document(tmp_path, monkeypatch, words):
 def test_a_number_that_cannot_be_is_refused_before_anything_starts(words, capsys):
     assert exit_code(*words.split()) == ExitCode.USAGE
     assert "--" in capsys.readouterr().err
+
+
+def test_a_rehearsal_that_is_interrupted_does_not_say_that_it_goes_on(tmp_path, monkeypatch, capsys):
+    from hermes_cfn.rehearse import run, sandbox
+
+    def struck(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sandbox, "Sandbox", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(run, "first", struck)
+    (tmp_path / "hermes.toml").write_text("")
+    assert exit_code("--config", str(tmp_path / "hermes.toml"), "rehearse") == ExitCode.INTERRUPTED
+    assert capsys.readouterr().err == "interrupted before anything was seen; the next rehearsal begins anew\n"
