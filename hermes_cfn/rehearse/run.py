@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from hermes_cfn.config import Settings
 from hermes_cfn.plan.timing import Pace, RolloutTime, rollout
 from hermes_cfn.rehearse.faults import DEADLY, ENDS_NOBODY, OUTAGES, Fault
+from hermes_cfn.rehearse.outage import Outage
 from hermes_cfn.rehearse.sandbox import Sandbox
 from hermes_cfn.rehearse.verdict import Verdict, ends, final_release
 from hermes_cfn.rehearse.watcher import GONE, Watcher
@@ -62,12 +63,12 @@ class Update:
 
 @dataclass
 class Strikes:
-    """The faults of one update; when (epoch seconds) those struck that end instances, and how long outages last."""
+    """The faults of one update; when (epoch seconds) those struck that end instances, and its outages."""
 
     pending: list[Fault]
     release: str
     deadly: list[float] = field(default_factory=list)
-    outages: list[tuple[float, float]] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
 
     def due(self, sandbox: Sandbox, line: str, say: Callable[[str], None]) -> bool:
         """Lets happen what is due at a line; True when it is the deployer that has to die."""
@@ -80,13 +81,14 @@ class Strikes:
             struck = time.time()
             dies |= fault.strike(sandbox, line, self.release)
             if fault.kind in OUTAGES:
-                self.outages.append((struck, time.time() + OUTAGES[fault.kind] / sandbox.options.speed))
+                lasts_s = OUTAGES[fault.kind] / sandbox.options.speed
+                self.outages.append(Outage(struck, lasts_s, sandbox.database_answers))
         return dies
 
     @property
     def over(self) -> float:
-        """Epoch second at which the last outage ends; 0 without one."""
-        return max((end for _, end in self.outages), default=0.0)
+        """Epoch second at which the last outage was over, which is waited for; 0 without one."""
+        return max((outage.span[1] for outage in self.outages), default=0.0)
 
 
 def update(sandbox: Sandbox, tag: str, seen: Callable[[int, str], bool]) -> Update:
@@ -133,7 +135,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
             say(f"releasing {tag} under {wanted.rate:g} requests a second")
             runs = list(_runs(sandbox, tag, wanted, strikes, say))
             ended = time.time()
-            time.sleep(max(0.0, strikes.over - ended))
+            over = strikes.over
             if runs[-1].exit_code < 0:
                 say("nobody runs the deployer again; every instance looks after itself")
                 time.sleep(settings.release.return_after_s / sandbox.options.speed)
@@ -148,7 +150,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
     origin = tally.samples[0][0] if tally.samples else begun
     time_line = watcher.time_line()
     excused = [(at, at + detection(sandbox, settings)) for at in strikes.deadly]
-    away = [(at, end + check(sandbox, settings)) for at, end in strikes.outages]
+    away = [(at, end + check(sandbox, settings)) for at, end in (outage.span for outage in strikes.outages)]
     unexcused = tally.failed_outside(excused, {"page": away})
     return Verdict(
         seed=wanted.seed,
@@ -176,7 +178,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
         after=tally.window(settled, float("inf")),
         ended=max(0, sum(line[-1][1] == GONE for line in time_line.values()) - surplus(settings)),
         spared=all(fault.kind in ENDS_NOBODY for fault in wanted.faults) and bool(wanted.faults),
-        back_s=tally.answered_after(strikes.over, "page") if strikes.outages else None,
+        back_s=tally.answered_after(over, "page") if strikes.outages else None,
         check_s=check(sandbox, settings),
         capacity=[(at - origin, count) for at, count in watcher.capacity()],
         time_line={name: [(at - origin, stands) for at, stands in line] for name, line in time_line.items()},

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 from hermes_cfn.aws.session import Doors, connect
 from hermes_cfn.errors import ExitCode, Finding, HermesError
@@ -101,6 +103,15 @@ class Sandbox:
     def fault(self, kind: str, instance: str = "", release: str = "") -> None:
         """Make a fault happen in this cloud; what concerns the application strikes ``release`` only."""
         control.fault(self.state, kind, instance, release)
+
+    def database_answers(self) -> bool:
+        """Whether the external database accepts connections."""
+        place = urlsplit(control.database(self.state))
+        try:
+            socket.create_connection((place.hostname, place.port or 5432), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def load(self, server_name: str, rate: float, sockets: int = 0, seed: int = 1, pages: float = 0.0) -> LoadProcess:
         """Start the load through the load balancer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local import fault_kinds
 from hermes_cfn.rehearse import faults
+from hermes_cfn.rehearse.outage import Outage
 from hermes_cfn.rehearse.tally import Tally, Window
 from hermes_cfn.rehearse.verdict import AT_GOAL, NOT_CONVERGED, ROLLED_BACK, Verdict, good, screen
 
@@ -73,3 +75,14 @@ def test_steps_of_kill_everywhere() -> None:
     for wrong in ("kill-everywhere@14-3", "kill-everywhere@0-3", "kill-everywhere@tea"):
         with pytest.raises(HermesError, match="no steps"):
             faults.steps(wrong)
+
+
+def test_an_outage_lasts_until_what_was_away_is_back_and_not_only_until_it_should_be() -> None:
+    began = time.time()
+    late = began + 0.3
+    prompt, delayed = Outage(began, 0.05, lambda: True), Outage(began, 0.05, lambda: time.time() >= late)
+    assert prompt.span[0] == delayed.span[0] == began
+    assert began + 0.05 <= prompt.span[1]
+    assert prompt.span[1] < late <= delayed.span[1]
+    row = (late - 0.05, 0.01, "page", "status 500", "")
+    assert Tally(1, 0, (row,)).failed_outside([], {"page": [delayed.span]}) == ()
