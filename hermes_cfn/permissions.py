@@ -104,6 +104,7 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "instances": (here("ec2", "instance/*"),),
         "security-groups": (here("ec2", "security-group/*"),),
         "group": (here("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{both}"),),
+        "target-group": (here("elasticloadbalancing", f"targetgroup/{names.target_group}/*"),),
         "zones": tuple(
             f"arn:aws:route53:::hostedzone/{zone}"
             for zone in sorted({settings.edge.hosted_zone_id, settings.worldwide.hosted_zone_id} - {""})
@@ -316,6 +317,11 @@ ROLLING: tuple[Permission, ...] = (
         "autoscaling:CreateOrUpdateTags autoscaling:DeleteTags",
         "group",
         "takes instances out of service and back, starts one more, and marks the group",
+    ),
+    may(
+        "elasticloadbalancing:RegisterTargets",
+        "target-group",
+        "brings an instance back that somebody deregistered by hand",
     ),
     _ARCHITECTURES,
     may("ecr:PutImage", "repository", "marks the image as released"),

@@ -29,13 +29,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class GroupSeen:
-    """The group, its members, the template version that it launches and its target groups."""
+    """The group, its members, the template version that it launches and its target groups.
+
+    ``template`` is empty where no version has a number; ``launches`` is the launch template's name and version as they are.
+    """
 
     group: Group
     members: tuple[Member, ...]
     template: str
     target_groups: tuple[str, ...]
-    instance_types: tuple[str, ...] = ()
+    launches: str = ""
 
 
 class AutoScaling:
@@ -63,6 +66,7 @@ class AutoScaling:
             tuple(_member(instance) for instance in group.get("Instances", ())),
             _template_version(group),
             tuple(group.get("TargetGroupARNs", ())),
+            _launches(group),
         )
 
     def suspend(self, name: str, processes: Sequence[str], marked: Sequence[str]) -> None:
@@ -109,10 +113,20 @@ def _member(instance: dict[str, Any]) -> Member:
     )
 
 
-def _template_version(group: dict[str, Any]) -> str:
+def _specification(group: dict[str, Any]) -> dict[str, Any]:
     policy = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("LaunchTemplateSpecification", {})
-    version = str((group.get("LaunchTemplate") or policy).get("Version", ""))
+    return dict(group.get("LaunchTemplate") or policy)
+
+
+def _template_version(group: dict[str, Any]) -> str:
+    version = str(_specification(group).get("Version", ""))
     return "" if version.startswith("$") else version
+
+
+def _launches(group: dict[str, Any]) -> str:
+    """``hermes-production:7``; a group without a version launches the default one (API reference, LaunchTemplateSpecification)."""
+    found = _specification(group)
+    return f"{found.get('LaunchTemplateName', 'none')}:{found.get('Version') or '$Default'}"
 
 
 def _tag(name: str, value: str | None) -> dict[str, Any]:

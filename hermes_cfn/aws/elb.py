@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,10 @@ class Elb:
             )
             for item in found
         }
+
+    def register(self, target_group: str, instances: Sequence[str]) -> None:
+        """Makes instances targets, on the group's port."""
+        self._calls.register_targets(TargetGroupArn=target_group, Targets=[{"Id": name} for name in instances])
 
     def load_balancer(self, name: str) -> dict[str, Any] | None:
         """The load balancer's description, or None."""

@@ -1,15 +1,12 @@
-"""What stands in the account: stacks and drift, fleet and releases, secrets, lock, region, quotas."""
+"""What stands in the account: stacks and drift, secrets, lock, region, quotas."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from hermes_cfn.checks.observed import InstanceLine, Lease, StackLine
+from hermes_cfn.checks.observed import Lease, StackLine
 from hermes_cfn.errors import Finding, Severity
-
-STANDBY_S = 3600.0
-"""A rollout of one batch takes minutes; an hour in standby is somebody's forgotten work."""
 
 OLD_IMAGE_DAYS = 90
 
@@ -83,41 +80,6 @@ def stacks(lines: Sequence[StackLine], mended_by: Callable[[str], str] = str) ->
                 next="hermes-cfn doctor --drift with the role operator; hermes-cfn bootstrap renews what that may",
                 severity=Severity.WARNING,
             )
-
-
-def fleet(
-    lines: Sequence[InstanceLine], desired: int, suspended: Sequence[str], locked: bool, stable: str
-) -> Iterator[Finding]:
-    """What an unfinished rollout or a hand leaves behind; nothing is said while the lock is held."""
-    if locked:
-        return
-    if suspended:
-        yield Finding(
-            "processes-suspended",
-            "Auto Scaling group",
-            f"{', '.join(suspended)} stand suspended and no rollout runs",
-            next="hermes-cfn release --resume",
-        )
-    for line in lines:
-        if line.lifecycle == "standby":
-            yield Finding(
-                "standby-left", line.id, "is in standby and no rollout runs", next="hermes-cfn release --resume"
-            )
-    if len(lines) < desired:
-        yield Finding(
-            "fleet-short",
-            "Auto Scaling group",
-            f"{len(lines)} of {desired} instances are there",
-            next="hermes-cfn status --watch",
-        )
-    others = sorted({line.release for line in lines if line.release and stable and line.release != stable})
-    if others:
-        yield Finding(
-            "releases-mixed",
-            "fleet",
-            f"some instances run {', '.join(others)}, and {stable} is stable",
-            next="hermes-cfn release --resume, or hermes-cfn rollback",
-        )
 
 
 def lock(lease: Lease | None, now: datetime, longest: timedelta = timedelta(hours=2)) -> Iterator[Finding]:

@@ -71,6 +71,14 @@ def application(instance: str, said: Diagnosis) -> Iterator[Finding]:
             next="hermes-cfn release --resume",
         )
         return
+    if said.get("changed") is True:
+        yield Finding(
+            "container-changed",
+            instance,
+            "somebody replaced its container: it is not the one that the last deployment started",
+            evidence=f"image {container.get('image')}",
+            next="hermes-cfn release --resume deploys to it again, once its own watch has told (within 15 s)",
+        )
     if container.get("oom_killed"):
         yield Finding(
             "application-out-of-memory",

@@ -40,6 +40,36 @@ class InstanceLine:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupLine:
+    """The Auto Scaling group as it is.  ``launches`` is its launch template and version (``hermes-production:7``),
+    ``members`` how many instances it has, ``marked`` the processes that a rollout of ours suspended."""
+
+    name: str
+    minimum: int
+    desired: int
+    maximum: int
+    launches: str
+    members: int
+    suspended: frozenset[str] = frozenset()
+    marked: frozenset[str] = frozenset()
+
+    @property
+    def asleep(self) -> bool:
+        """Its instances were taken away on purpose."""
+        return self.minimum == self.desired == self.members == 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupWanted:
+    """What the deployed stack says of the group; ``launches`` is empty where it does not tell."""
+
+    minimum: int
+    desired: int
+    maximum: int
+    launches: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """A rule of a security group: ports, and where from or to (a group id or a range)."""
 

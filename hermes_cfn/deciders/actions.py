@@ -47,6 +47,13 @@ class ExitStandby:
 
 
 @dataclass(frozen=True, slots=True)
+class Register:
+    """Make these instances targets of the load balancer again; twice is once."""
+
+    instances: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """Set the desired capacity to ``desired``; absolute, so that twice is once."""
 
@@ -87,7 +94,7 @@ class Stop:
     instances: tuple[str, ...] = ()
 
 
-Action = Suspend | Resume | Send | EnterStandby | ExitStandby | Launch | Terminate | Wait | Done | Stop
+Action = Suspend | Resume | Send | EnterStandby | ExitStandby | Register | Launch | Terminate | Wait | Done | Stop
 
 
 @dataclass(frozen=True, slots=True)

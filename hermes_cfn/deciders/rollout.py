@@ -42,6 +42,7 @@ from hermes_cfn.deciders.actions import (
     EnterStandby,
     ExitStandby,
     Launch,
+    Register,
     Resume,
     Send,
     Stop,
@@ -58,6 +59,10 @@ WHILE_WORKING = ("AZRebalance",)
 terminate an instance (Auto Scaling user guide, "Temporarily remove instances")."""
 
 IN_AN_EMERGENCY = ("AZRebalance", "ReplaceUnhealthy")
+
+
+UNREGISTERED_S = 30.0
+"""Seconds without any change after which an instance in service that is no target was not on its way to be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,8 +339,12 @@ def _suspend(view: _View) -> tuple[Action, ...]:
 
 
 def _prepare(view: _View) -> tuple[Action, ...]:
-    """Pull everywhere while everything serves; an instance leaves only when it is prepared."""
-    return view.send("prepare", (i for i in view.serving if _unprepared(view, i) and not view.running(i, "prepare")))
+    """Pull everywhere while everything serves; an instance leaves only when it is prepared.
+
+    What failed under this operation id would only be told again.
+    """
+    tried = [(i, view.attempt(i, "prepare")) for i in view.serving if _unprepared(view, i)]
+    return view.send("prepare", (i for i, attempt in tried if attempt is None or attempt.progress is Progress.OK))
 
 
 def _unprepared(view: _View, instance: Instance) -> bool:
@@ -357,14 +366,21 @@ def _put_back(view: _View) -> tuple[Action, ...]:
 
 
 def _confirm(view: _View) -> tuple[Action, ...]:
-    """Disarm the return timer of what the load balancer calls healthy."""
+    """Disarm the return timer of what the load balancer calls healthy; what refused it would refuse it again."""
     known = [i for i in view.members if i.up and i.armed and i.release is not None]
-    waiting = [i for i in known if not view.running(i, "confirm")]
+    tried = [(i, view.attempt(i, "confirm")) for i in known]
+    waiting = [i for i, attempt in tried if attempt is None or attempt.progress is Progress.OK]
     return tuple(
         action
         for version in sorted({i.armed for i in waiting})
         for action in view.send("confirm", (i for i in waiting if i.armed == version), version)
     )
+
+
+def _register(view: _View) -> tuple[Action, ...]:
+    """Auto Scaling registers an instance when it enters service and never looks again: a hand took it out since."""
+    lost = tuple(i.id for i in view.serving if view.current(i) and i.target is Target.ABSENT)
+    return (Register(lost),) if lost and view.fleet.still_s > UNREGISTERED_S else ()
 
 
 def _launch(view: _View) -> tuple[Action, ...]:
@@ -502,7 +518,7 @@ STOPS: tuple[Callable[[_View], tuple[Action, ...]], ...] = (
 )
 """Asked first, one answer at most."""
 
-WORK: tuple[Callable[[_View], tuple[Action, ...]], ...] = (_prepare, _deploy, _put_back, _confirm)
+WORK: tuple[Callable[[_View], tuple[Action, ...]], ...] = (_prepare, _deploy, _put_back, _register, _confirm)
 """All of these may answer together, before what takes anything out of service."""
 
 CAPACITY: tuple[Callable[[_View], tuple[Action, ...]], ...] = (_launch, _retire, _take)

@@ -164,4 +164,4 @@ def _release(ground: Ground, wish: Wish, held: Held) -> Story[None]:
     left = releases.goal(ground) if question.resume else None
     wanted = releases.resolve(ground, question.image, question.compatible) if question.image else stable
     wanted = left[0] if left else wanted
-    yield from release.roll(ground, held, wanted)
+    yield from release.roll(ground, held, wanted, goes_on=left is not None)

@@ -16,12 +16,14 @@ from hermes_cfn.aws.zones import Zones
 from hermes_cfn.cfn.statuses import DRIFT_CHECKED
 from hermes_cfn.checks import access, balancing, budget, capacity, certificate, database, deployed, instance, place
 from hermes_cfn.checks import application as application_rules
+from hermes_cfn.checks import group as group_checks
 from hermes_cfn.checks.observed import Diagnosis, Lease, StackLine
 from hermes_cfn.errors import Finding, HermesError, Severity
 from hermes_cfn.events import Noted, StageEnded, StageStarted
-from hermes_cfn.flows import command, facts, machine_image, releases, status, whoami
+from hermes_cfn.flows import command, facts, machine_image, releases, standing, status, whoami
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.facts import QUOTAS
+from hermes_cfn.flows.fleet import group
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.names import output_id
 
@@ -173,11 +175,13 @@ class Doctor:
     def _fleet(self) -> Iterator[Finding]:
         if not _stands(self.ground, "service"):
             return
-        seen = status.observe(self.ground, history=0)
-        if seen.asleep:
+        seen, there = status.observe(self.ground, history=0), group(self.ground)
+        if seen.asleep or there is None:
             return
-        stable = seen.stable.id if seen.stable else ""
-        yield from deployed.fleet(seen.instances, seen.desired, seen.suspended, seen.locked, stable)
+        want, line = standing.as_deployed(self.ground), standing.line(there)
+        yield from group_checks.hindrances(line, want)
+        if not seen.locked:
+            yield from group_checks.fleet(seen.instances, line, want, seen.stable.id if seen.stable else "")
         running = machine_image.observe(self.ground).running.values()
         oldest = max(running, key=lambda image: image.days or 0, default=None)
         if oldest is not None:

@@ -18,6 +18,7 @@ from hermes_cfn.deciders.actions import (
     EnterStandby,
     ExitStandby,
     Launch,
+    Register,
     Resume,
     Send,
     Suspend,
@@ -44,8 +45,9 @@ SETTLED = frozenset({Lifecycle.IN_SERVICE, Lifecycle.STANDBY})
 FRESH_S = 2.0
 """Seconds of service time after which everything about the fleet is read again, whether or not it can have changed."""
 
-UNSETTLED = ("starting", "switching")
-"""States of a report in which nobody knows what the container is: a document was cut off, or is at it."""
+UNSETTLED = ("starting", "switching", "changed")
+"""States of a report in which nobody knows what the container is: a document was cut off, or is at it; or it is not the
+one that a document started."""
 
 GONE_BY_ITSELF = "failed: nobody confirmed"
 """How an instance reports that its return timer has brought the previous release back."""
@@ -73,7 +75,7 @@ class Observer:
     replaced: int = 0
     ignored: frozenset[str] = frozenset()
     marked: frozenset[str] = frozenset()
-    _target_groups: tuple[str, ...] = ()
+    target_groups: tuple[str, ...] = ()
     _parts: dict[str, tuple[datetime, Any]] = field(default_factory=dict)
     _moving: frozenset[str] = frozenset()
     _stands: Mapping[str, tuple[Lifecycle, Target]] = field(default_factory=dict)
@@ -97,19 +99,19 @@ class Observer:
             "runs": self.reading.runs,
             "alarms": lambda: cloudwatch.firing(names.alarm("")) if self.watch_alarms else (),
             "lock": self.alongside,
-            **{arn: partial(elb.health, arn) for arn in self._target_groups},
+            **{arn: partial(elb.health, arn) for arn in self.target_groups},
         }
         now, expected = doors.now(), self.reading.expected()
         due = [part for part in parts if self._due(part, now)]
         answers = doors.together([*(parts[part] for part in due), *expected])
         self._parts |= {part: (now, answer) for part, answer in zip(due, answers, strict=False)}
         seen, runs, alarms = (self._parts[part][1] for part in ("group", "runs", "alarms"))
-        health = [self._parts[arn][1] for arn in self._target_groups]
+        health = [self._parts[arn][1] for arn in self.target_groups]
         self.ignored &= frozenset(alarms)
         if seen is None:
             raise not_deployed(self.ground)
-        if seen.target_groups != self._target_groups:
-            self._target_groups = seen.target_groups
+        if seen.target_groups != self.target_groups:
+            self.target_groups = seen.target_groups
             health = [elb.health(arn) for arn in seen.target_groups]
         self.template, self.marked = seen.template, seen.group.marked
         targets = {name: target for found in health for name, target in found.items()}
@@ -222,16 +224,21 @@ def _armed(report: Mapping[str, Any], runs: list[Invocation]) -> int:
     """The goal version of a deployment that nobody has confirmed: its return timer runs."""
     if str(report.get("outcome") or "").startswith(GONE_BY_ITSELF):
         return 0
-    own = parse_operation(str(report.get("operation") or ""))
-    confirmed = {own[1]} if own and own[0] == "confirm" and report.get("outcome") == "ok" else set()
-    last = own[1] if own and own[0] == "deploy" else 0
+    own, last = parse_operation(str(report.get("operation") or "")), 0
+    confirmed: set[int] = set()
     for run in runs:
         key = parse_operation(run.operation)
         if key and key[0] == "deploy":
             last = key[1]
+            confirmed.discard(last)
         if key and key[0] in {"confirm", "rollback"} and run.progress is Progress.OK:
             confirmed.add(key[1])
             last = 0 if key[0] == "rollback" else last
+    if own and own[0] == "deploy" and own not in {parse_operation(run.operation) for run in runs}:
+        last = own[1]
+        confirmed.discard(last)
+    if own and own[0] == "confirm" and report.get("outcome") == "ok":
+        confirmed.add(own[1])
     return 0 if last in confirmed else last
 
 
@@ -269,6 +276,9 @@ class Performer:
                 self._portions(instances, BY_GROUP, partial(auto_scaling.enter_standby, name))
             case ExitStandby(instances):
                 self._portions(instances, BY_GROUP, partial(auto_scaling.exit_standby, name))
+            case Register(instances):
+                for arn in self.observer.target_groups:
+                    self.ground.doors.elb.register(arn, instances)
             case Launch(desired):
                 auto_scaling.launch(name, desired)
             case Terminate(instance, decrement, _, failed):
@@ -307,6 +317,8 @@ def _told(action: Action) -> Iterator[tuple[str, str]]:
             yield from ((name, "leaves the load balancer") for name in instances)
         case ExitStandby(instances):
             yield from ((name, "goes back in service") for name in instances)
+        case Register(instances):
+            yield from ((name, "was no target of the load balancer, and is registered again") for name in instances)
         case Launch(desired):
             yield "group", f"wants {desired} instances"
         case Terminate(instance, _, why, _):

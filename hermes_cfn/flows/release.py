@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hermes_cfn import plan
+from hermes_cfn.aws.autoscaling import GroupSeen
 from hermes_cfn.checks import images
 from hermes_cfn.checks.images import DOCKER_WORD
 from hermes_cfn.deciders.observed import Lifecycle
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
-from hermes_cfn.flows import prune, releases, survey
+from hermes_cfn.flows import prune, releases, standing, survey
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.fleet import group, not_deployed
 from hermes_cfn.flows.ground import Ground
@@ -71,8 +72,9 @@ def _same_templates(ground: Ground) -> None:
 def resume(ground: Ground, despite_templates: bool = False) -> Story[None]:
     """Go on where a rollout was left: towards the goal that is written.
 
-    A run that was killed elsewhere left its lease behind, which is waited for.  Raises HermesError
-    ``templates-differ`` as :func:`run` does: how many instances there shall be is in hermes.toml, too.
+    A run that was killed elsewhere left its lease behind, which is waited for.  How many instances there shall be is what
+    the deployed stack says, and the strategy what that run recorded, whatever this checkout says.  Raises HermesError
+    ``templates-differ`` as :func:`run` does: the stacks may be what is unfinished.
     """
     if not there(ground) or group(ground) is None:
         raise not_deployed(ground)
@@ -88,25 +90,27 @@ def resume(ground: Ground, despite_templates: bool = False) -> Story[None]:
     if not despite_templates:
         _same_templates(ground)
     with Held(ground, f"resume {found[0].id}") as held:
-        yield from roll(ground, held, found[0])
+        yield from roll(ground, held, found[0], goes_on=True)
 
 
-def _asleep(ground: Ground) -> bool:
-    seen = group(ground)
-    return (
-        seen is not None
-        and not seen.group.desired
-        and all(member.lifecycle is Lifecycle.GONE for member in seen.members)
-    )
+def _asleep(seen: GroupSeen) -> bool:
+    return not seen.group.desired and all(member.lifecycle is Lifecycle.GONE for member in seen.members)
 
 
-def roll(ground: Ground, held: Held, release: Release, pause_at: int | None = None) -> Story[None]:
+def roll(
+    ground: Ground, held: Held, release: Release, pause_at: int | None = None, goes_on: bool = False
+) -> Story[None]:
     """Every instance to ``release``, recording it; what runs already needs no more than a look.
 
-    Raises HermesError ``fleet-asleep`` for another release than the stable one, which instances start with.
+    ``goes_on``: in the way in which the run began that was cut off.
+
+    Raises HermesError ``fleet-asleep`` for another release than the stable one, which instances start with, and
+    ``processes-suspended`` and ``group-changed`` for what somebody did to the group that a rollout would go wrong by.
     """
-    stable = releases.stable(ground)
-    if _asleep(ground):
+    stable, seen = releases.stable_if_readable(ground), group(ground)
+    if seen is None:
+        raise not_deployed(ground)
+    if _asleep(seen):
         if stable is None or stable.id != release.id:
             raise HermesError(
                 Finding(
@@ -119,8 +123,9 @@ def roll(ground: Ground, held: Held, release: Release, pause_at: int | None = No
             )
         yield StageEnded(ground.now, "release", f"{release.id}, once hermes-cfn wake brings the instances back")
         return
+    standing.stop(seen, want := standing.as_deployed(ground))
     kept = releases.find(ground, release.id) or Kept(release, previous=stable.id if stable else None)
     yield StageStarted(ground.now, "release", f"{release.id} ({release.image.rpartition('@')[2][:19]})")
-    yield from Rollout(ground, held, pause_at).to(kept)
+    yield from Rollout(ground, held, pause_at, want, kept.strategy if goes_on else None).to(kept)
     yield from prune.after(ground, release)
     yield StageEnded(ground.now, "release", release.id)

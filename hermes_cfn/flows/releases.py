@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from hermes_cfn.deciders.release import CanaryRules
+from hermes_cfn.deciders.rollout import Strategy
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.instance.release import Release
@@ -16,13 +18,18 @@ from hermes_cfn.instance.release import Release
 
 @dataclass(frozen=True)
 class Kept:
-    """A release with what became of it, oldest first."""
+    """A release with what became of it, oldest first.
+
+    ``strategy`` is how it was asked to be rolled out, so that whoever goes on elsewhere goes on in the same way; None where
+    that was not recorded.
+    """
 
     release: Release
     previous: str | None = None
     history: tuple[Mapping[str, Any], ...] = ()
     migration: Mapping[str, Any] = field(default_factory=dict)
     diagnosis: Mapping[str, Any] = field(default_factory=dict)
+    strategy: Strategy | None = None
 
     def to_json(self) -> str:
         content = asdict(self)
@@ -38,34 +45,69 @@ class Kept:
             tuple(content.get("history", ())),
             content.get("migration", {}),
             content.get("diagnosis", {}),
+            _strategy(content.get("strategy")),
         )
 
     def then(self, at: datetime, what: str, detail: str = "") -> Kept:
         """With one more line of history."""
         line = {"at": at.isoformat(), "what": what, "detail": detail}
-        return Kept(self.release, self.previous, (*self.history, line), self.migration, self.diagnosis)
+        return replace(self, history=(*self.history, line))
+
+
+def _strategy(content: Mapping[str, Any] | None) -> Strategy | None:
+    return Strategy(**{**content, "rules": CanaryRules(**content["rules"])}) if content else None
 
 
 def stable(ground: Ground) -> Release | None:
-    found = ground.doors.ssm.parameter(ground.names.stable_parameter)
-    return Release.from_json(found.value) if found else None
+    """What new instances boot.  Raises HermesError ``release-unreadable``."""
+    found = _read(ground, ground.names.stable_parameter)
+    return found[0] if found else None
+
+
+def stable_if_readable(ground: Ground) -> Release | None:
+    """The same for whoever is about to write it: what cannot be read is as good as none."""
+    try:
+        return stable(ground)
+    except HermesError:
+        return None
 
 
 def goal(ground: Ground) -> tuple[Release, int] | None:
-    found = ground.doors.ssm.parameter(ground.names.goal_parameter)
-    return (Release.from_json(found.value), found.version) if found else None
+    """What the fleet shall run, and which version of the parameter says so.  Raises HermesError ``release-unreadable``."""
+    return _read(ground, ground.names.goal_parameter)
+
+
+def _read(ground: Ground, name: str) -> tuple[Release, int] | None:
+    found = ground.doors.ssm.parameter(name)
+    if found is None:
+        return None
+    try:
+        return Release.from_json(found.value), found.version
+    except HermesError as error:
+        raise HermesError(
+            Finding(
+                "release-unreadable",
+                name,
+                "is not a release; somebody overwrote it",
+                evidence=f"version {found.version}: {error.findings[0].what}",
+                next="hermes-cfn release --image TAG writes it anew",
+            )
+        ) from error
 
 
 def write_goal(ground: Ground, release: Release) -> int:
     """The goal's version; writing what is there already makes no new one."""
-    now = goal(ground)
+    try:
+        now = goal(ground)
+    except HermesError:
+        now = None
     if now is not None and now[0].id == release.id:
         return now[1]
     return ground.doors.ssm.put(ground.names.goal_parameter, release.to_json())
 
 
 def write_stable(ground: Ground, release: Release) -> None:
-    now = stable(ground)
+    now = stable_if_readable(ground)
     if now is None or now.id != release.id:
         ground.doors.ssm.put(ground.names.stable_parameter, release.to_json())
 

@@ -6,7 +6,7 @@ from hermes_cfn.deciders.actions import Stop
 from hermes_cfn.deciders.rollout import decide_emergency
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
-from hermes_cfn.flows import releases
+from hermes_cfn.flows import releases, standing
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.fleet import group, not_deployed
 from hermes_cfn.flows.ground import Ground
@@ -18,13 +18,18 @@ from hermes_cfn.instance.release import Release
 def run(ground: Ground, to: str = "", emergency: bool = False, despite_schema: bool = False) -> Story[None]:
     """Back in the careful way, or with ``emergency`` everywhere at once, in service.
 
-    Raises HermesError ``rollback-nowhere``, ``rollback-schema`` and what stops a rollout.
+    Raises HermesError ``rollback-nowhere``, ``rollback-schema`` and what stops a rollout; in the careful way also what
+    somebody did to the group that it would go wrong by.
     """
-    if not there(ground) or group(ground) is None:
+    seen = group(ground) if there(ground) else None
+    if seen is None:
         raise not_deployed(ground)
     with Held(ground, f"rollback {to or 'to the previous release'}") as held:
         target = _target(ground, to, despite_schema)
-        rollout = Rollout(ground, held)
+        want = standing.as_deployed(ground)
+        if not emergency:
+            standing.stop(seen, want)
+        rollout = Rollout(ground, held, deployed=want)
         if emergency:
             yield from _at_once(rollout, target)
         else:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hermes_cfn.checks.observed import GroupWanted
 from hermes_cfn.clock import Tempo
 from hermes_cfn.config import Settings
 from hermes_cfn.deciders.actions import Done, Stop
@@ -47,30 +48,41 @@ def strategy(settings: Settings) -> Strategy:
     )
 
 
-def _known_waits(settings: Settings) -> Mapping[str, float]:
+def _known_waits(settings: Settings, chosen: Strategy) -> Mapping[str, float]:
     """Seconds that a wait takes at least, by its name in the decider.
 
     None is known for a target's first health check, which may come at once or at the end of an interval.
     """
     return {
         "drain": float(settings.service.deregistration_delay_s),
-        "canary": strategy(settings).rules.period_s,
+        "canary": chosen.rules.period_s,
     }
 
 
 @dataclass
 class Rollout:
-    """One run of a rollout under one lease."""
+    """One run of a rollout under one lease.
+
+    ``deployed`` is what the service stack says of the group: how many instances there shall be, whatever this checkout
+    says.  ``chosen`` is the strategy that goes on, the settings' unless another run began.
+    """
 
     ground: Ground
     held: Held
     pause_at: int | None = None
+    deployed: GroupWanted | None = None
+    chosen: Strategy | None = None
 
     def __post_init__(self) -> None:
+        settings = self.ground.settings
+        self.size = self.deployed.desired if self.deployed else settings.compute.count
+        self.strategy = self.chosen or strategy(settings)
         watched = self.ground.settings.watch.enabled
         self.observer = Observer(self.ground, watch_alarms=watched, alongside=self.held.certain)
         self.performer = Performer(self.ground, self.observer)
-        self.tempo = Tempo(self.ground.clock, self.ground.doors.now, _known_waits(self.ground.settings), ("prepare",))
+        self.tempo = Tempo(
+            self.ground.clock, self.ground.doors.now, _known_waits(settings, self.strategy), ("prepare",)
+        )
 
     def want(self, release: Release, goal_version: int, back: bool = False) -> Want:
         settings = self.ground.settings
@@ -78,9 +90,9 @@ class Rollout:
             release=release.id,
             goal_version=goal_version,
             token=self.held.token,
-            size=settings.compute.count,
+            size=self.size,
             template=self.observer.template,
-            strategy=strategy(settings),
+            strategy=self.strategy,
             back=back,
             patience_s=settings.release.healthy_timeout_s + settings.release.return_after_s,
             paused_at=None if back else self.pause_at,
@@ -90,19 +102,23 @@ class Rollout:
         """The whole way to a release.  Raises HermesError when it did not get there.
 
         Towards what is stable already, an instance that fails is replaced: it is not the
-        release's fault.
+        release's fault.  Nor does anybody wait for all to be prepared then: one that cannot be would keep
+        those out that a run which died on its way back has left in standby.
         """
         ground, release = self.ground, kept.release
-        releases.keep(ground, kept := kept.then(ground.now, "requested", release.requested_by))
+        kept = replace(kept.then(ground.now, "requested", release.requested_by), strategy=self.strategy)
+        releases.keep(ground, kept)
         kept = yield from self._alarms_before(kept)
         goal_version = releases.write_goal(ground, release)
-        verified = releases.stable(ground)
+        verified = releases.stable_if_readable(ground)
         proven = any(line.get("what") == "stable" for line in kept.history)
         again = proven and verified is not None and verified.id == release.id
         fleet, news = self.observer.look()
         yield from news
-        yield StageStarted(ground.now, "prepare", f"{release.id} on {len(fleet.instances)} instances")
-        result = yield from self.drive(self.want(release, goal_version), decide_prepared)
+        result: Done | Stop = Done(f"{release.id} was on every instance before")
+        if not again:
+            yield StageStarted(ground.now, "prepare", f"{release.id} on {len(fleet.instances)} instances")
+            result = yield from self.drive(self.want(release, goal_version), decide_prepared)
         if isinstance(result, Done):
             try:
                 kept = yield from migration.once(ground, self.held, self.observer, kept, goal_version)
@@ -182,7 +198,7 @@ class Rollout:
         yield Noted(ground.now, stop.finding)
         fleet, _ = self.observer.look()
         told = diagnosis.of(ground, self.held, stop.instances or self._sick(fleet.instances))
-        previous = releases.stable(ground)
+        previous = releases.stable_if_readable(ground)
         kept = replace(kept.then(ground.now, "failed", stop.finding.what), diagnosis=told)
         releases.keep(ground, kept)
         finding = replace(
@@ -213,6 +229,8 @@ class Rollout:
         """Every instance to ``previous``, in the same careful way."""
         ground = self.ground
         yield StageStarted(ground.now, "roll back", f"to {previous.id}")
+        if (kept := releases.find(ground, previous.id)) and kept.strategy != self.strategy:
+            releases.keep(ground, replace(kept, strategy=self.strategy))
         want = self.want(previous, releases.write_goal(ground, previous), back=True)
         result = yield from self.drive(want, decide)
         if isinstance(result, Stop):

@@ -19,6 +19,8 @@ from hermes_cfn.names import output_id
 
 FREE = "free"
 NO_TABLE = "no lock table"
+CHANGED = "changed by hand"
+"""Instead of the release of an instance whose container no deployment of ours started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,12 @@ class Status:
 
 
 def observe(ground: Ground, history: int = 5) -> Status:
-    """Looks once; reads only."""
+    """Looks once; reads only.  Raises HermesError ``release-unreadable``."""
     doors, names = ground.doors, ground.names
     outputs: dict[str, str] = {}
     for spec in ground.deployment:
         outputs |= doors.cloudformation(spec.region).observe(spec.name).outputs
-    seen = doors.auto_scaling.observe(names.auto_scaling_group)
+    seen, goal = doors.auto_scaling.observe(names.auto_scaling_group), releases.goal(ground)
     certificate, days = _certificate(
         ground, outputs.get(output_id("certificate_arn")) or ground.settings.certificate.arn
     )
@@ -81,8 +83,8 @@ def observe(ground: Ground, history: int = 5) -> Status:
         account=names.account,
         region=names.region,
         stacks=stack_lines(ground),
-        goal=release(ground, names.goal_parameter),
-        stable=release(ground, names.stable_parameter),
+        goal=goal[0] if goal else None,
+        stable=releases.stable(ground),
         instances=instance_lines(ground),
         desired=seen.group.desired if seen else 0,
         minimum=seen.group.minimum if seen else 0,
@@ -95,12 +97,6 @@ def observe(ground: Ground, history: int = 5) -> Status:
         lock=_lock(ground),
         rollouts=_rollouts(ground, history),
     )
-
-
-def release(ground: Ground, parameter: str) -> Release | None:
-    """The release that a parameter names, or None."""
-    found = ground.doors.ssm.parameter(parameter)
-    return Release.from_json(found.value) if found else None
 
 
 def stack_lines(ground: Ground) -> tuple[StackLine, ...]:
@@ -142,7 +138,7 @@ def instance_lines(ground: Ground) -> tuple[InstanceLine, ...]:
                 str(member.lifecycle),
                 str(target.health) if target else "absent",
                 target.description if target else "",
-                said.get("release") or "",
+                CHANGED if said.get("state") == "changed" else said.get("release") or "",
                 max(age, 0.0),
                 member.template,
             )

@@ -12,8 +12,9 @@ from hermes_cfn.checks import budget, forecast, several
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
 from hermes_cfn.errors import Finding, HermesError, Severity
-from hermes_cfn.flows import facts, releases
+from hermes_cfn.flows import facts, releases, standing
 from hermes_cfn.flows import left as left_stacks
+from hermes_cfn.flows.fleet import group
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.rollout import strategy
 from hermes_cfn.flows.stacks import COMMIT, as_sent
@@ -75,6 +76,7 @@ def make(ground: Ground, question: Question) -> Plan:
         *_foundation(ground, there),
         *_older(ground, there, question),
         *left_stacks.findings(ground),
+        *_group(ground, there),
     ]
     now = releases.stable(ground)
     goal = releases.goal(ground)
@@ -134,6 +136,19 @@ def _estimate(ground: Ground, question: Question) -> dict[str, str]:
     if not wanted or question.book is None:
         return {}
     return {ESTIMATE: str(rounded(bill.compute(ground.deployment, question.book).expected))}
+
+
+def _group(ground: Ground, there: Mapping[str, Deployed]) -> list[Finding]:
+    """What somebody, or a run that died, left at the group since its stack was deployed."""
+    service = there.get("service", Deployed())
+    if not (service.status or "").endswith("_COMPLETE"):
+        return []
+    try:
+        seen = group(ground)
+    except AwsError:
+        return []
+    want = standing.said(ground, service.status, service.template, service.outputs)
+    return standing.forecast(seen, want) if seen else []
 
 
 def _once(findings: list[Finding]) -> tuple[Finding, ...]:

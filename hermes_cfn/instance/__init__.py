@@ -22,7 +22,7 @@ its keys; the exit status is 0 when ``outcome`` is ``ok``, 75 when the token is 
 * A token lower than the highest seen is refused (``outcome`` ``refused: …``), nothing is done.
 * A task that has ended under an operation id is not run again under the same id: its recorded
   last line is printed and its status returned.  To try again, use another id.  One that was cut
-  off (reboot) left no record, and runs again.
+  off (reboot) left no record, and runs again; so does a confirmation of what was deployed again since.
 
 **prepare** pulls the image of goal, checks disk and memory, fetches the secrets beforehand, and
 leaves the running container alone.  **deploy** prepares if need be, arms the *return timer*
@@ -37,18 +37,19 @@ that is in service and answers stays as it is, because stopping its container wo
 migrate command once in a container of the goal's image; a line ``schema_version=N`` that the
 command prints first is the version before, the last one the version after.  **diagnose** only
 reads: ``container``, ``log`` (50 lines, secrets masked), ``health``, ``listens`` (address and port of
-each listening socket in the container), ``stopped`` (how the container before ended), ``proxied`` (what
+each listening socket in the container), ``changed`` (whether somebody replaced the container), ``stopped`` (how the container before ended), ``proxied`` (what
 ``/`` answers as the load balancer asks), ``memory``, ``disk``, ``docker``, ``systemd``, ``clock``,
 ``database`` (``name``, ``tcp``, ``tls``, ``login``), ``failed`` (the last deployment, if it failed).
 
 **Report.**  After every step an instance writes ``names.instance_report(id)`` (String)::
 
-    {"release": id|null, "goal_version": n|null, "state": "starting|running|prepared|switching|failed",
+    {"release": id|null, "goal_version": n|null, "state": "starting|running|prepared|switching|failed|changed",
      "prepared": goal version|null, "operation": last operation id|null, "outcome": "ok"|"failed: …"|null,
      "token": highest seen, "schema_before": n|null, "schema_after": n|null, "at": "…Z"}
 
 ``goal_version`` is the version of goal that is running, ``null`` when it was started from stable.
-``state`` is ``prepared`` while the running release is untouched and another one is ready.
+``state`` is ``prepared`` while the running release is untouched and another one is ready, and ``changed`` once
+the instance's own watch, which looks every 15 s, has found a container there that no document started.
 
 **Boot** (user data): docker and the CloudWatch agent are installed, ``/opt/hermes/bin`` and the
 systemd units ``hermes`` (starts stable at every boot), ``hermes-watch`` (the instance's own health

@@ -5,8 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hermes_cfn.checks import balancing, certificate, database, deployed, instance
-from hermes_cfn.checks.observed import CertificateSeen, InstanceLine, Lease, Opening, SecurityGroup, StackLine
+from hermes_cfn.checks import balancing, certificate, database, deployed, group, instance
+from hermes_cfn.checks.observed import (
+    CertificateSeen,
+    GroupLine,
+    GroupWanted,
+    InstanceLine,
+    Lease,
+    Opening,
+    SecurityGroup,
+    StackLine,
+)
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ARN = "arn:aws:acm:eu-south-2:123456789012:certificate/one"
@@ -26,6 +35,8 @@ LINE = InstanceLine("i-1", "eu-south-2a", "in service", "healthy", "", "r1", 400
 APPLICATION = SecurityGroup("sg-app", "production-app-sg", (Opening(4000, 4000, "sg-alb"),), ())
 BALANCER = SecurityGroup("sg-alb", "alb", (Opening(443, 443, "0.0.0.0/0"),), (Opening(4000, 4000, "sg-app"),))
 SEEN = CertificateSeen(ARN, "ISSUED", ("hermes.example.com",), NOW + timedelta(days=200), (("_x.", "_y."),))
+GROUP = GroupLine("hermes-production", 0, 1, 2, "hermes-production:1", 1)
+WANTED = GroupWanted(0, 1, 2, "hermes-production:1")
 STACKS = [StackLine("service", "hermes-production-service", "UPDATE_COMPLETE", "IN_SYNC", "")]
 
 
@@ -42,8 +53,10 @@ def of_certificate(seen=SEEN, arn=ARN, domain="hermes.example.com"):
     return list(certificate.check(seen, arn, domain, "eu-south-2", NOW, 21))
 
 
-def of_fleet(*lines, desired=1, suspended=(), locked=False, stable="r1"):
-    return list(deployed.fleet(lines or (LINE,), desired, suspended, locked, stable))
+def of_fleet(*lines, want=WANTED, stable="r1", **changed):
+    lines = lines or (LINE,)
+    seen = replace(GROUP, members=len(lines), **changed)
+    return [*group.hindrances(seen, want), *group.fleet(lines, seen, want, stable)]
 
 
 def line(**changed):
@@ -114,10 +127,14 @@ FAULTS = {
     "stack-missing": lambda: list(deployed.stacks([*STACKS, StackLine("network", "n", "not there", "", "")])),
     "stack-failed": lambda: list(deployed.stacks([StackLine("network", "n", "UPDATE_ROLLBACK_FAILED", "", "")])),
     "stack-drifted": lambda: list(deployed.stacks([StackLine("network", "n", "UPDATE_COMPLETE", "DRIFTED", "")])),
-    "processes-suspended": lambda: of_fleet(suspended=("AZRebalance",)),
     "drift-unread": lambda: list(deployed.stacks([replace(STACKS[0], unread="Role: not authorized")])),
+    "processes-suspended": lambda: of_fleet(suspended=frozenset({"AZRebalance"}), marked=frozenset({"AZRebalance"})),
+    "group-changed": lambda: of_fleet(minimum=1),
     "standby-left": lambda: of_fleet(line(lifecycle="standby")),
     "fleet-short": lambda: of_fleet(desired=2),
+    "fleet-over": lambda: of_fleet(LINE, line(id="i-2")),
+    "instance-outdated": lambda: of_fleet(line(template="")),
+    "container-changed": lambda: on_instance(changed=True),
     "releases-mixed": lambda: of_fleet(line(release="r0")),
     "lock-stale": lambda: list(deployed.lock(Lease("ana", "release r2", NOW - timedelta(minutes=1)), NOW)),
     "lock-far": lambda: list(deployed.lock(Lease("ana", "release r2", NOW + timedelta(days=1)), NOW)),
@@ -148,10 +165,6 @@ def test_nothing_is_found_in_what_is_well():
     assert list(deployed.quota("addresses", 0, 1, None, ("ec2", "x"))) == []
 
 
-def test_a_rollout_under_way_is_no_fault():
-    assert of_fleet(line(lifecycle="standby", release="r0"), suspended=("AZRebalance",), locked=True) == []
-
-
 @pytest.mark.parametrize(
     ("name", "domain", "covered"),
     [
@@ -163,3 +176,38 @@ def test_a_rollout_under_way_is_no_fault():
 )
 def test_a_wildcard_covers_one_level(name, domain, covered):
     assert certificate.covers(name, domain) is covered
+
+
+LEFT = {
+    "a launch by hand": ({"suspended": frozenset({"Launch", "AZRebalance"})}, "error", "--scaling-processes AZRebalance Launch"),
+    "what a rollout does without": ({"suspended": frozenset({"AlarmNotification"})}, "warning", "--scaling-processes AlarmNotification"),
+    "minimum": ({"minimum": 1}, "error", "--min-size 0"),
+    "both sizes": ({"minimum": 1, "maximum": 1}, "error", "--min-size 0 --max-size 2"),
+    "another version": (
+        {"launches": "hermes-production:$Latest"}, "error", "--launch-template LaunchTemplateName=hermes-production,Version=1",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_a_change_by_hand_to_the_group_is_named_with_what_undoes_it(what):
+    changed, severity, undone_by = LEFT[what]
+    (found,) = group.hindrances(replace(GROUP, **changed), WANTED)
+    assert found.severity == severity
+    assert found.next.startswith("aws autoscaling ") and found.next.endswith(undone_by)
+
+
+def test_a_group_that_sleeps_or_is_as_it_was_deployed_is_no_finding():
+    assert not list(group.hindrances(GROUP, WANTED)) and not list(group.fleet([LINE], GROUP, WANTED))
+    asleep = replace(GROUP, desired=0, members=0, maximum=7)
+    assert not list(group.hindrances(asleep, WANTED)) and not list(group.fleet([], asleep, WANTED))
+    assert not list(group.hindrances(replace(GROUP, minimum=1), None))
+
+
+def test_what_a_template_says_in_other_than_numbers_is_not_guessed():
+    sizes = {"MinSize": "1", "DesiredCapacity": "2", "MaxSize": "3"}
+    resource = {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": sizes}
+    assert group.wanted({"Resources": {"G": resource}}, "t:4") == GroupWanted(1, 2, 3, "t:4")
+    sizes["MaxSize"] = {"Ref": "Most"}
+    assert group.wanted({"Resources": {"G": resource}}, "t:4") is None
+    assert group.wanted(None, "") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -9,23 +10,27 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from hermes_cfn import stacks
+from hermes_cfn.checks.observed import GroupWanted
 from hermes_cfn.config import parse
 from hermes_cfn.deciders.lease import Lease, Locked, until
 from hermes_cfn.deciders.observed import Instance, LeaseSeen, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import Want
+from hermes_cfn.deciders.release import CanaryRules
+from hermes_cfn.deciders.rollout import Strategy, Want
 from hermes_cfn.errors import HermesError
 from hermes_cfn.events import Noted, StageEnded
 from hermes_cfn.flows import diagnosis, facts, ground, hooks
 from hermes_cfn.flows.lock import Held
 from hermes_cfn.flows.release import right_architecture
 from hermes_cfn.flows.releases import Kept
-from hermes_cfn.flows.rollout import ALARMS, alarms_before, estimate, strategy
+from hermes_cfn.flows.rollout import ALARMS, Rollout, alarms_before, estimate, strategy
 from hermes_cfn.instance.release import Release
 from hermes_cfn.plan import Deployed, timing
+from hermes_cfn.rehearse.paper import Paper
 
 IMAGE = f"repository@sha256:{0:064x}"
 KEPT = Kept(Release("v2-1", IMAGE, "v2", {}, {}, "2026-01-01T00:00:00+00:00", "somebody", "abc"), previous="v1-1")
@@ -240,3 +245,22 @@ def test_how_large_the_fleet_is_now_is_read_from_the_template_that_is_deployed()
     spec = stacks.build(parse("compute.count = 3")).stack("service")
     assert facts._fleet({"service": Deployed("UPDATE_COMPLETE", spec.template)}) == (3, "t4g.small")
     assert facts._fleet({}) is None
+
+
+def test_whoever_goes_on_has_the_strategy_of_the_run_that_began_and_the_size_of_the_deployed_stack() -> None:
+    elsewhere = Strategy("surge", 2, 1, 1, CanaryRules(20.0, 3, 500, 0.01))
+    kept = Kept.from_json(replace(KEPT, strategy=elsewhere).then(datetime(2026, 1, 1, tzinfo=UTC), "failed").to_json())
+    assert kept.strategy == elsewhere
+    paper = Paper(parse("[compute]\ncount = 5\n"))
+    running = Rollout(paper.ground(), cast(Held, paper), None, GroupWanted(1, 2, 3), kept.strategy)
+    want = running.want(kept.release, 7)
+    assert (want.size, want.strategy) == (2, elsewhere)
+
+
+def test_a_release_that_was_kept_without_a_strategy_goes_on_as_the_settings_say() -> None:
+    content = json.loads(KEPT.to_json())
+    del content["strategy"]
+    assert Kept.from_json(json.dumps(content)) == KEPT
+    paper = Paper(parse("[compute]\ncount = 5\n[release]\nstrategy = 'surge'\n"))
+    want = Rollout(paper.ground(), cast(Held, paper)).want(KEPT.release, 7)
+    assert (want.size, want.strategy.kind) == (5, "surge")

@@ -71,7 +71,10 @@ def docker(arguments, world):
         if "--rm" in arguments:
             print("schema_version=41\nmigrating\nschema_version=42")
             return world.get("migrate_status", 0)
-        world["container"] = {"image": image, "env": pathlib.Path(option(arguments, "--env-file")).read_text()}
+        world["started"] = world.get("started", 0) + 1
+        env = pathlib.Path(option(arguments, "--env-file")).read_text()
+        world["container"] = {"image": image, "env": env, "id": f"container-{world['started']}"}
+        print(world["container"]["id"])
     elif verb in ("stop", "rm"):
         world["container"] = None
     elif verb == "inspect" and world.get("inspect") == "late":
@@ -80,7 +83,8 @@ def docker(arguments, world):
         print(f"[]\nError: No such object: {arguments[1]}")
         return 1
     elif verb == "inspect":
-        print(json.dumps([{"State": {"Status": "running", "ExitCode": 0}, "Config": {"Image": "x"}}]))
+        known = {"Id": world["container"]["id"]} if world.get("container") else {}
+        print(json.dumps([{**known, "State": {"Status": "running", "ExitCode": 0}, "Config": {"Image": "x"}}]))
     elif verb == "logs":
         print(f"connected to {world.get('logged', '')}")
     return 0

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -322,15 +323,28 @@ def test_with_ipv6_alone_everything_is_asked_by_names_that_have_ipv6_addresses(t
     assert "export AWS_USE_DUALSTACK_ENDPOINT=true" in documents.variables(made.settings)
 
 
-def watched(machine, **world):
-    """What the watch has called by aws, with nothing on its port, in two seconds of its own clock."""
-    machine.set(**world)
-    before = len(machine.calls)
-    quick = {"HERMES_WATCH_EVERY_S": "0.1", "HERMES_WATCH_S": "0", "HERMES_TELL_S": "1", "HERMES_PORT": "1"}
+def watching(machine, **quick):
+    """The watch's text with other settings."""
     program = machine.root / "opt/hermes/bin/hermes-watch"
     text = program.read_text()
     for name, value in quick.items():
         text = re.sub(rf"(?m)^export {name}=.*$", f"export {name}={value}", text)
+    return text
+
+
+def looked(machine, port):
+    """What the watch has called by aws in three looks at an instance that listens."""
+    before = len(machine.calls)
+    text = watching(machine, HERMES_PORT=port).replace('while sleep "$HERMES_WATCH_EVERY_S"; do', "for _ in 1 2 3; do")
+    subprocess.run(["bash", "-c", text], env=machine.environment, capture_output=True, timeout=60)
+    return [call for call in machine.calls[before:] if call.startswith("aws ")]
+
+
+def watched(machine, **world):
+    """What the watch has called by aws, with nothing on its port, in two seconds of its own clock."""
+    machine.set(**world)
+    before = len(machine.calls)
+    text = watching(machine, HERMES_WATCH_EVERY_S="0.1", HERMES_WATCH_S="0", HERMES_TELL_S="1", HERMES_PORT="1")
     subprocess.run(["timeout", "3", "bash", "-c", text], env=machine.environment, capture_output=True, text=True)
     return [call for call in machine.calls[before:] if call.startswith("aws ")]
 
@@ -344,6 +358,32 @@ def test_the_watch_tells_of_suspended_processes_only_while_there_are_some(machin
     assert not [call for call in watched(machine, suspended=0) if "put-metric-data" in call]
     told = [call for call in watched(machine, suspended=2) if "put-metric-data" in call]
     assert told and all(call.endswith("--value 2") and "suspended_processes" in call for call in told)
+
+
+def test_a_container_that_somebody_replaced_is_told_and_goes_with_the_next_deployment(machine):
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        port = there.getsockname()[1]
+        before = machine.report
+        assert looked(machine, port) == []
+        machine.set(container={**machine.world["container"], "id": "by hand"})
+        assert ["put-parameter" in call for call in looked(machine, port)] == [True]
+    assert machine.report == {**before, "state": "changed", "at": machine.report["at"]}
+    assert machine.send("diagnose")[1]["changed"] is True
+    version = machine.goal(release(2))
+    machine.send("prepare", version)
+    assert (machine.report["state"], machine.report["prepared"]) == ("changed", version)
+    machine.deploy(version)
+    assert machine.report["state"] == "running"
+    assert machine.send("diagnose")[1]["changed"] is False
+
+
+def test_what_is_deployed_again_is_confirmed_again_under_the_same_operation(machine):
+    version = machine.goal(release(2))
+    for operation in ("deploy-000002-000001", "deploy-000002-000002"):
+        assert machine.deploy(version, operation=operation)[0] == 0
+        assert (machine.root / "opt/hermes/state/armed").exists()
+        assert machine.send("confirm", version, operation="confirm-000002-000003")[0] == 0
+        assert not (machine.root / "opt/hermes/state/armed").exists()
 
 
 def composed(settings):

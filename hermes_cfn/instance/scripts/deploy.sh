@@ -8,7 +8,7 @@ if [ "$(group_state)" = InService ]; then
 fi
 systemctl stop hermes-return.timer >/dev/null 2>&1 || true
 remember armed "$OPERATION"
-rm -f "$STATE_DIR"/failed-*
+rm -f "$STATE_DIR"/failed-* "$STATE_DIR"/operations/confirm.*
 if [ -s "$STATE_DIR/current.json" ]; then
   cp "$STATE_DIR/current.json" "$STATE_DIR/return.json"
   remember return-version "$(state current-version)"

@@ -76,6 +76,10 @@ def stopped():
     told = dict(line.split("\t", 1) for line in kept("stopped").splitlines() if "\t" in line)
     return {"exit_code": int(told["ExitCode"]), "oom_killed": told["OOMKilled"] == "True"} if told else None
 
+def changed():
+    """Whether another container stands where the last deployment started one."""
+    return kept("container") not in ("", json.loads(run("docker", "inspect", app))[0]["Id"])
+
 def memory(meminfo):
     lines = dict(line.split(":", 1) for line in meminfo.splitlines())
     return {"total_kb": int(lines["MemTotal"].split()[0]), "available_kb": int(lines["MemAvailable"].split()[0])}
@@ -105,7 +109,7 @@ print(json.dumps({
     "failed": safely(failed) if kept("failed-release") else None,
     "container": safely(lambda: container(inspected)),
     "log": safely(lambda: masked(run("docker", "logs", "--tail", "50", app)).splitlines()[-50:]),
-    "health": safely(lambda: answer(health, {})), "listens": safely(listens), "stopped": safely(stopped),
+    "health": safely(lambda: answer(health, {})), "listens": safely(listens), "changed": safely(changed), "stopped": safely(stopped),
     "proxied": safely(lambda: answer("/", {"Host": domain, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"})),
     "memory": safely(lambda: memory(pathlib.Path(f"{ROOT}/proc/meminfo").read_text())),
     "disk": safely(disk), "requests": safely(requests),

@@ -47,6 +47,7 @@ forget() { rm -f "$STATE_DIR/$1"; }
 # report STATE OUTCOME: what everybody may know about this instance.
 report() {
   local value
+  case "$1" in running | prepared) if changed; then set -- changed "$2"; fi ;; esac
   value=$(python3 -c '
 import datetime, json, pathlib, sys
 home, state, outcome = sys.argv[1:]
@@ -122,16 +123,17 @@ stop_container() {
 
 # run_release RELEASE: what runs is replaced by it; true when it answers in time.
 run_release() {
-  local image
+  local image container
   image=$(image "$1") || return 1
   environment "$1" "$HOME_DIR/.env" || return 1
   container_options
   if [ "$HERMES_CLUSTER_PORT" -gt 0 ]; then cluster || return 1; fi
   stop_container
-  docker run --detach --name "$HERMES_APP" --restart unless-stopped \
+  container=$(docker run --detach --name "$HERMES_APP" --restart unless-stopped \
     --publish "$BIND:$HERMES_PORT:$HERMES_PORT" --env-file "$HOME_DIR/.env" \
     --label "hermes.release=$(pick id <"$1")" \
-    --stop-signal "$HERMES_STOP_SIGNAL" --stop-timeout "$HERMES_STOP_TIMEOUT" "${OPTIONS[@]}" "$image" >/dev/null || return 1
+    --stop-signal "$HERMES_STOP_SIGNAL" --stop-timeout "$HERMES_STOP_TIMEOUT" "${OPTIONS[@]}" "$image") || return 1
+  remember container "$container"
   wait_healthy
 }
 
@@ -203,6 +205,13 @@ cluster_service() { aws ssm get-parameter --name "$HERMES_CLUSTER_SERVICE" --out
 
 # running_release: what the container says, for a deployment that was cut off has changed no state file.
 running_release() { docker inspect "$HERMES_APP" 2>/dev/null | pick 0 Config Labels hermes.release 2>/dev/null || true; }
+
+# changed: whether another container stands where the last one was started, by somebody's hand. None at all is not that.
+changed() {
+  local now
+  now=$(docker inspect "$HERMES_APP" 2>/dev/null | awk -F '"' '/"Id"/ && !seen++ { print $4 }') || return 1
+  [ -n "$now" ] && [ -n "$(state container)" ] && [ "$now" != "$(state container)" ]
+}
 
 # watch_for_leaving SECONDS: as long as something is prepared, look now and then whether a deployer took this instance out
 # and left. The look itself runs as the unit that it follows, so each has a name of its own.
