@@ -15,6 +15,9 @@ from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.instance.release import Release
 
+GOING_BACK = "going back to it"
+"""The last line of a release's history while a rollback to it is under way, or was cut off."""
+
 
 @dataclass(frozen=True)
 class Kept:

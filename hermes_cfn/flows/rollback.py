@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from hermes_cfn.deciders.actions import Stop
 from hermes_cfn.deciders.rollout import decide_emergency
 from hermes_cfn.errors import ExitCode, Finding, HermesError
@@ -34,9 +36,6 @@ def run(ground: Ground, to: str = "", emergency: bool = False, despite_schema: b
             yield from _at_once(rollout, target)
         else:
             yield from rollout.back(target)
-        kept = releases.find(ground, target.id)
-        if kept is not None:
-            releases.keep(ground, kept.then(ground.now, "stable", "by a rollback"))
 
 
 def _target(ground: Ground, to: str, despite_schema: bool) -> Release:
@@ -47,6 +46,8 @@ def _target(ground: Ground, to: str, despite_schema: bool) -> Release:
     kept = releases.find(ground, current.id)
     if to:
         target = releases.known(ground, to).release
+    elif kept and kept.history and kept.history[-1]["what"] == releases.GOING_BACK:
+        target = current
     elif stable is not None and stable.id != current.id:
         target = stable
     elif kept is not None and kept.previous:
@@ -74,13 +75,25 @@ def _at_once(rollout: Rollout, target: Release) -> Story[None]:
     """Seconds count: the rollback document on all instances; replacing unhealthy ones is suspended meanwhile."""
     ground = rollout.ground
     yield StageStarted(ground.now, "emergency rollback", f"to {target.id}, all instances at once")
+    rollout.begin_back(target)
     releases.write_stable(ground, target)
     want = rollout.want(target, releases.write_goal(ground, target), back=True)
-    result = yield from rollout.drive(want, decide_emergency)
-    if isinstance(result, Stop):
-        yield from rollout.resume_processes()
-        raise HermesError(result.finding)
+    try:
+        result = yield from rollout.drive(want, decide_emergency)
+        if isinstance(result, Stop):
+            raise HermesError(result.finding)
+    except BaseException as error:
+        if not _lost(error):
+            with suppress(HermesError):
+                list(rollout.resume_processes())
+        raise
+    rollout.end_back(target)
     yield StageEnded(ground.now, "emergency rollback", result.what)
+
+
+def _lost(error: BaseException) -> bool:
+    """Whether the lease is somebody else's now: then nothing more is ours to do."""
+    return isinstance(error, HermesError) and any(finding.code == "lock-lost" for finding in error.findings)
 
 
 def _nowhere(ground: Ground, what: str) -> HermesError:

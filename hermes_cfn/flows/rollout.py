@@ -229,15 +229,25 @@ class Rollout:
         """Every instance to ``previous``, in the same careful way."""
         ground = self.ground
         yield StageStarted(ground.now, "roll back", f"to {previous.id}")
-        if (kept := releases.find(ground, previous.id)) and kept.strategy != self.strategy:
-            releases.keep(ground, replace(kept, strategy=self.strategy))
+        self.begin_back(previous)
         want = self.want(previous, releases.write_goal(ground, previous), back=True)
         result = yield from self.drive(want, decide)
         if isinstance(result, Stop):
             yield from self.resume_processes()
             raise HermesError(result.finding)
-        releases.write_stable(ground, previous)
+        self.end_back(previous)
         yield StageEnded(ground.now, "roll back", result.what)
+
+    def begin_back(self, previous: Release) -> None:
+        """Kept with the release, so that whoever rolls back after a run that died goes on, and not to the one before."""
+        if kept := releases.find(self.ground, previous.id):
+            kept = replace(kept.then(self.ground.now, releases.GOING_BACK), strategy=self.strategy)
+            releases.keep(self.ground, kept)
+
+    def end_back(self, previous: Release) -> None:
+        releases.write_stable(self.ground, previous)
+        if kept := releases.find(self.ground, previous.id):
+            releases.keep(self.ground, kept.then(self.ground.now, "stable", "by a rollback"))
 
     def resume_processes(self) -> Story[None]:
         """Nothing stays suspended behind us."""
