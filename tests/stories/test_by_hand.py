@@ -13,6 +13,7 @@ from tests.stories.test_rollout_story import error
 pytestmark = pytest.mark.long
 
 GROUP = {"AutoScalingGroupName": "hermes-production"}
+RESUME = "release --resume"
 REPLACED = (
     "cd $HERMES_ROOT/opt/hermes && docker stop hermes && docker rm hermes && docker run --detach --name hermes "
     "--restart unless-stopped --publish $HERMES_BIND:4000:4000 --env-file .env --env BY_HAND=yes "
@@ -59,7 +60,7 @@ def test_a_container_that_somebody_replaced_is_named_and_goes_with_the_next_roll
     cloud.type(["run", "--host", "--instance", one, "--", REPLACED])
     assert "BY_HAND=yes" in environment(cloud, one)
     found = doctor(cloud)["container-changed"]
-    assert found["where"] == one and "hermes-cfn release --resume" in found["next"]
+    assert found["where"] == one and RESUME in found["next"]
     until(lambda: report(cloud, one)["state"] == "changed")
     assert "changed by hand" in cloud.type("status --no-bill")
     cloud.type("release --resume --yes")
@@ -76,7 +77,7 @@ def test_what_is_stopped_put_aside_and_deregistered_comes_back_in_one_rollout(cl
     state = lambda: {one["InstanceId"]: one["LifecycleState"] for one in group(cloud)["Instances"]}[aside]  # noqa: E731
     until(lambda: state() == "Standby")
     found = doctor(cloud)
-    assert (found["standby-left"]["where"], found["standby-left"]["next"]) == (aside, "hermes-cfn release --resume")
+    assert found["standby-left"]["where"] == aside and RESUME in found["standby-left"]["next"]
     assert found["target-absent"]["where"] == deregistered
     assert found["target-absent"]["next"].startswith("aws elbv2 register-targets ")
     assert planned(cloud)["standby-left"]["severity"] == "warning"
@@ -90,7 +91,7 @@ def test_a_container_that_somebody_removed_is_replaced_with_its_machine(cloud) -
     one = members(cloud)[0]
     cloud.type(["run", "--host", "--instance", one, "--", "docker rm --force hermes"])
     found = doctor(cloud)["application-missing"]
-    assert found["where"] == one and found["next"] == "hermes-cfn release --resume"
+    assert found["where"] == one and RESUME in found["next"]
     cloud.type("release --resume --yes")
     at_rest(cloud, "v1")
 
@@ -174,7 +175,7 @@ def test_one_less_by_hand_is_one_more_by_the_next_rollout(cloud) -> None:
     )
     until(lambda: len(members(cloud)) == 1)
     found = doctor(cloud)["fleet-short"]
-    assert "1 of 2" in found["what"] and found["next"].startswith("hermes-cfn release --resume")
+    assert "1 of 2" in found["what"] and RESUME in found["next"]
     cloud.type("release --resume --yes")
     at_rest(cloud, "v1")
 
@@ -202,6 +203,6 @@ def test_a_release_parameter_that_somebody_overwrote_is_named_and_written_anew(
     cloud.client("ssm").put_parameter(Name=path, Value="v1", Type="String", Overwrite=True)
     for words in (refused, "status"):
         said = error(cloud, words, ExitCode.FAILED)
-        assert path in said and "hermes-cfn release --image TAG" in said
+        assert path in said and "release --image TAG writes it anew" in said
     cloud.type(mended_by)
     at_rest(cloud, tag)

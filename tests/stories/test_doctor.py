@@ -326,7 +326,7 @@ ROUNDS = (
             (secret_is_deleted, FIRST, "secret-missing", "", "hermes-cfn secrets set SECRET_KEY_BASE"),
             (instances_may_not_pull, FIRST, "role-narrow", "ecr:BatchGetImage on arn:aws:ecr:", "REVERT_DRIFT"),
             (quota_is_used_up, FIRST, "quota-short", "", "aws service-quotas request-service-quota-increase"),
-            (processes_stay_suspended, FIRST, "processes-suspended", "", "hermes-cfn release --resume"),
+            (processes_stay_suspended, FIRST, "processes-suspended", "", "aws autoscaling resume-processes"),
             (somebody_changed_the_log_group, FIRST, "stack-drifted", "LogGroup", "REVERT_DRIFT"),
             (a_run_died_with_the_lock, FIRST, "lock-stale", "expired 2023-11-14", "hermes-cfn release --resume"),
         ),
