@@ -177,9 +177,10 @@ def test_drift_of_what_a_dynamic_reference_gave_is_not_looked_at_nor_shown(cloud
     numbers = {"Namespace": "n", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1, "Statistic": "Sum"}
     rest = {**numbers, "AlarmName": "a", "ComparisonOperator": "GreaterThanThreshold"}
     properties = {**rest, "Threshold": 1, "AlarmDescription": "{{resolve:secretsmanager:word}}"}
-    resources = {"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}
+    word = topic(DisplayName="{{resolve:secretsmanager:word}}")
+    resources = {"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}, "T": word}
     assert cloud.create(resources) == "CREATE_COMPLETE"
-    found = cloud("DetectStackResourceDrift", StackName="s", LogicalResourceId="A")["StackResourceDrift"]
+    found = cloud("DetectStackResourceDrift", StackName="s", LogicalResourceId="T")["StackResourceDrift"]
     assert found["StackResourceDriftStatus"] == "IN_SYNC" and "canary" not in json.dumps(found, default=str)
     cloud.client("cloudwatch").put_metric_alarm(**rest, Threshold=2, AlarmDescription="canary")
     _, changes = drift_aware(cloud, resources)

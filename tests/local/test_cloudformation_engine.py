@@ -404,3 +404,21 @@ def test_a_replacing_update_policy_makes_a_new_group(cloud, replaces):
     before = cloud.physical("G")
     assert cloud.update(group_of("t3.small")) == "UPDATE_COMPLETE"
     assert (cloud.physical("G") != before) is replaces
+
+
+def test_what_is_there_under_a_name_is_not_taken_over(cloud):
+    """SNS, CloudWatch and EventBridge would: their calls to create are calls to put."""
+    cloud.client("sns").create_topic(Name="taken")
+    cloud.client("events").put_rule(Name="taken", ScheduleExpression="rate(1 day)")
+    cloud.client("cloudwatch").put_dashboard(DashboardName="taken", DashboardBody='{"widgets": []}')
+    for sort, properties in (
+        ("AWS::SNS::Topic", {"TopicName": "taken"}),
+        ("AWS::Events::Rule", {"Name": "taken", "ScheduleExpression": "rate(2 days)"}),
+        ("AWS::CloudWatch::Dashboard", {"DashboardName": "taken", "DashboardBody": "{}"}),
+    ):
+        name = sort.rpartition(":")[2]
+        assert cloud.create({"A": {"Type": sort, "Properties": properties}}, name=name) == "ROLLBACK_COMPLETE"
+        (why,) = cloud.reasons("CREATE_FAILED", name)
+        assert why.startswith(f"Resource of type '{sort}' with identifier '") and why.endswith("taken' already exists.")
+    assert cloud.client("events").describe_rule(Name="taken")["ScheduleExpression"] == "rate(1 day)"
+    assert cloud.client("sns").list_topics()["Topics"]

@@ -265,3 +265,77 @@ def test_every_type_and_property_of_our_stacks_has_a_handler():
         or (name and name not in HANDLERS[resource["Type"]].known | HANDLERS[resource["Type"]].accepted)
     }
     assert not lacking
+
+
+TAKEN = {"Type": "AWS::Logs::LogGroup", "DeletionPolicy": "Retain", "Properties": {"LogGroupName": "/b"}}
+IMPORTED = {"ResourceType": "AWS::Logs::LogGroup", "LogicalResourceId": "A"}
+
+
+def importing(**identifier):
+    return {"ChangeSetType": "IMPORT", "ResourcesToImport": [{**IMPORTED, "ResourceIdentifier": identifier}]}
+
+
+@pytest.mark.parametrize(
+    ("action", "params", "words"),
+    [
+        ("CreateStack", {"StackName": "a" * 129}, "'stackName' failed to satisfy constraint: Member must have length less"),
+        ("CreateStack", {"Tags": [{"Key": str(i), "Value": ""} for i in range(51)]}, "'tags' failed to satisfy constraint"),
+        ("CreateStack", {"Tags": [{"Key": "aws:x", "Value": ""}]}, "aws: prefixed tag key names are not allowed"),
+        ("CreateStack", {"TemplateURL": "https://b.s3.amazonaws.com/k"}, "only one of TemplateBody and TemplateURL"),
+        ("CreateStack", {"ResourceTypes": ["AWS::EC2::*"]}, "does not support ResourceTypes"),
+        ("CreateStack", {"TimeoutInMinutes": 1}, "does not support TimeoutInMinutes"),
+        ("CreateStack", {"DeploymentConfig": {"Mode": "EXPRESS"}}, "does not support DeploymentConfig"),
+        ("CreateChangeSet", {"ChangeSetName": "1 x"}, "pattern: [a-zA-Z][-a-zA-Z0-9]*"),
+        ("ListStacks", {"StackStatusFilter": ["NO"]}, "'stackStatusFilter' failed to satisfy constraint: Member must satisfy enum"),
+        ("ListStacks", {"NextToken": "?"}, "next token is invalid"),
+        ("UpdateStack", {"StackName": "nobody"}, "Stack [nobody] does not exist"),
+        ("DescribeStackEvents", {"StackName": "nobody"}, "Stack [nobody] does not exist"),
+        ("CreateChangeSet", importing(Name="/b"), "Identifier of A must have the keys [LogGroupName]"),
+        ("CreateChangeSet", importing(LogGroupName="/c"), "the template has LogGroupName /b, the resource /c"),
+        ("CreateChangeSet", importing(LogGroupName="/b"), "does not exist in the account and region"),
+    ],
+)  # fmt: skip
+def test_what_the_api_does_not_take_is_refused_and_leaves_nothing(cloud, action, params, words):
+    service, _ = cloud
+    body_of = {"TemplateBody": body({"A": TAKEN})} if action in ("CreateStack", "CreateChangeSet") else {}
+    name = {} if action == "ListStacks" else {"StackName": "s"}
+    given = {"ChangeSetName": "c"} if action == "CreateChangeSet" else {}
+    assert words in refused(service, action, **{**name, **body_of, **given, **params})[1]
+    assert service.handle("DescribeStacks", {})["Stacks"] == []
+
+
+def test_long_answers_come_in_pages_and_a_page_ends_where_the_next_begins_whatever_happens_meanwhile(cloud):
+    service, _ = cloud
+    service.handle(
+        "CreateStack", {"StackName": "s", "TemplateBody": body({f"T{number}": TOPIC for number in range(101)})}
+    )
+    assert service.engine.scheduler.settle(60)
+    first = service.handle("ListStackResources", {"StackName": "s"})
+    rest = service.handle("ListStackResources", {"StackName": "s", "NextToken": first["NextToken"]})
+    assert [len(one["StackResourceSummaries"]) for one in (first, rest)] == [100, 1] and "NextToken" not in rest
+    page = service.handle("DescribeStackEvents", {"StackName": "s"})
+    seen = [one["EventId"] for one in page["StackEvents"]]
+    service.handle("UpdateStack", {"StackName": "s", "TemplateBody": body({"T0": TOPIC})})
+    assert service.engine.scheduler.settle(60)
+    while "NextToken" in page:
+        page = service.handle("DescribeStackEvents", {"StackName": "s", "NextToken": page["NextToken"]})
+        seen += [one["EventId"] for one in page["StackEvents"]]
+    assert len(seen) == len(set(seen)) == 2 + 3 * 101
+
+
+def test_a_summary_names_capabilities_identifiers_and_metadata(cloud):
+    service, _ = cloud
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+    text = body({"R": role, "T": TOPIC}, Metadata={"a": 1}, AWSTemplateFormatVersion="2010-09-09")
+    found = service.handle("GetTemplateSummary", {"TemplateBody": text})
+    assert found["Capabilities"] == ["CAPABILITY_IAM"] and "[AWS::IAM::Role]" in found["CapabilitiesReason"]
+    assert (found["Metadata"], found["Version"]) == ('{"a": 1}', "2010-09-09")
+    assert {
+        "ResourceType": "AWS::IAM::Role",
+        "LogicalResourceIds": ["R"],
+        "ResourceIdentifiers": ["RoleName"],
+    } in found["ResourceIdentifierSummaries"]
+    role["Properties"]["RoleName"] = "r"
+    assert service.handle("ValidateTemplate", {"TemplateBody": body({"R": role})})["Capabilities"] == [
+        "CAPABILITY_NAMED_IAM"
+    ]

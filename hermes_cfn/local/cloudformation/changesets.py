@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes, direct_changes
 from hermes_cfn.cfn.intrinsics import Unknown, active_resources, outputs
 from hermes_cfn.cfn.refusal import invalid
@@ -24,7 +26,7 @@ from hermes_cfn.local.cloudformation.engine import Engine
 from hermes_cfn.local.cloudformation.model import ChangeSet, Request, Stack
 from hermes_cfn.local.cloudformation.requests import secrets_of, validation
 from hermes_cfn.local.providers import HANDLERS
-from hermes_cfn.local.providers.base import Gone
+from hermes_cfn.local.providers.base import Gone, reason
 
 _KEEP = ("Retain", "RetainExceptOnCreate")
 EARLY = (
@@ -193,6 +195,13 @@ def imports_of(params: Mapping[str, Any], engine: Engine, stack: Stack, request:
         wanted = [path.lstrip("/") for path in known.primary_identifier] if known else []
         if sorted(item["ResourceIdentifier"]) != sorted(wanted):
             raise validation(f"Identifier of {name} must have the keys [{', '.join(wanted)}].")
+        for key in wanted:
+            says = resource.properties.get(key)
+            if isinstance(says, str) and says != item["ResourceIdentifier"][key]:
+                raise validation(
+                    f"Resource {name} cannot be imported: the template has {key} {says}, the resource "
+                    f"{item['ResourceIdentifier'][key]}."
+                )
         physical_id = "|".join(str(item["ResourceIdentifier"][key]) for key in wanted)
         try:
             HANDLERS[kind].describe(engine.context(stack, resource, request.session), physical_id, resource.properties)
@@ -200,6 +209,8 @@ def imports_of(params: Mapping[str, Any], engine: Engine, stack: Stack, request:
             raise validation(
                 f"Resource {physical_id} of type {kind} to import does not exist in the account and region."
             ) from None
+        except ClientError as error:
+            raise validation(reason(error)) from error
         found[name] = physical_id
     return found
 

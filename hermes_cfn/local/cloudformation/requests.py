@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlparse
 
@@ -60,6 +60,8 @@ def text_of(params: Mapping[str, Any], caller: Door, region: str) -> str:
     Limits: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
     """
     body = params.get("TemplateBody")
+    if body and params.get("TemplateURL"):
+        raise validation("Specify only one of TemplateBody and TemplateURL.")
     if body:
         if len(body.encode()) > BODY_LIMIT:
             raise validation(
@@ -278,12 +280,17 @@ def check_existence(template: Template, parameters: Mapping[str, Any], acting: D
 
 def check_capabilities(template: Template, capabilities: tuple[str, ...]) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-template.html (acknowledging)"""
+    needed, _ = capability(template)
+    if needed and not {needed, "CAPABILITY_NAMED_IAM"} & set(capabilities):
+        raise ServiceError("InsufficientCapabilitiesException", f"Requires capabilities : [{needed}]")
+
+
+def capability(template: Template) -> tuple[str, list[str]]:
+    """The capability that a template needs, or none, and for which types."""
     makes = [resource for resource in template.resources.values() if resource.type in _IAM]
     named = any(_NAMES.get(resource.type, "") in resource.properties for resource in makes)
-    if named and "CAPABILITY_NAMED_IAM" not in capabilities:
-        raise ServiceError("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]")
-    if makes and not {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"} & set(capabilities):
-        raise ServiceError("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]")
+    needed = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM" if makes else ""
+    return needed, sorted({resource.type for resource in makes})
 
 
 def read(
@@ -296,6 +303,10 @@ def read(
     """
     if (params.get("RollbackConfiguration") or {}).get("RollbackTriggers"):
         raise refused("RollbackConfiguration.RollbackTriggers")
+    for name in ("ResourceTypes", "DeploymentConfig", "TimeoutInMinutes"):
+        if params.get(name):
+            raise refused(name)
+    _check_tags(params.get("Tags") or ())
     before = stack.request if stack is not None else None
     if params.get("UsePreviousTemplate"):
         if before is None:
@@ -337,6 +348,12 @@ def read(
         token=params.get("ClientRequestToken") or params.get("ClientToken") or "",
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
     )
+
+
+def _check_tags(tags: Iterable[Mapping[str, str]]) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html"""
+    if any(tag["Key"].lower().startswith("aws:") for tag in tags):
+        raise validation("aws: prefixed tag key names are not allowed for external use.")
 
 
 def _try_out(template: Template, scope: Scope) -> None:

@@ -11,11 +11,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.cfn.statuses import NO_CHANGES, STACK
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local.clients import OWN, Door, Session
-from hermes_cfn.local.cloudformation import changesets, describe, drift, identity, policy, requests
+from hermes_cfn.local.cloudformation import changesets, constraints, describe, drift, identity, policy, requests
 from hermes_cfn.local.cloudformation.engine import ACCOUNT, Engine
 from hermes_cfn.local.cloudformation.model import ChangeSet, Live, Request, Stack
 from hermes_cfn.local.cloudformation.operations import Create, Delete, Rollback, Update, UpdateRollback
@@ -48,9 +49,10 @@ class CloudFormation:
             raise ServiceError(
                 "EmbeddedCloudUnsupported", f"The embedded cloud's CloudFormation does not know {action}.", 501
             )
+        constraints.check(action, params)
         with self.engine.lock:
             try:
-                result: Result = method(params)
+                result: Result = constraints.page(action, params, method(params))
             except HermesError as error:
                 raise validation(error.findings[0].what) from error
             return result
@@ -68,6 +70,13 @@ class CloudFormation:
         found = self.engine.find(name, self.region) if name else None
         if found is None:
             raise validation(f"Stack with id {name} does not exist")
+        return found
+
+    def _named(self, name: str) -> Stack:
+        """The same, in the words of the calls that name stacks so."""
+        found = self.engine.find(name, self.region)
+        if found is None:
+            raise validation(f"Stack [{name}] does not exist")
         return found
 
     def _allowed(self, stack: Stack, call: str, words: str) -> None:
@@ -142,7 +151,7 @@ class CloudFormation:
         return {"StackId": stack.id}
 
     def update_stack(self, params: Params) -> Result:
-        stack = self._stack(params["StackName"])
+        stack = self._named(params["StackName"])
         if self._repeated(stack, params):
             return {"StackId": stack.id}
         self._allowed(stack, "UpdateStack", "updated")
@@ -197,12 +206,19 @@ class CloudFormation:
             if any(other.name == name for other in stack.change_sets.values()):
                 raise ServiceError("AlreadyExistsException", f"ChangeSet {name} already exists")
         request = self._read(params, stack)
-        if stack is None:
-            stack = self._new(params["StackName"], "REVIEW_IN_PROGRESS", request.session)
+        there = stack is not None
+        stack = stack or self._new(params["StackName"], "REVIEW_IN_PROGRESS", request.session)
+        try:
+            imports = changesets.imports_of(params, self.engine, stack, request)
+        except ServiceError:
+            if not there:
+                del self.engine.stacks[stack.id]
+            raise
+        if not there:
             stack.enter(self.engine.clock.now(), "REVIEW_IN_PROGRESS", "User Initiated")
         arn = f"arn:aws:cloudformation:{stack.region}:{stack.account}:changeSet/{name}/{uuid.uuid4()}"
         found = ChangeSet(arn, name, kind, request, self.engine.clock.now(), params.get("Description") or "")
-        found.imports = changesets.imports_of(params, self.engine, stack, request)
+        found.imports = imports
         found.import_existing = bool(params.get("ImportExistingResources"))
         found.revert = params.get("DeploymentMode") == "REVERT_DRIFT"
         stack.change_sets[arn] = found
@@ -292,7 +308,7 @@ class CloudFormation:
         return {"StackSummaries": [describe.summary(stack) for stack in reversed(here)]}
 
     def describe_stack_events(self, params: Params) -> Result:
-        return {"StackEvents": describe.events(self._stack(params.get("StackName")))}
+        return {"StackEvents": describe.events(self._named(str(params.get("StackName"))))}
 
     def describe_stack_resources(self, params: Params) -> Result:
         if params.get("StackName"):
@@ -341,7 +357,16 @@ class CloudFormation:
             template = Template.parse(requests.text_of(params, self._as_caller, self.region))
         if template is None:
             raise validation("The stack has no template yet.")
-        return {**_summary(template), "ResourceTypes": sorted({each.type for each in template.resources.values()})}
+        shape = _summary(template)
+        if template.body.get("Metadata"):
+            shape["Metadata"] = json.dumps(template.body["Metadata"])
+        if template.body.get("AWSTemplateFormatVersion"):
+            shape["Version"] = str(template.body["AWSTemplateFormatVersion"])
+        return {
+            **shape,
+            "ResourceTypes": sorted({each.type for each in template.resources.values()}),
+            "ResourceIdentifierSummaries": _identifiers(template, self.region),
+        }
 
     def validate_template(self, params: Params) -> Result:
         text = requests.text_of(params, self._as_caller, self.region)
@@ -405,6 +430,8 @@ class CloudFormation:
 
     def detect_stack_drift(self, params: Params) -> Result:
         stack = self._stack(params["StackName"])
+        for name in params.get("LogicalResourceIds") or ():
+            self._resource(stack, name)
         found = drift.detect(self.engine, stack, self._caller, frozenset(params.get("LogicalResourceIds") or ()))
         return {"StackDriftDetectionId": found.id}
 
@@ -455,13 +482,15 @@ class CloudFormation:
 
     def signal_resource(self, params: Params) -> Result:
         stack = self._stack(params["StackName"])
+        if stack.request is None or params["LogicalResourceId"] not in stack.request.template.resources:
+            raise validation(f"Resource {params['LogicalResourceId']} does not exist for stack {stack.name}")
         signals = stack.signals.setdefault(params["LogicalResourceId"], {})
         signals[params["UniqueId"]] = params["Status"]
         return {}
 
 
 def _summary(template: Template) -> Result:
-    makes_iam = any(each.type.startswith("AWS::IAM::") for each in template.resources.values())
+    """What GetTemplateSummary and ValidateTemplate have in common."""
     shape: Result = {
         "Description": template.description,
         "Parameters": [
@@ -479,10 +508,23 @@ def _summary(template: Template) -> Result:
     for parameter, spec in zip(shape["Parameters"], template.parameters.values(), strict=True):
         if "Default" not in spec:
             del parameter["DefaultValue"]
-    if makes_iam:
-        shape["Capabilities"] = ["CAPABILITY_NAMED_IAM"]
-        shape["CapabilitiesReason"] = "The following resource(s) require capabilities: [AWS::IAM]"
+    needed, types = requests.capability(template)
+    if needed:
+        shape["Capabilities"] = [needed]
+        shape["CapabilitiesReason"] = f"The following resource(s) require capabilities: [{', '.join(types)}]"
     return shape
+
+
+def _identifiers(template: Template, region: str) -> list[Result]:
+    """By what each type of resource is imported."""
+    found: list[Result] = []
+    for kind in sorted({each.type for each in template.resources.values()}):
+        known = schema(kind, region)
+        if known is not None:
+            named = [each.logical_id for each in template.resources.values() if each.type == kind]
+            keys = [path.lstrip("/") for path in known.primary_identifier]
+            found.append({"ResourceType": kind, "LogicalResourceIds": named, "ResourceIdentifiers": keys})
+    return found
 
 
 ACTIONS = frozenset(

@@ -57,7 +57,7 @@ class Steps:
                 raise problem
             live.tags = self._stack_tags()
             check(live.resource, self.stack.region)
-            return HANDLERS[live.type].create(self._context(live), self._applied(live.resource, live.tags))
+            return self._made(live, live.resource, live.tags)
 
         made = self._try(live, "create", act, done)
         if made is None:
@@ -254,7 +254,7 @@ class Steps:
         )
 
         def act() -> Made:
-            return HANDLERS[live.type].create(self._context(live), self._applied(new, tags))
+            return self._made(live, new, tags)
 
         made = self._try(live, "create", act, done, "UPDATE_FAILED")
         if made is None:
@@ -264,6 +264,17 @@ class Steps:
         self._took(live, made)
         self._mark(live, "UPDATE_IN_PROGRESS", "Resource creation Initiated")
         self._later(live, "UPDATE_COMPLETE", self._create_s(live.type), done)
+
+    def _made(self, live: Live, resource: Resource, tags: Mapping[str, str]) -> Made:
+        """A new one; never what is there already under its name.
+
+        https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html (create)
+        """
+        handler, context = HANDLERS[live.type], self._context(live)
+        there = handler.prior(context.underneath(), resource.properties) if handler.named else None
+        if there:
+            raise Failure(f"Resource of type '{live.type}' with identifier '{there}' already exists.")
+        return handler.create(context, self._applied(resource, tags))
 
     def _custom_name_stays(self, new: Resource, touches: list[PropertyChange]) -> bool:
         known = schema(new.type, self.stack.region)

@@ -147,9 +147,18 @@ class Handler:
     patient: bool = False
     """Whether stabilising waits for people or programs outside, so that the clock may run on."""
 
+    named: str = ""
+    """The property with the name, for a type whose service takes over what is there when it is asked to create it."""
+
     def prior(self, context: Context, properties: Properties) -> str | None:
         """The physical ID of an existing one with the name that the properties give, if any."""
-        return None
+        name = properties.get(self.named) if self.named else None
+        there = self.identifier(context, name) if name else None
+        return there if there and self.read(context, there, properties) is not None else None
+
+    def identifier(self, context: Context, name: str) -> str:
+        """The physical ID of the one with this name."""
+        return name
 
 
 def changed(before: Properties, after: Properties, *names: str) -> bool:

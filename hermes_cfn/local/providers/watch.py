@@ -159,6 +159,7 @@ _ALARM_NUMBERS = frozenset({"EvaluationPeriods", "DatapointsToAlarm", "Period"})
 
 
 class Alarm(Handler):
+    named = "AlarmName"
     known = frozenset({"AlarmName", "Tags", *_ALARM})
 
     def _put(self, context: Context, name: str, properties: Properties) -> None:
@@ -242,6 +243,7 @@ class CompositeAlarm(Handler):
 
 
 class Dashboard(Handler):
+    named = "DashboardName"
     known = frozenset({"DashboardName", "DashboardBody"})
 
     def create(self, context: Context, properties: Properties) -> Made:
@@ -267,6 +269,7 @@ class Dashboard(Handler):
 
 
 class Topic(Handler):
+    named = "TopicName"
     known = frozenset({"TopicName", "DisplayName", "Subscription", "KmsMasterKeyId", "FifoTopic", "Tags"})
 
     def create(self, context: Context, properties: Properties) -> Made:
@@ -281,6 +284,9 @@ class Topic(Handler):
         for each in properties.get("Subscription") or []:
             sns.subscribe(TopicArn=arn, Protocol=each["Protocol"], Endpoint=each["Endpoint"])
         return self._made(arn)
+
+    def identifier(self, context: Context, name: str) -> str:
+        return f"arn:aws:sns:{context.region}:{context.account}:{name}"
 
     def _made(self, arn: str) -> Made:
         return Made(arn, {"TopicArn": arn, "TopicName": arn.rpartition(":")[2]})
@@ -477,6 +483,7 @@ class Budget(Handler):
 class Rule(Handler):
     """AWS::Events::Rule."""
 
+    named = "Name"
     known = frozenset({"Name", "Description", "EventPattern", "ScheduleExpression", "State", "Targets", "EventBusName"})
 
     def _put(self, context: Context, name: str, properties: Properties) -> Made:
