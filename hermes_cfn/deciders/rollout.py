@@ -51,6 +51,7 @@ from hermes_cfn.deciders.actions import (
     Wait,
 )
 from hermes_cfn.deciders.observed import Attempt, Fleet, Instance, Lifecycle, Progress, Target
+from hermes_cfn.deciders.operations import operation
 from hermes_cfn.deciders.release import MOST_PERIODS, CanaryRules, Verdict, judge
 from hermes_cfn.errors import Finding
 
@@ -101,19 +102,6 @@ class Want:
     back: bool = False
     patience_s: float = 900.0
     paused_at: int | None = None
-
-
-def operation(task: str, goal_version: int, token: int) -> str:
-    """The operation id of a document run: the same for the same goal under the same lock."""
-    return f"{task}-{goal_version:06d}-{token:06d}"
-
-
-def parse_operation(text: str) -> tuple[str, int, int] | None:
-    """(task, goal version, token) of an operation id of ours, or None."""
-    parts = text.rsplit("-", 2)
-    if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
-        return None
-    return parts[0], int(parts[1]), int(parts[2])
 
 
 class _View:
@@ -563,7 +551,7 @@ def _waiting_for(view: _View) -> Wait:
 
 
 def decide_emergency(fleet: Fleet, want: Want) -> tuple[Action, ...]:
-    """Everything back to ``want.release`` at once, in service, without standby.
+    """Everything back to ``want.release`` at once, in service, without standby; what a rollout had taken out comes back.
 
     For when every second of the running release does harm.  Replacing unhealthy instances is
     suspended meanwhile, because all of them restart, and always resumed.
@@ -571,8 +559,11 @@ def decide_emergency(fleet: Fleet, want: Want) -> tuple[Action, ...]:
     view = _View(fleet, want)
     if not view.members:
         return (_stop(view, "rollout-empty-fleet", (), "the group has no instances", ""),)
-    back = all(view.on_goal(i) and not i.armed for i in view.members) and all(i.up for i in view.serving)
-    if back:
+    room = max(0, view.group.maximum - view.group.desired)
+    away = [
+        i for i in view.members if not i.up and i.lifecycle is not Lifecycle.PENDING and (room or i not in view.out)
+    ]
+    if not away and all(view.on_goal(i) and not i.armed for i in view.members):
         if view.group.marked:
             return (Resume(tuple(sorted(view.group.marked))),)
         return (Done(f"{len(view.members)} instances on {want.release}"),)
@@ -595,7 +586,7 @@ def decide_emergency(fleet: Fleet, want: Want) -> tuple[Action, ...]:
             and view.attempt(i, "rollback") is None
         ),
     )
-    fit = tuple(i.id for i in view.out if view.on_goal(i))
+    fit = tuple(i.id for i in view.out if view.on_goal(i))[:room]
     return (*sent, *((ExitStandby(fit),) if fit else ())) or (_waiting_for(view),)
 
 

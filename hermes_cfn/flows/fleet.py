@@ -25,7 +25,7 @@ from hermes_cfn.deciders.actions import (
     Terminate,
 )
 from hermes_cfn.deciders.observed import Attempt, Fleet, Instance, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import parse_operation
+from hermes_cfn.deciders.operations import parse_operation
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.events import Event, InstanceEvent, Noted
 from hermes_cfn.flows.drive import Story

@@ -25,7 +25,8 @@ from hermes_cfn.clock import Clock
 from hermes_cfn.config import Settings
 from hermes_cfn.deciders.actions import Done, Stop
 from hermes_cfn.deciders.observed import Fleet, Group, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import Want, decide, decide_prepared, parse_operation
+from hermes_cfn.deciders.operations import parse_operation
+from hermes_cfn.deciders.rollout import Want, decide, decide_prepared
 from hermes_cfn.flows.drive import Story
 from hermes_cfn.flows.ground import Ground
 from hermes_cfn.flows.lock import Held
