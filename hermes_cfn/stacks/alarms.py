@@ -80,7 +80,8 @@ def error_rate(stack: Template, settings: Settings, names: Names, balancer: Any,
         )
         for key, name in counted.items()
     ]
-    share = "100 * (FILL(app, 0) + FILL(balancer, 0)) / IF(requests > 0, requests, 1)"
+    # RequestCount leaves out what found no target (ALB user guide, "CloudWatch metrics"): a fleet that is gone has 503s alone
+    share = "100 * (FILL(app, 0) + FILL(balancer, 0)) / IF(FILL(requests, 0) > 0, FILL(requests, 0), 1)"
     queries.insert(0, cloudwatch.MetricDataQuery(Id="share", Expression=share, Label="5xx percent", ReturnData=True))
     return _add(
         stack,

@@ -252,6 +252,11 @@ def test_alarms_change_state_by_what_the_load_balancer_counts(world, fleet):
         ("LoadBalancer",),
         ("LoadBalancer", "TargetGroup"),
     }
+    listed = cloudwatch.list_metrics(Namespace="AWS/ApplicationELB", MetricName="HealthyHostCount")["Metrics"]
+    assert {tuple(sorted(d["Name"] for d in one["Dimensions"])) for one in listed} == {
+        ("LoadBalancer", "TargetGroup"),
+        ("AvailabilityZone", "LoadBalancer", "TargetGroup"),
+    }
 
 
 def connect(url: str) -> pg8000.native.Connection:

@@ -9,14 +9,15 @@ import pytest
 
 from hermes_cfn.local.services.alarms import Unreadable, composed, judged, math_of, reason, returned
 
-SHARE = "100 * (FILL(app, 0) + FILL(balancer, 0)) / IF(requests > 0, requests, 1)"
+SHARE = "100 * (FILL(app, 0) + FILL(balancer, 0)) / IF(FILL(requests, 0) > 0, FILL(requests, 0), 1)"
 KNOWN = {"app": [None, 2.0, 1.0], "balancer": [None, None, 1.0], "requests": [None, 100.0, 0.0]}
+NO_TARGETS = {"app": [None], "balancer": [4.0], "requests": [None]}
 
 
 @pytest.mark.parametrize(
     ("expression", "values"),
     [
-        (SHARE, [None, 2.0, 200.0]),
+        (SHARE, [0.0, 2.0, 200.0]),
         ("app + requests", [None, 102.0, 1.0]),
         ("app / requests", [None, 0.02, None]),
         ("SUM([app, balancer])", [None, 2.0, 2.0]),
@@ -32,6 +33,11 @@ KNOWN = {"app": [None, 2.0, 1.0], "balancer": [None, None, 1.0], "requests": [No
 )
 def test_metric_math(expression, values):
     assert math_of(expression, KNOWN) == values
+
+
+def test_a_share_of_errors_is_seen_when_no_request_found_a_target():
+    """RequestCount has only what found one (ALB user guide, "CloudWatch metrics for your Application Load Balancer")."""
+    assert math_of(SHARE, NO_TARGETS) == [400.0]
 
 
 @pytest.mark.parametrize(

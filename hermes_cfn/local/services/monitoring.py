@@ -30,6 +30,8 @@ KEPT = 20000
 MOST_AT_ONCE = 1000
 """Metrics in one PutMetricData (CloudWatch API reference)."""
 JUST_NOW_S = 2.0
+TARGET_CHOSEN = ("408", "460", "502", "504")
+"""Answers of the load balancer's own that RequestCount has: those for which it was able to choose a target."""
 log = logging.getLogger("hermes.local")
 Key = tuple[str, str, frozenset[tuple[str, str]]]
 
@@ -56,7 +58,8 @@ class Monitoring:
             self._counts[(*where, "RequestCount")] += count
             self._counts[(*where, f"HTTPCode_Target_{status[0]}XX_Count")] += count
         for status, count in message["own"].items():
-            self._counts[(*where, "RequestCount")] += count
+            if status in TARGET_CHOSEN:
+                self._counts[(*where, "RequestCount")] += count
             self._counts[(*where, f"HTTPCode_ELB_{status[0]}XX_Count")] += count
             if status in ("500", "502", "503", "504"):
                 self._counts[(*where, f"HTTPCode_ELB_{status}_Count")] += count
@@ -94,10 +97,12 @@ class Monitoring:
     def _hosts(self, group: TargetGroup, at: datetime) -> None:
         for arn in self._traffic.load_balancers_of(group):
             balancer = self._traffic.load_balancers[arn]
-            states = Counter(target.state for target in group.targets.values())
-            dimensions = [_balanced(balancer.dimension, group.arn.rpartition(":")[2])[1]]
-            for name, count in (("HealthyHostCount", states["healthy"]), ("UnHealthyHostCount", states["unhealthy"])):
-                self._put(group.region, "AWS/ApplicationELB", name, dimensions, [float(count)], at, "Count")
+            whole = _balanced(balancer.dimension, group.arn.rpartition(":")[2])[1]
+            for zone in ("", *sorted({target.zone for target in group.targets.values()} - {""})):
+                states = Counter(target.state for target in group.targets.values() if zone in ("", target.zone))
+                dimensions = [{**whole, "AvailabilityZone": zone} if zone else whole]
+                for name, state in (("HealthyHostCount", "healthy"), ("UnHealthyHostCount", "unhealthy")):
+                    self._put(group.region, "AWS/ApplicationELB", name, dimensions, [float(states[state])], at, "Count")
 
     def _sizes(self, group: Group, at: datetime) -> None:
         states = [member.state for member in group.members.values()]
