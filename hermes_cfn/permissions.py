@@ -473,6 +473,7 @@ DRIFT_READS: tuple[Permission, ...] = (
 
 OPERATOR: tuple[Permission, ...] = (
     *OBSERVE,
+    _TEMPLATES,
     *_COMMANDS,
     _LOCK,
     _LIMITS,
