@@ -250,7 +250,11 @@ _COMMANDS = (
 )
 _LOGS = may("logs:FilterLogEvents", "log-group", "reads the application's logs")
 _LIMITS = may("ec2:DescribeAddresses servicequotas:GetServiceQuota", "*", "checks limits; the actions have no resource")
-_ARCHITECTURES = may("ecr:BatchGetImage", "repository", "reads an image's manifest: its architectures, and to tag it")
+_ARCHITECTURES = may(
+    "ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
+    "repository",
+    "reads an image's manifest and its configuration: its architectures, and to tag it",
+)
 
 NO_SECRETS: Condition = {"StringLike": {"kms:ViaService": "ssm.*.amazonaws.com"}}
 """Denied to every role of people and pipelines: AWS's own key for parameters lets anybody in the account decrypt."""

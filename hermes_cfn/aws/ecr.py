@@ -20,6 +20,10 @@ MANIFEST_TYPES = [
     "application/vnd.docker.distribution.manifest.v2+json",
 ]
 
+TIMEOUT_S = 10
+CONFIGURATION_BYTES = 4 << 20
+"""ECR takes no manifest above 4 MiB (Amazon ECR service quotas); a configuration is smaller than that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -80,9 +84,10 @@ class Ecr:
         return sorted(images, key=lambda image: str(image.pushed), reverse=True)
 
     def architectures(self, repository: str, digest: str) -> tuple[str, ...]:
-        """The architectures that an image carries; empty when its manifest does not say.
+        """The architectures that an image carries; empty when that cannot be read.
 
-        An index names them; a single manifest names a configuration blob that does, which is not fetched.
+        An index names them; a single manifest names a configuration that does (OCI image specification,
+        "Image Index", "Image Configuration"), which a signed address leads to (ECR API, GetDownloadUrlForLayer).
         """
         manifest = self._manifest(repository, digest)
         if manifest is None:
@@ -90,7 +95,20 @@ class Ecr:
         if "manifests" in manifest:
             found = {m.get("platform", {}).get("architecture", "") for m in manifest["manifests"]}
             return tuple(sorted(found - {"", "unknown"}))
-        return tuple(filter(None, (str(manifest.get("architecture", "")),)))
+        told = self._configuration(repository, str(manifest.get("config", {}).get("digest", "")))
+        return tuple(filter(None, (str(told.get("architecture", "")),)))
+
+    def _configuration(self, repository: str, digest: str) -> dict[str, Any]:
+        """The configuration of an image; empty where the caller may not have it, or it does not arrive."""
+        import urllib.request
+
+        try:
+            found = self._calls.get_download_url_for_layer(repositoryName=repository, layerDigest=digest)
+            with urllib.request.urlopen(found["downloadUrl"], timeout=TIMEOUT_S) as answer:
+                told = json.loads(answer.read(CONFIGURATION_BYTES))
+        except (AwsError, OSError, ValueError):
+            return {}
+        return told if isinstance(told, dict) else {}
 
     def _manifest(self, repository: str, digest: str) -> dict[str, Any] | None:
         found = self._calls.batch_get_image(

@@ -41,9 +41,9 @@ def run(
 
 
 def right_architecture(ground: Ground, release: Release) -> None:
-    """Raises HermesError ``image-architecture`` where an index says that the instances cannot run the image.
+    """Raises HermesError ``image-architecture`` where the image says that the instances cannot run it.
 
-    A single manifest does not say; then the first instance finds out, and the rollout goes back.
+    Where it cannot be read, the first instance finds out, and the rollout goes back.
     """
     found = ground.doors.ecr.architectures(ground.names.repository, release.image.rpartition("@")[2])
     if found and DOCKER_WORD[ground.settings.compute.architecture] not in found:

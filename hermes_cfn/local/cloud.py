@@ -29,6 +29,8 @@ from hermes_cfn.local.services.commands import Commands
 from hermes_cfn.local.services.elbv2.service import LoadBalancing
 from hermes_cfn.local.services.elbv2.traffic import Traffic
 from hermes_cfn.local.services.expiry import Expiry
+from hermes_cfn.local.services.layers import PATH as BLOBS
+from hermes_cfn.local.services.layers import Layers
 from hermes_cfn.local.services.monitoring import Monitoring
 from hermes_cfn.local.services.quotas import Quotas
 from hermes_cfn.local.services.simulation import Simulation
@@ -62,10 +64,12 @@ class Cloud:
         self.engine.on_leaving = self.commands.instance_gone
         self.fleet.on_gone = self._instance_gone
         self.fleet.on_pretended = self.engine.pretended
+        self.layers = Layers(self.clients, self.fleet.images, endpoint)
         self.services: dict[str, Service] = {
             "autoscaling": AutoScaling(self.engine),
             "elbv2": LoadBalancing(self.clients, self.traffic),
             "ssm": self.commands,
+            "ecr": self.layers,
             "iam": Simulation(self.moto),
             "service-quotas": Quotas(self.faults.condition),
             "ce": CostTags(self._tags, lambda: bool(self.faults.condition("member-account", "*"))),
@@ -73,6 +77,7 @@ class Cloud:
         self._partial = {
             "ssm": Commands.actions,
             "ec2": frozenset({"DescribeSpotPriceHistory"}),
+            "ecr": Layers.actions,
             "iam": Simulation.actions,
             "service-quotas": Quotas.actions,
             "ce": CostTags.actions,
@@ -158,6 +163,8 @@ class Cloud:
         """Answers one request: the control side, a service of our own, or moto."""
         if request.path.startswith("/_hermes/"):
             return self._control(request)
+        if request.path.startswith(BLOBS):
+            return self.layers.download(request.target)
         call = wire.caller(request)
         action = wire.operation_name(call.service, request) if call.service else ""
         kind = "" if call.access_key == OWN.key else self.faults.call(call.service, action, call.access_key)

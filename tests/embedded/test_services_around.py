@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
+from hermes_cfn.local import control
 from tests.embedded.conftest import REGION, World
 
 
@@ -58,6 +62,28 @@ def test_an_image_is_known_by_its_digest_and_a_tag_that_may_not_move_does_not(wo
     with pytest.raises(ClientError) as caught:
         ecr.put_image(repositoryName="around", imageManifest=first.replace("{}", '{"size": 1}'), imageTag="v1")
     assert caught.value.response["Error"]["Code"] == "ImageTagAlreadyExistsException"
+
+
+def test_the_configuration_that_a_manifest_names_is_under_a_signed_address(world: World) -> None:
+    ecr = world.client("ecr")
+    ecr.create_repository(repositoryName="blobs")
+    control.push_image(world.state, "blobs", "v1", architecture="x86_64")
+    (image,) = ecr.batch_get_image(repositoryName="blobs", imageIds=[{"imageTag": "v1"}])["images"]
+    digest = json.loads(image["imageManifest"])["config"]["digest"]
+    address = ecr.get_download_url_for_layer(repositoryName="blobs", layerDigest=digest)["downloadUrl"]
+    blob = urllib.request.urlopen(address).read()
+    assert f"sha256:{hashlib.sha256(blob).hexdigest()}" == digest
+    assert json.loads(blob)["architecture"] == "amd64"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{address[:-1]}{'0' if address[-1] != '0' else '1'}")
+    for repository, layer, code in (
+        ("blobs", f"sha256:{'0' * 64}", "LayersNotFoundException"),
+        ("nowhere", digest, "RepositoryNotFoundException"),
+        ("blobs", json.loads(image["imageManifest"])["layers"][0]["digest"], "LayerInaccessibleException"),
+    ):
+        with pytest.raises(ClientError) as caught:
+            ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=layer)
+        assert caught.value.response["Error"]["Code"] == code
 
 
 def test_a_bucket_keeps_versions_and_says_what_is_not_there(world: World) -> None:

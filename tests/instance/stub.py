@@ -20,7 +20,9 @@ def main() -> int:
         log.write(" ".join([name, *arguments]).replace("\n", "\\n") + "\n")
     world = json.loads(WORLD.read_text())
     status = {"aws": aws, "docker": docker, "curl": curl, "systemctl": systemctl}.get(name, quiet)(arguments, world)
-    WORLD.write_text(json.dumps(world))
+    whole = WORLD.with_suffix(f".{os.getpid()}")
+    whole.write_text(json.dumps(world))
+    whole.replace(WORLD)  # whoever is killed here leaves the world as it was
     return status
 
 

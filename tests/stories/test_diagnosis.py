@@ -19,16 +19,32 @@ WAYS = {
     "redirect on the health path": (["--variable", "HEALTH_STATUS=302"], ['"status": "302"']),
     "wrong port": (["--variable", "PORT=4999"], ["listens on port 4999", '"health": "none"']),
     "out of memory": (["--variable", "EATS_MIB=600"], ['"oom_killed": true']),
-    "wrong architecture": (["--architecture", "amd64"], ["exec format error"]),
+    "wrong architecture": (["--directory", "elsewhere"], ["exec format error"]),
 }
+
+ELF_OF_ANOTHER_MACHINE = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x16\x00\x01" + bytes(43)
+"""The head of a program for the System/390 (elf(5)), which no machine here runs, whatever its image says."""
 
 
 @pytest.fixture(scope="module")
 def quick(cloud):
     """Two instances on v1 that give a release six seconds to start."""
     (cloud.directory / "hermes.toml").write_text(QUICK)
+    (cloud.directory / "elsewhere").mkdir()
+    (cloud.directory / "elsewhere" / "run").write_bytes(ELF_OF_ANOTHER_MACHINE)
+    (cloud.directory / "elsewhere" / "run").chmod(0o755)
     cloud.type("deploy --yes")
     return cloud
+
+
+def test_an_image_that_says_itself_that_it_is_of_another_architecture_is_refused_before_anything(quick) -> None:
+    """Also one without an index, as docker build pushes it: its configuration says."""
+    quick.type("local image other --architecture x86_64")
+    said = quick.type("plan --image other", codes=(ExitCode.REFUSED,))
+    assert "the image is for amd64, t4g.small runs arm64" in said, said
+    for verb in ("release", "deploy"):
+        quick.type(f"{verb} --image other --yes", codes=(ExitCode.REFUSED,))
+    assert "other" not in [one["tag"] for one in quick.json("releases")]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -15,6 +15,8 @@ from typing import Any
 
 STANDIN = Path(__file__).parent / "standin"
 LAYER_BYTES = 40_000_000
+GO_WORD = {"x86_64": "amd64"}
+"""What an image's configuration calls an architecture that EC2 calls otherwise."""
 
 
 def build(
@@ -27,17 +29,30 @@ def build(
     """
     source = directory or STANDIN
     configuration = _configuration(source, directory is None, environment, architecture)
-    text = json.dumps(configuration, sort_keys=True)
-    sha = hashlib.sha256(text.encode())
+    content = hashlib.sha256()
     for file in sorted(source.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
-            sha.update(str(file.relative_to(source)).encode() + file.read_bytes())
-    digest = f"sha256:{sha.hexdigest()}"
-    target = images / sha.hexdigest()
+            content.update(str(file.relative_to(source)).encode() + file.read_bytes())
+    blob = _blob(configuration, content.hexdigest())
+    sha = hashlib.sha256(blob.encode()).hexdigest()
+    target = images / sha
     if not target.exists():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        (target / "image.json").write_text(text)
-    return digest, manifest(digest, len(text))
+        (target / "image.json").write_text(json.dumps(configuration, sort_keys=True))
+        (images / f"{sha}.json").write_text(blob)
+    return f"sha256:{sha}", manifest(f"sha256:{sha}", len(blob))
+
+
+def _blob(configuration: Mapping[str, Any], content: str) -> str:
+    """The configuration that the manifest names (OCI image specification, "Image Configuration"), by its own digest."""
+    architecture = configuration["Architecture"]
+    told = {
+        "architecture": GO_WORD.get(architecture, architecture),
+        "os": "linux",
+        "config": configuration,
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{content}"]},
+    }
+    return json.dumps(told, sort_keys=True)
 
 
 def manifest(configuration_digest: str, size: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ an error of docker itself, 126/127 for a program that cannot run, 137 for SIGKIL
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import signal
 import uuid
@@ -178,8 +179,8 @@ class Container:
                     asyncio.subprocess.PIPE,
                 )
             except OSError as problem:
-                self._line(log, "stderr", f"exec {self.wanted.command[0]}: {problem.strerror}\n")
-                return 127 if isinstance(problem, FileNotFoundError) else 126
+                self._line(log, "stderr", f"exec {self.wanted.command[0]}: {str(problem.strerror).lower()}\n")
+                return {errno.ENOENT: 127, errno.ENOEXEC: 1}.get(problem.errno or 0, 126)
             self.started_at, self.killed_for_memory = _now(), False
             guard = asyncio.create_task(self._guard(self._process.pid))
             ways = asyncio.create_task(self._lead(log))
