@@ -160,13 +160,17 @@ def command_lines() -> bytes:
     return found
 
 
+AN_ENGINE_IS_NOT_HURRIED_S = 3600
+"""Service time, which passes many times as fast as an engine works."""
+
+
 def run(world, *lines, image="image"):
     pull = [
         f"aws ecr get-login-password --region {REGION} | docker login --username AWS --password-stdin "
         f"{world.names[image].partition('/')[0]} >/dev/null",
         f"docker pull -q {world.names[image]} >/dev/null",
     ]
-    return world.command(world.names["instance"], [*pull, *lines])
+    return world.command(world.names["instance"], [*pull, *lines], timeout_s=AN_ENGINE_IS_NOT_HURRIED_S)
 
 
 def test_an_image_of_the_engine_runs_in_it_and_nothing_is_left(engine, tmp_path):

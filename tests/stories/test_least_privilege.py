@@ -16,6 +16,7 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -254,13 +255,18 @@ class Life:
         return [*days, kept()]
 
     def _rare(self) -> None:
-        """Calls that need a broken stack or a registry: authorised before AWS looks at the state."""
-        stack = connect("infrastructure", REGION, self.endpoint).cloudformation()
-        for act in (stack.cancel_update, stack.continue_rollback, stack.roll_back):
+        """Calls that need a broken stack, a registry or a hand: authorised before AWS looks at the state."""
+        infrastructure, release = (connect(role, REGION, self.endpoint) for role in ("infrastructure", "release"))
+        (group,) = self.client("elbv2").describe_target_groups(Names=["hermes-production"])["TargetGroups"]
+        for role in (infrastructure, release):
+            role.elb.register(group["TargetGroupArn"], list(role.elb.health(group["TargetGroupArn"])))
+        events = partial(infrastructure.calls("cloudformation").describe_events, ChangeSetName="none")
+        stack = infrastructure.cloudformation()
+        for act in (stack.cancel_update, stack.continue_rollback, stack.roll_back, lambda name: events(StackName=name)):
             with pytest.raises(Exception, match=r"state|not"):
                 act("hermes-production-network")
         stack.delete_change_set("hermes-production-network", "none")
-        connect("release", REGION, self.endpoint).ecr.login()
+        release.ecr.login()
         operator = connect("operator", REGION, self.endpoint)
         Machines(operator.calls("ec2")).region_enabled(REGION)
         Drift(operator.calls("cloudformation")).resources("hermes-production-network")
