@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -33,21 +34,27 @@ class AwsError(HermesError):
 
 @dataclass
 class ServiceTime:
-    """The latest time that a service has told in the ``Date`` header of an answer."""
+    """The time that services tell in the ``Date`` headers of their answers, going on between them."""
 
     last: datetime | None = None
+    heard_at: float = 0.0
     calls: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def heard(self, date: str) -> None:
         told = parsedate_to_datetime(date)
         with self.lock:
-            if self.last is None or told > self.last:
-                self.last = told
+            if self.last is None or told > self.now():
+                self.last, self.heard_at = told, time.monotonic()
 
     def now(self) -> datetime:
-        """Service time; the machine's own before the first answer."""
-        return self.last or datetime.now(UTC)
+        """Service time in whole seconds, as a header tells it; the machine's own before the first answer.
+
+        It goes on while nobody asks: who waits for a time to pass before asking again must see it pass.
+        """
+        if self.last is None:
+            return datetime.now(UTC)
+        return (self.last + timedelta(seconds=time.monotonic() - self.heard_at)).replace(microsecond=0)
 
 
 class Calls:

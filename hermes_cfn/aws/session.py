@@ -78,7 +78,7 @@ class Doors:
         return list(self._pool.map(lambda ask: ask(), asks))
 
     def now(self) -> datetime:
-        """The service's time, from the last answer."""
+        """The service's time."""
         return self.time.now()
 
     def cloudformation(self, region: str = "") -> CloudFormation:

@@ -55,6 +55,7 @@ def _to(ground: Ground, what: str, minimum: int, desired: int, maximum: int) -> 
         observer.look()
         yield StageStarted(ground.now, what, f"{name}: {desired} instances")
         Sizes(ground.doors.calls("autoscaling")).put(name, minimum, desired, maximum)
+        observer.acted()
         begun, waited = ground.now, 0.0
         while True:
             held.guard()

@@ -27,6 +27,7 @@ from hermes_cfn.aws.drift import Drift
 from hermes_cfn.aws.machines import Machines
 from hermes_cfn.aws.session import connect
 from hermes_cfn.config import load
+from hermes_cfn.deciders.observed import Target
 from hermes_cfn.errors import ExitCode
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
@@ -259,7 +260,10 @@ class Life:
         infrastructure, release = (connect(role, REGION, self.endpoint) for role in ("infrastructure", "release"))
         (group,) = self.client("elbv2").describe_target_groups(Names=["hermes-production"])["TargetGroups"]
         for role in (infrastructure, release):
-            role.elb.register(group["TargetGroupArn"], list(role.elb.health(group["TargetGroupArn"])))
+            seen = role.elb.health(group["TargetGroupArn"])
+            role.elb.register(
+                group["TargetGroupArn"], [name for name, is_now in seen.items() if is_now is Target.HEALTHY]
+            )
         events = partial(infrastructure.calls("cloudformation").describe_events, ChangeSetName="none")
         stack = infrastructure.cloudformation()
         for act in (stack.cancel_update, stack.continue_rollback, stack.roll_back, lambda name: events(StackName=name)):
