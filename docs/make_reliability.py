@@ -57,7 +57,8 @@ QUIET: Mapping[str, Row] = {
     "surge": Row("one instance, surge", (*LOAD, "--times", "20"), 'compute.count = 1\nrelease.strategy = "surge"\n'),
     "canary": Row("three instances, one of them first as a canary", (*LOAD, "--times", "20"), CANARY),
     "single": Row("one instance in place", ("--rate", "50", "--times", "2", "--speed", "2"), "compute.count = 1\n"),
-    "slower": Row("two instances in place, waits hurried twice only", ("--rate", "50", "--speed", "2")),
+    "unhurried": Row("two instances in place, waits as long as AWS's", ("--rate", "50", "--speed", "1")),
+    "unhurried-canary": Row("three instances, one of them first as a canary", ("--rate", "50", "--speed", "1"), CANARY),
 }
 FAULTS: Mapping[str, Row] = {
     kind: Row(about, ("--rate", "100", "--fault", f"{kind}@{faults.EVERY}")) for kind, about in faults.KINDS.items()
