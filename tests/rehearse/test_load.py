@@ -46,8 +46,10 @@ def server(answer: bytes, close: bool = False) -> Iterator[str]:
         listening.close()
 
 
-def measure(address: str, seconds: float = 0.6, sockets: int = 0) -> Tally:
-    load = LoadProcess(address, server_name="localhost", tls=False, rate=100, sockets=sockets, at_most_s=seconds)
+def measure(address: str, seconds: float = 0.6, sockets: int = 0, seed: int = 1) -> Tally:
+    load = LoadProcess(
+        address, server_name="localhost", tls=False, rate=100, sockets=sockets, at_most_s=seconds, seed=seed
+    )
     load._process.wait(60)
     return load.stop()
 
@@ -58,6 +60,13 @@ def test_answers_are_counted_with_the_release_that_gave_them() -> None:
     assert tally.sent > 20
     assert tally.failed == 0
     assert tally.releases == {"v1": tally.sent}
+
+
+def test_the_same_seed_sends_the_same_load() -> None:
+    with server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi") as address:
+        one, same, other = (measure(address, seed=seed).samples for seed in (7, 7, 8))
+    assert [kind for _, _, kind, *_ in one] == [kind for _, _, kind, *_ in same] != [kind for _, _, kind, *_ in other]
+    assert [at - one[0][0] for at, *_ in one] == pytest.approx([at - same[0][0] for at, *_ in same], abs=1e-3)
 
 
 def test_a_status_of_the_server_is_a_failure() -> None:
