@@ -10,7 +10,7 @@ FOR = {
     "plan": {"status", "plan"},
     "release": {"status", "logs", "plan", "image push", "release", "rollback", "migrate"},
     "infrastructure": {"status", "plan", "deploy", "release", "rollback", "migrate"},
-    "operator": {"status", "logs", "migrate", "sleep", "secrets set", "run", "shell"},
+    "operator": {"status", "plan", "logs", "migrate", "sleep", "secrets set", "run", "shell"},
 }
 
 
