@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
@@ -55,6 +56,12 @@ def test_the_same_program_has_the_same_digest_and_another_environment_another(tm
     other, _ = registry.build(tmp_path, None, {"RELEASE": "v2"}, "arm64")
     assert one == same != other
     assert registry.directory_of(tmp_path, manifest).joinpath("app.py").exists()
+
+
+def test_an_image_for_x86_64_is_one_that_such_an_instance_runs(tmp_path):
+    _, manifest = registry.build(tmp_path, None, {}, "x86_64")
+    said = json.loads(registry.directory_of(tmp_path, manifest).joinpath("image.json").read_text())
+    assert said["Architecture"] == architecture_of("t3.small")
 
 
 NOW = datetime(2026, 1, 1, 12, 10, 30)

@@ -45,9 +45,8 @@ def build(
 
 def _blob(configuration: Mapping[str, Any], content: str) -> str:
     """The configuration that the manifest names (OCI image specification, "Image Configuration"), by its own digest."""
-    architecture = configuration["Architecture"]
     told = {
-        "architecture": GO_WORD.get(architecture, architecture),
+        "architecture": configuration["Architecture"],
         "os": "linux",
         "config": configuration,
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{content}"]},
@@ -87,5 +86,5 @@ def _configuration(source: Path, standin: bool, environment: Mapping[str, str], 
     else:
         given = {"Entrypoint": ["./run"]}
     given["Env"] = [*(given.get("Env") or []), *(f"{name}={value}" for name, value in sorted(environment.items()))]
-    given.setdefault("Architecture", architecture)
+    given.setdefault("Architecture", GO_WORD.get(architecture, architecture))
     return given
