@@ -52,11 +52,9 @@ class Outlook:
 
 def outlook(ground: Ground, consent: Consent) -> Outlook:
     """Looked at before anything is deleted.  Raises HermesError for what would stop the deletion half way."""
-    specs = [*_common(ground, consent), *_own(ground, consent)]
-    held_back = [found for spec in specs for found in _kept(ground, spec, consent)]
-    if held_back:
-        raise HermesError(*held_back, exit_code=ExitCode.REFUSED)
-    return Outlook(list(_going(ground, reversed(specs))), staying(ground, consent))
+    specs = _specs(ground, consent)
+    _check(ground, consent, specs)
+    return Outlook(list(_going(ground, reversed(specs))), staying(ground, consent, specs))
 
 
 def _going(ground: Ground, specs: Iterable[StackSpec]) -> Iterator[str]:
@@ -70,30 +68,25 @@ def _going(ground: Ground, specs: Iterable[StackSpec]) -> Iterator[str]:
 
 def run(ground: Ground, consent: Consent) -> Story[list[str]]:
     """Deletes the environment's stacks; the value is what stays, one line each."""
-    specs = _own(ground, consent)
-    stays = outlook(ground, consent).stays
-    common = _common(ground, consent)
+    specs = _specs(ground, consent)
+    _check(ground, consent, specs)
+    stays = staying(ground, consent, specs)
     if there(ground):
         with Held(ground, "destroy") as held:
-            yield from Leaving(ground, specs, consent).run(held)
-    if common:
+            yield from Leaving(ground, [spec for spec in specs if not spec.account_wide], consent).run(held)
+    if common := [spec for spec in specs if spec.account_wide]:
         yield from Leaving(ground, common, consent).run(None)
     return stays
 
 
-def _common(ground: Ground, consent: Consent) -> list[StackSpec]:
-    """The account's stacks, which go only when told."""
-    return [spec for spec in ground.deployment if spec.account_wide and consent.foundation]
-
-
-def _own(ground: Ground, consent: Consent) -> list[StackSpec]:
+def _specs(ground: Ground, consent: Consent) -> list[StackSpec]:
     """The environment's stacks, and those that its settings do not ask for any more; or one of these.
 
-    Raises HermesError ``stack-wanted``.
+    The account's stacks go only when told.  Raises HermesError ``stack-wanted``.
     """
     gone = list(left.stacks(ground))
     if not consent.only:
-        return [*(spec for spec in ground.deployment if not spec.account_wide), *gone]
+        return [*(spec for spec in ground.deployment if consent.foundation or not spec.account_wide), *gone]
     if consent.only in ground.deployment.keys:
         raise HermesError(
             Finding(
@@ -106,6 +99,13 @@ def _own(ground: Ground, consent: Consent) -> list[StackSpec]:
             exit_code=ExitCode.REFUSED,
         )
     return [spec for spec in gone if spec.key == consent.only]
+
+
+def _check(ground: Ground, consent: Consent, specs: Iterable[StackSpec]) -> None:
+    """Raises HermesError for what would stop the deletion half way."""
+    held_back = [found for spec in specs for found in _kept(ground, spec, consent)]
+    if held_back:
+        raise HermesError(*held_back, exit_code=ExitCode.REFUSED)
 
 
 def _kept(ground: Ground, spec: StackSpec, consent: Consent) -> Iterator[Finding]:
@@ -140,13 +140,13 @@ def _refused(code: str, where: str, what: str, option: str) -> Finding:
     )
 
 
-def staying(ground: Ground, consent: Consent) -> list[str]:
+def staying(ground: Ground, consent: Consent, specs: Iterable[StackSpec]) -> list[str]:
     """What a destroyed environment leaves: retained resources that are there, releases, secrets, the foundation.
 
     Looked at before anything is deleted: afterwards no stack knows them.
     """
     lines = []
-    for spec in [*_common(ground, consent), *_own(ground, consent)]:
+    for spec in specs:
         door = ground.doors.cloudformation(spec.region)
         template = door.template(spec.name)
         declared = template.get("Resources", {}) if isinstance(template, Mapping) else {}

@@ -206,7 +206,7 @@ def test_protection_and_data_go_only_when_told_and_what_was_kept_is_taken_up_aga
     ground.doors.cloudformation().protect(kept.name, on=True)
     ground.doors.s3.put("state-kept-bucket", "key", b"data")
     alone = replace(ground, deployment=replace(ground.deployment, stacks=(kept,)))
-    stays = destroy.staying(alone, destroy.Consent())
+    stays = destroy.staying(alone, destroy.Consent(), [kept])
     assert "kept/Bucket (AWS::S3::Bucket): state-kept-bucket; a later deploy takes it up again" in stays
     assert not any("Topic" in line for line in stays)
     with pytest.raises(HermesError) as caught:
