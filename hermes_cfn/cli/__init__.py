@@ -11,14 +11,11 @@ import importlib
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from hermes_cfn.cli.again import again
-
-if TYPE_CHECKING:
-    from hermes_cfn.errors import HermesError
+from hermes_cfn.cli.again import tell
 
 VERBS: dict[str, tuple[str, str]] = {
     "render": ("look", "Write the stacks to templates/<environment>/, or check that they are fresh."),
@@ -112,20 +109,6 @@ def hermes(
     ctx.ensure_object(dict).update(config=config, environment=environment, profile=profile, local=local, debug=debug)
 
 
-def _tell(error: HermesError, given: dict[str, Any]) -> None:
-    for finding in error.findings:
-        click.secho(f"{finding.severity}: {finding.code}", fg="red", err=True, nl=False)
-        click.echo(f"  {finding.where}", err=True)
-        click.echo(f"  {again(finding.what, given)}", err=True)
-        if finding.why:
-            click.echo(f"  {again(finding.why, given)}", err=True)
-        if finding.evidence:
-            for line in finding.evidence.splitlines():
-                click.echo(f"    | {line}", err=True)
-        if finding.next:
-            click.secho(f"  next: {again(finding.next, given)}", bold=True, err=True)
-
-
 def _interrupt(number: int, frame: object) -> None:
     """A run that is told to end ends as with Ctrl-C: the deploy lock is given back."""
     raise KeyboardInterrupt
@@ -165,7 +148,8 @@ def _ended(error: BaseException, given: dict[str, Any], debug: bool) -> int:
     if debug:
         raise error
     if isinstance(error, HermesError):
-        _tell(error, given)
+        for finding in error.findings:
+            tell(finding, "red", given, err=True)
         return error.exit_code
     click.secho("error: internal", fg="red", err=True)
     click.echo(f"  {type(error).__name__}: {error}", err=True)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from hermes_cfn.errors import Finding
 
 PLACELESS = ("local", "completion", "demo", "init", "rehearse")
 """Verbs that ask for no environment and no cloud."""
@@ -42,3 +45,15 @@ def again(text: str, given: Mapping[str, Any] | None = None) -> str:
         return f"{' '.join(words)} {match['own']}"
 
     return _COMMAND.sub(full, text)
+
+
+def tell(finding: Finding, colour: str, given: Mapping[str, Any] | None = None, err: bool = False) -> None:
+    """A finding on several lines, with the command that comes next as it has to be typed."""
+    click.secho(f"{finding.severity}: {finding.code}", fg=colour, err=err, nl=False)
+    click.echo(f"  {finding.where}\n  {again(finding.what, given)}", err=err)
+    if finding.why:
+        click.echo(f"  {again(finding.why, given)}", err=err)
+    for line in finding.evidence.splitlines():
+        click.echo(f"    | {line}", err=err)
+    if finding.next:
+        click.secho(f"  next: {again(finding.next, given)}", bold=True, err=err)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hermes_cfn.cli import console, reach
-from hermes_cfn.cli.again import again
+from hermes_cfn.cli.again import tell
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 
 if TYPE_CHECKING:
@@ -69,14 +69,7 @@ def _told(story: Story[list[Finding]]) -> list[Finding]:
 
 def _show(finding: Finding) -> None:
     colour = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}[finding.severity]
-    click.secho(f"{finding.severity}: {finding.code}", fg=colour, nl=False)
-    click.echo(f"  {finding.where}\n  {again(finding.what)}")
-    if finding.why:
-        click.echo(f"  {again(finding.why)}")
-    for line in finding.evidence.splitlines():
-        click.echo(f"    | {line}")
-    if finding.next:
-        click.secho(f"  next: {again(finding.next)}", bold=True)
+    tell(finding, colour)
 
 
 def _offline(context: console.Context) -> Iterator[Finding]:

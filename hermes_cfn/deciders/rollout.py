@@ -134,6 +134,11 @@ class _View:
         attempt = self.attempt(instance, task)
         return attempt is not None and attempt.progress is Progress.RUNNING
 
+    def takes(self, instance: Instance, task: str) -> bool:
+        """Whether it is worth sending: what failed under this operation id would only be told again."""
+        attempt = self.attempt(instance, task)
+        return attempt is None or attempt.progress is Progress.OK
+
     @staticmethod
     def switching(instance: Instance) -> bool:
         """A document that replaces its container runs, for whatever goal: let it end first."""
@@ -327,12 +332,8 @@ def _suspend(view: _View) -> tuple[Action, ...]:
 
 
 def _prepare(view: _View) -> tuple[Action, ...]:
-    """Pull everywhere while everything serves; an instance leaves only when it is prepared.
-
-    What failed under this operation id would only be told again.
-    """
-    tried = [(i, view.attempt(i, "prepare")) for i in view.serving if _unprepared(view, i)]
-    return view.send("prepare", (i for i, attempt in tried if attempt is None or attempt.progress is Progress.OK))
+    """Pull everywhere while everything serves; an instance leaves only when it is prepared."""
+    return view.send("prepare", (i for i in view.serving if _unprepared(view, i) and view.takes(i, "prepare")))
 
 
 def _unprepared(view: _View, instance: Instance) -> bool:
@@ -354,10 +355,9 @@ def _put_back(view: _View) -> tuple[Action, ...]:
 
 
 def _confirm(view: _View) -> tuple[Action, ...]:
-    """Disarm the return timer of what the load balancer calls healthy; what refused it would refuse it again."""
-    known = [i for i in view.members if i.up and i.armed and i.release is not None]
-    tried = [(i, view.attempt(i, "confirm")) for i in known]
-    waiting = [i for i, attempt in tried if attempt is None or attempt.progress is Progress.OK]
+    """Disarm the return timer of what the load balancer calls healthy."""
+    known = (i for i in view.members if i.up and i.armed and i.release is not None)
+    waiting = [i for i in known if view.takes(i, "confirm")]
     return tuple(
         action
         for version in sorted({i.armed for i in waiting})
