@@ -223,13 +223,20 @@ def test_a_target_named_by_address_is_nobody_s_member(monkeypatch):
     assert here.states == {"i-1": "InService"}
 
 
-def test_an_instance_that_only_exists_in_the_books_completes_its_launch_hook(monkeypatch):
+def hooked(monkeypatch, heartbeat_s):
+    """A group whose first instance is about to be launched, and will wait for a launch hook."""
     here = Setting(monkeypatch, 0)
     here.group.hooks["launch"] = {
-        "LifecycleHookName": "launch", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING", "HeartbeatTimeout": 600,
+        "LifecycleHookName": "launch", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+        "HeartbeatTimeout": heartbeat_s,
     }  # fmt: skip
     here.group.desired = 1
     here.engine.soon(here.group)
+    return here
+
+
+def test_an_instance_that_only_exists_in_the_books_completes_its_launch_hook(monkeypatch):
+    here = hooked(monkeypatch, heartbeat_s=600)
     here.time.pass_(20)
     assert here.states == {"i-1": "Pending:Wait"}
     here.engine.pretended("i-1")
@@ -239,12 +246,7 @@ def test_an_instance_that_only_exists_in_the_books_completes_its_launch_hook(mon
 
 def test_heartbeats_hold_an_instance_for_a_hundred_heartbeat_timeouts_at_most(monkeypatch):
     """AS lifecycle-hooks: 48 hours or 100 times the heartbeat timeout, whichever is smaller."""
-    here = Setting(monkeypatch, 0)
-    here.group.hooks["launch"] = {
-        "LifecycleHookName": "launch", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING", "HeartbeatTimeout": 30,
-    }  # fmt: skip
-    here.group.desired = 1
-    here.engine.soon(here.group)
+    here = hooked(monkeypatch, heartbeat_s=30)
     here.time.pass_(10)
     member = here.group.members["i-1"]
     for held in range(20, 3100, 20):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,22 @@ class Cloud:
         )
         assert done.returncode in codes, f"$ hermes-cfn {words}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout
+
+    def killed_at(self, words: str, line: str) -> None:
+        """Type a verb, and kill it when it tells of ``line``."""
+        run = subprocess.Popen(
+            [sys.executable, "-m", "hermes_cfn", "--local", *words.split()],
+            cwd=self.directory,
+            env={**self.env, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with run.stdout as lines:
+            for said in lines:
+                if line in said:
+                    run.send_signal(signal.SIGKILL)
+                    break
+        assert run.wait() == -signal.SIGKILL
 
     def json(self, words: str, codes: tuple[int, ...] = (0,)):
         return json.loads(self.type(f"{words} --format json", codes=codes))

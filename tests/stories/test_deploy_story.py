@@ -1,7 +1,6 @@
 """The deployer against the embedded cloud, typed as a person would: one fleet, one story, in order."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -39,23 +38,6 @@ def at_rest(cloud, tag: str) -> None:
     assert seen["SuspendedProcesses"] == []
     assert {release.rpartition("-")[0] for release in reports(cloud)} == {tag}
     assert not cloud.json("lock show")["held"]
-
-
-def killed_at(cloud, words: str, line: str) -> None:
-    """Type a verb, and kill it when it tells of ``line``."""
-    run = subprocess.Popen(
-        [sys.executable, "-m", "hermes_cfn", "--local", *words.split()],
-        cwd=cloud.directory,
-        env={**cloud.env, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with run.stdout as lines:
-        for said in lines:
-            if line in said:
-                run.send_signal(signal.SIGKILL)
-                break
-    assert run.wait() == -signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +112,7 @@ def test_a_rollback_in_an_emergency_takes_under_a_minute(quick) -> None:
 )
 def test_an_emergency_that_is_killed_and_typed_again_goes_on_to_the_same_release(quick, line: str) -> None:
     quick.type("deploy --image v2 --yes")  # this test also runs alone
-    killed_at(quick, "rollback --emergency --yes", line)
+    quick.killed_at("rollback --emergency --yes", line)
     quick.type("rollback --emergency --yes")
     at_rest(quick, "v1")
 
@@ -153,7 +135,7 @@ def test_of_two_deployers_one_acts_and_the_other_says_who_holds_the_lock(quick) 
 @pytest.mark.parametrize("line", ["leaves the load balancer", "deploy (", "goes back in service"])
 def test_a_deployer_that_is_killed_converges_when_it_is_run_again(quick, line: str) -> None:
     tag = "v1" if reports(quick) & {name for name in reports(quick) if name.startswith("v2")} else "v2"
-    killed_at(quick, f"release --image {tag} --yes", line)
+    quick.killed_at(f"release --image {tag} --yes", line)
     quick.type("lock break", codes=(ExitCode.REFUSED,))
     quick.type("lock break --yes")
     quick.type("release --resume --yes")

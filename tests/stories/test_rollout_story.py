@@ -1,7 +1,6 @@
 """What stands around a rollout: hooks, an alarm, a pause, memory for a migration, static files; one fleet, in order."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -197,19 +196,7 @@ def test_a_fleet_that_sleeps_is_woken_before_anything_is_released_to_it(cloud) -
 def test_going_on_compares_templates_as_a_release_does(cloud) -> None:
     config = cloud.directory / "hermes.toml"
     before = config.read_text()
-    run = subprocess.Popen(
-        [sys.executable, "-m", "hermes_cfn", "--local", "release", "--image", "v3", "--yes"],
-        cwd=cloud.directory,
-        env={**cloud.env, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with run.stdout as lines:
-        for said in lines:
-            if "deploy (" in said:
-                run.send_signal(signal.SIGKILL)
-                break
-    run.wait()
+    cloud.killed_at("release --image v3 --yes", "deploy (")
     config.write_text(before + "[compute]\ncount = 3\n")
     assert "templates-differ" in error(cloud, "release --resume --yes", ExitCode.REFUSED)
     config.write_text(before)

@@ -39,8 +39,6 @@ _RUN_VALUES = {
     "--pids-limit": "--pids-limit", "--ulimit": "--ulimit", "--platform": "", "--pull": "", "--add-host": "--add-host",
     "--workdir": "--workdir", "-w": "--workdir",
 }  # fmt: skip
-
-
 """What ``docker run`` takes: a name of ours, or an option that means something to a container engine alone."""
 
 
