@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_cfn.config import Settings, parse
-from hermes_cfn.flows.fleet import FRESH_S
+from hermes_cfn.flows.fleet.observer import FRESH_S
 from hermes_cfn.rehearse import faults, paper
 
 HERE = Path(__file__).resolve().parent

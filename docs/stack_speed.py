@@ -15,15 +15,15 @@ from datetime import datetime
 from pathlib import Path
 
 from hermes_cfn import stacks
-from hermes_cfn.aws.session import connect
+from hermes_cfn.aws.clients import connect
 from hermes_cfn.clock import SystemClock
 from hermes_cfn.config import parse
 from hermes_cfn.flows import deploy
-from hermes_cfn.flows.ground import Ground, stand
-from hermes_cfn.flows.stacks import Bringing
+from hermes_cfn.flows.base.context import DeployContext, stand
+from hermes_cfn.flows.stacks.deployer import StackDeployer
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
-from hermes_cfn.plan import Circumstances, make
+from hermes_cfn.plan import PlanInputs, make
 
 PAGE = Path(__file__).resolve().parent / "stack-speed.md"
 SPEED = 4.0
@@ -64,30 +64,30 @@ def measure() -> Measured:
         quick = control.start(state, Options(follow_parent=True, real_time=True, speed=SPEED, processes=False))
         try:
             settings = parse("")
-            doors = connect(None, settings.account.region, quick.endpoint, ("AKIALOCALADMIN000000", "local"))
-            ground = stand(doors, settings, stacks.build(settings), clock=Hurried())
-            for _ in deploy.foundation(ground):
+            clients = connect(None, settings.account.region, quick.endpoint, ("AKIALOCALADMIN000000", "local"))
+            context = stand(clients, settings, stacks.build(settings), clock=Hurried())
+            for _ in deploy.foundation(context):
                 pass
-            return _measured(ground)
+            return _measured(context)
         finally:
             control.reset(state)
 
 
-def _measured(ground: Ground) -> Measured:
-    common = [spec for spec in ground.deployment if spec.account_wide]
-    own = [spec for spec in ground.deployment if not spec.account_wide]
-    planned = make(ground.deployment, {}, Circumstances(account=ground.names.account))
+def _measured(context: DeployContext) -> Measured:
+    common = [spec for spec in context.deployment if spec.account_wide]
+    own = [spec for spec in context.deployment if not spec.account_wide]
+    planned = make(context.deployment, {}, PlanInputs(account=context.names.account))
     foundation = sum(stack.seconds for stack in planned.stacks if stack.key == "foundation")
-    outputs = {spec.key: ground.doors.cloudformation(spec.region).observe(spec.name).outputs for spec in common}
-    begun, before = _now(ground), ground.doors.time.calls.total()
-    for _ in Bringing(ground, own, outputs=outputs).run(lambda: None):
+    outputs = {spec.key: context.clients.cloudformation(spec.region).observe(spec.name).outputs for spec in common}
+    begun, before = _now(context), context.clients.time.calls.total()
+    for _ in StackDeployer(context, own, outputs=outputs).run(lambda: None):
         pass
-    took = (_now(ground) - begun).total_seconds()
-    return Measured(planned.stacks_s - foundation, took, ground.doors.time.calls.total() - before)
+    took = (_now(context) - begun).total_seconds()
+    return Measured(planned.stacks_s - foundation, took, context.clients.time.calls.total() - before)
 
 
-def _now(ground: Ground) -> datetime:
-    return datetime.fromisoformat(control.ask(str(ground.doors.endpoint_url), "clock", {})["now"])
+def _now(context: DeployContext) -> datetime:
+    return datetime.fromisoformat(control.ask(str(context.clients.endpoint_url), "clock", {})["now"])
 
 
 def page(found: Measured) -> str:

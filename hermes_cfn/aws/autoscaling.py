@@ -97,6 +97,12 @@ class AutoScaling:
             InstanceId=instance, ShouldDecrementDesiredCapacity=decrement
         )
 
+    def resize(self, group: str, minimum: int, desired: int, maximum: int) -> None:
+        """Absolute, so that twice is once (Auto Scaling API, UpdateAutoScalingGroup)."""
+        self._calls.update_auto_scaling_group(
+            AutoScalingGroupName=group, MinSize=minimum, DesiredCapacity=desired, MaxSize=maximum
+        )
+
 
 def passing(error: AwsError) -> bool:
     """A refusal that only says that what was seen has changed: look again."""

@@ -60,3 +60,13 @@ class Elb:
         self._calls.modify_load_balancer_attributes(
             LoadBalancerArn=arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}]
         )
+
+    def certificates(self, load_balancer: str) -> tuple[str, ...]:
+        """ARNs of the certificates of its HTTPS listeners; empty when it has none."""
+        found = self._calls.pages("describe_listeners", "Listeners", LoadBalancerArn=load_balancer)
+        return tuple(
+            certificate["CertificateArn"]
+            for listener in found
+            if listener.get("Protocol") == "HTTPS"
+            for certificate in listener.get("Certificates", ())
+        )

@@ -24,7 +24,7 @@ from hermes_cfn.pricing.prices import Price
 from hermes_cfn.pricing.wanted import FAMILIES, Wanted, fitting, machines, region_filter, settle, sieve, wanted
 
 if TYPE_CHECKING:
-    from hermes_cfn.aws.session import Doors
+    from hermes_cfn.aws.clients import AwsClients
 
 ENDPOINT = "us-east-1"
 OFFERS = "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws"
@@ -52,10 +52,10 @@ class Prices:
         self._now = now
 
     @classmethod
-    def of(cls, doors: Doors) -> Prices:
-        """Through these doors."""
-        plans = doors.calls("savingsplans", SAVINGS_PLANS)
-        return cls(doors.calls("pricing", ENDPOINT), plans, lambda region: doors.calls("ec2", region), doors.now)
+    def of(cls, clients: AwsClients) -> Prices:
+        """Through these clients."""
+        plans = clients.calls("savingsplans", SAVINGS_PLANS)
+        return cls(clients.calls("pricing", ENDPOINT), plans, lambda region: clients.calls("ec2", region), clients.now)
 
     def products(self, service_code: str, **filters: str) -> Iterator[Price]:
         """Every on-demand price of a service's products whose attributes are ``filters``, over all pages.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hermes_cfn.checks import access, budget, capacity, certificate, images, namesakes, place, secrets, standing
+from hermes_cfn.checks import access, budget, capacity, certificate, group_drift, images, namesakes, place, secrets
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
 from hermes_cfn.errors import Finding
@@ -40,9 +40,9 @@ CHECKS: tuple[Check, ...] = (
     namesakes.provider,
     _certificate,
     secrets.missing,
-    standing.stacks,
-    standing.drifted,
-    standing.parameters,
+    group_drift.stacks,
+    group_drift.drifted,
+    group_drift.parameters,
     access.denied,
     namesakes.records,
     budget.tag,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hermes_cfn.checks.observed import GroupLine, GroupWanted, InstanceLine
+from hermes_cfn.checks.observed import DesiredGroup, GroupLine, InstanceLine
 from hermes_cfn.errors import Finding, Severity
 
 NEEDED = {
@@ -20,7 +20,7 @@ _GROUP = "AWS::AutoScaling::AutoScalingGroup"
 _RESUME = "hermes-cfn release --resume"
 
 
-def wanted(template: Mapping[str, Any] | None, launches: str) -> GroupWanted | None:
+def wanted(template: Mapping[str, Any] | None, launches: str) -> DesiredGroup | None:
     """What a service template says of its group; None where it has none, or says it in other than plain numbers.
 
     ``launches``: the launch template and version that the stack made, empty where it does not tell.
@@ -30,11 +30,11 @@ def wanted(template: Mapping[str, Any] | None, launches: str) -> GroupWanted | N
         sizes = [str(properties.get(key, "")) for key in ("MinSize", "DesiredCapacity", "MaxSize")]
         if resource["Type"] == _GROUP and all(size.isdigit() for size in sizes):
             minimum, desired, maximum = map(int, sizes)
-            return GroupWanted(minimum, desired, maximum, launches)
+            return DesiredGroup(minimum, desired, maximum, launches)
     return None
 
 
-def hindrances(seen: GroupLine, want: GroupWanted | None) -> Iterator[Finding]:
+def hindrances(seen: GroupLine, want: DesiredGroup | None) -> Iterator[Finding]:
     """What somebody changed at the group since its stack was deployed; errors are what a rollout must not begin with."""
     if seen.asleep:
         return
@@ -80,7 +80,7 @@ def _spelled(value: str) -> str:
 
 
 def fleet(
-    lines: Sequence[InstanceLine], seen: GroupLine, want: GroupWanted | None, stable: str = ""
+    lines: Sequence[InstanceLine], seen: GroupLine, want: DesiredGroup | None, stable: str = ""
 ) -> Iterator[Finding]:
     """What an unfinished rollout or a hand leaves behind, when no rollout runs; a rollout mends all of it."""
     if seen.asleep:
@@ -123,7 +123,7 @@ def fleet(
         )
 
 
-def _outdated(members: Sequence[InstanceLine], seen: GroupLine, want: GroupWanted | None) -> Iterator[Finding]:
+def _outdated(members: Sequence[InstanceLine], seen: GroupLine, want: DesiredGroup | None) -> Iterator[Finding]:
     """Instances of another launch template version than the group's, where that is its stack's."""
     version = seen.launches.rpartition(":")[2]
     if not version.isdigit() or (want and want.launches and want.launches != seen.launches):

@@ -60,7 +60,7 @@ class GroupLine:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupWanted:
+class DesiredGroup:
     """What the deployed stack says of the group; ``launches`` is empty where it does not tell."""
 
     minimum: int

@@ -24,6 +24,6 @@ def push(directory: Path, image: str, form: str) -> int:
     """Upload DIRECTORY: digested files first and for a year, what names them last; nothing is deleted."""
     from hermes_cfn.flows import assets
 
-    ground = reach.ground(console.context())
-    console.follow(assets.release(ground, image) if image else assets.push(ground, directory), form)
+    deploy_context = reach.deploy_context(console.context())
+    console.follow(assets.release(deploy_context, image) if image else assets.push(deploy_context, directory), form)
     return ExitCode.OK

@@ -31,22 +31,23 @@ def command(yes: bool, form: str) -> int:
 
     context = console.context()
     agree(yes or context.local, "bootstrap")
-    ground = reach.ground(context, start=True)
-    console.follow(deploy.foundation(ground), form)
+    deploy_context = reach.deploy_context(context, start=True)
+    console.follow(deploy.foundation(deploy_context), form)
     arns = {
-        name: f"arn:aws:iam::{ground.names.account}:role/{ground.names.role(role)}" for name, role in VARIABLES.items()
+        name: f"arn:aws:iam::{deploy_context.names.account}:role/{deploy_context.names.role(role)}"
+        for name, role in VARIABLES.items()
     }
-    secrets = ground.settings.application.secrets
+    secrets = deploy_context.settings.application.secrets
     if form == "json":
         console.put_json({"github_variables": arns, "github_secrets": [], "secrets": list(secrets)})
         return ExitCode.OK
-    environment, repository = ground.names.environment, ground.settings.github.repository
+    environment, repository = deploy_context.names.environment, deploy_context.settings.github.repository
     click.echo(f"\nIn GitHub, {repository}, Settings → Secrets and variables → Actions → Variables:")
     for name, arn in arns.items():
         click.echo(f"  {name}={arn}")
     click.echo("  no secret: the pipeline signs in with OIDC and holds no key")
     click.echo("Settings → Environments:")
-    click.echo(f"  {environment}  restricted to branch {ground.settings.github.branch}")
+    click.echo(f"  {environment}  restricted to branch {deploy_context.settings.github.branch}")
     click.echo(f"  {environment}-infrastructure  the same, with required reviewers")
     click.echo("In Systems Manager, from standard input:")
     for name in secrets:

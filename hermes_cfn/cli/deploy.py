@@ -13,8 +13,8 @@ from hermes_cfn.cli.plan import as_event, price_book, put
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
-    from hermes_cfn.flows.ground import Ground
-    from hermes_cfn.flows.survey import Question
+    from hermes_cfn.flows.base.context import DeployContext
+    from hermes_cfn.flows.stacks.plan_inputs import PlanRequest
 
 
 @click.command()
@@ -63,7 +63,7 @@ def command(
 ) -> int:
     """Show the plan, ask, then every stack through a change set, then the release on every instance."""
     from hermes_cfn.flows import deploy
-    from hermes_cfn.flows.survey import Question
+    from hermes_cfn.flows.stacks.plan_inputs import PlanRequest
     from hermes_cfn.plan import record
 
     if resume and (image or recorded):
@@ -78,17 +78,17 @@ def command(
     agreement = recorded is not None or yes or context.local
     if not agreement and not sys.stdin.isatty():
         agree(False, "deploy")
-    ground = reach.ground(context, start=True)
-    question = Question(
+    deploy_context = reach.deploy_context(context, start=True)
+    question = PlanRequest(
         image=image,
         replace=frozenset(replace),
-        book=price_book(ground.region),
+        book=price_book(deploy_context.region),
         older=allow_older,
         compatible=not incompatible,
         resume=resume,
     )
-    agreed = agreed or _shown(ground, question, agreement, form)
-    wish = deploy.Wish(
+    agreed = agreed or _shown(deploy_context, question, agreement, form)
+    wish = deploy.DeployOptions(
         question,
         agreed=agreed,
         wait=wait or sys.stdin.isatty(),
@@ -96,18 +96,19 @@ def command(
         assets=assets,
         stacks_only=stacks_only,
     )
-    console.follow(deploy.run(ground, wish), form)
+    console.follow(deploy.run(deploy_context, wish), form)
     return ExitCode.OK
 
 
-def _shown(ground: Ground, question: Question, agreement: bool, form: str) -> str:
+def _shown(deploy_context: DeployContext, question: PlanRequest, agreement: bool, form: str) -> str:
     """The first half: the plan, and whether it may be done.  Answers its record."""
-    from hermes_cfn.flows import deploy, survey
+    from hermes_cfn.flows import deploy
+    from hermes_cfn.flows.stacks import plan_inputs
     from hermes_cfn.plan import record
 
-    made = survey.make(ground, question)
+    made = plan_inputs.make(deploy_context, question)
     if form == "json":
-        as_event(made, ground.now)
+        as_event(made, deploy_context.now)
     else:
         put(made, "text")
     deploy.stop(made)

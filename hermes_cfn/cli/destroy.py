@@ -35,17 +35,17 @@ def command(unprotect: bool, empty_buckets: bool, foundation: bool, only: str | 
     context = console.context()
     if not yes and not sys.stdin.isatty():
         agree(False, "destroy")
-    ground = reach.ground(context)
+    deploy_context = reach.deploy_context(context)
     if not yes:
-        ahead = destroy.outlook(ground, consent)
+        ahead = destroy.outlook(deploy_context, consent)
         _put("what goes:", ahead.goes)
         _put("what stays:", ahead.stays)
         what = f"stack {only}" if only else "every stack"
-        click.confirm(f"delete {what} of {ground.deployment.environment}?", abort=True)
+        click.confirm(f"delete {what} of {deploy_context.deployment.environment}?", abort=True)
     stays: list[str] = []
 
     def story() -> Iterator[Event]:
-        stays.extend((yield from destroy.run(ground, consent)))
+        stays.extend((yield from destroy.run(deploy_context, consent)))
 
     console.follow(story(), form)
     if form == "text":

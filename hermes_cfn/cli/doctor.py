@@ -13,7 +13,7 @@ from hermes_cfn.cli.again import tell
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 
 if TYPE_CHECKING:
-    from hermes_cfn.flows.drive import Story
+    from hermes_cfn.flows.base.loop import Story
 
 
 @click.command()
@@ -47,8 +47,8 @@ def command(offline: bool, drift: bool, form: str) -> int:
 def _visited(context: console.Context, drift: bool) -> list[Finding]:
     from hermes_cfn.flows.doctor import Doctor, resolve, zone_resolver
 
-    ground = reach.ground(context)
-    return _told(Doctor(ground, zone_resolver(ground) if context.local else resolve, drift).visit())
+    deploy_context = reach.deploy_context(context)
+    return _told(Doctor(deploy_context, zone_resolver(deploy_context) if context.local else resolve, drift).visit())
 
 
 def _told(story: Story[list[Finding]]) -> list[Finding]:

@@ -22,7 +22,7 @@ def push(tag: str, source: str, keep: bool) -> int:
     """Check the architecture, log in, tag and push with docker."""
     from hermes_cfn.flows import image
 
-    console.follow(image.push(reach.ground(console.context()), tag, source, keep))
+    console.follow(image.push(reach.deploy_context(console.context()), tag, source, keep))
     return ExitCode.OK
 
 
@@ -33,7 +33,7 @@ def digest(tag: str) -> int:
     """Print the digest that TAG names."""
     from hermes_cfn.flows import image
 
-    click.echo(image.digest(reach.ground(console.context()), tag))
+    click.echo(image.digest(reach.deploy_context(console.context()), tag))
     return ExitCode.OK
 
 
@@ -42,8 +42,12 @@ def digest(tag: str) -> int:
 @console.format_option("text", "json")
 def list_(form: str) -> int:
     """Tags, digests and times, newest first."""
-    ground = reach.ground(console.context())
-    images = ground.doors.ecr.images(ground.names.repository) if ground.doors.ecr.uri(ground.names.repository) else []
+    deploy_context = reach.deploy_context(console.context())
+    images = (
+        deploy_context.clients.ecr.images(deploy_context.names.repository)
+        if deploy_context.clients.ecr.uri(deploy_context.names.repository)
+        else []
+    )
     if form == "json":
         console.put_json([{"tags": i.tags, "digest": i.digest, "pushed": i.pushed} for i in images])
     else:

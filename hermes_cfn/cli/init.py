@@ -102,13 +102,13 @@ def _looked_up(context: console.Context, choices: Choices) -> dict[str, dict[str
     settings = starter.settings(choices)
     found: dict[str, dict[str, Any]] = {}
     try:
-        doors = reach.hurried_doors(context, settings)
-        if doors is None:
+        clients = reach.hurried_clients(context, settings)
+        if clients is None:
             click.echo("AWS: no credentials on this machine, nothing is looked up", err=True)
             return found
-        from hermes_cfn.flows import beforehand
+        from hermes_cfn.flows.base import account_discovery
 
-        for heard in beforehand.ask(doors, settings):
+        for heard in account_discovery.ask(clients, settings):
             click.echo(f"AWS: {heard.line}", err=True)
             for section, key, value in heard.sets:
                 found.setdefault(section, {})[key] = value

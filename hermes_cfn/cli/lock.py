@@ -21,9 +21,9 @@ def command() -> None:
 @console.format_option("text", "json")
 def show(form: str) -> int:
     """Who holds it, what for, and until when."""
-    ground = reach.ground(console.context())
-    seen = ground.doors.lock(ground.names.lock_table, ground.names.lock_key).look()
-    held = seen is not None and seen.expires > ground.now
+    deploy_context = reach.deploy_context(console.context())
+    seen = deploy_context.clients.lock(deploy_context.names.lock_table, deploy_context.names.lock_key).look()
+    held = seen is not None and seen.expires > deploy_context.now
     if form == "json":
         console.put_json(
             {
@@ -35,10 +35,10 @@ def show(form: str) -> int:
             }
         )
     elif seen is not None and held:
-        click.echo(f"{seen.owner} holds {ground.names.lock_key} for: {seen.purpose}")
+        click.echo(f"{seen.owner} holds {deploy_context.names.lock_key} for: {seen.purpose}")
         click.echo(f"until {seen.expires:%Y-%m-%d %H:%M:%S} UTC unless renewed; token {seen.token}")
     else:
-        click.echo(f"{ground.names.lock_key} is free" + (f"; last token {seen.token}" if seen else ""))
+        click.echo(f"{deploy_context.names.lock_key} is free" + (f"; last token {seen.token}" if seen else ""))
     return ExitCode.OK
 
 
@@ -49,10 +49,10 @@ def break_(yes: bool) -> int:
     """End somebody's lease; their run stops before its next action."""
     from hermes_cfn.deciders.lease import locked
 
-    ground = reach.ground(console.context())
-    lock = ground.doors.lock(ground.names.lock_table, ground.names.lock_key)
+    deploy_context = reach.deploy_context(console.context())
+    lock = deploy_context.clients.lock(deploy_context.names.lock_table, deploy_context.names.lock_key)
     seen = lock.look()
-    if seen is None or seen.expires <= ground.now:
+    if seen is None or seen.expires <= deploy_context.now:
         click.echo("nobody holds the lock")
         return ExitCode.OK
     if not yes and not sys.stdin.isatty():
@@ -60,6 +60,6 @@ def break_(yes: bool) -> int:
     if not yes:
         click.confirm(f"{seen.owner} holds it for {seen.purpose}; break it?", abort=True)
     if not lock.break_(seen):
-        raise locked(lock.look() or seen, ground.now, ground.names.lock_key)
+        raise locked(lock.look() or seen, deploy_context.now, deploy_context.names.lock_key)
     click.echo(f"the lease of {seen.owner} is ended: its run stops before its next action")
     return ExitCode.OK

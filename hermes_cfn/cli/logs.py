@@ -25,8 +25,8 @@ def command(follow: bool, instance: str, since: str, pattern: str, form: str) ->
 
     from hermes_cfn.flows import logs
 
-    ground = reach.ground(console.context())
-    for line in logs.lines(ground, logs.since(since, ground.now), instance, pattern, follow):
+    deploy_context = reach.deploy_context(console.context())
+    for line in logs.lines(deploy_context, logs.since(since, deploy_context.now), instance, pattern, follow):
         at = line.at.astimezone(UTC)
         if form == "json":
             click.echo(json.dumps({"at": at.isoformat(), "stream": line.stream, "text": line.text}))

@@ -28,7 +28,7 @@ def show(form: str) -> int:
     """What the stack records, what runs, what is newest, and how old each is."""
     from hermes_cfn.flows import machine_image
 
-    images = machine_image.observe(reach.ground(console.context()))
+    images = machine_image.observe(reach.deploy_context(console.context()))
     if form == "json":
         console.put_json({**asdict(images), "stale": images.stale})
         return ExitCode.OK
@@ -51,8 +51,8 @@ def update(image: str | None, yes: bool, form: str) -> int:
     from hermes_cfn.flows import machine_image
 
     context = console.context()
-    ground = reach.ground(context)
-    images = machine_image.observe(ground)
+    deploy_context = reach.deploy_context(context)
+    images = machine_image.observe(deploy_context)
     chosen = image or images.newest.id
     if image is None and not images.stale:
         click.echo(f"everything runs the newest, {_said(images.newest)}", err=form == "json")
@@ -62,7 +62,7 @@ def update(image: str | None, yes: bool, form: str) -> int:
         to = _said(images.newest) if chosen == images.newest.id else chosen
         click.echo(f"{_said(oldest)} → {to}", err=form == "json")
     agree(yes or context.local, "machine-image update")
-    console.follow(machine_image.update(ground, chosen), form)
+    console.follow(machine_image.update(deploy_context, chosen), form)
     return ExitCode.OK
 
 

@@ -19,5 +19,5 @@ def command(yes: bool, form: str) -> int:
 
     context = console.context()
     agree(yes or context.local, "migrate")
-    console.follow(migrate.run(reach.ground(context)), form)
+    console.follow(migrate.run(reach.deploy_context(context)), form)
     return ExitCode.OK

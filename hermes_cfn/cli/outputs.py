@@ -22,7 +22,7 @@ def command(name: str | None, form: str) -> int:
     """
     from hermes_cfn.flows import outputs
 
-    found = outputs.collect(reach.ground(console.context()))
+    found = outputs.collect(reach.deploy_context(console.context()))
     if name is not None:
         if name not in found:
             raise HermesError(

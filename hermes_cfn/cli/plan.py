@@ -61,33 +61,35 @@ def command(
 
 def _online(image: str, replace: tuple[str, ...], older: bool, change_set: bool) -> Plan | None:
     """The plan against AWS; None for whoever has no credentials at all and asks for nothing that needs them."""
-    from hermes_cfn.flows import asked, survey
+    from hermes_cfn.flows.stacks import change_set_preview, plan_inputs
 
     context = console.context()
     try:
-        ground = reach.ground(context)
+        deploy_context = reach.deploy_context(context)
     except HermesError as error:
         code = error.findings[0].code if error.findings else ""
         if code != "credentials-missing" or context.profile or image or change_set:
             raise
         click.echo("no credentials, so nothing was asked: what a first deployment would make", err=True)
         return None
-    question = survey.Question(image=image, replace=frozenset(replace), book=price_book(ground.region), older=older)
-    made = survey.make(ground, question)
-    return asked.of_aws(ground, made) if change_set else made
+    question = plan_inputs.PlanRequest(
+        image=image, replace=frozenset(replace), book=price_book(deploy_context.region), older=older
+    )
+    made = plan_inputs.make(deploy_context, question)
+    return change_set_preview.of_aws(deploy_context, made) if change_set else made
 
 
 def _offline(directory: Path | None, replace: tuple[str, ...]) -> Plan:
     from hermes_cfn import templates
-    from hermes_cfn.flows import survey
-    from hermes_cfn.flows.rollout import strategy
-    from hermes_cfn.plan import Circumstances
+    from hermes_cfn.flows.fleet.rollout import strategy
+    from hermes_cfn.flows.stacks import plan_inputs
+    from hermes_cfn.plan import PlanInputs
     from hermes_cfn.plan.timing import Pace
 
     context = console.context()
     settings, deployment = context.settings(), context.deployment()
     chosen = strategy(settings)
-    around = Circumstances(
+    inputs = PlanInputs(
         account=settings.account.id,
         strategy=chosen.kind,
         batch=chosen.batch,
@@ -102,7 +104,7 @@ def _offline(directory: Path | None, replace: tuple[str, ...]) -> Plan:
         admitted=settings.database.allow_list,
     )
     before = templates.read(directory) if directory else dataclasses.replace(deployment, stacks=())
-    return survey.against(around, deployment, before)
+    return plan_inputs.against(inputs, deployment, before)
 
 
 def price_book(region: str) -> PriceBook:

@@ -195,7 +195,7 @@ def _asked(instance_type: str, region: str) -> tuple[Offer, ...]:
     from hermes_cfn.cli import reach
 
     context = console.context()
-    asked, refused = Prices.of(reach.doors(context, context.settings())).committed([instance_type], region)
+    asked, refused = Prices.of(reach.clients(context, context.settings())).committed([instance_type], region)
     for finding in refused:
         click.echo(f"{finding.severity}: {finding}", err=True)
     return asked
@@ -241,7 +241,7 @@ def _fetched(region: str, public: bool, offer: Path | None) -> tuple[str, Fetche
     if not public:
         context = console.context()
         try:
-            found = prices.Prices.of(reach.doors(context, context.settings())).fetch(region)
+            found = prices.Prices.of(reach.clients(context, context.settings())).fetch(region)
             return "api", (found.prices, found.findings, found.offers)
         except HermesError as error:
             if error.findings[0].code != "credentials-missing":

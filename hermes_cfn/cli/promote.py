@@ -22,7 +22,7 @@ def command(source: str, yes: bool, form: str) -> int:
 
     context = console.context()
     agree(yes or context.local, "promote")
-    target = reach.ground(context)
-    there = reach.ground(replace(context, environment=source))
+    target = reach.deploy_context(context)
+    there = reach.deploy_context(replace(context, environment=source))
     console.follow(promote.run(there, target), form)
     return ExitCode.OK

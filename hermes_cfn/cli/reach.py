@@ -13,16 +13,16 @@ from hermes_cfn.cli.console import Context
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
-    from hermes_cfn.aws.session import Doors
+    from hermes_cfn.aws.clients import AwsClients
     from hermes_cfn.config import Settings
-    from hermes_cfn.flows.ground import Ground
+    from hermes_cfn.flows.base.context import DeployContext
     from hermes_cfn.local.control import Status
 
 
-def ground(context: Context, start: bool = False) -> Ground:
-    """The doors opened, the deployment built.  ``start`` starts an embedded cloud that does not run."""
+def deploy_context(context: Context, start: bool = False) -> DeployContext:
+    """The clients made, the deployment built.  ``start`` starts an embedded cloud that does not run."""
     from hermes_cfn import stacks
-    from hermes_cfn.flows.ground import stand
+    from hermes_cfn.flows.base.context import stand
 
     settings = context.settings()
     _start_afresh(context)
@@ -30,10 +30,10 @@ def ground(context: Context, start: bool = False) -> Ground:
     commit = head(context.config)
     undo = partial(undone, context.config)
     if not context.local:
-        return stand(doors(context, settings), settings, deployment, commit=commit, undone=undo)
+        return stand(clients(context, settings), settings, deployment, commit=commit, undone=undo)
     status = embedded(start)
     return stand(
-        doors(context, settings, status),
+        clients(context, settings, status),
         settings,
         deployment,
         connect_to=lambda: embedded(start=False).load_balancers,
@@ -57,13 +57,13 @@ def _start_afresh(context: Context) -> None:
     control.reset(control.default_state())
 
 
-def doors(context: Context, settings: Settings, status: Status | None = None) -> Doors:
-    """Doors to AWS, or with ``--local`` to the embedded cloud that runs.
+def clients(context: Context, settings: Settings, status: Status | None = None) -> AwsClients:
+    """Clients for AWS, or with ``--local`` to the embedded cloud that runs.
 
     There one is its administrator, unless the environment's ``AWS_ENDPOINT_URL`` names that cloud: then
     whoever the environment's credentials say, as on a runner.
     """
-    from hermes_cfn.aws.session import connect
+    from hermes_cfn.aws.clients import connect
 
     region = settings.account.region
     if not context.local:
@@ -75,12 +75,12 @@ def doors(context: Context, settings: Settings, status: Status | None = None) ->
     return connect(None, region, found.endpoint, None if own else ADMINISTRATOR)
 
 
-def hurried_doors(context: Context, settings: Settings) -> Doors | None:
-    """Doors for what is only nice to know, or None where this machine has no credentials.  Nothing is called."""
-    from hermes_cfn.aws.session import connect, signed_in
+def hurried_clients(context: Context, settings: Settings) -> AwsClients | None:
+    """Clients for what is only nice to know, or None where this machine has no credentials.  Nothing is called."""
+    from hermes_cfn.aws.clients import connect, signed_in
 
     if context.local:
-        return doors(context, settings)
+        return clients(context, settings)
     if not signed_in(context.profile):
         return None
     return connect(context.profile, settings.account.region, hurried=True)

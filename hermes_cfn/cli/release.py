@@ -28,11 +28,11 @@ def command(
         raise click.UsageError("either --image TAG or --resume")
     context = console.context()
     agree(yes or context.local, "release")
-    ground = reach.ground(context)
+    deploy_context = reach.deploy_context(context)
     story = (
-        release.resume(ground, despite_templates)
+        release.resume(deploy_context, despite_templates)
         if resume
-        else release.run(ground, image, not incompatible, pause_at, despite_templates)
+        else release.run(deploy_context, image, not incompatible, pause_at, despite_templates)
     )
     console.follow(story, form)
     return ExitCode.OK

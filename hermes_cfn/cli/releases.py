@@ -18,11 +18,11 @@ def command(ctx: click.Context, form: str) -> int:
     """List releases, the last one touched first; ``releases show ID`` has everything of one."""
     if ctx.invoked_subcommand is not None:
         return ExitCode.OK
-    from hermes_cfn.flows import releases
+    from hermes_cfn.flows.fleet import releases
 
-    ground = reach.ground(console.context())
-    stable, goal = releases.stable(ground), releases.goal(ground)
-    kept = [found for name in releases.listed(ground)[:50] if (found := releases.find(ground, name))]
+    deploy_context = reach.deploy_context(console.context())
+    stable, goal = releases.stable(deploy_context), releases.goal(deploy_context)
+    kept = [found for name in releases.listed(deploy_context)[:50] if (found := releases.find(deploy_context, name))]
     rows = []
     for one in kept:
         marks = [
@@ -63,9 +63,9 @@ def command(ctx: click.Context, form: str) -> int:
 @console.format_option("text", "json")
 def show(release: str, form: str) -> int:
     """Image, variables, secret versions, history, migration and diagnosis."""
-    from hermes_cfn.flows import diagnosis, releases
+    from hermes_cfn.flows.fleet import diagnosis, releases
 
-    kept = releases.known(reach.ground(console.context()), release)
+    kept = releases.known(reach.deploy_context(console.context()), release)
     if form == "json":
         console.put_json(json.loads(kept.to_json()))
         return ExitCode.OK

@@ -22,5 +22,5 @@ def command(to: str, emergency: bool, despite_schema: bool, yes: bool, form: str
 
     context = console.context()
     agree(yes or context.local, "rollback")
-    console.follow(rollback.run(reach.ground(context), to, emergency, despite_schema), form)
+    console.follow(rollback.run(reach.deploy_context(context), to, emergency, despite_schema), form)
     return ExitCode.OK

@@ -21,18 +21,18 @@ def command(instance: str | None, everywhere: bool, host: bool, words: tuple[str
 
     Several words are a command and its arguments; one word is a line for the shell.
     """
-    from hermes_cfn.flows import command as story
-    from hermes_cfn.flows import members
+    from hermes_cfn.flows.fleet import command as story
+    from hermes_cfn.flows.fleet import members
 
-    ground = reach.ground(console.context())
+    deploy_context = reach.deploy_context(console.context())
     line = words[0] if len(words) == 1 else shlex.join(words)
     if not host:
-        line = f"docker exec {shlex.quote(ground.names.application)} sh -c {shlex.quote(line)}"
-    chosen = members.members(ground) if everywhere else (members.one(ground, instance),)
+        line = f"docker exec {shlex.quote(deploy_context.names.application)} sh -c {shlex.quote(line)}"
+    chosen = members.members(deploy_context) if everywhere else (members.one(deploy_context, instance),)
     failed: list[Finding] = []
     for each in chosen:
         with console.progress(f"{each} runs it"):
-            well, text, why = story.run(ground, each, line)
+            well, text, why = story.run(deploy_context, each, line)
         if len(chosen) > 1:
             click.echo(f"==> {each}")
         if text:

@@ -13,7 +13,7 @@ from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
 
 if TYPE_CHECKING:
-    from hermes_cfn.flows.ground import Ground
+    from hermes_cfn.flows.base.context import DeployContext
     from hermes_cfn.flows.secrets import Put
 
 LATER = "used from the next release on"
@@ -37,9 +37,9 @@ def set_(name: str, source: TextIO | None) -> int:
     """
     from hermes_cfn.flows import secrets
 
-    ground = reach.ground(console.context(), start=True)
-    secrets.known(ground, name)
-    _told(name, _put(ground, name, _value(name, source)), LATER)
+    deploy_context = reach.deploy_context(console.context(), start=True)
+    secrets.known(deploy_context, name)
+    _told(name, _put(deploy_context, name, _value(name, source)), LATER)
     return ExitCode.OK
 
 
@@ -55,20 +55,21 @@ def rotate(name: str, source: TextIO | None, rolled: bool, yes: bool, form: str)
 
     SECRET_KEY_BASE is made here; others are read like those of `set`.
     """
-    from hermes_cfn.flows import release, releases, secrets
+    from hermes_cfn.flows import release, secrets
+    from hermes_cfn.flows.fleet import releases
 
     context = console.context()
-    ground = reach.ground(context)
-    secrets.known(ground, name)
+    deploy_context = reach.deploy_context(context)
+    secrets.known(deploy_context, name)
     if name in secrets.GENERATED:
         click.echo(f"{name}: {secrets.GENERATED[name]}", err=True)
     agree(yes or context.local, f"secrets rotate {name}")
     value = secrets.generated(name) if name in secrets.GENERATED and source is None else _value(name, source)
-    put = _put(ground, name, value)
+    put = _put(deploy_context, name, value)
     _told(name, put, "rolled out now" if rolled else LATER, err=form == "json")
-    stable = releases.stable(ground)
+    stable = releases.stable(deploy_context)
     if rolled and stable is not None:
-        console.follow(release.run(ground, stable.image.rpartition("@")[2], stable.compatible), form)
+        console.follow(release.run(deploy_context, stable.image.rpartition("@")[2], stable.compatible), form)
     return ExitCode.OK
 
 
@@ -86,7 +87,7 @@ def restore(name: str, version: int, yes: bool) -> int:
 
     context = console.context()
     agree(yes or context.local, f"secrets restore {name}")
-    _told(name, secrets.restore(reach.ground(context), name, version), LATER)
+    _told(name, secrets.restore(reach.deploy_context(context), name, version), LATER)
     return ExitCode.OK
 
 
@@ -98,17 +99,17 @@ def list_(name: str | None, form: str) -> int:
     """Names, versions, dates, authors and which of them run; every version of NAME. No values."""
     from hermes_cfn.flows import secrets
 
-    ground = reach.ground(console.context())
+    deploy_context = reach.deploy_context(console.context())
     if name is not None:
-        secrets.known(ground, name)
-        kept = secrets.history(ground, name)
+        secrets.known(deploy_context, name)
+        kept = secrets.history(deploy_context, name)
         if form == "json":
             console.put_json([asdict(one) for one in kept])
         else:
             versions = [(v.version, "in use" if v.in_use else "", console.at(v.modified), v.author) for v in kept]
             console.console().print(console.table("", ("version", "state", "changed", "by"), versions))
         return ExitCode.OK
-    seen = secrets.listed(ground)
+    seen = secrets.listed(deploy_context)
     if form == "json":
         console.put_json([asdict(one) | {"state": one.state} for one in seen])
     else:
@@ -122,10 +123,10 @@ def list_(name: str | None, form: str) -> int:
 @console.format_option("text", "json")
 def check(form: str) -> int:
     """Fail when one that the application needs is missing."""
-    from hermes_cfn.flows import releases
+    from hermes_cfn.flows.fleet import releases
 
-    ground = reach.ground(console.context())
-    missing = [releases.secret_missing(ground, name) for name in releases.missing_secrets(ground)]
+    deploy_context = reach.deploy_context(console.context())
+    missing = [releases.secret_missing(deploy_context, name) for name in releases.missing_secrets(deploy_context)]
     if form == "json":
         console.put_json([finding.as_dict() for finding in missing])
     else:
@@ -150,7 +151,7 @@ def delete(name: str, yes: bool) -> int:
     if not yes:
         environment = context.settings().environment.name
         click.confirm(f"delete {name} of {environment} and all its versions?", abort=True)
-    secrets.delete(reach.ground(context), name)
+    secrets.delete(reach.deploy_context(context), name)
     return ExitCode.OK
 
 
@@ -160,11 +161,11 @@ def _value(name: str, source: TextIO | None) -> str:
     return (source or sys.stdin).read().rstrip("\r\n")
 
 
-def _put(ground: Ground, name: str, value: str) -> Put:
+def _put(deploy_context: DeployContext, name: str, value: str) -> Put:
     from hermes_cfn.flows import secrets
 
     with console.progress(f"{name} is tried where it can be, and written"):
-        return secrets.put(ground, name, value)
+        return secrets.put(deploy_context, name, value)
 
 
 def _told(name: str, put: Put, then: str, err: bool = False) -> None:

@@ -24,12 +24,12 @@ def command(instance: str | None, shown: bool) -> int:
 
     Needs the AWS CLI and its Session Manager plugin on this machine.
     """
-    from hermes_cfn.flows import members
+    from hermes_cfn.flows.fleet import members
 
     context = console.context()
-    ground = reach.ground(context)
-    target = members.one(ground, instance)
-    words = ["aws", "ssm", "start-session", "--target", target, "--region", ground.region]
+    deploy_context = reach.deploy_context(context)
+    target = members.one(deploy_context, instance)
+    words = ["aws", "ssm", "start-session", "--target", target, "--region", deploy_context.region]
     if context.profile:
         words += ["--profile", context.profile]
     if shown:

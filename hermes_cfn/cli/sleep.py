@@ -16,17 +16,17 @@ from hermes_cfn.errors import ExitCode
 @console.local_option
 def command(yes: bool, form: str) -> int:
     """Take the instances to zero; data, addresses and the load balancer stay, and are billed on."""
-    from hermes_cfn.flows import rest
+    from hermes_cfn.flows import sleep_wake
 
     context = console.context()
     agree(yes or context.local, "sleep")
-    ground = reach.ground(context)
-    console.follow(rest.sleep(ground), form)
+    deploy_context = reach.deploy_context(context)
+    console.follow(sleep_wake.sleep(deploy_context), form)
     if form == "text":
         from hermes_cfn.units import dollars
 
         click.echo(
-            f"an hour asleep saves {dollars(rest.hourly_saving(ground.deployment))}; "
+            f"an hour asleep saves {dollars(sleep_wake.hourly_saving(deploy_context.deployment))}; "
             + again("usage.asleep_hours counts them in the bill; next: hermes-cfn wake")
         )
     return ExitCode.OK

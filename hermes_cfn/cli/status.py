@@ -15,7 +15,7 @@ from hermes_cfn.errors import ExitCode
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from hermes_cfn.flows.ground import Ground
+    from hermes_cfn.flows.base.context import DeployContext
     from hermes_cfn.flows.status import Status
 
 
@@ -31,13 +31,13 @@ def command(watch: bool, every: float, bill: bool, form: str) -> int:
     """Stacks, release, instances, load balancer, alarms, certificate, lock, drift, rollouts, cost."""
     from hermes_cfn.flows import status
 
-    ground = reach.ground(console.context())
+    deploy_context = reach.deploy_context(console.context())
     if form == "json":
-        seen = _seen(ground, bill)
+        seen = _seen(deploy_context, bill)
         console.put_json({**asdict(seen), "healthy": seen.healthy, "asleep": seen.asleep})
         return ExitCode.OK
     out = console.console()
-    seen = _seen(ground, bill)
+    seen = _seen(deploy_context, bill)
     if not watch:
         out.print(screen(seen))
         return ExitCode.OK
@@ -45,13 +45,13 @@ def command(watch: bool, every: float, bill: bool, form: str) -> int:
         while True:
             out.print(screen(seen))
             time.sleep(every)
-            seen = replace(status.observe(ground), month_usd=seen.month_usd, estimate_usd=seen.estimate_usd)
+            seen = replace(status.observe(deploy_context), month_usd=seen.month_usd, estimate_usd=seen.estimate_usd)
     from rich.live import Live
 
     with Live(screen(seen), console=out, auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(every)
-            looked = status.observe(ground)
+            looked = status.observe(deploy_context)
             live.update(screen(looked, seen), refresh=True)
 
 
@@ -129,11 +129,15 @@ def _drift(status: str) -> str:
     return {"NOT_CHECKED": "not checked", "IN_SYNC": "none", "DRIFTED": "drifted"}.get(status, status.lower())
 
 
-def _seen(ground: Ground, bill: bool) -> Status:
+def _seen(deploy_context: DeployContext, bill: bool) -> Status:
     """One look, with what this month has cost: from the cache when it is younger than six hours."""
-    from hermes_cfn.flows import month, status
+    from hermes_cfn.flows import month_to_date, status
 
-    seen = status.observe(ground)
+    seen = status.observe(deploy_context)
     if not bill:
         return seen
-    return replace(seen, month_usd=month.to_date(ground, seen.at), estimate_usd=month.estimate(ground))
+    return replace(
+        seen,
+        month_usd=month_to_date.to_date(deploy_context, seen.at),
+        estimate_usd=month_to_date.estimate(deploy_context),
+    )

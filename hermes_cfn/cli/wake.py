@@ -15,10 +15,10 @@ from hermes_cfn.errors import ExitCode
 @console.local_option
 def command(yes: bool, form: str) -> int:
     """Bring the instances back on the stable release, and wait until they are healthy."""
-    from hermes_cfn.flows import rest
+    from hermes_cfn.flows import sleep_wake
 
     context = console.context()
     agree(yes or context.local, "wake")
-    ground = reach.ground(context)
-    console.follow(rest.wake(ground), form)
+    deploy_context = reach.deploy_context(context)
+    console.follow(sleep_wake.wake(deploy_context), form)
     return ExitCode.OK

@@ -15,9 +15,9 @@ from hermes_cfn.errors import ExitCode
 @console.local_option
 def command(form: str) -> int:
     """Ask AWS who the credentials are, and IAM's simulator which verbs they may use."""
-    from hermes_cfn.flows import whoami
+    from hermes_cfn.flows.base import whoami
 
-    who = whoami.ask(reach.ground(console.context()))
+    who = whoami.ask(reach.deploy_context(console.context()))
     if form == "json":
         console.put_json(asdict(who))
         return ExitCode.OK

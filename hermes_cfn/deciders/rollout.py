@@ -86,7 +86,7 @@ class Strategy:
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class RolloutTarget:
     """What the rollout drives to: a release at a goal version, on a template version.
 
     ``size`` is the number of instances that shall serve in the end; ``back`` says that this
@@ -107,7 +107,7 @@ class Want:
 class _View:
     """A fleet seen with a want in mind."""
 
-    def __init__(self, fleet: Fleet, want: Want) -> None:
+    def __init__(self, fleet: Fleet, want: RolloutTarget) -> None:
         self.fleet = fleet
         self.want = want
         self.strategy = want.strategy
@@ -480,7 +480,7 @@ def _rest(view: _View) -> tuple[Action, ...]:
     return (Done(f"paused with {done} of {len(view.members)} instances on {view.want.release}", paused=True),)
 
 
-def decide_prepared(fleet: Fleet, want: Want) -> tuple[Action, ...]:
+def decide_prepared(fleet: Fleet, want: RolloutTarget) -> tuple[Action, ...]:
     """Only the first part: pull everywhere, take nothing out; then the migration may come.
 
     Rebalancing is suspended meanwhile, which the first batch need not wait for then.
@@ -513,7 +513,7 @@ CAPACITY: tuple[Callable[[_View], tuple[Action, ...]], ...] = (_launch, _retire,
 """The first that answers: each spends what the others count on."""
 
 
-def decide(fleet: Fleet, want: Want) -> tuple[Action, ...]:
+def decide(fleet: Fleet, want: RolloutTarget) -> tuple[Action, ...]:
     """The next actions; ``(Done,)``, ``(Stop,)`` and ``(Wait,)`` stand alone."""
     view = _View(fleet, want)
     for rule in STOPS:
@@ -550,7 +550,7 @@ def _waiting_for(view: _View) -> Wait:
     return Wait("the fleet settles")
 
 
-def decide_emergency(fleet: Fleet, want: Want) -> tuple[Action, ...]:
+def decide_emergency(fleet: Fleet, want: RolloutTarget) -> tuple[Action, ...]:
     """Everything back to ``want.release`` at once, in service, without standby; what a rollout had taken out comes back.
 
     For when every second of the running release does harm.  Replacing unhealthy instances is

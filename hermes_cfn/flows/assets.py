@@ -18,8 +18,8 @@ from hermes_cfn.aws.cdn import Cdn
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Noted, StageEnded, StageStarted
 from hermes_cfn.flows import image
-from hermes_cfn.flows.drive import Story
-from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.loop import Story
 from hermes_cfn.names import output_id
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -58,20 +58,20 @@ def find(directory: Path) -> list[Asset]:
     return sorted(found, key=lambda asset: (not asset.digested, asset.key))
 
 
-def release(ground: Ground, reference: str) -> Story[int]:
+def release(context: DeployContext, reference: str) -> Story[int]:
     """Publishes what an image has under ``lib/APPLICATION-VERSION/priv/static``; nothing where there is no bucket.
 
     ``reference`` is a tag or a digest.  Raises what :func:`hermes_cfn.flows.image.files` raises.
     """
-    if not ground.settings.edge.assets:
-        yield StageEnded(ground.now, "assets", "edge.assets is off: the application serves them itself")
+    if not context.settings.edge.assets:
+        yield StageEnded(context.now, "assets", "edge.assets is off: the application serves them itself")
         return 0
     with TemporaryDirectory() as place:
         directory = Path(place)
-        for path, content in image.files(ground, reference, static_files(ground.settings.application.name)):
+        for path, content in image.files(context, reference, static_files(context.settings.application.name)):
             (directory / path).parent.mkdir(parents=True, exist_ok=True)
             (directory / path).write_bytes(content)
-        return (yield from push(ground, directory))
+        return (yield from push(context, directory))
 
 
 def static_files(application: str) -> re.Pattern[str]:
@@ -79,12 +79,12 @@ def static_files(application: str) -> re.Pattern[str]:
     return re.compile(rf"(?:^|/)lib/{re.escape(application)}-[^/]+/priv/static/(?P<path>.+)")
 
 
-def push(ground: Ground, directory: Path) -> Story[int]:
+def push(context: DeployContext, directory: Path) -> Story[int]:
     """Uploads what is not there yet; the value is how many files.
 
     Raises HermesError ``assets-off`` when the configuration has no bucket for them.
     """
-    if not ground.settings.edge.assets:
+    if not context.settings.edge.assets:
         raise HermesError(
             Finding(
                 "assets-off",
@@ -94,35 +94,35 @@ def push(ground: Ground, directory: Path) -> Story[int]:
             ),
             exit_code=ExitCode.REFUSED,
         )
-    bucket, door = ground.names.assets_bucket, ground.doors.s3
+    bucket, door = context.names.assets_bucket, context.clients.s3
     assets = find(directory)
     there = {key for key, _ in door.objects(bucket)}
     wanted = [asset for asset in assets if not (asset.digested and asset.key in there)]
-    yield StageStarted(ground.now, "assets", f"{len(wanted)} of {len(assets)} files to {bucket}")
+    yield StageStarted(context.now, "assets", f"{len(wanted)} of {len(assets)} files to {bucket}")
     for asset in wanted:
         headers = {"ContentType": asset.content_type, "CacheControl": asset.cache}
         if asset.encoding:
             headers["ContentEncoding"] = asset.encoding
         door.put(bucket, asset.key, asset.path.read_bytes(), **headers)
-    yield from _invalidated(ground, [asset for asset in wanted if not asset.digested])
-    yield StageEnded(ground.now, "assets", f"{len(wanted)} uploaded, {len(assets) - len(wanted)} there already")
+    yield from _invalidated(context, [asset for asset in wanted if not asset.digested])
+    yield StageEnded(context.now, "assets", f"{len(wanted)} uploaded, {len(assets) - len(wanted)} there already")
     return len(wanted)
 
 
-def _invalidated(ground: Ground, changed: list[Asset]) -> Iterator[Noted]:
+def _invalidated(context: DeployContext, changed: list[Asset]) -> Iterator[Noted]:
     """Asks CloudFront to forget what may have changed under its name."""
-    if not changed or not ground.settings.worldwide.cloudfront:
+    if not changed or not context.settings.worldwide.cloudfront:
         return
-    spec = ground.deployment.stack("worldwide")
-    outputs = ground.doors.cloudformation(spec.region).observe(spec.name).outputs
+    spec = context.deployment.stack("worldwide")
+    outputs = context.clients.cloudformation(spec.region).observe(spec.name).outputs
     distribution = outputs.get(output_id("distribution_arn"), "").rpartition("/")[2]
     if not distribution:
         yield Noted(
-            ground.now, Finding("distribution-missing", spec.name, "has no distribution yet; nothing was invalidated")
+            context.now, Finding("distribution-missing", spec.name, "has no distribution yet; nothing was invalidated")
         )
         return
     reference = hashlib.sha256("".join(asset.digest for asset in changed).encode()).hexdigest()[:32]
-    Cdn(ground.doors.calls("cloudfront", spec.region)).invalidate(
+    Cdn(context.clients.calls("cloudfront", spec.region)).invalidate(
         distribution, [f"/{a.key}" for a in changed], reference
     )
 

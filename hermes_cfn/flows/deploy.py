@@ -12,17 +12,19 @@ from hermes_cfn.cfn.template import Template, dependencies, references
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Noted, StageEnded, StageStarted
-from hermes_cfn.flows import adoption, assets, chores, default_group, release, releases, survey
-from hermes_cfn.flows.drive import Story
-from hermes_cfn.flows.ground import Ground
-from hermes_cfn.flows.lock import Held, patient, there
-from hermes_cfn.flows.stacks import Bringing, Size, as_sent, outputs_of, size
-from hermes_cfn.flows.survey import Question
+from hermes_cfn.flows import assets, release
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.lease import LeaseHolder, patient, there
+from hermes_cfn.flows.base.loop import Story
+from hermes_cfn.flows.fleet import releases
+from hermes_cfn.flows.stacks import adoption, default_security_group, manual_steps, plan_inputs
+from hermes_cfn.flows.stacks.deployer import Size, StackDeployer, as_sent, outputs_of, size
+from hermes_cfn.flows.stacks.plan_inputs import PlanRequest
 from hermes_cfn.plan import Plan, guard, record
 
 
 @dataclass(frozen=True)
-class Wish:
+class DeployOptions:
     """``question``: the image, or what runs, and what may be replaced for it.
 
     ``agreed``: the record of the plan that somebody agreed to; what would be done now must be the
@@ -31,7 +33,7 @@ class Wish:
     ``stacks_only``: leave the release to whoever may make one.
     """
 
-    question: Question = field(default_factory=Question)
+    question: PlanRequest = field(default_factory=PlanRequest)
     agreed: str = ""
     wait: bool = False
     interrupted: Callable[[], str] = lambda: "detach"
@@ -39,28 +41,28 @@ class Wish:
     stacks_only: bool = False
 
 
-def run(ground: Ground, wish: Wish) -> Story[None]:
+def run(context: DeployContext, wish: DeployOptions) -> Story[None]:
     """Foundation, then under the lock every other stack, then the release."""
-    common = frozenset(spec.key for spec in ground.deployment if spec.account_wide)
+    common = frozenset(spec.key for spec in context.deployment if spec.account_wide)
     done: frozenset[str] = frozenset()
-    if not there(ground):
-        _planned(ground, wish, done)
-        yield from foundation(ground)
+    if not there(context):
+        _planned(context, wish, done)
+        yield from foundation(context)
         done = common
-    if wish.question.resume and there(ground):
-        yield from patient(ground)
-    with Held(ground, f"deploy {wish.question.image}".strip()) as held:
-        made = _planned(ground, wish, done)
-        yield from stacks(ground, wish, held, made)
+    if wish.question.resume and there(context):
+        yield from patient(context)
+    with LeaseHolder(context, f"deploy {wish.question.image}".strip()) as held:
+        made = _planned(context, wish, done)
+        yield from stacks(context, wish, held, made)
         if wish.assets is not None:
-            yield from assets.push(ground, wish.assets)
+            yield from assets.push(context, wish.assets)
         if not wish.stacks_only:
-            yield from _release(ground, wish, held)
+            yield from _release(context, wish, held)
 
 
-def _planned(ground: Ground, wish: Wish, done: frozenset[str]) -> Plan:
+def _planned(context: DeployContext, wish: DeployOptions, done: frozenset[str]) -> Plan:
     """The plan as of now.  Raises HermesError for what would fail, and when it is not what was agreed to."""
-    made = survey.make(ground, wish.question)
+    made = plan_inputs.make(context, wish.question)
     stop(made)
     if wish.agreed:
         record.compare(wish.agreed, made, done)
@@ -74,17 +76,17 @@ def stop(made: Plan) -> None:
         raise HermesError(*made.errors, exit_code=ExitCode.OVER_BUDGET if budget else ExitCode.REFUSED)
 
 
-def foundation(ground: Ground) -> Story[None]:
+def foundation(context: DeployContext) -> Story[None]:
     """What an account has once; nothing is locked yet, because the lock is part of it."""
-    specs = [spec for spec in ground.deployment if spec.account_wide]
+    specs = [spec for spec in context.deployment if spec.account_wide]
     if not specs:
         raise HermesError(
             Finding("foundation-missing", "foundation", "no account-wide stack", next="hermes-cfn render")
         )
     parts = [part for spec in specs if (part := beginning(spec)) is not spec]
-    if parts and ground.doors.s3.exists(ground.names.artifacts_bucket) == "free":
-        yield from Bringing(ground, parts).run(lambda: None)
-    yield from Bringing(ground, specs).run(lambda: None)
+    if parts and context.clients.s3.exists(context.names.artifacts_bucket) == "free":
+        yield from StackDeployer(context, parts).run(lambda: None)
+    yield from StackDeployer(context, specs).run(lambda: None)
 
 
 def beginning(spec: StackSpec, limit: int = TEMPLATE_LIMIT) -> StackSpec:
@@ -110,36 +112,36 @@ def beginning(spec: StackSpec, limit: int = TEMPLATE_LIMIT) -> StackSpec:
         del resources[last]
 
 
-def stacks(ground: Ground, wish: Wish, held: Held, made: Plan) -> Story[dict[str, str]]:
+def stacks(context: DeployContext, wish: DeployOptions, held: LeaseHolder, made: Plan) -> Story[dict[str, str]]:
     """Every stack, gates in between: the first release is written as stable before instances start."""
-    common = [spec for spec in ground.deployment if spec.account_wide]
-    own = [spec for spec in ground.deployment if not spec.account_wide]
-    before = outputs_of(ground)
-    yield from (Noted(ground.now, finding) for spec in common if (finding := stale(ground, spec)))
+    common = [spec for spec in context.deployment if spec.account_wide]
+    own = [spec for spec in context.deployment if not spec.account_wide]
+    before = outputs_of(context)
+    yield from (Noted(context.now, finding) for spec in common if (finding := stale(context, spec)))
 
     def unplanned(spec: StackSpec, changes: list[dict[str, Any]]) -> list[Finding]:
         return list(guard.unplanned(made, spec.key, changes))
 
-    bringing = Bringing(
-        ground,
+    deployer = StackDeployer(
+        context,
         own,
         outputs={spec.key: before.get(spec.key, {}) for spec in common},
         lookups=made.lookups,
-        gate=chores.Gate(ground, wish.question.image, wish.question.compatible, wish.wait),
+        gate=manual_steps.Gate(context, wish.question.image, wish.question.compatible, wish.wait),
         guard=unplanned,
-        role=ground.names.service_role_arn,
+        role=context.names.service_role_arn,
         sizes=sizes(made),
         interrupted=wish.interrupted,
     )
-    yield StageStarted(ground.now, "stacks", f"{len(own)} of {ground.deployment.environment}", made.stacks_s or None)
-    yield from adoption.adopt(ground, held, ground.names.service_role_arn)
-    outcomes = yield from bringing.run(held.guard)
+    yield StageStarted(context.now, "stacks", f"{len(own)} of {context.deployment.environment}", made.stacks_s or None)
+    yield from adoption.adopt(context, held, context.names.service_role_arn)
+    outcomes = yield from deployer.run(held.guard)
     changed = sum(outcome != "unchanged" for outcome in outcomes.values())
-    yield StageEnded(ground.now, "stacks", f"{changed} changed, {len(outcomes) - changed} unchanged")
-    yield from default_group.close(ground, bringing.outputs)
-    found = chores.record(ground, before, bringing.outputs)
+    yield StageEnded(context.now, "stacks", f"{changed} changed, {len(outcomes) - changed} unchanged")
+    yield from default_security_group.close(context, deployer.outputs)
+    found = manual_steps.record(context, before, deployer.outputs)
     if found is not None:
-        yield Noted(ground.now, found)
+        yield Noted(context.now, found)
     return outcomes
 
 
@@ -148,20 +150,20 @@ def sizes(made: Plan) -> Mapping[str, Size]:
     return {stack.key: Size(len(stack.changes), stack.seconds) for stack in made.stacks}
 
 
-def stale(ground: Ground, spec: StackSpec) -> Finding | None:
+def stale(context: DeployContext, spec: StackSpec) -> Finding | None:
     """An account-wide stack that differs from its template: only bootstrap may touch it."""
-    there = ground.doors.cloudformation(spec.region).template(spec.name)
-    return None if there is None or there == as_sent(spec) else survey.foundation_stale(spec)
+    there = context.clients.cloudformation(spec.region).template(spec.name)
+    return None if there is None or there == as_sent(spec) else plan_inputs.foundation_stale(spec)
 
 
-def _release(ground: Ground, wish: Wish, held: Held) -> Story[None]:
+def _release(context: DeployContext, wish: DeployOptions, held: LeaseHolder) -> Story[None]:
     """The release half: what was asked for, where a run was left, or what is stable, on every instance."""
-    stable = releases.stable(ground)
+    stable = releases.stable(context)
     if stable is None:
-        yield StageEnded(ground.now, "release", "there is none to roll")
+        yield StageEnded(context.now, "release", "there is none to roll")
         return
     question = wish.question
-    left = releases.goal(ground) if question.resume else None
-    wanted = releases.resolve(ground, question.image, question.compatible) if question.image else stable
+    left = releases.goal(context) if question.resume else None
+    wanted = releases.resolve(context, question.image, question.compatible) if question.image else stable
     wanted = left[0] if left else wanted
-    yield from release.roll(ground, held, wanted, goes_on=left is not None)
+    yield from release.roll(context, held, wanted, goes_on=left is not None)

@@ -15,10 +15,10 @@ from hermes_cfn.deciders.observed import StackSeen
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Event, ResourceEvent, StageEnded, StageStarted
-from hermes_cfn.flows import adoption, left
-from hermes_cfn.flows.drive import Story, drive
-from hermes_cfn.flows.ground import Ground
-from hermes_cfn.flows.lock import Held, there
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.lease import LeaseHolder, there
+from hermes_cfn.flows.base.loop import Story, drive
+from hermes_cfn.flows.stacks import adoption, orphaned_stacks
 
 
 @dataclass(frozen=True)
@@ -50,44 +50,44 @@ class Outlook:
     stays: list[str]
 
 
-def outlook(ground: Ground, consent: Consent) -> Outlook:
+def outlook(context: DeployContext, consent: Consent) -> Outlook:
     """Looked at before anything is deleted.  Raises HermesError for what would stop the deletion half way."""
-    specs = _specs(ground, consent)
-    _check(ground, consent, specs)
-    return Outlook(list(_going(ground, reversed(specs))), staying(ground, consent, specs))
+    specs = _specs(context, consent)
+    _check(context, consent, specs)
+    return Outlook(list(_going(context, reversed(specs))), staying(context, consent, specs))
 
 
-def _going(ground: Ground, specs: Iterable[StackSpec]) -> Iterator[str]:
+def _going(context: DeployContext, specs: Iterable[StackSpec]) -> Iterator[str]:
     for spec in specs:
-        door = ground.doors.cloudformation(spec.region)
+        door = context.clients.cloudformation(spec.region)
         seen = door.observe(spec.name)
         if seen.status is not None:
             live = [one for one in door.resources(spec.name) if one.status != "DELETE_COMPLETE"]
             yield f"{spec.name}: {seen.status}, {len(live)} resources"
 
 
-def run(ground: Ground, consent: Consent) -> Story[list[str]]:
+def run(context: DeployContext, consent: Consent) -> Story[list[str]]:
     """Deletes the environment's stacks; the value is what stays, one line each."""
-    specs = _specs(ground, consent)
-    _check(ground, consent, specs)
-    stays = staying(ground, consent, specs)
-    if there(ground):
-        with Held(ground, "destroy") as held:
-            yield from Leaving(ground, [spec for spec in specs if not spec.account_wide], consent).run(held)
+    specs = _specs(context, consent)
+    _check(context, consent, specs)
+    stays = staying(context, consent, specs)
+    if there(context):
+        with LeaseHolder(context, "destroy") as held:
+            yield from StackDeleter(context, [spec for spec in specs if not spec.account_wide], consent).run(held)
     if common := [spec for spec in specs if spec.account_wide]:
-        yield from Leaving(ground, common, consent).run(None)
+        yield from StackDeleter(context, common, consent).run(None)
     return stays
 
 
-def _specs(ground: Ground, consent: Consent) -> list[StackSpec]:
+def _specs(context: DeployContext, consent: Consent) -> list[StackSpec]:
     """The environment's stacks, and those that its settings do not ask for any more; or one of these.
 
     The account's stacks go only when told.  Raises HermesError ``stack-wanted``.
     """
-    gone = list(left.stacks(ground))
+    gone = list(orphaned_stacks.stacks(context))
     if not consent.only:
-        return [*(spec for spec in ground.deployment if consent.foundation or not spec.account_wide), *gone]
-    if consent.only in ground.deployment.keys:
+        return [*(spec for spec in context.deployment if consent.foundation or not spec.account_wide), *gone]
+    if consent.only in context.deployment.keys:
         raise HermesError(
             Finding(
                 "stack-wanted",
@@ -101,16 +101,16 @@ def _specs(ground: Ground, consent: Consent) -> list[StackSpec]:
     return [spec for spec in gone if spec.key == consent.only]
 
 
-def _check(ground: Ground, consent: Consent, specs: Iterable[StackSpec]) -> None:
+def _check(context: DeployContext, consent: Consent, specs: Iterable[StackSpec]) -> None:
     """Raises HermesError for what would stop the deletion half way."""
-    held_back = [found for spec in specs for found in _kept(ground, spec, consent)]
+    held_back = [found for spec in specs for found in _kept(context, spec, consent)]
     if held_back:
         raise HermesError(*held_back, exit_code=ExitCode.REFUSED)
 
 
-def _kept(ground: Ground, spec: StackSpec, consent: Consent) -> Iterator[Finding]:
+def _kept(context: DeployContext, spec: StackSpec, consent: Consent) -> Iterator[Finding]:
     """What would stop a deletion half way: found before anything is touched."""
-    door = ground.doors.cloudformation(spec.region)
+    door = context.clients.cloudformation(spec.region)
     seen = door.observe(spec.name)
     if seen.status is None:
         return
@@ -125,10 +125,10 @@ def _kept(ground: Ground, spec: StackSpec, consent: Consent) -> Iterator[Finding
         where = f"{spec.key}/{resource.logical_id}"
         match resource.resource_type:
             case "AWS::ElasticLoadBalancingV2::LoadBalancer":
-                if not consent.unprotect and ground.doors.elb.protected(resource.physical_id):
+                if not consent.unprotect and context.clients.elb.protected(resource.physical_id):
                     yield _refused("balancer-protected", where, "deletion protection is on", "--unprotect")
             case "AWS::S3::Bucket":
-                if not consent.empty_buckets and ground.doors.s3.holds_any(resource.physical_id):
+                if not consent.empty_buckets and context.clients.s3.holds_any(resource.physical_id):
                     yield _refused(
                         "bucket-not-empty", where, f"{resource.physical_id} holds objects", "--empty-buckets"
                     )
@@ -140,14 +140,14 @@ def _refused(code: str, where: str, what: str, option: str) -> Finding:
     )
 
 
-def staying(ground: Ground, consent: Consent, specs: Iterable[StackSpec]) -> list[str]:
+def staying(context: DeployContext, consent: Consent, specs: Iterable[StackSpec]) -> list[str]:
     """What a destroyed environment leaves: retained resources that are there, releases, secrets, the foundation.
 
     Looked at before anything is deleted: afterwards no stack knows them.
     """
     lines = []
     for spec in specs:
-        door = ground.doors.cloudformation(spec.region)
+        door = context.clients.cloudformation(spec.region)
         template = door.template(spec.name)
         declared = template.get("Resources", {}) if isinstance(template, Mapping) else {}
         for resource in door.resources(spec.name) if declared else ():
@@ -163,8 +163,8 @@ def staying(ground: Ground, consent: Consent, specs: Iterable[StackSpec]) -> lis
         return lines
     if not consent.foundation:
         lines.append("hermes-foundation: artifacts, images, the lock and the roles of the account")
-    lines.append(f"{ground.names.secrets_path}: secrets; hermes-cfn secrets delete NAME")
-    lines.append(f"{ground.names.stable_parameter}: the release that a later deploy takes up again")
+    lines.append(f"{context.names.secrets_path}: secrets; hermes-cfn secrets delete NAME")
+    lines.append(f"{context.names.stable_parameter}: the release that a later deploy takes up again")
     return lines
 
 
@@ -178,21 +178,23 @@ def _named(said: Mapping[str, Any], region: str) -> bool:
     return bool(identifier) and all(name in said.get("Properties", {}) for name in identifier)
 
 
-class Leaving:
+class StackDeleter:
     """Deletes stacks, a stack only when nothing that was built on it is left."""
 
-    def __init__(self, ground: Ground, specs: Iterable[StackSpec], consent: Consent) -> None:
-        self.ground = ground
+    def __init__(self, context: DeployContext, specs: Iterable[StackSpec], consent: Consent) -> None:
+        self.context = context
         self.consent = consent
-        self.tracks = {spec.key: _Track(spec, ground.doors.cloudformation(spec.region)) for spec in specs}
+        self.tracks = {spec.key: _Track(spec, context.clients.cloudformation(spec.region)) for spec in specs}
 
-    def run(self, held: Held | None) -> Story[None]:
-        yield StageStarted(self.ground.now, "destroy", ", ".join(reversed(list(self.tracks))))
+    def run(self, held: LeaseHolder | None) -> Story[None]:
+        yield StageStarted(self.context.now, "destroy", ", ".join(reversed(list(self.tracks))))
         guard = held.guard if held else (lambda: None)
-        result = yield from drive(self._look, self._decide, self._act, guard, self.ground.clock, self.ground.doors.now)
+        result = yield from drive(
+            self._look, self._decide, self._act, guard, self.context.clock, self.context.clients.now
+        )
         if isinstance(result, Stop):
             raise HermesError(*self._causes(result))
-        yield StageEnded(self.ground.now, "destroy", result.what)
+        yield StageEnded(self.context.now, "destroy", result.what)
 
     def _ready(self) -> list[_Track]:
         blocked = {key for track in self.tracks.values() if not track.done for key in track.spec.precursors}
@@ -239,7 +241,7 @@ class Leaving:
         match step:
             case Done():
                 track.done = True
-                yield StageEnded(self.ground.now, key, "gone")
+                yield StageEnded(self.context.now, key, "gone")
             case DeleteStack():
                 if not track.opened:
                     self._open(track)
@@ -253,9 +255,9 @@ class Leaving:
             track.door.protect(track.spec.name, on=False)
         for resource in track.door.resources(track.spec.name):
             if self.consent.unprotect and resource.resource_type == "AWS::ElasticLoadBalancingV2::LoadBalancer":
-                self.ground.doors.elb.unprotect(resource.physical_id)
+                self.context.clients.elb.unprotect(resource.physical_id)
             if self.consent.empty_buckets and resource.resource_type == "AWS::S3::Bucket" and resource.physical_id:
-                self.ground.doors.s3.empty(resource.physical_id)
+                self.context.clients.s3.empty(resource.physical_id)
 
     def _causes(self, stop: Stop) -> list[Any]:
         for track in self.tracks.values():

@@ -10,8 +10,6 @@ from hermes_cfn import permissions
 from hermes_cfn.aws.calls import DENIED, AwsError
 from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.drift import Drift
-from hermes_cfn.aws.listeners import Listeners
-from hermes_cfn.aws.machines import Machines
 from hermes_cfn.aws.zones import Zones
 from hermes_cfn.cfn.statuses import DRIFT_CHECKED
 from hermes_cfn.checks import access, balancing, budget, capacity, certificate, database, deployed, instance, place
@@ -20,11 +18,14 @@ from hermes_cfn.checks import group as group_checks
 from hermes_cfn.checks.observed import Diagnosis, Lease, StackLine
 from hermes_cfn.errors import Finding, HermesError, Severity
 from hermes_cfn.events import Noted, StageEnded, StageStarted
-from hermes_cfn.flows import command, facts, machine_image, releases, standing, status, whoami
-from hermes_cfn.flows.drive import Story
-from hermes_cfn.flows.facts import QUOTAS
-from hermes_cfn.flows.fleet import group
-from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows import machine_image, status
+from hermes_cfn.flows.base import whoami
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.loop import Story
+from hermes_cfn.flows.fleet import command, group_drift, releases
+from hermes_cfn.flows.fleet.observer import group
+from hermes_cfn.flows.stacks import account_facts
+from hermes_cfn.flows.stacks.account_facts import QUOTAS
 from hermes_cfn.names import output_id
 
 Resolve = Callable[[str], frozenset[str] | None]
@@ -42,13 +43,13 @@ def resolve(name: str) -> frozenset[str] | None:
         return None
 
 
-def zone_resolver(ground: Ground) -> Resolve | None:
+def zone_resolver(context: DeployContext) -> Resolve | None:
     """By the records of the account's own hosted zone of the domain, for the embedded cloud, whose names no resolver knows.
 
     A name outside of the zone stands for its own addresses.  None where there is no such zone, or it may not be asked.
     """
-    domain = ground.settings.certificate.domain
-    zones = Zones(ground.doors.calls("route53"))
+    domain = context.settings.certificate.domain
+    zones = Zones(context.clients.calls("route53"))
     try:
         zone = zones.of(domain)
     except AwsError:
@@ -69,7 +70,7 @@ class Doctor:
     """One visit.  ``resolver`` None leaves DNS out; ``drift`` asks CloudFormation to look anew at every stack,
     not only at those that it has on record as drifted."""
 
-    ground: Ground
+    context: DeployContext
     resolver: Resolve | None = resolve
     drift: bool = False
 
@@ -84,17 +85,17 @@ class Doctor:
             ("instances", self._instances),
             ("certificate", self._certificate),
         ):
-            yield StageStarted(self.ground.now, subject, self._expected() if subject == "account" else "")
+            yield StageStarted(self.context.now, subject, self._expected() if subject == "account" else "")
             news = list(self._safely(subject, check))
-            yield from (Noted(self.ground.now, finding) for finding in news)
+            yield from (Noted(self.context.now, finding) for finding in news)
             found += news
-            yield StageEnded(self.ground.now, subject, f"{len(news)} findings" if news else "well")
+            yield StageEnded(self.context.now, subject, f"{len(news)} findings" if news else "well")
         order = (Severity.ERROR, Severity.WARNING, Severity.INFO)
         return sorted(found, key=lambda finding: order.index(finding.severity))
 
     def _expected(self) -> str:
         """The subject by which GitHub must introduce itself: what a refused AssumeRoleWithWebIdentity is compared with."""
-        settings = self.ground.settings
+        settings = self.context.settings
         if settings.account.github_provider == "none":
             return ""
         subject = settings.github.deployment_subject(settings.environment.name)
@@ -110,49 +111,51 @@ class Doctor:
                 yield replace(finding, why=f"{subject} could not be looked at")
 
     def _account(self) -> Iterator[Finding]:
-        ground = self.ground
-        yield from deployed.secrets(releases.missing_secrets(ground))
-        door, release = ground.doors.ec2, ground.settings.release
-        addresses = 0 if _stands(ground, "network") else len(ground.settings.network.zones)
-        surging = _stands(ground, "service") and release.strategy == "surge"
-        vcpus = release.surge * capacity.vcpus_of(ground.settings.compute.instance_type) if surging else 0
+        context = self.context
+        yield from deployed.secrets(releases.missing_secrets(context))
+        door, release = context.clients.ec2, context.settings.release
+        addresses = 0 if _stands(context, "network") else len(context.settings.network.zones)
+        surging = _stands(context, "service") and release.strategy == "surge"
+        vcpus = release.surge * capacity.vcpus_of(context.settings.compute.instance_type) if surging else 0
         for what, used, wanted, code in (
             ("Elastic IP addresses", door.addresses, addresses, QUOTAS["addresses"]),
             ("vCPUs of standard instances", door.vcpus, vcpus, QUOTAS["vcpus"]),
         ):
-            yield from deployed.quota(what, used(), wanted, ground.doors.account.quota(*code), code)
-        known = facts.place(ground)
+            yield from deployed.quota(what, used(), wanted, context.clients.account.quota(*code), code)
+        known = account_facts.place(context)
         for check in (place.zones, place.key_pair, budget.tag):
-            yield from check(ground.settings, known)
+            yield from check(context.settings, known)
 
     def _permissions(self) -> Iterator[Finding]:
         """What the roles of ours that matter here lack: the instances' and, where it is one of them, the caller's."""
-        ground = self.ground
-        if _stands(ground, "service"):
-            missing = list(whoami.lacking(ground, "instance", permissions.INSTANCE))
+        context = self.context
+        if _stands(context, "service"):
+            missing = list(whoami.lacking(context, "instance", permissions.INSTANCE))
             mended_by = f"hermes-cfn deploy; if that changes nothing: {self._put_back('service')}"
-            yield from access.role(ground.names.role("instance"), missing, mended_by)
-        role = whoami.role_of(ground, ground.doors.account.identity())
+            yield from access.role(context.names.role("instance"), missing, mended_by)
+        role = whoami.role_of(context, context.clients.account.identity())
         if role:
-            missing = list(whoami.lacking(ground, role, permissions.ROLES[role]))
-            yield from access.role(ground.names.role(role), missing, "hermes-cfn bootstrap, as an administrator")
+            missing = list(whoami.lacking(context, role, permissions.ROLES[role]))
+            yield from access.role(context.names.role(role), missing, "hermes-cfn bootstrap, as an administrator")
 
     def _stacks(self) -> Iterator[Finding]:
-        lines = list(status.stack_lines(self.ground))
+        lines = list(status.stack_lines(self.context))
         lines = [self._drifted(line) if self.drift or line.drift == "DRIFTED" else line for line in lines]
         yield from deployed.stacks(lines, self._put_back)
         try:
-            seen = self.ground.doors.lock(self.ground.names.lock_table, self.ground.names.lock_key).look()
+            seen = self.context.clients.lock(self.context.names.lock_table, self.context.names.lock_key).look()
         except HermesError:
             return
         lease = Lease(seen.owner, seen.purpose, seen.expires) if seen else None
-        yield from deployed.lock(lease, self.ground.now)
+        yield from deployed.lock(lease, self.context.now)
 
     def _put_back(self, key: str) -> str:
         """What undoes changes by hand to a stack."""
-        spec = self.ground.deployment.stack(key)
+        spec = self.context.deployment.stack(key)
         by = "an administrator" if spec.account_wide else "infrastructure"
-        return deployed.put_back(spec.name, spec.region, list(spec.template.get("Parameters", {})), by, self.ground.now)
+        return deployed.put_back(
+            spec.name, spec.region, list(spec.template.get("Parameters", {})), by, self.context.now
+        )
 
     def _drifted(self, line: StackLine) -> StackLine:
         """After a fresh look: what CloudFormation has on record is as old as its last detection.
@@ -161,10 +164,10 @@ class Doctor:
         """
         if line.status not in DRIFT_CHECKED:
             return line
-        spec = self.ground.deployment.stack(line.key)
-        door = Drift(self.ground.doors.calls("cloudformation", spec.region))
+        spec = self.context.deployment.stack(line.key)
+        door = Drift(self.context.clients.calls("cloudformation", spec.region))
         try:
-            found, unread = door.detect(line.name, self.ground.clock)
+            found, unread = door.detect(line.name, self.context.clock)
             differs = [f"{name}: {what}" for name, what in door.resources(line.name)] if found == "DRIFTED" else []
         except AwsError as error:
             if self.drift or error.code not in DENIED:
@@ -173,44 +176,44 @@ class Doctor:
         return replace(line, drift=found, differences=tuple(differs), unread=unread)
 
     def _fleet(self) -> Iterator[Finding]:
-        if not _stands(self.ground, "service"):
+        if not _stands(self.context, "service"):
             return
-        seen, there = status.observe(self.ground, history=0), group(self.ground)
+        seen, there = status.observe(self.context, history=0), group(self.context)
         if seen.asleep or there is None:
             return
-        want, line = standing.as_deployed(self.ground), standing.line(there)
+        want, line = group_drift.as_deployed(self.context), group_drift.line(there)
         yield from group_checks.hindrances(line, want)
         if not seen.locked:
             yield from group_checks.fleet(seen.instances, line, want, seen.stable.id if seen.stable else "")
-        running = machine_image.observe(self.ground).running.values()
+        running = machine_image.observe(self.context).running.values()
         oldest = max(running, key=lambda image: image.days or 0, default=None)
         if oldest is not None:
             yield from deployed.machine_image(oldest.days, oldest.id)
 
     def _instances(self) -> Iterator[Finding]:
-        if not _stands(self.ground, "service"):
+        if not _stands(self.context, "service"):
             return
-        ground, application = self.ground, self.ground.settings.application
-        lines = status.instance_lines(ground)
-        online = ground.doors.ssm.online()
+        context, application = self.context, self.context.settings.application
+        lines = status.instance_lines(context)
+        online = context.clients.ssm.online()
         well: set[str] = set()
         for line in lines:
             if line.id not in online:
                 if line.age_s > GROUP_PATIENCE_S:
                     yield from instance.silent(line.id, line.age_s)
                 continue
-            said = command.diagnose(ground, line.id)
+            said = command.diagnose(context, line.id)
             if not said:
                 yield from instance.silent(line.id, line.age_s)
                 continue
             found = list(
                 instance.check(line.id, said, application.port, application.health_path, application.health_codes)
             )
-            found += instance.clock(line.id, said, (ground.now, ground.clock.now()))
+            found += instance.clock(line.id, said, (context.now, context.clock.now()))
             reached = list(database.check(line.id, said, self._addresses()))
             well_connected = all(one.severity is not Severity.ERROR for one in reached)
             found += application_rules.check(
-                line.id, said, application, ground.settings.certificate.domain, well_connected
+                line.id, said, application, context.settings.certificate.domain, well_connected
             )
             found += reached
             if _answers(said, application.health_codes):
@@ -220,59 +223,59 @@ class Doctor:
         yield from self._paths([line.id for line in lines])
 
     def _paths(self, ids: list[str]) -> Iterator[Finding]:
-        ground = self.ground
-        balancer = ground.doors.elb.load_balancer(ground.names.load_balancer)
+        context = self.context
+        balancer = context.clients.elb.load_balancer(context.names.load_balancer)
         if balancer is None or not ids:
             return
-        door = Machines(ground.doors.calls("ec2"))
+        door = context.clients.ec2
         machines = door.describe(ids)
         own = sorted({group for machine in machines.values() for group in machine.security_groups})
         yield from balancing.paths(
             door.security_groups(own),
             door.security_groups(balancer.get("SecurityGroups", [])),
-            ground.settings.application.port,
+            context.settings.application.port,
             self._put_back("service"),
         )
 
     def _certificate(self) -> Iterator[Finding]:
-        ground = self.ground
-        outputs = _outputs(ground)
-        arn = outputs.get(output_id("certificate_arn"), "") or ground.settings.certificate.arn
-        own = arn.split(":")[3:4] == [ground.region]
-        seen = Certificates(ground.doors.calls("acm")).describe(arn) if arn and own else None
+        context = self.context
+        outputs = _outputs(context)
+        arn = outputs.get(output_id("certificate_arn"), "") or context.settings.certificate.arn
+        own = arn.split(":")[3:4] == [context.region]
+        seen = Certificates(context.clients.calls("acm")).describe(arn) if arn and own else None
         yield from certificate.check(
             seen,
             arn,
-            ground.settings.certificate.domain,
-            ground.region,
-            ground.now,
-            ground.settings.watch.certificate_days,
+            context.settings.certificate.domain,
+            context.region,
+            context.now,
+            context.settings.watch.certificate_days,
         )
-        balancer = ground.doors.elb.load_balancer(ground.names.load_balancer)
+        balancer = context.clients.elb.load_balancer(context.names.load_balancer)
         if balancer is None:
             return
         name = str(balancer["DNSName"])
-        served = Listeners(ground.doors.calls("elbv2")).certificates(str(balancer["LoadBalancerArn"]))
+        served = context.clients.elb.certificates(str(balancer["LoadBalancerArn"]))
         yield from certificate.listener(served, arn, name, self._put_back("service"))
         if self.resolver is not None:
-            domain = ground.settings.certificate.domain
+            domain = context.settings.certificate.domain
             yield from certificate.points(domain, name, self.resolver(domain), self.resolver(name) or frozenset())
 
     def _addresses(self) -> str:
-        return _outputs(self.ground).get(output_id("nat_public_ips"), "")
+        return _outputs(self.context).get(output_id("nat_public_ips"), "")
 
 
-def _stands(ground: Ground, key: str) -> bool:
-    if key not in ground.deployment.keys:
+def _stands(context: DeployContext, key: str) -> bool:
+    if key not in context.deployment.keys:
         return False
-    spec = ground.deployment.stack(key)
-    return ground.doors.cloudformation(spec.region).observe(spec.name).status is not None
+    spec = context.deployment.stack(key)
+    return context.clients.cloudformation(spec.region).observe(spec.name).status is not None
 
 
-def _outputs(ground: Ground) -> dict[str, str]:
+def _outputs(context: DeployContext) -> dict[str, str]:
     found: dict[str, str] = {}
-    for spec in ground.deployment:
-        found |= ground.doors.cloudformation(spec.region).observe(spec.name).outputs
+    for spec in context.deployment:
+        found |= context.clients.cloudformation(spec.region).observe(spec.name).outputs
     return found
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from hermes_cfn.checks.images import DOCKER_WORD, wrong
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
-from hermes_cfn.flows import releases
-from hermes_cfn.flows.drive import Story
-from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.loop import Story
+from hermes_cfn.flows.fleet import releases
 
 
-def push(ground: Ground, tag: str, local: str = "", keep: bool = False) -> Story[None]:
+def push(context: DeployContext, tag: str, local: str = "", keep: bool = False) -> Story[None]:
     """Pushes the local image ``local`` (default ``APPLICATION:TAG``) under ``tag``.
 
     ``keep``: a tag that is there already is left as it is, for a pipeline that runs again.
@@ -24,16 +24,16 @@ def push(ground: Ground, tag: str, local: str = "", keep: bool = False) -> Story
     Raises HermesError ``docker-missing``, ``image-not-built``, ``image-architecture``,
     ``repository-missing``, ``tag-moved`` and ``push-failed``.
     """
-    repository = ground.names.repository
+    repository = context.names.repository
     source = local or f"{repository}:{tag}"
-    there = ground.doors.ecr.image(repository, tag)
+    there = context.clients.ecr.image(repository, tag)
     if keep and there is not None:
-        yield StageEnded(ground.now, "push", f"{there.pinned} is there already")
+        yield StageEnded(context.now, "push", f"{there.pinned} is there already")
         return
-    architecture = _architecture(ground, source)
-    if architecture != DOCKER_WORD[ground.settings.compute.architecture]:
-        raise HermesError(wrong(ground.settings, source, (architecture,)))
-    uri = ground.doors.ecr.uri(repository)
+    architecture = _architecture(context, source)
+    if architecture != DOCKER_WORD[context.settings.compute.architecture]:
+        raise HermesError(wrong(context.settings, source, (architecture,)))
+    uri = context.clients.ecr.uri(repository)
     if uri is None:
         raise HermesError(
             Finding("repository-missing", repository, "there is no repository yet", next="hermes-cfn bootstrap")
@@ -47,33 +47,33 @@ def push(ground: Ground, tag: str, local: str = "", keep: bool = False) -> Story
                 next="push under another tag: a commit's hash is a good one; or --keep what is there",
             )
         )
-    yield StageStarted(ground.now, "push", f"{source} to {uri}:{tag}")
-    user, password, registry = ground.doors.ecr.login()
+    yield StageStarted(context.now, "push", f"{source} to {uri}:{tag}")
+    user, password, registry = context.clients.ecr.login()
     _docker("login", "--username", user, "--password-stdin", registry, given=password)
     _docker("tag", source, f"{uri}:{tag}")
     _docker("push", f"{uri}:{tag}")
-    found = ground.doors.ecr.image(repository, tag)
-    yield StageEnded(ground.now, "push", found.pinned if found else f"{uri}:{tag}")
+    found = context.clients.ecr.image(repository, tag)
+    yield StageEnded(context.now, "push", found.pinned if found else f"{uri}:{tag}")
 
 
-def digest(ground: Ground, tag: str) -> str:
+def digest(context: DeployContext, tag: str) -> str:
     """``sha256:…`` of the image that a tag names.  Raises HermesError ``image-unknown``."""
-    found = ground.doors.ecr.image(ground.names.repository, tag)
+    found = context.clients.ecr.image(context.names.repository, tag)
     if found is None:
-        raise HermesError(releases.image_missing(ground, tag), exit_code=ExitCode.USAGE)
+        raise HermesError(releases.image_missing(context, tag), exit_code=ExitCode.USAGE)
     return found.digest
 
 
-def files(ground: Ground, reference: str, wanted: re.Pattern[str]) -> Iterator[tuple[str, bytes]]:
+def files(context: DeployContext, reference: str, wanted: re.Pattern[str]) -> Iterator[tuple[str, bytes]]:
     """Files of an image whose path in it matches, by the group ``path``; the image is never run.
 
     Raises HermesError ``image-unknown``, ``docker-missing`` and ``pull-failed``.
     """
     _needed()
-    found = ground.doors.ecr.image(ground.names.repository, reference)
+    found = context.clients.ecr.image(context.names.repository, reference)
     if found is None:
-        raise HermesError(releases.image_missing(ground, reference), exit_code=ExitCode.USAGE)
-    user, password, registry = ground.doors.ecr.login()
+        raise HermesError(releases.image_missing(context, reference), exit_code=ExitCode.USAGE)
+    user, password, registry = context.clients.ecr.login()
     _docker("login", "--username", user, "--password-stdin", registry, given=password, code="pull-failed")
     _docker("pull", "--quiet", found.pinned, code="pull-failed")
     container = _docker("create", found.pinned, "nothing", code="pull-failed").strip()
@@ -97,9 +97,9 @@ def _needed() -> None:
         )
 
 
-def _architecture(ground: Ground, source: str) -> str:
+def _architecture(context: DeployContext, source: str) -> str:
     _needed()
-    wanted = DOCKER_WORD[ground.settings.compute.architecture]
+    wanted = DOCKER_WORD[context.settings.compute.architecture]
     done = subprocess.run(
         ["docker", "image", "inspect", "--format", "{{.Architecture}}", source], capture_output=True, text=True
     )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from hermes_cfn.aws.logs import Line
 from hermes_cfn.errors import ExitCode, Finding, HermesError
-from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.base.context import DeployContext
 
 POLL_S = 2.0
 """Between two looks when following."""
@@ -46,10 +46,10 @@ def since(text: str, now: datetime) -> datetime:
 
 
 def lines(
-    ground: Ground, begin: datetime, instance: str = "", pattern: str = "", follow: bool = False
+    context: DeployContext, begin: datetime, instance: str = "", pattern: str = "", follow: bool = False
 ) -> Iterator[Line]:
     """Lines since ``begin``, oldest first; ``pattern`` is CloudWatch's filter syntax.  Following never ends."""
-    logs, group = ground.doors.logs, ground.names.log_group
+    logs, group = context.clients.logs, context.names.log_group
     shown: set[Line] = set()
     newest = begin
     while True:
@@ -61,4 +61,4 @@ def lines(
         if not follow:
             return
         shown = {line for line in shown if line.at >= newest - LATE}
-        ground.clock.sleep(POLL_S)
+        context.clock.sleep(POLL_S)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hermes_cfn.aws.machines import Machines
 from hermes_cfn.deployment import FromLookup
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.flows import deploy
-from hermes_cfn.flows.drive import Story
-from hermes_cfn.flows.fleet import group
-from hermes_cfn.flows.ground import Ground
-from hermes_cfn.flows.survey import Question
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.loop import Story
+from hermes_cfn.flows.fleet.observer import group
+from hermes_cfn.flows.stacks.plan_inputs import PlanRequest
 
 LOOKUP = "machine-image"
 
@@ -40,24 +39,24 @@ class Images:
         return any(image.id != self.newest.id for image in held)
 
 
-def observe(ground: Ground) -> Images:
+def observe(context: DeployContext) -> Images:
     """Looks.  Raises HermesError ``lookup-failed`` when AWS's public parameter is not there."""
-    spec = ground.deployment.stack("service")
-    parameter, argument = _parameter(ground)
-    newest = ground.doors.ssm.parameter(argument)
+    spec = context.deployment.stack("service")
+    parameter, argument = _parameter(context)
+    newest = context.clients.ssm.parameter(argument)
     if newest is None:
         raise HermesError(
             Finding("lookup-failed", argument, "AWS's public parameter is not there", next="hermes-cfn doctor")
         )
-    deployed = ground.doors.cloudformation(spec.region).observe(spec.name).parameters.get(parameter, "")
-    machines = Machines(ground.doors.calls("ec2"))
-    seen = group(ground)
+    deployed = context.clients.cloudformation(spec.region).observe(spec.name).parameters.get(parameter, "")
+    machines = context.clients.ec2
+    seen = group(context)
     running = machines.describe([member.id for member in seen.members]) if seen and seen.members else {}
     known: dict[str, Image] = {}
 
     def aged(image: str) -> Image:
         if image not in known:
-            known[image] = Image(image, _days(machines.image_created(image), ground.now))
+            known[image] = Image(image, _days(machines.image_created(image), context.now))
         return known[image]
 
     return Images(
@@ -67,17 +66,17 @@ def observe(ground: Ground) -> Images:
     )
 
 
-def update(ground: Ground, image: str) -> Story[None]:
+def update(context: DeployContext, image: str) -> Story[None]:
     """Records ``image`` in the service stack and rolls every instance onto it, release unchanged."""
-    _, argument = _parameter(ground)
-    yield from deploy.run(ground, deploy.Wish(Question(lookups={argument: image})))
+    _, argument = _parameter(context)
+    yield from deploy.run(context, deploy.DeployOptions(PlanRequest(lookups={argument: image})))
 
 
-def _parameter(ground: Ground) -> tuple[str, str]:
+def _parameter(context: DeployContext) -> tuple[str, str]:
     """The service stack's parameter of the machine image, and AWS's public parameter that it comes from."""
     return next(
         (name, source.argument)
-        for name, source in ground.deployment.stack("service").parameters.items()
+        for name, source in context.deployment.stack("service").parameters.items()
         if isinstance(source, FromLookup) and source.lookup == LOOKUP
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageStarted
-from hermes_cfn.flows import release, releases
-from hermes_cfn.flows.drive import Story
-from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows import release
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.loop import Story
+from hermes_cfn.flows.fleet import releases
 
 
-def run(source: Ground, target: Ground) -> Story[None]:
+def run(source: DeployContext, target: DeployContext) -> Story[None]:
     """Releases in ``target`` the image that is stable in ``source``; variables and secrets are the target's own.
 
     Raises HermesError ``promote-same`` and ``promote-nothing``.

@@ -11,50 +11,55 @@ from hermes_cfn.checks.images import DOCKER_WORD
 from hermes_cfn.deciders.observed import Lifecycle
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
-from hermes_cfn.flows import prune, releases, standing, survey
-from hermes_cfn.flows.drive import Story
-from hermes_cfn.flows.fleet import group, not_deployed
-from hermes_cfn.flows.ground import Ground
-from hermes_cfn.flows.lock import Held, patient, there
-from hermes_cfn.flows.releases import Kept
-from hermes_cfn.flows.rollout import Rollout
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.lease import LeaseHolder, patient, there
+from hermes_cfn.flows.base.loop import Story
+from hermes_cfn.flows.fleet import group_drift, prune, releases
+from hermes_cfn.flows.fleet.observer import group, not_deployed
+from hermes_cfn.flows.fleet.releases import ReleaseRecord
+from hermes_cfn.flows.fleet.rollout import Rollout
+from hermes_cfn.flows.stacks import plan_inputs
 from hermes_cfn.instance.release import Release
-from hermes_cfn.plan import Circumstances, show
+from hermes_cfn.plan import PlanInputs, show
 
 
 def run(
-    ground: Ground, image: str, compatible: bool = True, pause_at: int | None = None, despite_templates: bool = False
+    context: DeployContext,
+    image: str,
+    compatible: bool = True,
+    pause_at: int | None = None,
+    despite_templates: bool = False,
 ) -> Story[None]:
     """Resolve, compare, lock, roll.
 
     Raises HermesError ``image-architecture``, ``templates-differ`` when the stacks are not what the templates say, and
     whatever stops a rollout.
     """
-    if not there(ground) or group(ground) is None:
-        raise not_deployed(ground)
-    release = releases.resolve(ground, image, compatible)
-    right_architecture(ground, release)
+    if not there(context) or group(context) is None:
+        raise not_deployed(context)
+    release = releases.resolve(context, image, compatible)
+    right_architecture(context, release)
     if not despite_templates:
-        _same_templates(ground)
-    with Held(ground, f"release {release.id}") as held:
-        yield from roll(ground, held, release, pause_at)
+        _same_templates(context)
+    with LeaseHolder(context, f"release {release.id}") as held:
+        yield from roll(context, held, release, pause_at)
 
 
-def right_architecture(ground: Ground, release: Release) -> None:
+def right_architecture(context: DeployContext, release: Release) -> None:
     """Raises HermesError ``image-architecture`` where the image says that the instances cannot run it.
 
     Where it cannot be read, the first instance finds out, and the rollout goes back.
     """
-    found = ground.doors.ecr.architectures(ground.names.repository, release.image.rpartition("@")[2])
-    if found and DOCKER_WORD[ground.settings.compute.architecture] not in found:
-        raise HermesError(images.wrong(ground.settings, release.tag, found), exit_code=ExitCode.REFUSED)
+    found = context.clients.ecr.architectures(context.names.repository, release.image.rpartition("@")[2])
+    if found and DOCKER_WORD[context.settings.compute.architecture] not in found:
+        raise HermesError(images.wrong(context.settings, release.tag, found), exit_code=ExitCode.REFUSED)
 
 
-def _same_templates(ground: Ground) -> None:
+def _same_templates(context: DeployContext) -> None:
     """The account's foundation is bootstrap's, and not looked at."""
-    around = Circumstances(account=ground.names.account, commit=ground.commit)
-    own = replace(ground.deployment, stacks=tuple(spec for spec in ground.deployment if not spec.account_wide))
-    made = plan.make(own, survey.deployed(replace(ground, deployment=own)), around)
+    around = PlanInputs(account=context.names.account, commit=context.commit)
+    own = replace(context.deployment, stacks=tuple(spec for spec in context.deployment if not spec.account_wide))
+    made = plan.make(own, plan_inputs.deployed(replace(context, deployment=own)), around)
     if not made.stacks_changed:
         return
     raise HermesError(
@@ -69,28 +74,28 @@ def _same_templates(ground: Ground) -> None:
     )
 
 
-def resume(ground: Ground, despite_templates: bool = False) -> Story[None]:
+def resume(context: DeployContext, despite_templates: bool = False) -> Story[None]:
     """Go on where a rollout was left: towards the goal that is written.
 
     A run that was killed elsewhere left its lease behind, which is waited for.  How many instances there shall be is what
     the deployed stack says, and the strategy what that run recorded, whatever this checkout says.  Raises HermesError
     ``templates-differ`` as :func:`run` does: the stacks may be what is unfinished.
     """
-    if not there(ground) or group(ground) is None:
-        raise not_deployed(ground)
-    yield from patient(ground)
-    found = releases.goal(ground)
+    if not there(context) or group(context) is None:
+        raise not_deployed(context)
+    yield from patient(context)
+    found = releases.goal(context)
     if found is None:
         raise HermesError(
             Finding(
-                "release-none", ground.names.goal_parameter, "there is no goal to go on to", next="hermes-cfn deploy"
+                "release-none", context.names.goal_parameter, "there is no goal to go on to", next="hermes-cfn deploy"
             ),
             exit_code=ExitCode.REFUSED,
         )
     if not despite_templates:
-        _same_templates(ground)
-    with Held(ground, f"resume {found[0].id}") as held:
-        yield from roll(ground, held, found[0], goes_on=True)
+        _same_templates(context)
+    with LeaseHolder(context, f"resume {found[0].id}") as held:
+        yield from roll(context, held, found[0], goes_on=True)
 
 
 def _asleep(seen: GroupSeen) -> bool:
@@ -98,7 +103,7 @@ def _asleep(seen: GroupSeen) -> bool:
 
 
 def roll(
-    ground: Ground, held: Held, release: Release, pause_at: int | None = None, goes_on: bool = False
+    context: DeployContext, held: LeaseHolder, release: Release, pause_at: int | None = None, goes_on: bool = False
 ) -> Story[None]:
     """Every instance to ``release``, recording it; what runs already needs no more than a look.
 
@@ -107,25 +112,25 @@ def roll(
     Raises HermesError ``fleet-asleep`` for another release than the stable one, which instances start with, and
     ``processes-suspended`` and ``group-changed`` for what somebody did to the group that a rollout would go wrong by.
     """
-    stable, seen = releases.stable_if_readable(ground), group(ground)
+    stable, seen = releases.stable_if_readable(context), group(context)
     if seen is None:
-        raise not_deployed(ground)
+        raise not_deployed(context)
     if _asleep(seen):
         if stable is None or stable.id != release.id:
             raise HermesError(
                 Finding(
                     "fleet-asleep",
-                    ground.names.auto_scaling_group,
+                    context.names.auto_scaling_group,
                     f"no instance runs and none is wanted, so that {release.id} can neither migrate nor be checked",
                     next="hermes-cfn wake, then the same command",
                 ),
                 exit_code=ExitCode.REFUSED,
             )
-        yield StageEnded(ground.now, "release", f"{release.id}, once hermes-cfn wake brings the instances back")
+        yield StageEnded(context.now, "release", f"{release.id}, once hermes-cfn wake brings the instances back")
         return
-    standing.stop(seen, want := standing.as_deployed(ground))
-    kept = releases.find(ground, release.id) or Kept(release, previous=stable.id if stable else None)
-    yield StageStarted(ground.now, "release", f"{release.id} ({release.image.rpartition('@')[2][:19]})")
-    yield from Rollout(ground, held, pause_at, want, kept.strategy if goes_on else None).to(kept)
-    yield from prune.after(ground, release)
-    yield StageEnded(ground.now, "release", release.id)
+    group_drift.stop(seen, want := group_drift.as_deployed(context))
+    kept = releases.find(context, release.id) or ReleaseRecord(release, previous=stable.id if stable else None)
+    yield StageStarted(context.now, "release", f"{release.id} ({release.image.rpartition('@')[2][:19]})")
+    yield from Rollout(context, held, pause_at, want, kept.strategy if goes_on else None).to(kept)
+    yield from prune.after(context, release)
+    yield StageEnded(context.now, "release", release.id)

@@ -11,9 +11,9 @@ from datetime import datetime
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.checks import database
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
-from hermes_cfn.flows import command, diagnosis, releases
-from hermes_cfn.flows.fleet import group
-from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.fleet import command, diagnosis, releases
+from hermes_cfn.flows.fleet.observer import group
 from hermes_cfn.instance.documents import DATABASE_URL, trial
 from hermes_cfn.names import output_id
 
@@ -58,14 +58,14 @@ class Put:
     notes: tuple[Finding, ...] = ()
 
 
-def put(ground: Ground, name: str, value: str) -> Put:
+def put(context: DeployContext, name: str, value: str) -> Put:
     """Writes a value, after a trial where it is the database's URL and an instance is there to try it.
 
     Raises HermesError ``secret-unknown`` for a name that the application does not ask for,
     ``secret-invalid`` for one that an environment file cannot carry, and what the trial finds wrong:
     then nothing is written.
     """
-    known(ground, name)
+    known(context, name)
     if not value or "\n" in value or "\x00" in value:
         raise HermesError(
             Finding(
@@ -73,13 +73,13 @@ def put(ground: Ground, name: str, value: str) -> Put:
             ),
             exit_code=ExitCode.USAGE,
         )
-    instance, notes = _tried(ground, name, value) if name == DATABASE_URL else (None, ())
-    return Put(ground.doors.ssm.put_secret(ground.names.secret(name), value), instance, notes)
+    instance, notes = _tried(context, name, value) if name == DATABASE_URL else (None, ())
+    return Put(context.clients.ssm.put_secret(context.names.secret(name), value), instance, notes)
 
 
-def known(ground: Ground, name: str) -> None:
+def known(context: DeployContext, name: str) -> None:
     """Raises HermesError ``secret-unknown``."""
-    names = ground.settings.application.secrets
+    names = context.settings.application.secrets
     if name not in names:
         raise HermesError(
             Finding(
@@ -93,20 +93,20 @@ def known(ground: Ground, name: str) -> None:
         )
 
 
-def _tried(ground: Ground, name: str, value: str) -> tuple[str | None, tuple[Finding, ...]]:
+def _tried(context: DeployContext, name: str, value: str) -> tuple[str | None, tuple[Finding, ...]]:
     """Name, TCP, TLS and login from an instance in service; it reads the candidate by itself."""
-    seen = group(ground)
+    seen = group(context)
     serving = [member.id for member in seen.members if member.lifecycle == "in service"] if seen else []
     if not serving:
         return None, ()
-    with _candidate(ground, name, value):
-        well, text, why = command.run(ground, serving[0], trial(ground.settings))
+    with _candidate(context, name, value):
+        well, text, why = command.run(context, serving[0], trial(context.settings))
     told = diagnosis.last_line(text)
     if not well or not told:
         raise HermesError(
             Finding("secret-untried", name, f"could not be tried from {serving[0]}", evidence=why or text[-300:])
         )
-    found = list(database.check(serving[0], {"database": told}, _addresses(ground)))
+    found = list(database.check(serving[0], {"database": told}, _addresses(context)))
     if any(finding.severity is Severity.ERROR for finding in found):
         why_not = Finding(
             "secret-refused",
@@ -119,18 +119,18 @@ def _tried(ground: Ground, name: str, value: str) -> tuple[str | None, tuple[Fin
 
 
 @contextmanager
-def _candidate(ground: Ground, name: str, value: str) -> Iterator[None]:
-    place = ground.names.candidate(name)
-    ground.doors.ssm.put_secret(place, value)
+def _candidate(context: DeployContext, name: str, value: str) -> Iterator[None]:
+    place = context.names.candidate(name)
+    context.clients.ssm.put_secret(place, value)
     try:
         yield
     finally:
-        ground.doors.ssm.delete(place)
+        context.clients.ssm.delete(place)
 
 
-def _addresses(ground: Ground) -> str:
-    spec = ground.deployment.stack("network")
-    return ground.doors.cloudformation(spec.region).observe(spec.name).outputs.get(output_id("nat_public_ips"), "")
+def _addresses(context: DeployContext) -> str:
+    spec = context.deployment.stack("network")
+    return context.clients.cloudformation(spec.region).observe(spec.name).outputs.get(output_id("nat_public_ips"), "")
 
 
 def generated(name: str) -> str:
@@ -148,13 +148,13 @@ def generated(name: str) -> str:
     return randomness.token_urlsafe(KEY_BYTES)
 
 
-def restore(ground: Ground, name: str, version: int) -> Put:
+def restore(context: DeployContext, name: str, version: int) -> Put:
     """Writes the value of an older version as the newest one.  Needs the right to read it, as administrators have.
 
     Raises HermesError ``secret-version-unknown``.
     """
-    known(ground, name)
-    kept = [one.version for one in history(ground, name)]
+    known(context, name)
+    kept = [one.version for one in history(context, name)]
     if version not in kept:
         raise HermesError(
             Finding(
@@ -167,7 +167,7 @@ def restore(ground: Ground, name: str, version: int) -> Put:
             exit_code=ExitCode.USAGE,
         )
     try:
-        value = ground.doors.ssm.secret(ground.names.secret(name), version)
+        value = context.clients.ssm.secret(context.names.secret(name), version)
     except AwsError as error:
         if error.findings[0].code != "permission-denied":
             raise
@@ -181,7 +181,7 @@ def restore(ground: Ground, name: str, version: int) -> Put:
             ),
             exit_code=ExitCode.REFUSED,
         ) from error
-    return put(ground, name, value)
+    return put(context, name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,25 +194,25 @@ class VersionSeen:
     in_use: bool
 
 
-def history(ground: Ground, name: str) -> list[VersionSeen]:
+def history(context: DeployContext, name: str) -> list[VersionSeen]:
     """Every version that is kept, newest first; no values."""
-    stable = releases.stable(ground)
+    stable = releases.stable(context)
     used = stable.secrets.get(name) if stable else None
-    kept = reversed(ground.doors.ssm.history(ground.names.secret(name)))
+    kept = reversed(context.clients.ssm.history(context.names.secret(name)))
     return [VersionSeen(one.version, one.modified, one.author, one.version == used) for one in kept]
 
 
-def listed(ground: Ground) -> list[SecretSeen]:
+def listed(context: DeployContext) -> list[SecretSeen]:
     """Every secret that is asked for or set."""
-    there = ground.doors.ssm.described(ground.names.secrets_path)
-    stable = releases.stable(ground)
+    there = context.clients.ssm.described(context.names.secrets_path)
+    stable = releases.stable(context)
     used = stable.secrets if stable else {}
-    path = ground.names.secrets_path + "/"
+    path = context.names.secrets_path + "/"
     own = [name.removeprefix(path) for name in sorted(there) if "/" not in name.removeprefix(path)]
-    names = dict.fromkeys((*ground.settings.application.secrets, *own))
+    names = dict.fromkeys((*context.settings.application.secrets, *own))
     seen = []
     for name in names:
-        found = there.get(ground.names.secret(name))
+        found = there.get(context.names.secret(name))
         seen.append(
             SecretSeen(
                 name,
@@ -220,11 +220,11 @@ def listed(ground: Ground) -> list[SecretSeen]:
                 used.get(name),
                 found.modified if found else None,
                 found.author if found else "",
-                name in ground.settings.application.secrets,
+                name in context.settings.application.secrets,
             )
         )
     return seen
 
 
-def delete(ground: Ground, name: str) -> None:
-    ground.doors.ssm.delete(ground.names.secret(name))
+def delete(context: DeployContext, name: str) -> None:
+    context.clients.ssm.delete(context.names.secret(name))

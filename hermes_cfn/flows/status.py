@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from hermes_cfn.aws.certificates import Certificates
-from hermes_cfn.aws.machines import Machines
 from hermes_cfn.checks.observed import InstanceLine, StackLine
 from hermes_cfn.deciders.observed import Lifecycle, Target
 from hermes_cfn.errors import HermesError
-from hermes_cfn.flows import releases
-from hermes_cfn.flows.ground import Ground
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.fleet import releases
 from hermes_cfn.instance.release import Release
 from hermes_cfn.names import output_id
 
@@ -67,43 +66,43 @@ class Status:
         return stands and self.desired == 0 and leaving
 
 
-def observe(ground: Ground, history: int = 5) -> Status:
+def observe(context: DeployContext, history: int = 5) -> Status:
     """Looks once; reads only.  Raises HermesError ``release-unreadable``."""
-    doors, names = ground.doors, ground.names
+    clients, names = context.clients, context.names
     outputs: dict[str, str] = {}
-    for spec in ground.deployment:
-        outputs |= doors.cloudformation(spec.region).observe(spec.name).outputs
-    seen, goal = doors.auto_scaling.observe(names.auto_scaling_group), releases.goal(ground)
+    for spec in context.deployment:
+        outputs |= clients.cloudformation(spec.region).observe(spec.name).outputs
+    seen, goal = clients.auto_scaling.observe(names.auto_scaling_group), releases.goal(context)
     certificate, days = _certificate(
-        ground, outputs.get(output_id("certificate_arn")) or ground.settings.certificate.arn
+        context, outputs.get(output_id("certificate_arn")) or context.settings.certificate.arn
     )
     return Status(
-        at=ground.now,
+        at=context.now,
         environment=names.environment,
         account=names.account,
         region=names.region,
-        stacks=stack_lines(ground),
+        stacks=stack_lines(context),
         goal=goal[0] if goal else None,
-        stable=releases.stable(ground),
-        instances=instance_lines(ground),
+        stable=releases.stable(context),
+        instances=instance_lines(context),
         desired=seen.group.desired if seen else 0,
         minimum=seen.group.minimum if seen else 0,
         maximum=seen.group.maximum if seen else 0,
         suspended=tuple(sorted(seen.group.suspended)) if seen else (),
         load_balancer=outputs.get(output_id("alb_dns_name"), ""),
-        alarms=doors.cloudwatch.firing(names.alarm("")) if ground.settings.watch.enabled else None,
+        alarms=clients.cloudwatch.firing(names.alarm("")) if context.settings.watch.enabled else None,
         certificate=certificate,
         certificate_days=days,
-        lock=_lock(ground),
-        rollouts=_rollouts(ground, history),
+        lock=_lock(context),
+        rollouts=_rollouts(context, history),
     )
 
 
-def stack_lines(ground: Ground) -> tuple[StackLine, ...]:
+def stack_lines(context: DeployContext) -> tuple[StackLine, ...]:
     """Every stack of the deployment, there or not."""
     return tuple(
-        _stack(spec.key, spec.name, ground.doors.cloudformation(spec.region).describe(spec.name))
-        for spec in ground.deployment
+        _stack(spec.key, spec.name, context.clients.cloudformation(spec.region).describe(spec.name))
+        for spec in context.deployment
     )
 
 
@@ -116,21 +115,21 @@ def _stack(key: str, name: str, described: dict[str, object] | None) -> StackLin
     return StackLine(key, name, str(described["StackStatus"]), drifted, tags.get("hermes:commit", ""))
 
 
-def instance_lines(ground: Ground) -> tuple[InstanceLine, ...]:
+def instance_lines(context: DeployContext) -> tuple[InstanceLine, ...]:
     """The members of the group, by zone."""
-    doors, names = ground.doors, ground.names
-    seen = doors.auto_scaling.observe(names.auto_scaling_group)
+    clients, names = context.clients, context.names
+    seen = clients.auto_scaling.observe(names.auto_scaling_group)
     if seen is None or not seen.members:
         return ()
-    reports = doors.ssm.under(names.instance_reports_path)
-    machines = Machines(doors.calls("ec2")).describe([member.id for member in seen.members])
-    health = doors.elb.health(seen.target_groups[0]) if seen.target_groups else {}
+    reports = clients.ssm.under(names.instance_reports_path)
+    machines = clients.ec2.describe([member.id for member in seen.members])
+    health = clients.elb.health(seen.target_groups[0]) if seen.target_groups else {}
     lines: list[InstanceLine] = []
     for member in seen.members:
         machine, target = machines.get(member.id), health.get(member.id)
         report = reports.get(names.instance_report(member.id))
         said = json.loads(report.value) if report else {}
-        age = (ground.now - machine.launched).total_seconds() if machine else 0.0
+        age = (context.now - machine.launched).total_seconds() if machine else 0.0
         lines.append(
             InstanceLine(
                 member.id,
@@ -146,31 +145,31 @@ def instance_lines(ground: Ground) -> tuple[InstanceLine, ...]:
     return tuple(sorted(lines, key=lambda line: (line.zone, line.id)))
 
 
-def _certificate(ground: Ground, arn: str | None) -> tuple[str, int | None]:
+def _certificate(context: DeployContext, arn: str | None) -> tuple[str, int | None]:
     if not arn:
         return "none yet", None
-    found = Certificates(ground.doors.calls("acm")).describe(arn)
+    found = Certificates(context.clients.calls("acm")).describe(arn)
     if found is None:
-        return f"{arn} is not of {ground.names.region}", None
-    days = (found.expires - ground.now).days if found.expires else None
+        return f"{arn} is not of {context.names.region}", None
+    days = (found.expires - context.now).days if found.expires else None
     return f"{found.status} for {', '.join(found.names)}", days
 
 
-def _lock(ground: Ground) -> str:
+def _lock(context: DeployContext) -> str:
     try:
-        seen = ground.doors.lock(ground.names.lock_table, ground.names.lock_key).look()
+        seen = context.clients.lock(context.names.lock_table, context.names.lock_key).look()
     except HermesError:
         return NO_TABLE
-    if seen is None or seen.expires <= ground.now:
+    if seen is None or seen.expires <= context.now:
         return FREE
     return f"{seen.owner}: {seen.purpose}, until {seen.expires.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _rollouts(ground: Ground, limit: int) -> tuple[str, ...]:
+def _rollouts(context: DeployContext, limit: int) -> tuple[str, ...]:
     """What became of the releases touched last, newest first: when, which, and how it ended."""
     lines: list[tuple[str, str]] = []
-    for name in releases.listed(ground)[:limit]:
-        kept = releases.find(ground, name)
+    for name in releases.listed(context)[:limit]:
+        kept = releases.find(context, name)
         for line in kept.history if kept else ():
             at = datetime.fromisoformat(line["at"]).astimezone(UTC)
             said = f"{at:%Y-%m-%d %H:%M:%S} UTC  {name}  {line['what']}"

@@ -4,7 +4,7 @@ Pure: ``make(deployment, deployed, …)`` compares what is wanted with what was 
 nothing.  ``timing`` is used by ``analysis`` too.
 """
 
-from hermes_cfn.plan.make import Circumstances, make
+from hermes_cfn.plan.make import PlanInputs, make
 from hermes_cfn.plan.model import Change, Deployed, Interruption, Plan, StackPlan
 
-__all__ = ["Change", "Circumstances", "Deployed", "Interruption", "Plan", "StackPlan", "make"]
+__all__ = ["Change", "Deployed", "Interruption", "Plan", "PlanInputs", "StackPlan", "make"]

@@ -38,7 +38,7 @@ INTERRUPTS = frozenset(
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class PlanInputs:
     """What a plan needs beside the templates.  ``admitted``: the database admits known addresses only.
 
     ``bake_s``: seconds that a canary serves before the others follow; ``replace``: logical IDs whose data may go.  ``ceiling``: USD a month, 0 for none.
@@ -64,71 +64,71 @@ class Circumstances:
     admitted: bool = False
 
 
-def make(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circumstances) -> Plan:
+def make(deployment: Deployment, deployed: Mapping[str, Deployed], inputs: PlanInputs) -> Plan:
     """The plan.  ``deployed`` is by stack key; a key that is not there is a stack that is not there."""
-    stacks = tuple(_stacks(deployment, deployed, around))
+    stacks = tuple(_stacks(deployment, deployed, inputs))
     changes = tuple(change for stack in stacks for change in stack.changes)
-    rolling = _rolls(stacks, changes, around)
-    before, after = _bills(deployment, deployed, around) if around.book else (None, None)
+    rolling = _rolls(stacks, changes, inputs)
+    before, after = _bills(deployment, deployed, inputs) if inputs.book else (None, None)
     findings = (
-        *around.findings,
-        *_data_findings(changes, around.replace),
+        *inputs.findings,
+        *_data_findings(changes, inputs.replace),
         *_network_findings(changes),
-        *(_addresses(stacks) if around.admitted else ()),
-        *_ceiling(before, after, around),
+        *(_addresses(stacks) if inputs.admitted else ()),
+        *_ceiling(before, after, inputs),
     )
-    release_next = around.release_next or around.release_now
+    release_next = inputs.release_next or inputs.release_now
     return Plan(
         environment=deployment.environment,
         stacks=stacks,
-        interruption=_interruption(changes, rolling, around, stacks),
+        interruption=_interruption(changes, rolling, inputs, stacks),
         stacks_s=critical_path(
             {stack.key: stack.seconds for stack in stacks}, {spec.key: spec.precursors for spec in deployment}
         ),
         rollout_s=rolling.estimate_s,
-        release_now=around.release_now,
+        release_now=inputs.release_now,
         release_next=release_next,
-        strategy=around.strategy,
+        strategy=inputs.strategy,
         bill=bill.difference(before, after) if before and after else None,
         bill_high=after.high if after else None,
         findings=findings,
-        commit=around.commit,
-        image=around.image,
-        replace=around.replace,
-        lookups=around.lookups,
+        commit=inputs.commit,
+        image=inputs.image,
+        replace=inputs.replace,
+        lookups=inputs.lookups,
     )
 
 
-def _stacks(deployment: Deployment, deployed: Mapping[str, Deployed], around: Circumstances) -> Iterator[StackPlan]:
+def _stacks(deployment: Deployment, deployed: Mapping[str, Deployed], inputs: PlanInputs) -> Iterator[StackPlan]:
     """Each stack's plan, made with what the stacks that feed it will say then."""
     found: dict[str, Deployed] = dict(deployed)
     made: dict[str, StackPlan] = {}
     graph = {spec.key: spec.precursors & set(deployment.keys) for spec in deployment}
     for key in TopologicalSorter(graph).static_order():
         spec = deployment.stack(key)
-        made[key] = stack_plan(spec, found, around.lookups, around.account)
+        made[key] = stack_plan(spec, found, inputs.lookups, inputs.account)
         if key in found:
             found[key] = followed(spec, found[key], made[key])
     yield from (made[spec.key] for spec in deployment)
 
 
-def _rolls(stacks: tuple[StackPlan, ...], changes: tuple[Change, ...], around: Circumstances) -> RolloutTime:
+def _rolls(stacks: tuple[StackPlan, ...], changes: tuple[Change, ...], inputs: PlanInputs) -> RolloutTime:
     """How long the rollout takes, if there is one to make."""
     first = any(stack.key == "service" and stack.action in {"create", "recreate"} for stack in stacks)
-    stale = around.release_next not in {"", around.release_now} or _new_template(changes)
-    if around.pace is None or not (stale or first):
+    stale = inputs.release_next not in {"", inputs.release_now} or _new_template(changes)
+    if inputs.pace is None or not (stale or first):
         return RolloutTime(0.0, 0.0, 0.0, 0)
     if first:
-        seconds = around.pace.boot_s + around.pace.health_s
+        seconds = inputs.pace.boot_s + inputs.pace.health_s
         return RolloutTime(seconds, seconds, 0.0, 1)
     return rollout(
-        around.pace,
-        around.instances,
-        around.strategy,
-        around.batch,
+        inputs.pace,
+        inputs.instances,
+        inputs.strategy,
+        inputs.batch,
         _new_template(changes),
-        around.canary,
-        around.bake_s,
+        inputs.canary,
+        inputs.bake_s,
     )
 
 
@@ -137,7 +137,7 @@ def _new_template(changes: tuple[Change, ...]) -> bool:
 
 
 def _interruption(
-    changes: tuple[Change, ...], rolling: RolloutTime, around: Circumstances, stacks: tuple[StackPlan, ...]
+    changes: tuple[Change, ...], rolling: RolloutTime, inputs: PlanInputs, stacks: tuple[StackPlan, ...]
 ) -> Interruption:
     lost = tuple(f"{c.stack}/{c.logical_id} ({c.resource_type})" for c in changes if c.loses_data)
     if lost:
@@ -159,7 +159,7 @@ def _interruption(
             "instances",
             rolling.interruption_s,
             (
-                f"{_all(around.instances)} at once, {around.strategy}; surge would interrupt nobody",
+                f"{_all(inputs.instances)} at once, {inputs.strategy}; surge would interrupt nobody",
                 *perhaps,
             ),
         )
@@ -223,12 +223,10 @@ def _addresses(stacks: tuple[StackPlan, ...]) -> Iterator[Finding]:
         )
 
 
-def _bills(
-    deployment: Deployment, deployed: Mapping[str, Deployed], around: Circumstances
-) -> tuple[bill.Bill, bill.Bill]:
-    assert around.book is not None
-    before = bill.compute(as_deployed(deployment, deployed), around.book, around.usage)
-    return before, bill.compute(deployment, around.book, around.usage)
+def _bills(deployment: Deployment, deployed: Mapping[str, Deployed], inputs: PlanInputs) -> tuple[bill.Bill, bill.Bill]:
+    assert inputs.book is not None
+    before = bill.compute(as_deployed(deployment, deployed), inputs.book, inputs.usage)
+    return before, bill.compute(deployment, inputs.book, inputs.usage)
 
 
 def as_deployed(deployment: Deployment, deployed: Mapping[str, Deployed]) -> Deployment:
@@ -255,18 +253,18 @@ def _as_it_is(spec: StackSpec, mine: Deployed) -> StackSpec:
     return replace(spec, template=template, parameters=kept)
 
 
-def _ceiling(before: bill.Bill | None, after: bill.Bill | None, around: Circumstances) -> Iterator[Finding]:
+def _ceiling(before: bill.Bill | None, after: bill.Bill | None, inputs: PlanInputs) -> Iterator[Finding]:
     """``over-budget``: the bill is above the ceiling, as expected or at its P90."""
-    if before is None or after is None or not around.ceiling or after.high <= around.ceiling:
+    if before is None or after is None or not inputs.ceiling or after.high <= inputs.ceiling:
         return
-    above = after.expected > around.ceiling
+    above = after.expected > inputs.ceiling
     amount = after.expected if above else after.high
     word = "expected over the range of its usage" if above else "P90"
     yield Finding(
         "over-budget",
         "hermes.toml [budget] ceiling_usd",
-        f"the bill would be {dollars(amount)} a month ({word}), the ceiling is {dollars(around.ceiling)}",
-        evidence="\n".join(_crossing(before, after, amount - around.ceiling, before.total > around.ceiling)),
+        f"the bill would be {dollars(amount)} a month ({word}), the ceiling is {dollars(inputs.ceiling)}",
+        evidence="\n".join(_crossing(before, after, amount - inputs.ceiling, before.total > inputs.ceiling)),
         next="raise [budget] ceiling_usd, or take out what is dear: hermes-cfn cost",
     )
 

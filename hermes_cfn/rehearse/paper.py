@@ -18,19 +18,19 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from hermes_cfn.aws.autoscaling import GroupSeen, Member
+from hermes_cfn.aws.clients import SIDE_BY_SIDE
 from hermes_cfn.aws.elb import TargetSeen
-from hermes_cfn.aws.session import SIDE_BY_SIDE
 from hermes_cfn.aws.ssm import Invocation, Parameter
 from hermes_cfn.clock import Clock
 from hermes_cfn.config import Settings
 from hermes_cfn.deciders.actions import Done, Stop
 from hermes_cfn.deciders.observed import Fleet, Group, Lifecycle, Progress, Target
 from hermes_cfn.deciders.operations import parse_operation
-from hermes_cfn.deciders.rollout import Want, decide, decide_prepared
-from hermes_cfn.flows.drive import Story
-from hermes_cfn.flows.ground import Ground
-from hermes_cfn.flows.lock import Held
-from hermes_cfn.flows.rollout import Rollout
+from hermes_cfn.deciders.rollout import RolloutTarget, decide, decide_prepared
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.lease import LeaseHolder
+from hermes_cfn.flows.base.loop import Story
+from hermes_cfn.flows.fleet.rollout import Rollout
 from hermes_cfn.instance.release import Release
 from hermes_cfn.names import Names
 from hermes_cfn.plan.timing import PULL_S, START_S, STOP_S, Pace, rollout
@@ -242,20 +242,20 @@ class Paper:
         self._call("DescribeAlarms")
         return ()
 
-    def ground(self) -> Ground:
+    def context(self) -> DeployContext:
         """What flows stand on, all of it this paper."""
-        doors = SimpleNamespace(
+        clients = SimpleNamespace(
             now=self.told, together=self.together, auto_scaling=self, elb=self, ssm=self, ec2=self, cloudwatch=self
         )
-        ground = SimpleNamespace(doors=doors, names=self.names, settings=self.settings, clock=cast(Clock, self))
-        return cast(Ground, _Ground(ground, self))
+        context = SimpleNamespace(clients=clients, names=self.names, settings=self.settings, clock=cast(Clock, self))
+        return cast(DeployContext, _PaperContext(context, self))
 
 
-class _Ground:
+class _PaperContext:
     """A ground whose time is the paper's."""
 
     def __init__(self, given: SimpleNamespace, paper: Paper) -> None:
-        self.doors, self.names = given.doors, given.names
+        self.clients, self.names = given.clients, given.names
         self.settings, self.clock = given.settings, given.clock
         self._paper = paper
 
@@ -264,14 +264,14 @@ class _Ground:
         return self._paper.told()
 
 
-def roll(settings: Settings, decider: Callable[[Fleet, Want], tuple[Any, ...]] = decide) -> Told:
+def roll(settings: Settings, decider: Callable[[Fleet, RolloutTarget], tuple[Any, ...]] = decide) -> Told:
     """Pull a release everywhere on paper, and roll it.
 
     Calls are those of both; the time is the rollout's, as its bound is, for a pull takes nobody out.
     Raises AssertionError when the rollout does not end well, which the decider's own tests exclude.
     """
     paper = Paper(settings)
-    running = Rollout(paper.ground(), cast(Held, paper))
+    running = Rollout(paper.context(), cast(LeaseHolder, paper))
     release = Release(NEW, f"paper@sha256:{0:064x}", "tag", {}, {}, BEGAN.isoformat(), "somebody", "")
     want = running.want(release, 1)
     _driven(running.drive(want, decide_prepared))

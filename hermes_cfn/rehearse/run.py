@@ -123,13 +123,13 @@ def rehearse(sandbox: Sandbox, settings: Settings, wanted: Wanted, say: Callable
 
 def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Callable[[str], None]) -> Verdict:
     """Roll ``tag`` through a fleet that runs, under load, and judge."""
-    doors = sandbox.doors(settings.region)
+    clients = sandbox.clients(settings.region)
     group = f"{settings.application.name}-{settings.environment.name}"
     pages = PAGES if any(fault.kind in OUTAGES for fault in wanted.faults) else 0.0
     load = sandbox.load(settings.certificate.domain or "localhost", wanted.rate, wanted.sockets, wanted.seed, pages)
     strikes = Strikes(list(wanted.faults), tag)
     try:
-        with Watcher(doors, group) as watcher:
+        with Watcher(clients, group) as watcher:
             time.sleep(QUIET_S)
             begun = time.time()
             say(f"releasing {tag} under {wanted.rate:g} requests a second")

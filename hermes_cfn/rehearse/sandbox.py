@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from hermes_cfn.aws.session import Doors, connect
+from hermes_cfn.aws.clients import AwsClients, connect
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.local import control
 from hermes_cfn.local.options import ADMINISTRATOR, Options
@@ -80,11 +80,11 @@ class Sandbox:
             self.run("secrets", "set", name, given=f"{value}\n")
 
     def first_deployment(self, secrets: Sequence[str], tag: str = "v1") -> None:
-        """Ground, image, secrets, and then the service with its first release."""
-        ground = self.begin("deploy", "--yes")
-        written, _ = ground.communicate()
-        if ground.returncode not in (ExitCode.OK, ExitCode.REFUSED):
-            raise _failed(("deploy", "--yes"), ground.returncode, written)
+        """Foundation, image, secrets, and then the service with its first release."""
+        context = self.begin("deploy", "--yes")
+        written, _ = context.communicate()
+        if context.returncode not in (ExitCode.OK, ExitCode.REFUSED):
+            raise _failed(("deploy", "--yes"), context.returncode, written)
         self.push(tag)
         self.set_secrets(secrets)
         self.run("deploy", "--image", tag, "--yes")
@@ -96,8 +96,8 @@ class Sandbox:
                 return addresses[scheme]
         raise HermesError(Finding("rehearsal-no-balancer", str(self.state), f"no load balancer listens for {scheme}"))
 
-    def doors(self, region: str) -> Doors:
-        """Doors to this cloud."""
+    def clients(self, region: str) -> AwsClients:
+        """Clients of this cloud."""
         return connect(None, region, control.status(self.state).endpoint, ADMINISTRATOR)
 
     def fault(self, kind: str, instance: str = "", release: str = "") -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hermes_cfn.aws.session import Doors
+from hermes_cfn.aws.clients import AwsClients
 from hermes_cfn.deciders.observed import Lifecycle, Target
 from hermes_cfn.errors import HermesError
 
@@ -46,8 +46,8 @@ def time_line(glimpses: Sequence[Glimpse]) -> dict[str, list[tuple[float, str]]]
 class Watcher:
     """Looks at a group every fifth of a second until told to stop."""
 
-    def __init__(self, doors: Doors, group: str) -> None:
-        self._doors = doors
+    def __init__(self, clients: AwsClients, group: str) -> None:
+        self._doors = clients
         self._group = group
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)

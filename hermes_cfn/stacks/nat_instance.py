@@ -6,24 +6,26 @@ from troposphere import Base64, GetAtt, Join, Ref, Sub, autoscaling, ec2, iam
 
 from hermes_cfn.instance import documents
 from hermes_cfn.stacks.common import named, parameter, waive
-from hermes_cfn.stacks.ground import Ground
+from hermes_cfn.stacks.network_builder import NetworkBuilder
 from hermes_cfn.stacks.roles import allow, service_role
 
 INSTANCE_TYPE = "t4g.nano"
 IMAGE_PARAMETER = "NatMachineImage"
 
 
-def build(ground: Ground, kept: ec2.EIP, table: ec2.RouteTable) -> None:
-    stack, names = ground.stack, ground.names
+def build(builder: NetworkBuilder, kept: ec2.EIP, table: ec2.RouteTable) -> None:
+    stack, names = builder.stack, builder.names
     image = parameter(stack, IMAGE_PARAMETER, "AWS::EC2::Image::Id", "Amazon Linux 2023 for arm64")
     group = stack.add_resource(
         ec2.SecurityGroup(
             "NatSecurityGroup",
             GroupDescription="NAT instance",
-            VpcId=Ref(ground.vpc),
-            SecurityGroupIngress=[_tcp(port, ground.settings.network.cidr, "from the VPC") for port in _ports(ground)],
-            SecurityGroupEgress=[_tcp(port, "0.0.0.0/0", "to anywhere") for port in _ports(ground)],
-            Tags=named(f"{ground.prefix}-nat"),
+            VpcId=Ref(builder.vpc),
+            SecurityGroupIngress=[
+                _tcp(port, builder.settings.network.cidr, "from the VPC") for port in _ports(builder)
+            ],
+            SecurityGroupEgress=[_tcp(port, "0.0.0.0/0", "to anywhere") for port in _ports(builder)],
+            Tags=named(f"{builder.prefix}-nat"),
         )
     )
     role = service_role(
@@ -54,7 +56,7 @@ def build(ground: Ground, kept: ec2.EIP, table: ec2.RouteTable) -> None:
                     "Forward",
                     ["ec2:ModifyInstanceAttribute"],
                     [Sub("arn:aws:ec2:${AWS::Region}:${AWS::AccountId}:instance/*")],
-                    {"StringEquals": {"aws:ResourceTag/hermes:role": f"{ground.prefix}-nat"}},
+                    {"StringEquals": {"aws:ResourceTag/hermes:role": f"{builder.prefix}-nat"}},
                 ),
             ]
         },
@@ -63,7 +65,7 @@ def build(ground: Ground, kept: ec2.EIP, table: ec2.RouteTable) -> None:
     launch = stack.add_resource(
         ec2.LaunchTemplate(
             "NatLaunchTemplate",
-            LaunchTemplateName=f"{ground.prefix}-nat",
+            LaunchTemplateName=f"{builder.prefix}-nat",
             LaunchTemplateData=ec2.LaunchTemplateData(
                 ImageId=image,
                 InstanceType=INSTANCE_TYPE,
@@ -89,7 +91,7 @@ def build(ground: Ground, kept: ec2.EIP, table: ec2.RouteTable) -> None:
                             GetAtt(kept, "AllocationId"),
                             "\nNAT_TABLE=",
                             Ref(table),
-                            f"\nNAT_RANGE={ground.settings.network.cidr}\n{documents.script('nat')}\n",
+                            f"\nNAT_RANGE={builder.settings.network.cidr}\n{documents.script('nat')}\n",
                         ],
                     )
                 ),
@@ -108,18 +110,18 @@ def build(ground: Ground, kept: ec2.EIP, table: ec2.RouteTable) -> None:
     group_of_one = stack.add_resource(
         autoscaling.AutoScalingGroup(
             "NatGroup",
-            AutoScalingGroupName=f"{ground.prefix}-nat",
+            AutoScalingGroupName=f"{builder.prefix}-nat",
             MinSize="1",
             MaxSize="1",
             DesiredCapacity="1",
             HealthCheckType="EC2",
-            VPCZoneIdentifier=[Ref(subnet) for subnet in ground.public],
+            VPCZoneIdentifier=[Ref(subnet) for subnet in builder.public],
             LaunchTemplate=autoscaling.LaunchTemplateSpecification(
                 LaunchTemplateId=Ref(launch), Version=GetAtt(launch, "LatestVersionNumber")
             ),
             Tags=[
-                autoscaling.Tag("Name", f"{ground.prefix}-nat", True),
-                autoscaling.Tag("hermes:role", f"{ground.prefix}-nat", True),
+                autoscaling.Tag("Name", f"{builder.prefix}-nat", True),
+                autoscaling.Tag("hermes:role", f"{builder.prefix}-nat", True),
             ],
             DependsOn=["PublicDefaultRoute"],
         )
@@ -133,8 +135,8 @@ def build(ground: Ground, kept: ec2.EIP, table: ec2.RouteTable) -> None:
     )
 
 
-def _ports(ground: Ground) -> list[int]:
-    return sorted({443, ground.settings.database.port})
+def _ports(builder: NetworkBuilder) -> list[int]:
+    return sorted({443, builder.settings.database.port})
 
 
 def _tcp(port: int, to: str, what: str) -> ec2.SecurityGroupRule:

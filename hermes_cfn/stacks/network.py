@@ -9,7 +9,7 @@ from hermes_cfn.config import Settings
 from hermes_cfn.names import Names
 from hermes_cfn.stacks import egress
 from hermes_cfn.stacks.common import fresh, named, put, text, together, waive
-from hermes_cfn.stacks.ground import Ground
+from hermes_cfn.stacks.network_builder import NetworkBuilder
 
 
 def template(settings: Settings) -> Template:
@@ -29,26 +29,26 @@ def template(settings: Settings) -> Template:
     attached = stack.add_resource(
         ec2.VPCGatewayAttachment("InternetGatewayAttachment", VpcId=Ref(vpc), InternetGatewayId=Ref(gateway))
     )
-    ground = Ground(stack, settings, names, vpc, attached, [], [])
+    builder = NetworkBuilder(stack, settings, names, vpc, attached, [], [])
     ipv6 = settings.network.egress == "ipv6"
     if ipv6:
         stack.add_resource(ec2.VPCCidrBlock("Ipv6Block", VpcId=Ref(vpc), AmazonProvidedIpv6CidrBlock=True))
-    _subnets(ground, ipv6)
-    table = ground.table("PublicRoutes", "public", ground.public)
-    ground.route("PublicDefaultRoute", table, GatewayId=Ref(gateway), DependsOn=attached.title)
+    _subnets(builder, ipv6)
+    table = builder.table("PublicRoutes", "public", builder.public)
+    builder.route("PublicDefaultRoute", table, GatewayId=Ref(gateway), DependsOn=attached.title)
     if ipv6:
-        ground.route("PublicIpv6Route", table, "::/0", GatewayId=Ref(gateway), DependsOn=attached.title)
-    addresses = egress.build(ground)
-    _s3_endpoint(ground)
-    _interface_endpoints(ground)
+        builder.route("PublicIpv6Route", table, "::/0", GatewayId=Ref(gateway), DependsOn=attached.title)
+    addresses = egress.build(builder)
+    _s3_endpoint(builder)
+    _interface_endpoints(builder)
     if settings.network.flow_logs:
-        _flow_logs(ground)
+        _flow_logs(builder)
     put(stack, "vpc_id", Ref(vpc), "The VPC")
-    put(stack, "public_subnets", together(Ref(subnet) for subnet in ground.public), "Where the load balancer is")
+    put(stack, "public_subnets", together(Ref(subnet) for subnet in builder.public), "Where the load balancer is")
     put(
         stack,
         "private_subnets",
-        together(Ref(subnet) for subnet in ground.private),
+        together(Ref(subnet) for subnet in builder.private),
         "Where nothing is reached from outside",
     )
     if addresses:
@@ -56,40 +56,43 @@ def template(settings: Settings) -> Template:
     return stack
 
 
-def _subnets(ground: Ground, ipv6: bool) -> None:
-    subnets = ground.settings.network.subnets
+def _subnets(builder: NetworkBuilder, ipv6: bool) -> None:
+    subnets = builder.settings.network.subnets
     for number, (zone, public_range, private_range) in enumerate(subnets):
-        for kind, block, found in (("Public", public_range, ground.public), ("Private", private_range, ground.private)):
+        for kind, block, found in (
+            ("Public", public_range, builder.public),
+            ("Private", private_range, builder.private),
+        ):
             subnet = ec2.Subnet(
                 f"{kind}Subnet{zone[-1].upper()}",
-                VpcId=Ref(ground.vpc),
+                VpcId=Ref(builder.vpc),
                 AvailabilityZone=zone,
                 CidrBlock=block,
                 MapPublicIpOnLaunch=False,
-                Tags=named(f"{ground.prefix}-{kind.lower()}-{zone[-1]}"),
+                Tags=named(f"{builder.prefix}-{kind.lower()}-{zone[-1]}"),
             )
             waive(subnet, {"W3010": "zones are named in the configuration, so that a subnet never moves by itself"})
             if ipv6:
-                ranges = Cidr(Select(0, GetAtt(ground.vpc, "Ipv6CidrBlocks")), 2 * len(subnets), 64)
+                ranges = Cidr(Select(0, GetAtt(builder.vpc, "Ipv6CidrBlocks")), 2 * len(subnets), 64)
                 subnet.Ipv6CidrBlock = Select(number + (len(subnets) if kind == "Private" else 0), ranges)
                 subnet.AssignIpv6AddressOnCreation = True
                 subnet.DependsOn = "Ipv6Block"
-            found.append(ground.stack.add_resource(subnet))
+            found.append(builder.stack.add_resource(subnet))
 
 
-def _s3_endpoint(ground: Ground) -> None:
+def _s3_endpoint(builder: NetworkBuilder) -> None:
     """Free, and images and packages take it.
 
     ECR's layers lie in a bucket of AWS (Amazon ECR user guide, "Amazon ECR interface VPC endpoints",
     minimum permissions), AL2023's packages in another (AL2023 user guide, "Networking").
     """
-    region, account = ground.settings.region, "${AWS::AccountId}"
+    region, account = builder.settings.region, "${AWS::AccountId}"
     readable = [
         f"arn:aws:s3:::prod-{region}-starport-layer-bucket/*",
         f"arn:aws:s3:::al2023-repos-{region}-de612dc2/*",
         f"arn:aws:s3:::amazoncloudwatch-agent-{region}/*",
     ]
-    ours = f"arn:aws:s3:::{ground.names.application}-*-{account}-{region}"
+    ours = f"arn:aws:s3:::{builder.names.application}-*-{account}-{region}"
     policy = PolicyDocument(
         Version="2012-10-17",
         Statement=[
@@ -110,49 +113,49 @@ def _s3_endpoint(ground: Ground) -> None:
             ),
         ],
     )
-    ground.stack.add_resource(
+    builder.stack.add_resource(
         ec2.VPCEndpoint(
             "S3Endpoint",
-            VpcId=Ref(ground.vpc),
+            VpcId=Ref(builder.vpc),
             ServiceName=f"com.amazonaws.{region}.s3",
             VpcEndpointType="Gateway",
-            RouteTableIds=[Ref(table) for table in ground.tables],
+            RouteTableIds=[Ref(table) for table in builder.tables],
             PolicyDocument=policy,
         )
     )
 
 
-def _interface_endpoints(ground: Ground) -> None:
-    wanted = ground.settings.network.interface_endpoints
+def _interface_endpoints(builder: NetworkBuilder) -> None:
+    wanted = builder.settings.network.interface_endpoints
     if not wanted:
         return
-    group = ground.stack.add_resource(
+    group = builder.stack.add_resource(
         ec2.SecurityGroup(
             "EndpointSecurityGroup",
             GroupDescription="Interface endpoints",
-            VpcId=Ref(ground.vpc),
+            VpcId=Ref(builder.vpc),
             SecurityGroupIngress=[
                 ec2.SecurityGroupRule(
                     IpProtocol="tcp",
                     FromPort=443,
                     ToPort=443,
-                    CidrIp=ground.settings.network.cidr,
+                    CidrIp=builder.settings.network.cidr,
                     Description="HTTPS from the VPC",
                 )
             ],
             SecurityGroupEgress=[nowhere()],
-            Tags=named(f"{ground.prefix}-endpoints"),
+            Tags=named(f"{builder.prefix}-endpoints"),
         )
     )
     for service in wanted:
-        ground.stack.add_resource(
+        builder.stack.add_resource(
             ec2.VPCEndpoint(
                 "".join(part.capitalize() for part in service.split(".")) + "Endpoint",
-                VpcId=Ref(ground.vpc),
-                ServiceName=f"com.amazonaws.{ground.settings.region}.{service}",
+                VpcId=Ref(builder.vpc),
+                ServiceName=f"com.amazonaws.{builder.settings.region}.{service}",
                 VpcEndpointType="Interface",
                 PrivateDnsEnabled=True,
-                SubnetIds=[Ref(subnet) for subnet in ground.private],
+                SubnetIds=[Ref(subnet) for subnet in builder.private],
                 SecurityGroupIds=[Ref(group)],
             )
         )
@@ -168,12 +171,12 @@ def nowhere() -> ec2.SecurityGroupRule:
     )
 
 
-def _flow_logs(ground: Ground) -> None:
-    group = ground.stack.add_resource(
+def _flow_logs(builder: NetworkBuilder) -> None:
+    group = builder.stack.add_resource(
         logs.LogGroup(
             "FlowLogGroup",
-            LogGroupName=f"/aws/vpc/{ground.names.environment}/{ground.names.application}",
-            RetentionInDays=ground.settings.network.flow_log_days,
+            LogGroupName=f"/aws/vpc/{builder.names.environment}/{builder.names.application}",
+            RetentionInDays=builder.settings.network.flow_log_days,
             DeletionPolicy="Delete",
             UpdateReplacePolicy="Delete",
         )
@@ -186,11 +189,11 @@ def _flow_logs(ground: Ground) -> None:
             "CT.CLOUDWATCH.PR.2": "kept as long as network.flow_log_days says",
         },
     )
-    role = ground.stack.add_resource(
+    role = builder.stack.add_resource(
         iam.Role(
             "FlowLogRole",
-            RoleName=ground.names.role("flow-logs"),
-            PermissionsBoundary=text(f"arn:aws:iam::${{AWS::AccountId}}:policy/{ground.names.boundary}"),
+            RoleName=builder.names.role("flow-logs"),
+            PermissionsBoundary=text(f"arn:aws:iam::${{AWS::AccountId}}:policy/{builder.names.boundary}"),
             AssumeRolePolicyDocument=PolicyDocument(
                 Version="2012-10-17",
                 Statement=[
@@ -223,16 +226,16 @@ def _flow_logs(ground: Ground) -> None:
             ],
         )
     )
-    ground.stack.add_resource(
+    builder.stack.add_resource(
         ec2.FlowLog(
             "FlowLog",
-            ResourceId=Ref(ground.vpc),
+            ResourceId=Ref(builder.vpc),
             ResourceType="VPC",
             TrafficType="ALL",
             LogDestinationType="cloud-watch-logs",
             LogGroupName=Ref(group),
             DeliverLogsPermissionArn=GetAtt(role, "Arn"),
             MaxAggregationInterval=600,
-            Tags=named(f"{ground.prefix}"),
+            Tags=named(f"{builder.prefix}"),
         )
     )

@@ -10,7 +10,7 @@ from troposphere import elasticloadbalancingv2 as elb
 from hermes_cfn.config import Settings
 from hermes_cfn.instance import documents
 from hermes_cfn.names import Names
-from hermes_cfn.stacks import cluster, fleet, gates
+from hermes_cfn.stacks import cluster, fleet, security_groups
 from hermes_cfn.stacks.buckets import private_bucket
 from hermes_cfn.stacks.common import fresh, named, parameter, put, waive
 
@@ -32,13 +32,13 @@ def template(settings: Settings) -> Template:
     image = parameter(stack, "MachineImage", "AWS::EC2::Image::Id", "Resolved and recorded by the deployer")
 
     group = _logs(stack, settings, names)
-    doors = gates.build(stack, settings, names, vpc)
-    balancer = _balancer(stack, settings, names, public, doors)
+    groups = security_groups.build(stack, settings, names, vpc)
+    balancer = _balancer(stack, settings, names, public, groups)
     target = _target(stack, settings, names, vpc)
     _listeners(stack, settings, balancer, target, certificate)
     if settings.service.cluster:
         cluster.build(stack, names, vpc)
-    launch, scaling = fleet.build(stack, settings, names, image, subnets, doors.app, target)
+    launch, scaling = fleet.build(stack, settings, names, image, subnets, groups.app, target)
     _documents(stack, settings, names)
 
     put(stack, "alb_dns_name", GetAtt(balancer, "DNSName"), "What the DNS record points at")
@@ -75,7 +75,9 @@ def _logs(stack: Template, settings: Settings, names: Names) -> logs.LogGroup:
     return group
 
 
-def _balancer(stack: Template, settings: Settings, names: Names, subnets: Ref, doors: gates.Doors) -> elb.LoadBalancer:
+def _balancer(
+    stack: Template, settings: Settings, names: Names, subnets: Ref, groups: security_groups.SecurityGroups
+) -> elb.LoadBalancer:
     service = settings.service
     attributes = {
         "deletion_protection.enabled": _flag(service.deletion_protection),
@@ -98,7 +100,7 @@ def _balancer(stack: Template, settings: Settings, names: Names, subnets: Ref, d
         Type="application",
         Scheme="internet-facing",
         Subnets=subnets,
-        SecurityGroups=[Ref(doors.balancer)],
+        SecurityGroups=[Ref(groups.balancer)],
         LoadBalancerAttributes=[elb.LoadBalancerAttributes(Key=key, Value=value) for key, value in attributes.items()],
         Tags=named(names.load_balancer),
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hermes_cfn.deciders.observed import Attempt, Fleet, Group, Instance, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import Strategy, Want, decide
+from hermes_cfn.deciders.rollout import RolloutTarget, Strategy, decide
 
 pytestmark = pytest.mark.bench
 
@@ -15,7 +15,7 @@ NOISE = 2.0
 ROUNDS = 9
 
 
-def middle(size: int) -> tuple[Fleet, Want]:
+def middle(size: int) -> tuple[Fleet, RolloutTarget]:
     """Half of a fleet is done, a tenth of it is on its way."""
 
     def one(at: int) -> Instance:
@@ -32,7 +32,7 @@ def middle(size: int) -> tuple[Fleet, Want]:
 
     group = Group("g", 0, size, size - size // 10, frozenset({"AZRebalance"}), frozenset({"AZRebalance"}))
     fleet = Fleet(datetime(2026, 1, 1, tzinfo=UTC), group, tuple(one(at) for at in range(size)))
-    return fleet, Want("new", 1, 1, size, "1", Strategy(batch=size // 10))
+    return fleet, RolloutTarget("new", 1, 1, size, "1", Strategy(batch=size // 10))
 
 
 def fastest(size: int) -> float:

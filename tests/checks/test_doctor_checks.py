@@ -8,8 +8,8 @@ import pytest
 from hermes_cfn.checks import balancing, certificate, database, deployed, group, instance
 from hermes_cfn.checks.observed import (
     CertificateSeen,
+    DesiredGroup,
     GroupLine,
-    GroupWanted,
     InstanceLine,
     Lease,
     Opening,
@@ -36,7 +36,7 @@ APPLICATION = SecurityGroup("sg-app", "production-app-sg", (Opening(4000, 4000, 
 BALANCER = SecurityGroup("sg-alb", "alb", (Opening(443, 443, "0.0.0.0/0"),), (Opening(4000, 4000, "sg-app"),))
 SEEN = CertificateSeen(ARN, "ISSUED", ("hermes.example.com",), NOW + timedelta(days=200), (("_x.", "_y."),))
 GROUP = GroupLine("hermes-production", 0, 1, 2, "hermes-production:1", 1)
-WANTED = GroupWanted(0, 1, 2, "hermes-production:1")
+WANTED = DesiredGroup(0, 1, 2, "hermes-production:1")
 STACKS = [StackLine("service", "hermes-production-service", "UPDATE_COMPLETE", "IN_SYNC", "")]
 
 
@@ -207,7 +207,7 @@ def test_a_group_that_sleeps_or_is_as_it_was_deployed_is_no_finding():
 def test_what_a_template_says_in_other_than_numbers_is_not_guessed():
     sizes = {"MinSize": "1", "DesiredCapacity": "2", "MaxSize": "3"}
     resource = {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": sizes}
-    assert group.wanted({"Resources": {"G": resource}}, "t:4") == GroupWanted(1, 2, 3, "t:4")
+    assert group.wanted({"Resources": {"G": resource}}, "t:4") == DesiredGroup(1, 2, 3, "t:4")
     sizes["MaxSize"] = {"Ref": "Most"}
     assert group.wanted({"Resources": {"G": resource}}, "t:4") is None
     assert group.wanted(None, "") is None

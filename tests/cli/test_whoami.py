@@ -3,7 +3,7 @@
 import pytest
 
 from hermes_cfn.config import parse
-from hermes_cfn.flows.whoami import NEEDS
+from hermes_cfn.flows.base.whoami import NEEDS
 from hermes_cfn.permissions import ROLES, places
 
 FOR = {

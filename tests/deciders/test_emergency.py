@@ -11,10 +11,10 @@ import pytest
 
 from hermes_cfn.deciders.actions import Done, EnterStandby, ExitStandby, Resume, Send, Stop, Suspend, Wait
 from hermes_cfn.deciders.observed import Attempt, Fleet, Group, Instance, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import IN_AN_EMERGENCY, Strategy, Want, decide, decide_emergency
+from hermes_cfn.deciders.rollout import IN_AN_EMERGENCY, RolloutTarget, Strategy, decide, decide_emergency
 
 IN, OUT = Lifecycle.IN_SERVICE, Lifecycle.STANDBY
-WANT = Want("old", 2, 1, 2, "1", Strategy(), back=True)
+WANT = RolloutTarget("old", 2, 1, 2, "1", Strategy(), back=True)
 
 
 def fleet(*instances: Instance) -> Fleet:

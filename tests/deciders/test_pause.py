@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 from hermes_cfn.deciders.actions import Done, EnterStandby, Resume, Suspend, Wait
 from hermes_cfn.deciders.observed import Attempt, Fleet, Group, Instance, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import Strategy, Want, decide
+from hermes_cfn.deciders.rollout import RolloutTarget, Strategy, decide
 
 HELD = frozenset({"AZRebalance"})
 DONE = Instance("i-1", Lifecycle.IN_SERVICE, Target.HEALTHY, "new", "1")
 NEXT = Instance("i-2", Lifecycle.IN_SERVICE, Target.HEALTHY, "old", "1", prepared=1)
-WANT = Want("new", 1, 1, 2, "1", Strategy(), paused_at=1)
+WANT = RolloutTarget("new", 1, 1, 2, "1", Strategy(), paused_at=1)
 
 
 def fleet(*instances: Instance, held: bool = True) -> Fleet:

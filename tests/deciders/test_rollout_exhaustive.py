@@ -31,7 +31,7 @@ from hermes_cfn.deciders.actions import (
     Wait,
 )
 from hermes_cfn.deciders.observed import Attempt, Canary, Counts, Fleet, Group, Instance, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import UNREGISTERED_S, Strategy, Want, decide, decide_prepared
+from hermes_cfn.deciders.rollout import UNREGISTERED_S, RolloutTarget, Strategy, decide, decide_prepared
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OLD, NEW = "old", "new"
@@ -129,8 +129,8 @@ def instance(at: int, one: One) -> Instance:
 
 
 @cache
-def want(case: Case, back: bool) -> Want:
-    return Want(
+def want(case: Case, back: bool) -> RolloutTarget:
+    return RolloutTarget(
         release=OLD if back else NEW,
         goal_version=2 if back else 1,
         token=2,

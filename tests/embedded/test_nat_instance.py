@@ -6,10 +6,10 @@ import boto3
 import pytest
 
 from hermes_cfn import stacks
-from hermes_cfn.aws.session import connect
+from hermes_cfn.aws.clients import connect
 from hermes_cfn.config import parse
-from hermes_cfn.flows.ground import stand
-from hermes_cfn.flows.stacks import Bringing
+from hermes_cfn.flows.base.context import stand
+from hermes_cfn.flows.stacks.deployer import Bringing
 from hermes_cfn.local import control
 from hermes_cfn.local.options import ADMINISTRATOR, Options
 from hermes_cfn.permissions import NAT
@@ -25,10 +25,10 @@ class Nat:
         self.endpoint = control.start(state, Options(follow_parent=True, enforce=True, speed=100)).endpoint
         config = parse("[network]\negress = 'nat-instance'\n")
         deployment = stacks.build(config)
-        ground = stand(connect(None, REGION, self.endpoint, ADMINISTRATOR), config, deployment)
-        bringing = Bringing(ground, [deployment.stack(key) for key in ("foundation", "network")])
-        list(bringing.run(lambda: None))
-        self.outputs = bringing.outputs["network"]
+        context = stand(connect(None, REGION, self.endpoint, ADMINISTRATOR), config, deployment)
+        deployer = Bringing(context, [deployment.stack(key) for key in ("foundation", "network")])
+        list(deployer.run(lambda: None))
+        self.outputs = deployer.outputs["network"]
         self.address = self.outputs["NatPublicIps"]
 
     def client(self, service: str):

@@ -43,7 +43,7 @@ def docker(tmp_path, monkeypatch):
     return lambda: (tmp_path / "calls").read_text().splitlines() if (tmp_path / "calls").exists() else []
 
 
-def ground(text, stored, invalidated):
+def context(text, stored, invalidated):
     settings = parse(text)
     names = Names.of(settings, "123456789012")
     pinned = "123456789012.dkr.ecr.eu-south-2.amazonaws.com/hermes@sha256:0f"
@@ -59,19 +59,19 @@ def ground(text, stored, invalidated):
     )
     formation = Some(observe=lambda name: Some(outputs={"DistributionArn": ARN}))
     calls = Some(create_invalidation=lambda **asked: invalidated.append(asked) or {})
-    doors = Some(ecr=ecr, s3=s3, cloudformation=lambda region: formation, calls=lambda service, region: calls)
+    clients = Some(ecr=ecr, s3=s3, cloudformation=lambda region: formation, calls=lambda service, region: calls)
     return Some(
         settings=settings,
         names=names,
         deployment=stacks.build(settings),
-        doors=doors,
+        clients=clients,
         now=datetime(2026, 1, 1, tzinfo=UTC),
     )
 
 
 def test_what_the_application_serves_is_taken_out_of_the_image_and_nothing_else(docker):
     stored, invalidated = {}, []
-    list(assets.release(ground("[edge]\nassets = true\n[worldwide]\ncloudfront = true\n", stored, invalidated), "v1"))
+    list(assets.release(context("[edge]\nassets = true\n[worldwide]\ncloudfront = true\n", stored, invalidated), "v1"))
     assert stored == {
         "assets/app-0123456789abcdef.js": (b"1", assets.FOREVER), "cache_manifest.json": (b"{}", assets.ANEW),
     }  # fmt: skip
@@ -83,12 +83,12 @@ def test_what_the_application_serves_is_taken_out_of_the_image_and_nothing_else(
 
 
 def test_without_a_bucket_docker_is_not_asked(docker):
-    (ended,) = assets.release(ground("", {}, []), "v1")
+    (ended,) = assets.release(context("", {}, []), "v1")
     assert "edge.assets is off" in ended.detail
     assert docker() == []
 
 
 def test_an_image_that_is_not_there_is_told(docker):
     with pytest.raises(HermesError) as caught:
-        list(assets.release(ground("[edge]\nassets = true\n", {}, []), "v9"))
+        list(assets.release(context("[edge]\nassets = true\n", {}, []), "v9"))
     assert caught.value.findings[0].code == "image-unknown"

@@ -7,15 +7,15 @@ import pytest
 from hermes_cfn import stacks
 from hermes_cfn.config import parse
 from hermes_cfn.errors import ExitCode, HermesError, Severity
-from hermes_cfn.flows import chores
+from hermes_cfn.flows.stacks import manual_steps
 from hermes_cfn.names import Names
 
 ARN = "arn:aws:acm:eu-south-2:123456789012:certificate/one"
 NETWORK = {"network": {"NatPublicIps": "203.0.113.7"}}
 
 
-def ground(secrets=(), tags=("v1",), stable=False, pending=True):
-    """Doors that answer as an account before its first deployment."""
+def context(secrets=(), tags=("v1",), stable=False, pending=True):
+    """Clients that answer as an account before its first deployment."""
     settings = parse("")
     names = Names.of(settings, "123456789012")
     certificate = {
@@ -37,17 +37,17 @@ def ground(secrets=(), tags=("v1",), stable=False, pending=True):
         resources=lambda name: [Some(physical_id=ARN, logical_id="Certificate")],
     )
     calls = Some(describe_certificate=lambda **_: {"Certificate": certificate})
-    doors = Some(ssm=ssm, ecr=ecr, cloudformation=lambda region="": formation, calls=lambda service, region="": calls)
-    return Some(doors=doors, names=names, settings=settings, deployment=stacks.build(settings), now=None)
+    clients = Some(ssm=ssm, ecr=ecr, cloudformation=lambda region="": formation, calls=lambda service, region="": calls)
+    return Some(clients=clients, names=names, settings=settings, deployment=stacks.build(settings), now=None)
 
 
 def told(made, image="v1", wait=True, outputs=NETWORK):
-    gate = chores.Gate(made, image, wait=wait)
+    gate = manual_steps.Gate(made, image, wait=wait)
     return gate.chores(made.deployment.stack("service"), outputs)
 
 
 def test_everything_that_is_to_do_is_told_in_one_list() -> None:
-    found = told(ground(tags=()), image="")
+    found = told(context(tags=()), image="")
     by_code = {finding.code: finding for finding in found}
     assert set(by_code) == {"image-not-chosen", "secret-missing", "database-allow-list", "certificate-pending"}
     assert sum(finding.code == "secret-missing" for finding in found) == 3
@@ -57,17 +57,17 @@ def test_everything_that_is_to_do_is_told_in_one_list() -> None:
 
 
 def test_only_what_holds_the_stack_holds_it() -> None:
-    done = ground(secrets=parse("").application.secrets)
+    done = context(secrets=parse("").application.secrets)
     found = told(done, wait=False)
     assert {finding.severity for finding in found} == {Severity.WARNING}
-    assert not told(ground(secrets=parse("").application.secrets, pending=False), outputs={"certificate": {}})
+    assert not told(context(secrets=parse("").application.secrets, pending=False), outputs={"certificate": {}})
 
 
 def test_the_only_image_is_taken_and_of_several_one_is_named_without_waiting() -> None:
-    (taken,) = [finding for finding in told(ground(), image="") if "image" in finding.code]
+    (taken,) = [finding for finding in told(context(), image="") if "image" in finding.code]
     assert (taken.code, taken.severity) == ("image-taken", Severity.INFO)
     with pytest.raises(HermesError) as caught:
-        told(ground(tags=("v1", "v2")), image="")
+        told(context(tags=("v1", "v2")), image="")
     (finding,) = [finding for finding in caught.value.findings if "image" in finding.code]
     assert (finding.code, finding.next) == ("image-not-chosen", "hermes-cfn deploy --image TAG")
     assert finding.evidence == "tags there: v1, v2"
@@ -75,7 +75,7 @@ def test_the_only_image_is_taken_and_of_several_one_is_named_without_waiting() -
 
 def test_where_nobody_waits_the_whole_list_refuses() -> None:
     with pytest.raises(HermesError) as caught:
-        told(ground(), image="v9", wait=False)
+        told(context(), image="v9", wait=False)
     assert caught.value.exit_code is ExitCode.REFUSED
     codes = {finding.code for finding in caught.value.findings}
     assert {"image-unknown", "secret-missing", "database-allow-list", "certificate-pending"} == codes
@@ -88,7 +88,7 @@ def outputs_with(balancer):
 def test_by_hand_the_exact_records_are_told_at_the_top_of_a_zone_and_below_it() -> None:
     for domain in ("app.example.com", "example.com"):
         made = Some(settings=parse(f"[certificate]\ndomain = '{domain}'\n"))
-        finding = chores.record(made, {}, outputs_with("hermes-1.eu-south-2.elb.amazonaws.com"))
+        finding = manual_steps.record(made, {}, outputs_with("hermes-1.eu-south-2.elb.amazonaws.com"))
         assert finding is not None
         assert finding.evidence.splitlines() == [
             f"{domain} CNAME hermes-1.eu-south-2.elb.amazonaws.com",
@@ -99,7 +99,7 @@ def test_by_hand_the_exact_records_are_told_at_the_top_of_a_zone_and_below_it() 
 
 def test_nobody_is_asked_for_a_record_that_a_stack_makes() -> None:
     made = Some(settings=parse("[edge]\ndns = 'alias'\nhosted_zone_id = 'Z0123456789ABC'\n"))
-    assert chores.record(made, {}, outputs_with("hermes-1.eu-south-2.elb.amazonaws.com")) is None
+    assert manual_steps.record(made, {}, outputs_with("hermes-1.eu-south-2.elb.amazonaws.com")) is None
 
 
 def test_the_record_is_told_again_where_the_load_balancer_is_another() -> None:
@@ -108,8 +108,8 @@ def test_the_record_is_told_again_where_the_load_balancer_is_another() -> None:
         outputs_with("one.elb.amazonaws.com"),
         outputs_with("two.elb.amazonaws.com"),
     )
-    assert chores.record(made, one, one) is None
-    told_again = chores.record(made, one, two)
+    assert manual_steps.record(made, one, one) is None
+    told_again = manual_steps.record(made, one, two)
     assert told_again is not None
     assert "two.elb.amazonaws.com" in told_again.evidence
 
@@ -122,7 +122,7 @@ def test_the_record_is_told_again_where_the_load_balancer_is_another() -> None:
     ],
 )
 def test_a_zone_with_caa_records_is_told_what_lets_acm_issue(wildcard, records) -> None:
-    made = ground()
+    made = context()
     made.settings = parse(f"[certificate]\nwildcard = {str(wildcard).lower()}\n")
     (finding,) = [one for one in told(made) if one.code == "certificate-pending"]
     domain = "hermes.yourdomain.com"

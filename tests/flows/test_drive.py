@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hermes_cfn.clock import LONGEST_S, Tempo
 from hermes_cfn.deciders.actions import Done, Wait
-from hermes_cfn.flows.drive import drive
+from hermes_cfn.flows.base.loop import drive
 
 
 class Jumping:

@@ -30,7 +30,7 @@ def docker(tmp_path, monkeypatch):
     return tmp_path / "calls"
 
 
-def ground(there=None, uri="123456789012.dkr.ecr.eu-south-2.amazonaws.com/hermes"):
+def context(there=None, uri="123456789012.dkr.ecr.eu-south-2.amazonaws.com/hermes"):
     ecr = Some(
         image=lambda *_: there,
         uri=lambda _: uri,
@@ -40,19 +40,19 @@ def ground(there=None, uri="123456789012.dkr.ecr.eu-south-2.amazonaws.com/hermes
     return Some(
         names=Names.of(settings, "123456789012"),
         settings=settings,
-        doors=Some(ecr=ecr),
+        clients=Some(ecr=ecr),
         now=datetime(2026, 1, 1, tzinfo=UTC),
     )
 
 
-def refused(ground, tag="v2", **more) -> str:
+def refused(context, tag="v2", **more) -> str:
     with pytest.raises(HermesError) as caught:
-        list(image.push(ground, tag, **more))
+        list(image.push(context, tag, **more))
     return f"{caught.value.findings[0].code}: {caught.value.findings[0].next}"
 
 
 def test_an_image_is_pushed_with_its_password_on_standard_input(docker):
-    list(image.push(ground(), "v2"))
+    list(image.push(context(), "v2"))
     asked = docker.read_text()
     assert "push 123456789012.dkr.ecr.eu-south-2.amazonaws.com/hermes:v2" in asked
     assert "never-shown" not in asked
@@ -61,8 +61,8 @@ def test_an_image_is_pushed_with_its_password_on_standard_input(docker):
 
 def test_a_tag_does_not_move_and_is_left_where_it_is_when_that_is_asked_for(docker):
     there = Some(pinned="hermes@sha256:1", digest="sha256:1")
-    assert refused(ground(there)).startswith("tag-moved: push under another tag")
-    assert [event.detail for event in image.push(ground(there), "v2", keep=True)] == [
+    assert refused(context(there)).startswith("tag-moved: push under another tag")
+    assert [event.detail for event in image.push(context(there), "v2", keep=True)] == [
         "hermes@sha256:1 is there already"
     ]
     assert "push" not in docker.read_text()
@@ -70,9 +70,9 @@ def test_a_tag_does_not_move_and_is_left_where_it_is_when_that_is_asked_for(dock
 
 def test_what_could_not_run_there_is_not_pushed(docker, monkeypatch):
     monkeypatch.setenv("BUILT_FOR", "amd64")
-    assert refused(ground()) == "image-architecture: docker buildx build --platform linux/arm64 --tag hermes:v2 ."
+    assert refused(context()) == "image-architecture: docker buildx build --platform linux/arm64 --tag hermes:v2 ."
     monkeypatch.setenv("BUILT_FOR", "nothing")
-    assert refused(ground()) == "image-not-built: docker buildx build --platform linux/arm64 --tag hermes:v2 ."
+    assert refused(context()) == "image-not-built: docker buildx build --platform linux/arm64 --tag hermes:v2 ."
     monkeypatch.setenv("BUILT_FOR", "arm64")
-    assert refused(ground(uri=None)) == "repository-missing: hermes-cfn bootstrap"
+    assert refused(context(uri=None)) == "repository-missing: hermes-cfn bootstrap"
     assert "push" not in docker.read_text()

@@ -1,7 +1,7 @@
 """Which images go: never one in use, never one that another environment has released."""
 
 from hermes_cfn.aws.ecr import Image
-from hermes_cfn.flows.prune import idle
+from hermes_cfn.flows.fleet.prune import idle
 
 
 def image(digest, *tags):

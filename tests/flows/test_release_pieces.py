@@ -15,25 +15,29 @@ from typing import cast
 import pytest
 
 from hermes_cfn import stacks
-from hermes_cfn.checks.observed import GroupWanted
+from hermes_cfn.checks.observed import DesiredGroup
 from hermes_cfn.config import parse
 from hermes_cfn.deciders.lease import Lease, Locked, until
 from hermes_cfn.deciders.observed import Instance, LeaseSeen, Lifecycle, Progress, Target
 from hermes_cfn.deciders.release import CanaryRules
-from hermes_cfn.deciders.rollout import Strategy, Want
+from hermes_cfn.deciders.rollout import RolloutTarget, Strategy
 from hermes_cfn.errors import HermesError
 from hermes_cfn.events import Noted, StageEnded
-from hermes_cfn.flows import diagnosis, facts, ground, hooks
-from hermes_cfn.flows.lock import Held
+from hermes_cfn.flows.base import context
+from hermes_cfn.flows.base.lease import LeaseHolder
+from hermes_cfn.flows.fleet import diagnosis, hooks
+from hermes_cfn.flows.fleet.releases import ReleaseRecord
+from hermes_cfn.flows.fleet.rollout import ALARMS, Rollout, alarms_before, estimate, strategy
 from hermes_cfn.flows.release import right_architecture
-from hermes_cfn.flows.releases import Kept
-from hermes_cfn.flows.rollout import ALARMS, Rollout, alarms_before, estimate, strategy
+from hermes_cfn.flows.stacks import account_facts
 from hermes_cfn.instance.release import Release
 from hermes_cfn.plan import Deployed, timing
 from hermes_cfn.rehearse.paper import Paper
 
 IMAGE = f"repository@sha256:{0:064x}"
-KEPT = Kept(Release("v2-1", IMAGE, "v2", {}, {}, "2026-01-01T00:00:00+00:00", "somebody", "abc"), previous="v1-1")
+KEPT = ReleaseRecord(
+    Release("v2-1", IMAGE, "v2", {}, {}, "2026-01-01T00:00:00+00:00", "somebody", "abc"), previous="v1-1"
+)
 
 
 def standing(settings: str):
@@ -94,21 +98,21 @@ def test_a_command_that_is_not_there_is_named() -> None:
 def test_only_a_process_of_this_machine_that_is_gone_is_dead() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    mine = ground.owner()
-    assert not ground.dead(mine)
+    mine = context.owner()
+    assert not context.dead(mine)
     ended = mine.replace(f":{os.getpid()}:", f":{gone.pid}:")
-    assert ground.dead(ended)
-    assert not ground.dead(ended.replace(socket.gethostname(), "elsewhere"))
+    assert context.dead(ended)
+    assert not context.dead(ended.replace(socket.gethostname(), "elsewhere"))
     place = ended.rpartition(":")[2]
-    assert not ground.dead(ended.replace(place, f"00000000-{place.rpartition('-')[2]}"))
-    assert not ground.dead("somebody")
+    assert not context.dead(ended.replace(place, f"00000000-{place.rpartition('-')[2]}"))
+    assert not context.dead("somebody")
 
 
 @pytest.mark.parametrize(("carried", "refused"), [((), False), (("amd64", "arm64"), False), (("amd64",), True)])
 def test_an_image_that_the_instances_cannot_run_is_refused_where_its_index_says_so(carried, refused: bool) -> None:
     here = standing("")
     here.names.repository = "hermes"
-    here.doors = SimpleNamespace(ecr=SimpleNamespace(architectures=lambda _repository, _digest: carried))
+    here.clients = SimpleNamespace(ecr=SimpleNamespace(architectures=lambda _repository, _digest: carried))
     if not refused:
         right_architecture(here, KEPT.release)
         return
@@ -154,16 +158,16 @@ class Door:
 
 def locking(door: Door):
     names = SimpleNamespace(lock_table="table", lock_key="production")
-    doors = SimpleNamespace(lock=lambda _table, _key: door)
-    return SimpleNamespace(doors=doors, names=names, now=datetime(2026, 1, 1, tzinfo=UTC))
+    clients = SimpleNamespace(lock=lambda _table, _key: door)
+    return SimpleNamespace(clients=clients, names=names, now=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_a_deployer_whose_lock_was_broken_stops_at_its_next_look() -> None:
     door = Door()
-    with Held(locking(door), "release v2") as held:
+    with LeaseHolder(locking(door), "release v2") as held:
         held.certain()
         door.seen = replace(door.seen, expires=datetime.fromtimestamp(0, UTC))
-        with Held(locking(door), "release v3") as other:
+        with LeaseHolder(locking(door), "release v3") as other:
             with pytest.raises(Locked) as caught:
                 held.certain()
             other.certain()
@@ -173,7 +177,7 @@ def test_a_deployer_whose_lock_was_broken_stops_at_its_next_look() -> None:
 
 def test_a_deployer_whose_lease_somebody_ended_is_told_so_and_not_that_it_holds_it_itself() -> None:
     door = Door()
-    with pytest.raises(Locked) as caught, Held(locking(door), "release v2") as held:
+    with pytest.raises(Locked) as caught, LeaseHolder(locking(door), "release v2") as held:
         door.seen = replace(door.seen, expires=datetime.fromtimestamp(0, UTC), token=door.seen.token + 1)
         held.certain()
     assert "somebody has ended it" in caught.value.findings[0].why
@@ -183,18 +187,18 @@ def test_a_lease_of_a_dead_process_of_this_machine_is_ended_and_no_other() -> No
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     door, now = Door(), datetime(2026, 1, 1, tzinfo=UTC)
-    dead = ground.owner().replace(f":{os.getpid()}:", f":{gone.pid}:")
+    dead = context.owner().replace(f":{os.getpid()}:", f":{gone.pid}:")
     door.seen = LeaseSeen(dead, "release v2", until(now), 7)
-    with Held(locking(door), "release v2") as held:
+    with LeaseHolder(locking(door), "release v2") as held:
         assert held.token == 8
     door.seen = LeaseSeen(dead.replace(socket.gethostname(), "elsewhere"), "release v2", until(now), 9)
-    with pytest.raises(Locked), Held(locking(door), "release v2"):
+    with pytest.raises(Locked), LeaseHolder(locking(door), "release v2"):
         pass
 
 
 def test_what_is_announced_counts_those_that_are_still_to_do():
     pace = timing.Pace.of(parse(""))
-    want = Want("v2-1", 2, 3, size=3, template="7")
+    want = RolloutTarget("v2-1", 2, 3, size=3, template="7")
 
     def fleet(*seen: tuple[str, str]) -> list[Instance]:
         return [
@@ -233,7 +237,7 @@ def test_what_many_instances_say_is_asked_of_the_command_that_each_was_sent() ->
 
     ssm = SimpleNamespace(send=lambda *_: ["first", "second", "third"], output=output)
     here = standing("")
-    here.doors = SimpleNamespace(ssm=ssm)
+    here.clients = SimpleNamespace(ssm=ssm)
     here.names.document = lambda task: task
     here.clock = SimpleNamespace(sleep=lambda _: None)
     told = diagnosis.several(here, SimpleNamespace(token=1, guard=lambda: None), instances)
@@ -243,16 +247,18 @@ def test_what_many_instances_say_is_asked_of_the_command_that_each_was_sent() ->
 
 def test_how_large_the_fleet_is_now_is_read_from_the_template_that_is_deployed() -> None:
     spec = stacks.build(parse("compute.count = 3")).stack("service")
-    assert facts._fleet({"service": Deployed("UPDATE_COMPLETE", spec.template)}) == (3, "t4g.small")
-    assert facts._fleet({}) is None
+    assert account_facts._fleet({"service": Deployed("UPDATE_COMPLETE", spec.template)}) == (3, "t4g.small")
+    assert account_facts._fleet({}) is None
 
 
 def test_whoever_goes_on_has_the_strategy_of_the_run_that_began_and_the_size_of_the_deployed_stack() -> None:
     elsewhere = Strategy("surge", 2, 1, 1, CanaryRules(20.0, 3, 500, 0.01))
-    kept = Kept.from_json(replace(KEPT, strategy=elsewhere).then(datetime(2026, 1, 1, tzinfo=UTC), "failed").to_json())
+    kept = ReleaseRecord.from_json(
+        replace(KEPT, strategy=elsewhere).then(datetime(2026, 1, 1, tzinfo=UTC), "failed").to_json()
+    )
     assert kept.strategy == elsewhere
     paper = Paper(parse("[compute]\ncount = 5\n"))
-    running = Rollout(paper.ground(), cast(Held, paper), None, GroupWanted(1, 2, 3), kept.strategy)
+    running = Rollout(paper.context(), cast(LeaseHolder, paper), None, DesiredGroup(1, 2, 3), kept.strategy)
     want = running.want(kept.release, 7)
     assert (want.size, want.strategy) == (2, elsewhere)
 
@@ -260,7 +266,7 @@ def test_whoever_goes_on_has_the_strategy_of_the_run_that_began_and_the_size_of_
 def test_a_release_that_was_kept_without_a_strategy_goes_on_as_the_settings_say() -> None:
     content = json.loads(KEPT.to_json())
     del content["strategy"]
-    assert Kept.from_json(json.dumps(content)) == KEPT
+    assert ReleaseRecord.from_json(json.dumps(content)) == KEPT
     paper = Paper(parse("[compute]\ncount = 5\n[release]\nstrategy = 'surge'\n"))
-    want = Rollout(paper.ground(), cast(Held, paper)).want(KEPT.release, 7)
+    want = Rollout(paper.context(), cast(LeaseHolder, paper)).want(KEPT.release, 7)
     assert (want.size, want.strategy.kind) == (5, "surge")

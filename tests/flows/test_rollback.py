@@ -9,9 +9,10 @@ import pytest
 
 from hermes_cfn.deciders.actions import Done, Stop
 from hermes_cfn.errors import Finding, HermesError
-from hermes_cfn.flows import releases, rollback
-from hermes_cfn.flows.releases import GOING_BACK, Kept
-from hermes_cfn.flows.rollout import Rollout
+from hermes_cfn.flows import rollback
+from hermes_cfn.flows.fleet import releases
+from hermes_cfn.flows.fleet.releases import GOING_BACK, ReleaseRecord
+from hermes_cfn.flows.fleet.rollout import Rollout
 from hermes_cfn.instance.release import Release
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,7 +24,7 @@ ONE, TWO, THREE = (
 @pytest.fixture
 def records(monkeypatch):
     """Three releases, each after the other, the last of which runs."""
-    kept = {"v1-1": Kept(ONE), "v2-2": Kept(TWO, "v1-1"), "v3-3": Kept(THREE, "v2-2")}
+    kept = {"v1-1": ReleaseRecord(ONE), "v2-2": ReleaseRecord(TWO, "v1-1"), "v3-3": ReleaseRecord(THREE, "v2-2")}
     there = SimpleNamespace(kept=kept, goal=THREE, stable=THREE)
     monkeypatch.setattr(releases, "find", lambda _, name: kept.get(name))
     monkeypatch.setattr(releases, "known", lambda _, name: kept[name])

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 from hermes_cfn.aws.calls import ServiceTime
-from hermes_cfn.flows.fleet import FRESH_S, Observer
+from hermes_cfn.flows.fleet.observer import FRESH_S, Observer
 
 TOLD = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 HEADER = "Thu, 01 Jan 2026 12:00:00 GMT"
@@ -31,11 +31,11 @@ def test_a_fleet_that_stands_still_is_looked_at_again_though_nothing_else_asks_a
     passing(monkeypatch, 0.0)
     time = ServiceTime()
     time.heard(HEADER)
-    doors = SimpleNamespace(now=time.now, ssm=None)
-    observer = Observer(SimpleNamespace(doors=doors, names=None))
-    observer._parts["group"] = (doors.now(), None)
-    assert not observer._due("group", doors.now())
+    clients = SimpleNamespace(now=time.now, ssm=None)
+    observer = Observer(SimpleNamespace(clients=clients, names=None))
+    observer._parts["group"] = (clients.now(), None)
+    assert not observer._due("group", clients.now())
     passing(monkeypatch, FRESH_S)
-    assert observer._due("group", doors.now())
+    assert observer._due("group", clients.now())
     observer.acted()
     assert observer._due("group", TOLD), "what somebody has just changed is read anew"

@@ -10,7 +10,7 @@ from typing import Any
 from hermes_cfn import stacks
 from hermes_cfn.config import parse
 from hermes_cfn.deployment import Deployment, FromOutput, FromSetting
-from hermes_cfn.plan import Circumstances, Deployed, Plan, make
+from hermes_cfn.plan import Deployed, Plan, PlanInputs, make
 
 ACCOUNT = "123456789012"
 
@@ -46,7 +46,7 @@ def changed(deployment: Deployment, key: str, change: Callable[[dict[str, Any]],
 
 
 def planned(wanted: Deployment, there: dict[str, Deployed], **around: Any) -> Plan:
-    return make(wanted, there, Circumstances(account=ACCOUNT, **around))
+    return make(wanted, there, PlanInputs(account=ACCOUNT, **around))
 
 
 def change_of(plan: Plan, logical_id: str):

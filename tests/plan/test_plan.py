@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 from deployments import ACCOUNT, as_there, built, change_of, changed, planned
 
-from hermes_cfn.flows import survey
-from hermes_cfn.plan import Circumstances, Deployed, show
+from hermes_cfn.flows.stacks import plan_inputs
+from hermes_cfn.plan import Deployed, PlanInputs, show
 from hermes_cfn.plan.model import MASKED, as_data
 from hermes_cfn.plan.timing import BACK_S, CALL_S, Pace
 from hermes_cfn.pricing import books
@@ -81,9 +81,9 @@ def test_what_a_replaced_resource_feeds_in_another_stack_is_shown_there(there) -
 
 
 def test_offline_a_stack_that_is_not_wanted_any_more_is_said_too(wanted) -> None:
-    told = survey.against(Circumstances(account=ACCOUNT), wanted, built("[watch]\nenabled = true"))
+    told = plan_inputs.against(PlanInputs(account=ACCOUNT), wanted, built("[watch]\nenabled = true"))
     assert [(one.code, one.where) for one in told.findings] == [("stack-left", "hermes-production-watch")]
-    assert not survey.against(Circumstances(account=ACCOUNT), built("[watch]\nenabled = true"), wanted).findings
+    assert not plan_inputs.against(PlanInputs(account=ACCOUNT), built("[watch]\nenabled = true"), wanted).findings
 
 
 def test_other_addresses_than_the_database_admits_are_said(wanted, there) -> None:

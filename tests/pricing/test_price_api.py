@@ -10,8 +10,8 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from hermes_cfn.aws import clients
 from hermes_cfn.aws import prices as door
-from hermes_cfn.aws import session
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local import wire
@@ -26,7 +26,7 @@ from hermes_cfn.pricing.wanted import Wanted, settle
 @pytest.fixture
 def cloud(monkeypatch):
     """The snapshot served on loopback; gives (service, doors to it)."""
-    monkeypatch.setattr(session, "RETRIES", {"mode": "standard", "max_attempts": 4})
+    monkeypatch.setattr(clients, "RETRIES", {"mode": "standard", "max_attempts": 4})
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     service = Pricing(books.snapshot())
     service.cut = False
@@ -67,7 +67,7 @@ def cloud(monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Wire)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}"
-    yield service, door.Prices.of(session.connect(None, "eu-south-2", endpoint, ("AKIATEST", "secret")))
+    yield service, door.Prices.of(clients.connect(None, "eu-south-2", endpoint, ("AKIATEST", "secret")))
     server.shutdown()
     server.server_close()
 
@@ -242,7 +242,7 @@ def test_an_answer_that_is_cut_off_is_not_taken_for_an_empty_one(cloud):
 
 
 def test_no_network_says_so():
-    prices = door.Prices.of(session.connect(None, "eu-south-2", "http://127.0.0.1:9", ("AKIATEST", "secret")))
+    prices = door.Prices.of(clients.connect(None, "eu-south-2", "http://127.0.0.1:9", ("AKIATEST", "secret")))
     prices._pricing._client.meta.config.retries = {"max_attempts": 0}
     with pytest.raises(AwsError) as caught:
         prices.product(NAT)

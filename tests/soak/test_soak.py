@@ -119,10 +119,10 @@ class Fleet:
     """What the group and the load balancer say."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        doors = sandbox.doors("eu-south-2")
-        self.endpoint = doors.endpoint_url
+        clients = sandbox.clients("eu-south-2")
+        self.endpoint = clients.endpoint_url
         self.autoscaling, self.elb, self.ec2, self.cloudformation, self.s3 = (
-            doors.session.client(name, endpoint_url=doors.endpoint_url, region_name=doors.region)
+            clients.session.client(name, endpoint_url=clients.endpoint_url, region_name=clients.region)
             for name in ("autoscaling", "elbv2", "ec2", "cloudformation", "s3")
         )
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from hermes_cfn import lint, stacks
-from hermes_cfn.aws.session import connect
+from hermes_cfn.aws.clients import connect
 from hermes_cfn.config import parse
 from hermes_cfn.flows import destroy
-from hermes_cfn.flows.ground import stand
-from hermes_cfn.flows.stacks import Bringing
+from hermes_cfn.flows.base.context import stand
+from hermes_cfn.flows.stacks.deployer import StackDeployer
 from hermes_cfn.local import control
 from hermes_cfn.local.options import ADMINISTRATOR, Options
 from tests.stacks.configurations import configurations
@@ -82,8 +82,8 @@ def test_any_configuration_renders_validates_and_deploys(cloud, text):
     text = text.replace("Z0123456789ABC", cloud.zone)
     config = parse(text.replace("[application]", f'[application]\nname = "h{next(cloud.number)}"', 1))
     deployment = stacks.build(config)
-    ground = stand(connect(None, REGIONS[0], cloud.endpoint, ADMINISTRATOR), config, deployment)
-    *_, end = drained(Bringing(ground, deployment, lookups={"budget-estimate": "10"}).run(lambda: None))
+    context = stand(connect(None, REGIONS[0], cloud.endpoint, ADMINISTRATOR), config, deployment)
+    *_, end = drained(StackDeployer(context, deployment, lookups={"budget-estimate": "10"}).run(lambda: None))
     assert set(end) == set(deployment.keys) and set(end.values()) == {"CREATE_COMPLETE"}
     for spec in deployment:
         stack = cloud.client("cloudformation", spec.region).describe_stacks(StackName=spec.name)["Stacks"][0]
@@ -91,7 +91,7 @@ def test_any_configuration_renders_validates_and_deploys(cloud, text):
         assert set(outputs) == set(spec.template.get("Outputs", {})) and all(outputs.values())
         cloud.seen["resources"] += len(spec.template["Resources"])
     cloud.seen["configurations"] += 1
-    drained(destroy.run(ground, EVERYTHING))
+    drained(destroy.run(context, EVERYTHING))
     cloud.forget_provider()
     left = [
         one["StackName"]

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from hermes_cfn.errors import ExitCode
-from hermes_cfn.flows.whoami import NEEDS
+from hermes_cfn.flows.base.whoami import NEEDS
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 

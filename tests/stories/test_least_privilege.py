@@ -23,9 +23,8 @@ import boto3
 import pytest
 
 from hermes_cfn import cli
+from hermes_cfn.aws.clients import connect
 from hermes_cfn.aws.drift import Drift
-from hermes_cfn.aws.machines import Machines
-from hermes_cfn.aws.session import connect
 from hermes_cfn.config import load
 from hermes_cfn.deciders.observed import Target
 from hermes_cfn.errors import ExitCode
@@ -272,7 +271,7 @@ class Life:
         stack.delete_change_set("hermes-production-network", "none")
         release.ecr.login()
         operator = connect("operator", REGION, self.endpoint)
-        Machines(operator.calls("ec2")).region_enabled(REGION)
+        operator.ec2.region_enabled(REGION)
         Drift(operator.calls("cloudformation")).resources("hermes-production-network")
 
     def _stacks(self) -> list[str]:

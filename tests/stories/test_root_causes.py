@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from hermes_cfn import stacks
-from hermes_cfn.aws.session import connect
+from hermes_cfn.aws.clients import connect
 from hermes_cfn.config import parse
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import HermesError
 from hermes_cfn.flows import destroy
-from hermes_cfn.flows.ground import stand
-from hermes_cfn.flows.stacks import Bringing
+from hermes_cfn.flows.base.context import stand
+from hermes_cfn.flows.stacks.deployer import StackDeployer
 from hermes_cfn.local import control
 from hermes_cfn.local.options import ADMINISTRATOR, Options
 
@@ -118,16 +118,16 @@ BESIDE = {
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory):
+def context(tmp_path_factory):
     state = tmp_path_factory.mktemp("causes")
     status = control.start(state, Options(follow_parent=True))
     try:
         settings = parse("")
-        doors = connect(None, "eu-south-2", status.endpoint, ADMINISTRATOR)
-        doors.calls("iam").create_role(
+        clients = connect(None, "eu-south-2", status.endpoint, ADMINISTRATOR)
+        clients.calls("iam").create_role(
             RoleName="taken", AssumeRolePolicyDocument=json.dumps(ROLE["Properties"]["AssumeRolePolicyDocument"])
         )
-        yield stand(doors, settings, stacks.build(settings))
+        yield stand(clients, settings, stacks.build(settings))
     finally:
         control.reset(state)
 
@@ -137,8 +137,8 @@ def spec(name: str, resources: dict) -> StackSpec:
     return StackSpec(name, f"cause-{name.replace(' ', '-')}", "eu-south-2", template)
 
 
-def fault(ground, **body) -> None:
-    control.ask(ground.doors.endpoint_url, "faults", body)
+def fault(context, **body) -> None:
+    control.ask(context.clients.endpoint_url, "faults", body)
 
 
 def findings(story) -> dict[str, object]:
@@ -149,14 +149,14 @@ def findings(story) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_the_cause_is_the_first_failing_resource_with_its_message_and_the_way_on(ground, name) -> None:
+def test_the_cause_is_the_first_failing_resource_with_its_message_and_the_way_on(context, name) -> None:
     failure = FAILURES[name]
     if failure.fault:
-        fault(ground, set="create-fails", subject=failure.guilty, value=failure.fault)
+        fault(context, set="create-fails", subject=failure.guilty, value=failure.fault)
     try:
-        found = findings(Bringing(ground, [spec(name, {**BESIDE, **failure.resources})]).run(lambda: None))
+        found = findings(StackDeployer(context, [spec(name, {**BESIDE, **failure.resources})]).run(lambda: None))
     finally:
-        fault(ground, clear=True)
+        fault(context, clear=True)
     cause = found["root-cause"]
     assert f"/ {failure.guilty} (" in cause.where
     assert failure.says in cause.what
@@ -165,23 +165,23 @@ def test_the_cause_is_the_first_failing_resource_with_its_message_and_the_way_on
     assert found["stack-failed"].what == "ended in ROLLBACK_COMPLETE"
 
 
-def test_a_name_that_is_taken_is_said_by_the_change_set_already(ground) -> None:
-    found = findings(Bringing(ground, [spec("taken", {**BESIDE, "Role": ROLE})]).run(lambda: None))
+def test_a_name_that_is_taken_is_said_by_the_change_set_already(context) -> None:
+    found = findings(StackDeployer(context, [spec("taken", {**BESIDE, "Role": ROLE})]).run(lambda: None))
     assert "Role" in found["root-cause"].what
     assert "the name is taken" in found["root-cause"].why
     assert found["root-cause"].next
 
 
-def test_what_an_early_validation_finds_is_said_of_each_resource(ground) -> None:
+def test_what_an_early_validation_finds_is_said_of_each_resource(context) -> None:
     """CloudFormation itself only says that there is something: the messages are in its DescribeEvents."""
     there = "Resource of type 'AWS::SNS::Topic' with identifier 'x' already exists."
-    fault(ground, set="validation-fails", subject="Topic", value=there)
-    fault(ground, set="validation-fails", subject="SlowVpc", value="Required property [CidrBlock] not found")
+    fault(context, set="validation-fails", subject="Topic", value=there)
+    fault(context, set="validation-fails", subject="SlowVpc", value="Required property [CidrBlock] not found")
     try:
         with pytest.raises(HermesError) as caught:
-            list(Bringing(ground, [spec("early", {**BESIDE, "Topic": resource("SNS::Topic")})]).run(lambda: None))
+            list(StackDeployer(context, [spec("early", {**BESIDE, "Topic": resource("SNS::Topic")})]).run(lambda: None))
     finally:
-        fault(ground, clear=True)
+        fault(context, clear=True)
     refused, *causes = caught.value.findings
     assert refused.code == "change-set-failed"
     said = {cause.where.partition(" / ")[2]: cause for cause in causes}
@@ -190,20 +190,20 @@ def test_what_an_early_validation_finds_is_said_of_each_resource(ground) -> None
     assert "the name is taken" in said["Topic (AWS::SNS::Topic)"].why
 
 
-def test_an_update_that_fails_and_whose_rollback_fails_is_continued_by_the_next_deployment(ground) -> None:
+def test_an_update_that_fails_and_whose_rollback_fails_is_continued_by_the_next_deployment(context) -> None:
     topic = spec("stuck", {"Topic": resource("SNS::Topic", DisplayName="one")})
-    assert run(Bringing(ground, [topic])) == {"stuck": "CREATE_COMPLETE"}
+    assert run(StackDeployer(context, [topic])) == {"stuck": "CREATE_COMPLETE"}
     other = spec("stuck", {"Topic": resource("SNS::Topic", DisplayName="two")})
-    fault(ground, set="update-fails", subject="Topic", value="You are not authorized to perform this operation")
-    found = findings(Bringing(ground, [other]).run(lambda: None))
+    fault(context, set="update-fails", subject="Topic", value="You are not authorized to perform this operation")
+    found = findings(StackDeployer(context, [other]).run(lambda: None))
     assert "UPDATE_ROLLBACK_FAILED" in found["stack-failed"].what
     assert "lacks a permission" in found["root-cause"].why
-    fault(ground, clear=True)
-    assert run(Bringing(ground, [other])) == {"stuck": "UPDATE_COMPLETE"}
+    fault(context, clear=True)
+    assert run(StackDeployer(context, [other])) == {"stuck": "UPDATE_COMPLETE"}
 
 
-def run(bringing: Bringing) -> dict[str, str]:
-    story = bringing.run(lambda: None)
+def run(deployer: StackDeployer) -> dict[str, str]:
+    story = deployer.run(lambda: None)
     while True:
         try:
             next(story)
@@ -219,20 +219,20 @@ def run(bringing: Bringing) -> dict[str, str]:
     ],
     ids=["bucket not empty", "still in use"],
 )
-def test_a_deletion_that_fails_says_why(ground, guilty, body, means) -> None:
+def test_a_deletion_that_fails_says_why(context, guilty, body, means) -> None:
     made = spec(f"undeletable {guilty}", {guilty: body})
-    run(Bringing(ground, [made]))
+    run(StackDeployer(context, [made]))
     if guilty == "Bucket":
-        ground.doors.s3.put("cause-full-bucket", "key", b"object")
+        context.clients.s3.put("cause-full-bucket", "key", b"object")
     else:
         fault(
-            ground, set="delete-fails", subject="Vpc", value="The vpc 'vpc-1' has dependencies and cannot be deleted."
+            context, set="delete-fails", subject="Vpc", value="The vpc 'vpc-1' has dependencies and cannot be deleted."
         )
     try:
-        found = findings(destroy.Leaving(ground, [made], destroy.Consent()).run(None))
+        found = findings(destroy.StackDeleter(context, [made], destroy.Consent()).run(None))
     finally:
-        fault(ground, clear=True)
+        fault(context, clear=True)
     assert means in found["root-cause"].why
     assert f"/ {guilty} (" in found["root-cause"].where
-    list(destroy.Leaving(ground, [made], destroy.Consent(empty_buckets=True)).run(None))
-    assert ground.doors.cloudformation().observe(made.name).status is None
+    list(destroy.StackDeleter(context, [made], destroy.Consent(empty_buckets=True)).run(None))
+    assert context.clients.cloudformation().observe(made.name).status is None

@@ -1,0 +1,130 @@
+"""Who acts, in which account, and which verbs that role may use here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from hermes_cfn import permissions
+from hermes_cfn.aws.account import Identity
+from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.aws.simulation import Simulation
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.names import ACCOUNT
+
+NEEDS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "status": (("cloudformation:DescribeStacks", "stacks"), ("ssm:GetParameter", "stable")),
+    "logs": (("logs:FilterLogEvents", "log-group"),),
+    "plan": (("cloudformation:GetTemplate", "stacks"), ("cloudformation:DescribeStacks", "stacks")),
+    "image push": (("ecr:GetAuthorizationToken", "*"), ("ecr:PutImage", "repository")),
+    "release": (("ssm:SendCommand", "documents"), ("autoscaling:EnterStandby", "group"), ("ssm:PutParameter", "goal")),
+    "rollback": (("ssm:SendCommand", "documents"), ("ssm:PutParameter", "goal")),
+    "migrate": (("ssm:SendCommand", "documents"), ("dynamodb:UpdateItem", "lock")),
+    "deploy": (("cloudformation:CreateChangeSet", "stacks"), ("cloudformation:ExecuteChangeSet", "stacks")),
+    "sleep": (("autoscaling:UpdateAutoScalingGroup", "group"),),
+    "secrets set": (("ssm:PutParameter", "secrets"),),
+    "secrets restore": (("ssm:PutParameter", "secrets"), ("kms:Decrypt", "ssm-key")),
+    "run": (("ssm:SendCommand", "operator-documents"), ("ssm:SendCommand", "instances")),
+    "shell": (("ssm:StartSession", "instances"),),
+    "bootstrap": (("cloudformation:CreateChangeSet", "foundation"), ("iam:CreateOpenIDConnectProvider", "*")),
+}
+"""Verb -> the actions that tell whether it may be used, each with the place it acts on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """``may``: verb -> True, False, or None where the simulator may not be asked."""
+
+    account: str
+    arn: str
+    role: str
+    region: str
+    environment: str
+    may: Mapping[str, bool | None]
+
+
+def ask(context: DeployContext) -> Who:
+    """Asks STS, and IAM's simulator where it may."""
+    identity = context.clients.account.identity()
+    simulation = _simulation(context, identity.policy_source)
+    places = permissions.places(context.settings)
+    may: dict[str, bool | None] = {}
+    for verb, needs in NEEDS.items():
+        answers = [simulation.allowed(action, _concrete(places[place][0], identity.account)) for action, place in needs]
+        may[verb] = None if None in answers else all(answers)
+        if may[verb] is None:
+            may |= dict.fromkeys(NEEDS, None)
+            break
+    role = role_of(context, identity)
+    return Who(identity.account, identity.arn, role, context.region, context.names.environment, may)
+
+
+def role_of(context: DeployContext, identity: Identity) -> str:
+    """Which of our roles that is; empty for anybody else."""
+    ours = {context.names.role(role): role for role in permissions.ROLES}
+    return ours.get(identity.policy_source.rpartition("/")[2], "")
+
+
+def denied(context: DeployContext, verb: str) -> Mapping[str, str] | None:
+    """Of what ``verb`` needs, the actions that the simulator denies; None where it may not be asked.
+
+    The plan role cannot deploy and need not: for it the infrastructure role is asked about.
+    """
+    try:
+        identity = context.clients.account.identity()
+    except AwsError:
+        return None
+    source = identity.policy_source
+    if source.endswith(f"role/{context.names.role('plan')}"):
+        source = f"arn:aws:iam::{identity.account}:role/{context.names.role('infrastructure')}"
+    simulation = _simulation(context, source)
+    places = permissions.places(context.settings)
+    found: dict[str, str] = {}
+    for action, place in NEEDS[verb]:
+        where = _concrete(places[place][0], identity.account)
+        answer = simulation.allowed(action, where)
+        if answer is None:
+            return None
+        if not answer:
+            found[action] = f"{source.rpartition('/')[2]} may not do this on {where}"
+    return found
+
+
+def lacking(
+    context: DeployContext, role: str, rows: Iterable[permissions.Permission]
+) -> Iterator[tuple[str, str, str]]:
+    """(action, resource, reason) of what the table gives the role ``role`` of ours and the simulator denies it.
+
+    Each row is asked as a request would be that meets the row's own condition; a resource that is named after the
+    caller is left out.
+    """
+    places = permissions.places(context.settings)
+    account = context.names.account
+    for row in rows:
+        if not row.needed(context.settings):
+            continue
+        tests = row.filled(context.settings).values()
+        condition_keys = {
+            key: _concrete(str(value), account).replace("*", "x") for test in tests for key, value in test.items()
+        }
+        door = Simulation(
+            context.clients.calls("iam"), f"arn:aws:iam::{account}:role/{context.names.role(role)}", condition_keys
+        )
+        arns = [_concrete(arn, account) for place in row.on for arn in places[place]]
+        resources = [arn for arn in arns if "${" not in arn]
+        if not resources:
+            continue
+        for action, resource in door.denied(row.actions, resources) or ():
+            yield action, resource, row.reason
+
+
+def _simulation(context: DeployContext, source: str) -> Simulation:
+    """The simulator for one principal, told what the requests to our own instances and secrets would carry."""
+    tags = {"hermes:application": context.names.application, "hermes:environment": context.names.environment}
+    condition_keys = {f"ssm:resourceTag/{key}": value for key, value in tags.items()}
+    condition_keys["kms:ViaService"] = f"ssm.{context.region}.amazonaws.com"
+    return Simulation(context.clients.calls("iam"), source, condition_keys)
+
+
+def _concrete(arn: str, account: str) -> str:
+    return arn if arn == "*" else arn.replace(ACCOUNT, account)

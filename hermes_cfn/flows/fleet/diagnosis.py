@@ -1,0 +1,132 @@
+"""What instances say of a failure, by the diagnose document: kept with the release."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hermes_cfn.aws.ssm import AT_ONCE
+from hermes_cfn.clock import patience
+from hermes_cfn.deciders.observed import Progress
+from hermes_cfn.errors import HermesError
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.lease import LeaseHolder
+from hermes_cfn.flows.fleet.observer import SUSPICIOUS_S
+from hermes_cfn.instance import documents
+
+AT_MOST_S = 60.0
+"""Seconds of service time that a diagnosis may take; a silent agent must not hold up the way back."""
+
+AT_MOST_INSTANCES = 3
+
+MACHINE_ENDED = "the instance's machine has ended"
+
+
+def of(context: DeployContext, held: LeaseHolder, instances: Sequence[str]) -> Mapping[str, Any]:
+    """Instance id to what it says; an instance that does not answer says so."""
+    some = list(instances[:AT_MOST_INSTANCES])
+    try:
+        told = several(context, held, some) if some else {}
+    except HermesError as error:
+        return {instance: {"silent": str(error)} for instance in some}
+    return {
+        instance: last_line(out) if progress is Progress.OK else {"silent": err or "it did not answer"}
+        for instance, (progress, out, err) in told.items()
+    }
+
+
+Ended = tuple[Progress, str, str]
+"""How a run ended, its stdout and its stderr."""
+
+
+def several(
+    context: DeployContext, held: LeaseHolder, instances: Sequence[str], at_most_s: float = AT_MOST_S
+) -> dict[str, Ended]:
+    """The diagnose document on several instances at once: how each ended."""
+    name = f"diagnose-{int(context.now.timestamp()):010d}-{held.token:06d}"
+    return _sent(context, held, "diagnose", instances, at_most_s, 0, name)
+
+
+def run(
+    context: DeployContext,
+    held: LeaseHolder,
+    task: str,
+    instance: str,
+    at_most_s: float,
+    goal_version: int = 0,
+    operation: str = "",
+) -> Ended:
+    """Runs a document on one instance and waits for it: how it ended, stdout and stderr."""
+    name = operation or f"{task}-{int(context.now.timestamp()):010d}-{held.token:06d}"
+    return _sent(context, held, task, [instance], at_most_s, goal_version, name)[instance]
+
+
+def _sent(
+    context: DeployContext,
+    held: LeaseHolder,
+    task: str,
+    instances: Sequence[str],
+    at_most_s: float,
+    goal_version: int,
+    name: str,
+) -> dict[str, Ended]:
+    ssm = context.clients.ssm
+    parameters = documents.call(task, name, held.token, goal_version)
+    sent = ssm.send(context.names.document(task), instances, parameters, name)
+    commands = {instance: sent[at // AT_ONCE] for at, instance in enumerate(instances)}
+    begun, waited, asked = context.now, 0.0, 0.0
+    ended: dict[str, Ended] = {}
+    while left := [instance for instance in instances if instance not in ended]:
+        held.guard()
+        pause = patience(waited)
+        context.clock.sleep(pause)
+        waited += pause
+        for instance in left:
+            told = ssm.output(commands[instance], instance)
+            if told[0] is not Progress.RUNNING:
+                ended[instance] = told
+        elapsed = (context.now - begun).total_seconds()
+        if elapsed > asked + SUSPICIOUS_S:
+            asked = elapsed
+            for instance in context.clients.ec2.ended([one for one in left if one not in ended]):
+                ended[instance] = (Progress.FAILED, "", MACHINE_ENDED)
+        if elapsed > at_most_s and waited > 10:
+            late = (Progress.FAILED, "", f"no end after {at_most_s:.0f} s")
+            ended |= {instance: late for instance in left if instance not in ended}
+    return ended
+
+
+def last_line(text: str) -> dict[str, Any]:
+    """The JSON object that a document prints last; empty when there is none."""
+    for line in reversed(text.strip().splitlines()):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def shown(told: Mapping[str, Any]) -> str:
+    """A diagnosis for people: exit code, health answer, memory and disk, database, last log lines.
+
+    What the container said that failed comes before what runs in its place now.
+    """
+    lines: list[str] = []
+    for instance, whole in told.items():
+        lines.append(f"{instance}:")
+        said = {**whole, **(whole.get("failed") or {})}
+        for key in ("silent", "container", "health", "memory", "disk", "database"):
+            if said.get(key):
+                lines.append(f"  {key}: {_flat(said[key])}")
+        log = said.get("log") or []
+        lines += [f"  log: {line}" for line in (log if isinstance(log, list) else [str(log)])[-50:]]
+    return "\n".join(lines)
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)
+    return str(value)

@@ -1,0 +1,228 @@
+"""Looking at the fleet: what is observed, since when it has stood still, and what is new about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from hermes_cfn.aws.autoscaling import GroupSeen, Member
+from hermes_cfn.aws.ssm import Invocation
+from hermes_cfn.deciders.observed import Attempt, Fleet, Instance, Lifecycle, Progress, Target
+from hermes_cfn.deciders.operations import parse_operation
+from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.events import Event, InstanceEvent
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.fleet.instance_reports import Reading
+
+SUSPICIOUS_S = 15.0
+"""Seconds without any change after which EC2 is asked whether the machines out of service still run."""
+
+SETTLED = frozenset({Lifecycle.IN_SERVICE, Lifecycle.STANDBY})
+"""Where an instance stays by itself."""
+
+FRESH_S = 2.0
+"""Seconds of service time after which everything about the fleet is read again, whether or not it can have changed."""
+
+UNSETTLED = ("starting", "switching", "changed")
+"""States of a report in which nobody knows what the container is: a document was cut off, or is at it; or it is not the
+one that a document started."""
+
+GONE_BY_ITSELF = "failed: nobody confirmed"
+"""How an instance reports that its return timer has brought the previous release back."""
+
+
+def not_deployed(context: DeployContext) -> HermesError:
+    return HermesError(
+        Finding(
+            "service-missing",
+            context.names.auto_scaling_group,
+            "there is no Auto Scaling group: the service stack is not deployed",
+            next="hermes-cfn deploy",
+        )
+    )
+
+
+@dataclass
+class Observer:
+    """Looks at the fleet; remembers since when nothing has changed, and what need not be read again."""
+
+    context: DeployContext
+    watch_alarms: bool = False
+    alongside: Callable[[], None] = lambda: None
+    template: str = ""
+    replaced: int = 0
+    ignored: frozenset[str] = frozenset()
+    marked: frozenset[str] = frozenset()
+    target_groups: tuple[str, ...] = ()
+    _parts: dict[str, tuple[datetime, Any]] = field(default_factory=dict)
+    _moving: frozenset[str] = frozenset()
+    _stands: Mapping[str, tuple[Lifecycle, Target]] = field(default_factory=dict)
+    _ended: frozenset[str] = frozenset()
+    _last: tuple[object, ...] = ()
+    _shown: dict[str, str] = field(default_factory=dict)
+    _since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.reading = Reading(self.context)
+
+    def look(self) -> tuple[Fleet, list[Event]]:
+        """The fleet as it is, and what is new about it.
+
+        Raises HermesError ``service-missing`` when there is no group.
+        """
+        clients, names = self.context.clients, self.context.names
+        auto_scaling, elb, cloudwatch, _ssm = clients.auto_scaling, clients.elb, clients.cloudwatch, clients.ssm
+        parts: dict[str, Callable[[], Any]] = {
+            "group": lambda: auto_scaling.observe(names.auto_scaling_group),
+            "runs": self.reading.runs,
+            "alarms": lambda: cloudwatch.firing(names.alarm("")) if self.watch_alarms else (),
+            "lock": self.alongside,
+            **{arn: partial(elb.health, arn) for arn in self.target_groups},
+        }
+        now, expected = clients.now(), self.reading.expected()
+        due = [part for part in parts if self._due(part, now)]
+        answers = clients.together([*(parts[part] for part in due), *expected])
+        self._parts |= {part: (now, answer) for part, answer in zip(due, answers, strict=False)}
+        seen, runs, alarms = (self._parts[part][1] for part in ("group", "runs", "alarms"))
+        health = [self._parts[arn][1] for arn in self.target_groups]
+        self.ignored &= frozenset(alarms)
+        if seen is None:
+            raise not_deployed(self.context)
+        if seen.target_groups != self.target_groups:
+            self.target_groups = seen.target_groups
+            health = [elb.health(arn) for arn in seen.target_groups]
+        self.template, self.marked = seen.template, seen.group.marked
+        targets = {name: target for found in health for name, target in found.items()}
+        stands = {
+            member.id: (member.lifecycle, targets[member.id].health if member.id in targets else Target.ABSENT)
+            for member in seen.members
+        }
+        moved = [name for name, stand in stands.items() if self._stands.get(name) != stand]
+        self._stands = stands
+        reports = self.reading.reports([member.id for member in seen.members], moved)
+        instances = tuple(
+            _instance(
+                member,
+                targets[member.id].health if member.id in targets else Target.ABSENT,
+                targets[member.id].description if member.id in targets else "",
+                reports.get(member.id, {}),
+                runs.get(member.id, []),
+            )
+            for member in seen.members
+        )
+        self.reading.expect(i.id for i in instances if not i.up or i.armed)
+        self._moving = frozenset(_moving(instances, seen.group.desired))
+        stopping = tuple(name for name in alarms if name not in self.ignored)
+        fleet = Fleet(clients.now(), seen.group, instances, stopping, replaced=self.replaced)
+        return self._buried(self._stillness(fleet)), list(self._news(fleet))
+
+    def _due(self, part: str, now: datetime) -> bool:
+        """Whether a part is read again: it may change by itself any moment, or is older than :data:`FRESH_S`."""
+        kind = part if part in ("group", "runs", "alarms", "lock") else "targets"
+        read, _ = self._parts.get(part, (None, None))
+        return kind in self._moving or read is None or (now - read).total_seconds() >= FRESH_S
+
+    def acted(self) -> None:
+        """Something was done: whatever was read is old."""
+        self._parts.clear()
+
+    def _buried(self, fleet: Fleet) -> Fleet:
+        """With those marked whose machine has ended; EC2 is asked once a wait is suspicious."""
+        away = [i.id for i in fleet.instances if i.member and i.lifecycle is not Lifecycle.IN_SERVICE]
+        if away and fleet.still_s > SUSPICIOUS_S:
+            self._ended |= self.context.clients.ec2.ended(away)
+        if not self._ended & set(away):
+            return fleet
+        ended = tuple(replace(i, ended=i.id in away and i.id in self._ended) for i in fleet.instances)
+        return replace(fleet, instances=ended)
+
+    def _stillness(self, fleet: Fleet) -> Fleet:
+        """Since when nothing has changed; instances that come and go without ever serving change nothing."""
+        settled = tuple(i for i in fleet.instances if i.lifecycle not in (Lifecycle.PENDING, Lifecycle.GONE))
+        shape = (fleet.group, settled)
+        if shape != self._last or self._since is None:
+            self._last, self._since = shape, fleet.now
+        return replace(fleet, still_s=(fleet.now - self._since).total_seconds())
+
+    def _news(self, fleet: Fleet) -> Iterator[Event]:
+        for instance in fleet.instances:
+            shown = f"{instance.lifecycle}, target {instance.target}, release {instance.release or 'none yet'}"
+            if self._shown.get(instance.id) != shown:
+                self._shown[instance.id] = shown
+                yield InstanceEvent(fleet.now, instance.id, shown)
+
+
+def _moving(instances: Collection[Instance], desired: int) -> Iterator[str]:
+    """What may change any moment: somebody comes or goes, becomes healthy, or runs a document; and the lock."""
+    yield "lock"
+    serving = [i for i in instances if i.lifecycle is Lifecycle.IN_SERVICE]
+    if len(serving) != desired or any(i.lifecycle not in SETTLED for i in instances):
+        yield "group"
+    if not all(i.up for i in serving) or any(i.target is Target.DRAINING for i in instances):
+        yield "targets"
+    if any(attempt.progress is Progress.RUNNING for i in instances for attempt in i.attempts):
+        yield "runs"
+
+
+def _instance(
+    member: Member, target: Target, description: str, report: Mapping[str, Any], runs: list[Invocation]
+) -> Instance:
+    attempts = _attempts(report, runs)
+    return Instance(
+        id=member.id,
+        lifecycle=member.lifecycle,
+        target=target,
+        release=None if report.get("state") in UNSETTLED else report.get("release"),
+        template=member.template,
+        prepared=int(report.get("prepared") or 0),
+        armed=_armed(report, runs),
+        zone=member.zone,
+        attempts=attempts,
+        detail=description,
+    )
+
+
+def _attempts(report: Mapping[str, Any], runs: list[Invocation]) -> tuple[Attempt, ...]:
+    """Runs by operation id.  The instance's own report is newer than Systems Manager's."""
+    found: dict[tuple[str, int, int], Attempt] = {}
+    for run in runs:
+        key = parse_operation(run.operation)
+        if key is not None:
+            found[key] = Attempt(*key, run.progress, run.status, run.command)
+    key = parse_operation(str(report.get("operation") or ""))
+    outcome = str(report.get("outcome") or "")
+    if key is not None and outcome:
+        progress = Progress.OK if outcome == "ok" else Progress.FAILED
+        known = found.get(key)
+        found[key] = Attempt(*key, progress, outcome.removeprefix("failed: "), known.command if known else "")
+    return tuple(found.values())
+
+
+def _armed(report: Mapping[str, Any], runs: list[Invocation]) -> int:
+    """The goal version of a deployment that nobody has confirmed: its return timer runs."""
+    if str(report.get("outcome") or "").startswith(GONE_BY_ITSELF):
+        return 0
+    own, last = parse_operation(str(report.get("operation") or "")), 0
+    confirmed: set[int] = set()
+    for run in runs:
+        key = parse_operation(run.operation)
+        if key and key[0] == "deploy":
+            last = key[1]
+            confirmed.discard(last)
+        if key and key[0] in {"confirm", "rollback"} and run.progress is Progress.OK:
+            confirmed.add(key[1])
+            last = 0 if key[0] == "rollback" else last
+    if own and own[0] == "deploy" and own not in {parse_operation(run.operation) for run in runs}:
+        last = own[1]
+        confirmed.discard(last)
+    if own and own[0] == "confirm" and report.get("outcome") == "ok":
+        confirmed.add(own[1])
+    return 0 if last in confirmed else last
+
+
+def group(context: DeployContext) -> GroupSeen | None:
+    """The group as it is, or None before the first deployment."""
+    return context.clients.auto_scaling.observe(context.names.auto_scaling_group)

@@ -1,0 +1,246 @@
+"""Releases as they are kept: goal and stable in parameters, everything of one in the artifacts bucket."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from hermes_cfn.deciders.release import CanaryRules
+from hermes_cfn.deciders.rollout import Strategy
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.instance.release import Release
+
+GOING_BACK = "going back to it"
+"""The last line of a release's history while a rollback to it is under way, or was cut off."""
+
+
+@dataclass(frozen=True)
+class ReleaseRecord:
+    """A release with what became of it, oldest first.
+
+    ``strategy`` is how it was asked to be rolled out, so that whoever goes on elsewhere goes on in the same way; None where
+    that was not recorded.
+    """
+
+    release: Release
+    previous: str | None = None
+    history: tuple[Mapping[str, Any], ...] = ()
+    migration: Mapping[str, Any] = field(default_factory=dict)
+    diagnosis: Mapping[str, Any] = field(default_factory=dict)
+    strategy: Strategy | None = None
+
+    def to_json(self) -> str:
+        content = asdict(self)
+        content["release"] = json.loads(self.release.to_json())
+        return json.dumps(content, indent=2, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> ReleaseRecord:
+        content = json.loads(text)
+        return cls(
+            Release.from_json(json.dumps(content["release"])),
+            content.get("previous"),
+            tuple(content.get("history", ())),
+            content.get("migration", {}),
+            content.get("diagnosis", {}),
+            _strategy(content.get("strategy")),
+        )
+
+    def then(self, at: datetime, what: str, detail: str = "") -> ReleaseRecord:
+        """With one more line of history."""
+        line = {"at": at.isoformat(), "what": what, "detail": detail}
+        return replace(self, history=(*self.history, line))
+
+
+def _strategy(content: Mapping[str, Any] | None) -> Strategy | None:
+    return Strategy(**{**content, "rules": CanaryRules(**content["rules"])}) if content else None
+
+
+def stable(context: DeployContext) -> Release | None:
+    """What new instances boot.  Raises HermesError ``release-unreadable``."""
+    found = _read(context, context.names.stable_parameter)
+    return found[0] if found else None
+
+
+def stable_if_readable(context: DeployContext) -> Release | None:
+    """The same for whoever is about to write it: what cannot be read is as good as none."""
+    try:
+        return stable(context)
+    except HermesError:
+        return None
+
+
+def goal(context: DeployContext) -> tuple[Release, int] | None:
+    """What the fleet shall run, and which version of the parameter says so.  Raises HermesError ``release-unreadable``."""
+    return _read(context, context.names.goal_parameter)
+
+
+def _read(context: DeployContext, name: str) -> tuple[Release, int] | None:
+    found = context.clients.ssm.parameter(name)
+    if found is None:
+        return None
+    try:
+        return Release.from_json(found.value), found.version
+    except HermesError as error:
+        raise HermesError(
+            Finding(
+                "release-unreadable",
+                name,
+                "is not a release; somebody overwrote it",
+                evidence=f"version {found.version}: {error.findings[0].what}",
+                next="hermes-cfn release --image TAG writes it anew",
+            )
+        ) from error
+
+
+def write_goal(context: DeployContext, release: Release) -> int:
+    """The goal's version; writing what is there already makes no new one."""
+    try:
+        now = goal(context)
+    except HermesError:
+        now = None
+    if now is not None and now[0].id == release.id:
+        return now[1]
+    return context.clients.ssm.put(context.names.goal_parameter, release.to_json())
+
+
+def write_stable(context: DeployContext, release: Release) -> None:
+    now = stable_if_readable(context)
+    if now is None or now.id != release.id:
+        context.clients.ssm.put(context.names.stable_parameter, release.to_json())
+
+
+def keep(context: DeployContext, kept: ReleaseRecord) -> None:
+    key = context.names.release_key(kept.release.id)
+    context.clients.s3.put(context.names.artifacts_bucket, key, kept.to_json().encode(), ContentType="application/json")
+
+
+def find(context: DeployContext, release_id: str) -> ReleaseRecord | None:
+    found = context.clients.s3.get(context.names.artifacts_bucket, context.names.release_key(release_id))
+    return ReleaseRecord.from_json(found.decode()) if found else None
+
+
+def known(context: DeployContext, release_id: str) -> ReleaseRecord:
+    """A kept release.  Raises HermesError ``release-unknown`` naming those that are there."""
+    found = find(context, release_id)
+    if found is None:
+        names = ", ".join(listed(context)[:8]) or "none"
+        raise HermesError(
+            Finding(
+                "release-unknown",
+                release_id,
+                "there is no such release",
+                evidence=f"kept: {names}",
+                next="hermes-cfn releases",
+            ),
+            exit_code=ExitCode.USAGE,
+        )
+    return found
+
+
+def listed(context: DeployContext) -> list[str]:
+    """Ids of the releases that are kept, the last one touched first."""
+    prefix = context.names.release_key("").removesuffix(".json")
+    found = sorted(
+        context.clients.s3.objects(context.names.artifacts_bucket, prefix), key=lambda one: one[1], reverse=True
+    )
+    return [key.removeprefix(prefix).removesuffix(".json") for key, _ in found]
+
+
+def secret_versions(context: DeployContext) -> dict[str, int]:
+    """The newest version of every secret that the application needs and that is set."""
+    there = context.clients.ssm.described(context.names.secrets_path)
+    needed = context.settings.application.secrets
+    return {name: there[context.names.secret(name)].version for name in needed if context.names.secret(name) in there}
+
+
+def missing_secrets(context: DeployContext) -> list[str]:
+    """Names of secrets that the application needs and that are not set."""
+    there = secret_versions(context)
+    return [name for name in context.settings.application.secrets if name not in there]
+
+
+def resolve(context: DeployContext, reference: str, compatible: bool = True) -> Release:
+    """The release that a tag or digest means now: image by digest, variables, secret versions.
+
+    Its id is the tag's name with a digest of everything in it, so that the same thing has the
+    same id whoever asks for it.  Raises HermesError ``image-unknown`` and ``secret-missing``.
+    """
+    names, clients = context.names, context.clients
+    image = clients.ecr.image(names.repository, reference)
+    if image is None:
+        raise HermesError(image_missing(context, reference))
+    versions = secret_versions(context)
+    missing = [name for name in context.settings.application.secrets if name not in versions]
+    if missing:
+        raise HermesError.of(secret_missing(context, name) for name in missing)
+    variables = dict(context.settings.env)
+    own = [tag for tag in image.tags if not tag.startswith("released-")]
+    tag = own[0] if reference.startswith("sha256:") and own else reference
+    content = json.dumps([image.pinned, variables, versions], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+    return Release(
+        id=f"{tag.replace(':', '-')[:80]}-{digest}",
+        image=image.pinned,
+        tag=tag,
+        variables=variables,
+        secrets=versions,
+        requested_at=clients.now().isoformat(timespec="seconds"),
+        requested_by=clients.account.identity().name,
+        commit=context.commit,
+        compatible=compatible,
+    )
+
+
+def image_missing(context: DeployContext, reference: str) -> Finding:
+    repository = context.names.repository
+    tags = ", ".join(images_to_choose(context)[:8]) or "none"
+    return Finding(
+        "image-unknown",
+        f"{repository}:{reference}",
+        "no such image in the repository",
+        evidence=f"tags there: {tags}",
+        next=f"hermes-cfn image push {reference}",
+    )
+
+
+def images_to_choose(context: DeployContext) -> list[str]:
+    """The first tag of every image that somebody has pushed under one, newest first."""
+    repository = context.names.repository
+    images = context.clients.ecr.images(repository) if context.clients.ecr.uri(repository) else []
+    own = ([tag for tag in image.tags if not tag.startswith("released-")] for image in images)
+    return [tags[0] for tags in own if tags]
+
+
+def image_not_chosen(context: DeployContext, there: list[str]) -> Finding:
+    return Finding(
+        "image-not-chosen",
+        context.names.repository,
+        "the first deployment needs an image",
+        evidence=f"tags there: {', '.join(there[:8]) or 'none'}",
+        next="hermes-cfn deploy --image TAG" if there else "hermes-cfn image push TAG",
+    )
+
+
+def image_taken(context: DeployContext, tag: str) -> Finding:
+    return Finding(
+        "image-taken",
+        f"{context.names.repository}:{tag}",
+        "is the only image there: the first release runs it",
+        severity=Severity.INFO,
+    )
+
+
+def secret_missing(context: DeployContext, name: str) -> Finding:
+    return Finding(
+        "secret-missing",
+        context.names.secret(name),
+        f"secret {name} is not set",
+        why="the application is started with it",
+        next=f"hermes-cfn secrets set {name}",
+    )

@@ -1,0 +1,316 @@
+"""The rollout: prepare, migrate, roll, verify, remember; and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hermes_cfn.checks.observed import DesiredGroup
+from hermes_cfn.clock import Tempo
+from hermes_cfn.config import Settings
+from hermes_cfn.deciders.actions import Done, Stop
+from hermes_cfn.deciders.observed import Instance
+from hermes_cfn.deciders.release import Aftermath, CanaryRules, aftermath
+from hermes_cfn.deciders.rollout import RolloutTarget, Strategy, decide, decide_prepared
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.events import InstanceEvent, Noted, StageEnded, StageStarted
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.lease import LeaseHolder
+from hermes_cfn.flows.base.loop import Story, drive
+from hermes_cfn.flows.fleet import diagnosis, hooks, migration, releases, verify
+from hermes_cfn.flows.fleet.canary import Baking
+from hermes_cfn.flows.fleet.observer import Observer
+from hermes_cfn.flows.fleet.performer import Performer
+from hermes_cfn.flows.fleet.releases import ReleaseRecord
+from hermes_cfn.instance.release import Release
+from hermes_cfn.plan import timing
+
+ALARMS = "alarms before"
+"""The line of a release's history with the alarms that fired when it was begun."""
+
+ENDS = frozenset({"stable", "failed", "rolled back"})
+"""Lines of a release's history after which another attempt is a new one."""
+
+
+def strategy(settings: Settings) -> Strategy:
+    """The settings' strategy in the decider's words."""
+    chosen = settings.release
+    return Strategy(
+        kind=chosen.strategy,
+        batch=chosen.at_once(settings.compute.count),
+        minimum=chosen.minimum,
+        canary=chosen.canary if chosen.canary_s else 0,
+        rules=CanaryRules(
+            period_s=max(1.0, chosen.canary_s / 3),
+            requests=chosen.canary_requests,
+            tolerance=chosen.canary_error_rate,
+        ),
+    )
+
+
+def _known_waits(settings: Settings, chosen: Strategy) -> Mapping[str, float]:
+    """Seconds that a wait takes at least, by its name in the decider.
+
+    None is known for a target's first health check, which may come at once or at the end of an interval.
+    """
+    return {
+        "drain": float(settings.service.deregistration_delay_s),
+        "canary": chosen.rules.period_s,
+    }
+
+
+@dataclass
+class Rollout:
+    """One run of a rollout under one lease.
+
+    ``deployed`` is what the service stack says of the group: how many instances there shall be, whatever this checkout
+    says.  ``chosen`` is the strategy that goes on, the settings' unless another run began.
+    """
+
+    context: DeployContext
+    held: LeaseHolder
+    pause_at: int | None = None
+    deployed: DesiredGroup | None = None
+    chosen: Strategy | None = None
+
+    def __post_init__(self) -> None:
+        settings = self.context.settings
+        self.size = self.deployed.desired if self.deployed else settings.compute.count
+        self.strategy = self.chosen or strategy(settings)
+        watched = self.context.settings.watch.enabled
+        self.observer = Observer(self.context, watch_alarms=watched, alongside=self.held.certain)
+        self.performer = Performer(self.context, self.observer)
+        self.tempo = Tempo(
+            self.context.clock, self.context.clients.now, _known_waits(settings, self.strategy), ("prepare",)
+        )
+
+    def want(self, release: Release, goal_version: int, back: bool = False) -> RolloutTarget:
+        settings = self.context.settings
+        return RolloutTarget(
+            release=release.id,
+            goal_version=goal_version,
+            token=self.held.token,
+            size=self.size,
+            template=self.observer.template,
+            strategy=self.strategy,
+            back=back,
+            patience_s=settings.release.healthy_timeout_s + settings.release.return_after_s,
+            paused_at=None if back else self.pause_at,
+        )
+
+    def to(self, kept: ReleaseRecord) -> Story[None]:
+        """The whole way to a release.  Raises HermesError when it did not get there.
+
+        Towards what is stable already, an instance that fails is replaced: it is not the
+        release's fault.  Nor does anybody wait for all to be prepared then: one that cannot be would keep
+        those out that a run which died on its way back has left in standby.
+        """
+        context, release = self.context, kept.release
+        kept = replace(kept.then(context.now, "requested", release.requested_by), strategy=self.strategy)
+        releases.keep(context, kept)
+        kept = yield from self._alarms_before(kept)
+        goal_version = releases.write_goal(context, release)
+        verified = releases.stable_if_readable(context)
+        proven = any(line.get("what") == "stable" for line in kept.history)
+        again = proven and verified is not None and verified.id == release.id
+        fleet, news = self.observer.look()
+        yield from news
+        result: Done | Stop = Done(f"{release.id} was on every instance before")
+        if not again:
+            yield StageStarted(context.now, "prepare", f"{release.id} on {len(fleet.instances)} instances")
+            result = yield from self.drive(self.want(release, goal_version), decide_prepared)
+        if isinstance(result, Done):
+            try:
+                kept = yield from migration.once(context, self.held, self.observer, kept, goal_version)
+            except HermesError as error:
+                yield from self._unmigrated(kept, error)
+                raise
+            want = self.want(release, goal_version, back=again)
+            about = estimate(timing.Pace.of(context.settings), fleet.instances, want)
+            yield StageStarted(context.now, "rollout", f"{release.id}, {want.strategy.kind}", about.estimate_s or None)
+            result = yield from self.drive(want, decide)
+        if isinstance(result, Done) and result.paused:
+            releases.keep(context, kept.then(context.now, "paused", result.what))
+            yield StageEnded(context.now, "rollout", f"{result.what}; go on with release --resume, back with rollback")
+            return
+        if isinstance(result, Done):
+            refused = verify.through_load_balancer(context)
+            result = Stop(refused) if refused else result
+        if isinstance(result, Stop):
+            yield from self._failed(kept, goal_version, result)
+            return
+        releases.write_stable(context, release)
+        releases.keep(context, kept := kept.then(context.now, "stable", result.what))
+        yield StageEnded(context.now, "rollout", result.what)
+        after = yield from hooks.run(context, "after_deploy", kept)
+        if after:
+            releases.keep(context, kept.then(context.now, "after_deploy", str(after["outcome"])))
+
+    def _unmigrated(self, kept: ReleaseRecord, error: HermesError) -> Story[None]:
+        """No instance was touched: leave everything as it was, and tell."""
+        what = error.findings[0].what
+        kept = (releases.find(self.context, kept.release.id) or kept).then(self.context.now, "failed", what)
+        releases.keep(self.context, kept)
+        yield from self.resume_processes()
+        yield from hooks.run(self.context, "on_failure", kept, HERMES_FAILURE=what)
+
+    def _alarms_before(self, kept: ReleaseRecord) -> Story[ReleaseRecord]:
+        """Alarms that fired before the release was begun do not stop it: it may be what mends them.
+
+        They are kept with the release, so that a run that is killed and run again knows them still.
+        """
+        context = self.context
+        if not self.observer.watch_alarms:
+            return kept
+        known = alarms_before(kept)
+        if known is None:
+            known = context.clients.cloudwatch.firing(context.names.alarm(""))
+            kept = kept.then(context.now, ALARMS, ", ".join(known))
+            releases.keep(context, kept)
+        self.observer.ignored = frozenset(known)
+        if known:
+            names = ", ".join(known)
+            finding = Finding(
+                "alarm-before",
+                names,
+                "fires already, and stops this release only when it ends and begins again",
+                severity=Severity.WARNING,
+            )
+            yield Noted(context.now, finding)
+        return kept
+
+    def drive(self, want: RolloutTarget, decider: Any) -> Story[Done | Stop]:
+        """Towards ``want``, whose template version is always the group's newest."""
+        baking = Baking(self.context, self.held)
+        return drive(
+            self.observer.look,
+            lambda fleet: decider(baking.look(fleet, want), replace(want, template=self.observer.template)),
+            self.performer.act,
+            self.held.guard,
+            self.context.clock,
+            self.context.clients.now,
+            self.tempo,
+        )
+
+    def _failed(self, kept: ReleaseRecord, goal_version: int, stop: Stop) -> Story[None]:
+        """Say why, keep it, and go back where that is safe."""
+        context, release = self.context, kept.release
+        yield Noted(context.now, stop.finding)
+        fleet, _ = self.observer.look()
+        told = diagnosis.of(context, self.held, stop.instances or self._sick(fleet.instances))
+        previous = releases.stable_if_readable(context)
+        kept = replace(kept.then(context.now, "failed", stop.finding.what), diagnosis=told)
+        releases.keep(context, kept)
+        finding = replace(
+            stop.finding,
+            evidence=diagnosis.shown(told) or stop.finding.evidence,
+            why=_difference(previous, release) or stop.finding.why,
+            next=f"hermes-cfn releases show {release.id}",
+        )
+        touched = any(i.release == release.id or not i.up for i in fleet.instances)
+        verdict = aftermath(
+            previous=previous.id if previous else None,
+            goal=release.id,
+            touched=touched,
+            migrated=bool(kept.migration.get("changed")),
+            compatible=release.compatible,
+        )
+        if verdict is not Aftermath.ROLL_BACK:
+            yield from self.resume_processes()
+            yield from hooks.run(context, "on_failure", kept, HERMES_FAILURE=stop.finding.what)
+            raise HermesError(finding, _choices(release, previous, verdict))
+        assert previous is not None
+        yield from self.back(previous)
+        releases.keep(context, kept.then(context.now, "rolled back", previous.id))
+        yield from hooks.run(context, "on_failure", kept, HERMES_FAILURE=stop.finding.what)
+        raise HermesError(finding, _rolled_back(release, previous), exit_code=ExitCode.ROLLED_BACK)
+
+    def back(self, previous: Release) -> Story[None]:
+        """Every instance to ``previous``, in the same careful way."""
+        context = self.context
+        yield StageStarted(context.now, "roll back", f"to {previous.id}")
+        self.begin_back(previous)
+        want = self.want(previous, releases.write_goal(context, previous), back=True)
+        result = yield from self.drive(want, decide)
+        if isinstance(result, Stop):
+            yield from self.resume_processes()
+            raise HermesError(result.finding)
+        self.end_back(previous)
+        yield StageEnded(context.now, "roll back", result.what)
+
+    def begin_back(self, previous: Release) -> None:
+        """Kept with the release, so that whoever rolls back after a run that died goes on, and not to the one before."""
+        if kept := releases.find(self.context, previous.id):
+            kept = replace(kept.then(self.context.now, releases.GOING_BACK), strategy=self.strategy)
+            releases.keep(self.context, kept)
+
+    def end_back(self, previous: Release) -> None:
+        releases.write_stable(self.context, previous)
+        if kept := releases.find(self.context, previous.id):
+            releases.keep(self.context, kept.then(self.context.now, "stable", "by a rollback"))
+
+    def resume_processes(self) -> Story[None]:
+        """Nothing stays suspended behind us."""
+        fleet, _ = self.observer.look()
+        if fleet.group.marked:
+            self.context.clients.auto_scaling.resume(fleet.group.name, sorted(fleet.group.marked))
+            yield InstanceEvent(self.context.now, "group", f"resumes {', '.join(sorted(fleet.group.marked))}")
+
+    @staticmethod
+    def _sick(instances: tuple[Instance, ...]) -> tuple[str, ...]:
+        return tuple(i.id for i in instances if i.member and not i.up)
+
+
+def alarms_before(kept: ReleaseRecord) -> tuple[str, ...] | None:
+    """Alarms that fired when this attempt at the release began; None when that was not looked at yet."""
+    for line in reversed(kept.history):
+        if line["what"] == ALARMS:
+            return tuple(filter(None, str(line["detail"]).split(", ")))
+        if line["what"] in ENDS:
+            return None
+    return None
+
+
+def estimate(pace: timing.Pace, instances: Iterable[Instance], want: RolloutTarget) -> timing.RolloutTime:
+    """How long what is still to do takes: a stale release is redeployed, a stale template version replaced."""
+    outdated = [i for i in instances if i.member and want.template and i.template != want.template]
+    stale = [i for i in instances if i.member and (i in outdated or i.release != want.release)]
+    chosen = want.strategy
+    return timing.rollout(
+        pace, len(stale), chosen.kind, chosen.batch, bool(outdated), 0 if want.back else chosen.canary, chosen.bake_s
+    )
+
+
+def _difference(previous: Release | None, release: Release) -> str:
+    """What differs from the release before, names only for secrets."""
+    if previous is None or previous.id == release.id:
+        return ""
+    parts = release.changes(previous)
+    return f"differs from {previous.id}: {', '.join(parts)}" if parts else ""
+
+
+def _rolled_back(release: Release, previous: Release) -> Finding:
+    return Finding(
+        "rolled-back",
+        release.id,
+        f"every instance runs {previous.id} again",
+        severity=Severity.WARNING,
+        next=f"hermes-cfn releases show {release.id}",
+    )
+
+
+def _choices(release: Release, previous: Release | None, verdict: Aftermath) -> Finding:
+    if verdict is Aftermath.NOTHING:
+        return Finding("release-not-started", release.id, "no instance was touched", severity=Severity.WARNING)
+    other = previous is not None and previous.id != release.id
+    return Finding(
+        "release-held",
+        release.id,
+        "the healthy instances go on serving; nothing was rolled back",
+        why="the database was migrated and the release is not marked compatible with the one before"
+        if other
+        else "there is no other release to go back to",
+        next="mend and release again" + (f", or: hermes-cfn rollback --to {previous.id}" if previous and other else ""),
+        severity=Severity.WARNING,
+    )

@@ -1,0 +1,181 @@
+"""What a forecast asks the account.  What may not be asked stays None, and nothing is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from hermes_cfn.aws.billing import REGION, Billing
+from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.aws.certificates import Certificates
+from hermes_cfn.aws.zones import Zones
+from hermes_cfn.checks.facts import Facts, ImageFacts
+from hermes_cfn.checks.observed import CertificateSeen
+from hermes_cfn.deployment import FromOutput
+from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.base.whoami import denied
+from hermes_cfn.flows.fleet import releases
+from hermes_cfn.names import ENVIRONMENT_TAG, GITHUB
+from hermes_cfn.plan import Deployed
+
+Answer = TypeVar("Answer")
+QUOTAS = {"addresses": ("ec2", "L-0263D0A3"), "vcpus": ("ec2", "L-1216C47A"), "nat-gateways": ("vpc", "L-FE5A380F")}
+"""Quota -> service and code (Service Quotas, "AWS service quotas")."""
+
+
+def gather(context: DeployContext, image: str, there: Mapping[str, Deployed]) -> Facts:
+    """Facts for a plan that releases ``image``, or what runs; ``there`` is what is deployed, by stack key."""
+    clients, settings = context.clients, context.settings
+    fresh, networked = "service" not in there, "network" in there
+    arn, certificate = _certificate(context)
+    fleet = _fleet(there)
+    grows = fleet != (settings.compute.count, settings.compute.instance_type) or settings.release.strategy == "surge"
+
+    def quota(name: str) -> float | None:
+        return clients.account.quota(*QUOTAS[name])
+
+    return replace(
+        place(context),
+        first=fresh,
+        addresses=None if networked else _allowed(clients.ec2.addresses),
+        addresses_quota=None if networked else quota("addresses"),
+        nat_gateways=None if networked else _allowed(lambda: sum(clients.ec2.nat_gateways().values())),
+        nat_gateways_quota=None if networked else quota("nat-gateways"),
+        fleet=fleet,
+        vcpus=_allowed(clients.ec2.vcpus) if grows else None,
+        vcpus_quota=quota("vcpus") if grows else None,
+        buckets={name: _allowed(partial(clients.s3.exists, name)) or "" for name in _buckets(context, there)},
+        roles=tuple(name for name in _roles(context, there) if _allowed(partial(clients.account.role_exists, name))),
+        provider=_provider(context, there),
+        records=tuple(_records(context, there)),
+        certificate_arn=arn,
+        certificate=certificate,
+        missing_secrets=tuple(_allowed(lambda: releases.missing_secrets(context)) or ()),
+        image=_image(context, image),
+        image_wanted=image,
+        stacks={key: str(one.status) for key, one in there.items()},
+        drifted=tuple(key for key, one in there.items() if one.drift == "DRIFTED"),
+        stale=tuple(_stale(context, there)),
+        denied=denied(context, "deploy"),
+    )
+
+
+def _fleet(there: Mapping[str, Deployed]) -> tuple[int, str] | None:
+    """Number and type of instances by the service template that is deployed."""
+    resources = (there.get("service", Deployed()).template or {}).get("Resources", {}).values()
+    found = {resource["Type"]: resource.get("Properties", {}) for resource in resources}
+    count = found.get("AWS::AutoScaling::AutoScalingGroup", {}).get("DesiredCapacity")
+    kind = found.get("AWS::EC2::LaunchTemplate", {}).get("LaunchTemplateData", {}).get("InstanceType")
+    return (int(count), kind) if str(count).isdigit() and isinstance(kind, str) else None
+
+
+def place(context: DeployContext) -> Facts:
+    """What the settings want of the account whatever is deployed: type, key pair, and the budget's tag."""
+    clients, settings = context.clients, context.settings
+    key = settings.compute.key_name
+    return Facts(
+        account=context.names.account,
+        region=settings.account.region,
+        now=context.now,
+        offered=_allowed(lambda: clients.ec2.offered(settings.compute.instance_type)),
+        key_pair=_allowed(lambda: clients.ec2.key_pair(key)) if key else None,
+        cost_tag=_cost_tag(context),
+    )
+
+
+def _cost_tag(context: DeployContext) -> str:
+    """The status in billing of the tag that narrows the budget; nothing where no budget waits for it."""
+    if not context.settings.budget.waits_for_tag:
+        return ""
+    return Billing(context.clients.calls("ce", REGION)).tag_status(ENVIRONMENT_TAG)
+
+
+def _certificate(context: DeployContext) -> tuple[str, CertificateSeen | None]:
+    """The ARN that the settings name, and its certificate; no ARN where it may not be asked."""
+    arn = context.settings.certificate.arn
+    if not arn:
+        return "", None
+    try:
+        return arn, Certificates(context.clients.calls("acm")).describe(arn)
+    except AwsError:
+        return "", None
+
+
+def _image(context: DeployContext, wanted: str) -> ImageFacts | None:
+    ecr, repository = context.clients.ecr, context.names.repository
+    if not wanted or not _allowed(lambda: ecr.uri(repository) or ""):
+        return None
+    found = ecr.image(repository, wanted)
+    if found is None:
+        return None
+    return ImageFacts(found.digest, _allowed(lambda: ecr.architectures(repository, found.digest)) or ())
+
+
+def _buckets(context: DeployContext, there: Mapping[str, Deployed]) -> Iterator[str]:
+    if "foundation" not in there:
+        yield context.names.artifacts_bucket
+    if context.settings.edge.assets and "edge" not in there:
+        yield context.names.assets_bucket
+
+
+def _roles(context: DeployContext, there: Mapping[str, Deployed]) -> Iterator[str]:
+    """Names of the roles that stacks which are not there yet would create."""
+    for spec in context.deployment:
+        for resource in spec.template["Resources"].values() if spec.key not in there else ():
+            name = resource.get("Properties", {}).get("RoleName")
+            if resource["Type"] == "AWS::IAM::Role" and isinstance(name, str):
+                yield name
+
+
+def _provider(context: DeployContext, there: Mapping[str, Deployed]) -> bool | None:
+    """Whether the account has GitHub's identity provider already, where a stack would create it."""
+    spec = next((spec for spec in context.deployment if spec.account_wide and spec.key not in there), None)
+    types = {resource["Type"] for resource in spec.template["Resources"].values()} if spec else set()
+    if "AWS::IAM::OIDCProvider" not in types:
+        return None
+    return _allowed(lambda: context.clients.account.has_provider(GITHUB))
+
+
+def _records(context: DeployContext, there: Mapping[str, Deployed]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """What stands where stacks that are not there yet would put a record: the name, the key that wants it, the types.
+
+    Weighted records bear each other.
+    """
+    edge, worldwide, ours = context.settings.edge, context.settings.worldwide, context.names.auto_scaling_group
+    wanted = []
+    if edge.dns != "manual" and "edge" not in there:
+        wanted.append((edge.hosted_zone_id, context.settings.certificate.domain, "[edge] dns", edge.dns))
+    if worldwide.assets_domain and "worldwide" not in there:
+        wanted.append((worldwide.hosted_zone_id, worldwide.assets_domain, "[worldwide] assets_domain", "alias"))
+    zones = Zones(context.clients.calls("route53"))
+    for zone, name, key, dns in wanted:
+        found = _allowed(partial(zones.records, zone, name)) or ()
+        kinds = tuple(
+            kind
+            for kind, identifier in found
+            if kind == "CNAME" or (kind == "A" and (dns == "alias" or identifier in ("", ours)))
+        )
+        if kinds:
+            yield name, key, kinds
+
+
+def _stale(context: DeployContext, there: Mapping[str, Deployed]) -> Iterator[tuple[str, str, str, str]]:
+    """(stack, parameter, its value, the output it is fed by now) of parameters that outputs have left behind."""
+    for spec in context.deployment:
+        given = there.get(spec.key, Deployed()).parameters
+        for name, source in spec.parameters.items():
+            if not isinstance(source, FromOutput) or name not in given:
+                continue
+            fed = there.get(source.stack, Deployed()).outputs.get(source.output)
+            if isinstance(fed, str) and fed != given[name]:
+                yield spec.key, name, given[name], fed
+
+
+def _allowed(ask: Callable[[], Answer]) -> Answer | None:
+    """What a question answers, or None where it may not be asked."""
+    try:
+        return ask()
+    except AwsError:
+        return None

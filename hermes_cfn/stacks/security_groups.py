@@ -1,0 +1,89 @@
+"""The security groups: what may talk to whom.
+
+Two groups that name each other inline are a circular dependency, so the rules between them are
+resources of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import GetAtt, Ref, Template, ec2
+
+from hermes_cfn.config import Settings
+from hermes_cfn.names import Names
+from hermes_cfn.stacks.common import named, waive
+from hermes_cfn.stacks.network import nowhere
+
+EPMD = 4369
+"""Where Erlang nodes ask for each other's port."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroups:
+    """The load balancer's group and the application's."""
+
+    balancer: ec2.SecurityGroup
+    app: ec2.SecurityGroup
+
+
+def build(stack: Template, settings: Settings, names: Names, vpc: Ref) -> SecurityGroups:
+    ipv6 = settings.network.egress == "ipv6"
+    port = settings.application.port
+    world = ["0.0.0.0/0", "::/0"] if ipv6 else ["0.0.0.0/0"]
+    balancer = stack.add_resource(
+        ec2.SecurityGroup(
+            "LoadBalancerSecurityGroup",
+            GroupName=names.balancer_security_group,
+            GroupDescription="Load balancer",
+            VpcId=vpc,
+            SecurityGroupIngress=[_rule(at, there) for at in (80, 443) for there in world],
+            SecurityGroupEgress=[nowhere()],
+            Tags=named(f"{names.auto_scaling_group}-alb"),
+        )
+    )
+    waive(
+        balancer,
+        {"CKV_AWS_260": "port 80 is open to the world to be redirected to HTTPS"},
+    )
+    out = sorted({443, settings.database.port})
+    app = stack.add_resource(
+        ec2.SecurityGroup(
+            "AppSecurityGroup",
+            GroupName=names.app_security_group,
+            GroupDescription="Application instances",
+            VpcId=vpc,
+            SecurityGroupEgress=[_rule(at, there) for at in out for there in world],
+            Tags=named(names.app_security_group),
+        )
+    )
+    _between(stack, "LoadBalancerToApp", balancer, app, port, "Requests from the load balancer")
+    if settings.service.cluster:
+        for at, title in ((EPMD, "ClusterNames"), (settings.service.cluster_port, "ClusterTraffic")):
+            _between(stack, title, app, app, at, "Erlang distribution between instances")
+    return SecurityGroups(balancer, app)
+
+
+def _rule(port: int, there: str) -> ec2.SecurityGroupRule:
+    where: dict[str, Any] = {"CidrIpv6": there} if ":" in there else {"CidrIp": there}
+    return ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=port, ToPort=port, Description=f"TCP {port}", **where)
+
+
+def _between(
+    stack: Template, title: str, source: ec2.SecurityGroup, target: ec2.SecurityGroup, port: int, what: str
+) -> None:
+    shared = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "Description": what}
+    stack.add_resource(
+        ec2.SecurityGroupEgress(
+            f"{title}Out",
+            GroupId=GetAtt(source, "GroupId"),
+            DestinationSecurityGroupId=GetAtt(target, "GroupId"),
+            **shared,
+        )
+    )
+    stack.add_resource(
+        ec2.SecurityGroupIngress(
+            f"{title}In", GroupId=GetAtt(target, "GroupId"), SourceSecurityGroupId=GetAtt(source, "GroupId"), **shared
+        )
+    )
