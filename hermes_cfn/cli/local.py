@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,11 @@ def command() -> None:
 @click.option(
     "--engine", default="", help="A container engine of this machine (podman) for images that name one of its own."
 )
+@click.option(
+    "--consistency",
+    type=click.Choice(("strong", "default", "worst")),
+    help="strong: every answer is as of now; default: late, unknown and broken as often as AWS; worst: answers go back.",
+)
 @click.option("--reset", is_flag=True, help="Start afresh; what it held is lost.")
 @console.format_option("text", "json")
 def start(
@@ -75,6 +81,7 @@ def start(
     processes: bool,
     postgres: Path | None,
     engine: str,
+    consistency: str | None,
     reset: bool,
     form: str,
 ) -> None:
@@ -100,6 +107,8 @@ def start(
         speed=speed,
         addresses=Addresses.OWN_PORT if own_ports else Addresses.AUTO,
     )
+    if consistency:
+        options = replace(options, consistency=consistency)
     state = control.default_state()
     if reset:
         control.reset(state)

@@ -22,6 +22,9 @@ class Session:
 OWN = Session("AKIALOCALFLEET000000")
 """The embedded cloud itself, which may everything and which no fault touches."""
 
+INTERNAL = "hermes-embedded-cloud"
+"""What the user agent of the calls of the cloud's own CloudFormation says: nothing of what it asks is late, and none breaks."""
+
 Door = Callable[[str, str], Any]
 """Clients of one session: by service and region."""
 
@@ -32,8 +35,9 @@ class Clients:
     Clients are shared between threads, which boto3 allows for clients (not for sessions).
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, internal: bool = False) -> None:
         self.endpoint = endpoint
+        self._user_agent = INTERNAL if internal else None
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._session: Any = None
@@ -63,6 +67,7 @@ class Clients:
                         max_pool_connections=32,
                         s3={"addressing_style": "path"},
                         parameter_validation=True,
+                        user_agent_extra=self._user_agent,
                     ),
                 )
                 self._clients[(service, region, session.key)] = found

@@ -6,13 +6,15 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hermes_cfn.local import wire
-from hermes_cfn.local.clients import OWN, Clients
+from hermes_cfn.local.clients import INTERNAL, OWN, Clients
 from hermes_cfn.local.clock import ServiceClock
+from hermes_cfn.local.consistency import Consistency
 from hermes_cfn.local.controls import Controls
 from hermes_cfn.local.faults import Faults, refusal_of, region_off
 from hermes_cfn.local.fleet.external import Database
@@ -51,7 +53,9 @@ class Cloud:
         self.lock = threading.RLock()
         self.clock = ServiceClock(options.speed, patience=options.patience)
         self.faults = Faults()
+        self.consistency = Consistency(options.consistency, options.seed, self.clock, self._answer, time.monotonic)
         self.clients = Clients(endpoint)
+        self._formation_clients = Clients(endpoint, internal=True)
         self.moto = MotoSide(endpoint.removeprefix("http://"))
         self.scheduler = Scheduler(self.clock, self.lock)
         self.fleet = Fleet(directory, options, self.clients, self.scheduler, self.faults.condition)
@@ -92,7 +96,7 @@ class Cloud:
 
             with self.lock:
                 if name not in self.services:
-                    made = CloudFormation(self.clients, self.clock, self.options.real_time)
+                    made = CloudFormation(self._formation_clients, self.clock, self.options.real_time)
                     made.engine.fault = self._resource_fault
                     made.engine.refuses = lambda logical_id: self.faults.condition("validation-fails", logical_id) or ""
                     made.engine.replaces = lambda logical_id: bool(self.faults.condition("replaces", logical_id))
@@ -173,8 +177,9 @@ class Cloud:
         refusal = self._refusal(call, action, request)
         if refusal is not None:
             return wire.refuse(call.service, action, refusal, request)
-        answer = self._answer(call, action, request)
-        answer.lost = kind in ("lost", "timeout")
+        internal = call.access_key == OWN.key or INTERNAL in request.headers.get("user-agent", "")
+        answer = (self.consistency.internal if internal else self.consistency.answer)(call, action, request)
+        answer.lost = answer.lost or kind in ("lost", "timeout")
         if kind == "broken":
             answer.body = answer.body[: len(answer.body) // 2]
             answer.headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-length"}

@@ -1,7 +1,8 @@
 """The control side of the endpoint: what no AWS interface offers (``/_hermes/<what>``).
 
 ``status``, ``stop``, ``clock {advance_s}``, ``images {repository, tag, directory?, env?,
-architecture?, region?}``, ``faults {...}`` (see :meth:`Controls.faults`), ``permissions``.
+architecture?, region?}``, ``faults {...}`` (see :meth:`Controls.faults`), ``permissions``,
+``consistency {mode?, late?}``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hermes_cfn.local import fault_kinds
+from hermes_cfn.local.consistency import MODES
+from hermes_cfn.local.lags import Lag
 from hermes_cfn.local.wire import DEFAULT_REGION, ServiceError
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Controls:
             "database": self.database,
             "permissions": self.permissions,
             "machine-image": self.machine_image,
+            "consistency": self.consistency,
         }
         if what not in actions:
             raise ServiceError("UnknownControl", f"The embedded cloud has no control {what!r}.", 404)
@@ -93,6 +97,20 @@ class Controls:
         """A newer machine image is published under the public ``parameter``: ``{image}``."""
         now = self._cloud.clock.now()
         return {"image": self._cloud.moto.publish_image(body.get("region", DEFAULT_REGION), body["parameter"], now)}
+
+    def consistency(self, body: dict[str, Any]) -> dict[str, Any]:
+        """How consistent the cloud is, from now on: ``{mode, counts}``.
+
+        ``mode`` is strong, default or worst; ``late`` maps ``service.Action`` to seconds of service time by which every
+        read of it is late, in the mode default.
+        """
+        if body.get("mode", MODES[0]) not in MODES:
+            raise ServiceError("BadControl", f"modes are {', '.join(MODES)}")
+        found = self._cloud.consistency
+        found.mode = body.get("mode", found.mode)
+        if "late" in body:
+            found.rules = [Lag(calls, 1.0, 1e9, float(late_s), "asked for") for calls, late_s in body["late"].items()]
+        return {"mode": found.mode, "counts": dict(found.counts)}
 
     def permissions(self, _body: dict[str, Any]) -> dict[str, Any]:
         """What callers asked for under enforcement: ``{asked: [[principal, action, resource, why not]]}``."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +12,12 @@ from hermes_cfn.local.clock import DEFAULT_SPEED, PATIENCE_S
 
 ADMINISTRATOR = ("AKIALOCALADMIN000000", "local")
 """Access key id and secret of the caller with whom an embedded cloud begins; the secret is never looked at."""
+
+CONSISTENCY = "HERMES_CONSISTENCY"
+"""The environment variable that says how consistent clouds are that nobody says it of."""
+
+USUAL = "strong"
+"""How consistent a cloud is otherwise."""
 
 
 class Addresses(StrEnum):
@@ -29,7 +36,8 @@ class Options:
     the books; ``port`` 0 takes a free one; ``follow_parent`` ends the cloud with the process
     that started it; ``database`` starts the external PostgreSQL at once, ``postgres`` is the
     directory of the server's programs (empty: the wheel's, or the newest on this machine);
-    ``engine`` begins the command line of a container engine (``podman``), empty for none.
+    ``engine`` begins the command line of a container engine (``podman``), empty for none;
+    ``consistency`` is one of :data:`hermes_cfn.local.consistency.MODES`, drawn from ``seed``.
     """
 
     speed: float = DEFAULT_SPEED
@@ -43,6 +51,8 @@ class Options:
     database: bool = False
     postgres: str = ""
     engine: str = ""
+    consistency: str = field(default_factory=lambda: os.environ.get(CONSISTENCY, USUAL))
+    seed: int = 1
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

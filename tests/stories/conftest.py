@@ -9,8 +9,10 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from hermes_cfn.local import control
+from hermes_cfn.local.clients import INTERNAL
 from hermes_cfn.local.options import Options
 
 ROOT = Path(__file__).parents[2]
@@ -91,12 +93,14 @@ class Cloud:
         return json.loads(self.type(f"{words} --format json", codes=codes))
 
     def client(self, service: str):
+        """For a test that looks at what a verb has done: as of now, however late the cloud is for everybody else."""
         return boto3.client(
             service,
             region_name="eu-south-2",
             endpoint_url=control.status(self.state).endpoint,
             aws_access_key_id="AKIALOCALADMIN000000",
             aws_secret_access_key="local",
+            config=Config(user_agent_extra=INTERNAL),
         )
 
     def fault(self, **body) -> None:
