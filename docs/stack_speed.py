@@ -64,30 +64,30 @@ def measure() -> Measured:
         quick = control.start(state, Options(follow_parent=True, real_time=True, speed=SPEED, processes=False))
         try:
             settings = parse("")
-            clients = connect(None, settings.account.region, quick.endpoint, ("AKIALOCALADMIN000000", "local"))
+            clients = connect(None, settings.account.region, quick.endpoint, control.administrator(state))
             context = stand(clients, settings, stacks.build(settings), clock=Hurried())
             for _ in deploy.foundation(context):
                 pass
-            return _measured(context)
+            return _measured(context, state)
         finally:
             control.reset(state)
 
 
-def _measured(context: DeployContext) -> Measured:
+def _measured(context: DeployContext, state: Path) -> Measured:
     common = [spec for spec in context.deployment if spec.account_wide]
     own = [spec for spec in context.deployment if not spec.account_wide]
     planned = make(context.deployment, {}, PlanInputs(account=context.names.account))
     foundation = sum(stack.seconds for stack in planned.stacks if stack.key == "foundation")
     outputs = {spec.key: context.clients.cloudformation(spec.region).observe(spec.name).outputs for spec in common}
-    begun, before = _now(context), context.clients.time.calls.total()
+    begun, before = _now(state), context.clients.time.calls.total()
     for _ in StackDeployer(context, own, outputs=outputs).run(lambda: None):
         pass
-    took = (_now(context) - begun).total_seconds()
+    took = (_now(state) - begun).total_seconds()
     return Measured(planned.stacks_s - foundation, took, context.clients.time.calls.total() - before)
 
 
-def _now(context: DeployContext) -> datetime:
-    return datetime.fromisoformat(control.ask(str(context.clients.endpoint_url), "clock", {})["now"])
+def _now(state: Path) -> datetime:
+    return datetime.fromisoformat(control.ask(state, "clock")["now"])
 
 
 def page(found: Measured) -> str:

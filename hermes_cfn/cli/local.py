@@ -143,6 +143,19 @@ def status(form: str) -> int:
 
 
 @command.command()
+@click.option("--region", default="eu-south-2", show_default=True, help="The region that is called by default.")
+def env(region: str) -> None:
+    """Print the variables by which the AWS CLI and SDKs call it, secret key included: for `eval "$(... local env)"`."""
+    import shlex
+
+    from hermes_cfn.local import control
+
+    reach.embedded(start=False)
+    for name, value in control.variables(control.default_state(), region).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@command.command()
 def database() -> None:
     """Print the URL of the external PostgreSQL, password included: for ``secrets set DATABASE_URL``."""
     from hermes_cfn.local import control
@@ -163,9 +176,9 @@ def image(tag: str, directory: Path | None, variables: tuple[str, ...], architec
     from hermes_cfn.local import control
 
     settings = console.context().settings()
-    found = reach.embedded(start=False)
+    reach.embedded(start=False)
     pushed = control.ask(
-        found.endpoint,
+        control.default_state(),
         "images",
         {
             "region": settings.region,

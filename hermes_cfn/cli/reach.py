@@ -68,11 +68,11 @@ def clients(context: Context, settings: Settings, status: Status | None = None) 
     region = settings.account.region
     if not context.local:
         return connect(context.profile, region)
-    from hermes_cfn.local.options import ADMINISTRATOR
+    from hermes_cfn.local import control
 
     found = status or embedded(start=False)
     own = os.environ.get("AWS_ENDPOINT_URL") == found.endpoint
-    return connect(None, region, found.endpoint, None if own else ADMINISTRATOR)
+    return connect(None, region, found.endpoint, None if own else control.administrator(control.default_state()))
 
 
 def hurried_clients(context: Context, settings: Settings) -> AwsClients | None:

@@ -13,7 +13,7 @@ from botocore.config import Config
 
 @dataclass(frozen=True)
 class Session:
-    """Whose credentials calls carry; ``token`` is empty for those of a user.  No secret is ever looked at."""
+    """Whose credentials calls carry; ``token`` is empty for those of a user."""
 
     key: str
     token: str = ""
@@ -30,13 +30,14 @@ Door = Callable[[str, str], Any]
 
 
 class Clients:
-    """Makes and keeps clients for ``endpoint``, each of one session.
+    """Makes and keeps clients for ``endpoint``, each of one session; ``secret`` is asked for the secret of a key.
 
     Clients are shared between threads, which boto3 allows for clients (not for sessions).
     """
 
-    def __init__(self, endpoint: str, internal: bool = False) -> None:
+    def __init__(self, endpoint: str, secret: Callable[[str], str], internal: bool = False) -> None:
         self.endpoint = endpoint
+        self._secret = secret
         self._user_agent = INTERNAL if internal else None
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, str], Any] = {}
@@ -60,7 +61,7 @@ class Clients:
                     region_name=region,
                     endpoint_url=self.endpoint,
                     aws_access_key_id=session.key,
-                    aws_secret_access_key="-",
+                    aws_secret_access_key=self._secret(session.key) or "-",
                     aws_session_token=session.token or None,
                     config=Config(
                         retries={"max_attempts": 3, "mode": "standard"},

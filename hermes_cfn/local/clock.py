@@ -38,6 +38,12 @@ class ServiceClock:
             elapsed = (time.monotonic() - self._origin) * self.speed + self._advanced
         return self._start + timedelta(seconds=elapsed)
 
+    def unhurried(self) -> datetime:
+        """The time by which real programs' credentials and tokens end: moved ahead on request, and not hurried."""
+        with self._lock:
+            elapsed = time.monotonic() - self._origin + self._advanced
+        return self._start + timedelta(seconds=elapsed)
+
     def advance(self, seconds: float) -> datetime:
         """Move ahead by ``seconds`` of service time (never back); the new now."""
         if seconds < 0:

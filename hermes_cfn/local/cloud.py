@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 import os
@@ -10,8 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from hermes_cfn.local import wire
+from hermes_cfn.local.authentication import authenticate
 from hermes_cfn.local.clients import INTERNAL, OWN, Clients
 from hermes_cfn.local.clock import ServiceClock
 from hermes_cfn.local.consistency import Consistency
@@ -20,8 +23,11 @@ from hermes_cfn.local.faults import Faults, refusal_of, region_off
 from hermes_cfn.local.fleet.external import Database
 from hermes_cfn.local.fleet.fleet import Fleet
 from hermes_cfn.local.fleet.scheduler import Scheduler
-from hermes_cfn.local.moto_side import MotoSide
+from hermes_cfn.local.identities import Identities
+from hermes_cfn.local.keyring import Keyring
+from hermes_cfn.local.moto_side import MOTO_PATHS, MotoSide
 from hermes_cfn.local.options import Options
+from hermes_cfn.local.owner import Owner
 from hermes_cfn.local.services.authorisation import Authorisation, rest_operation
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.launching import Launching
@@ -36,6 +42,7 @@ from hermes_cfn.local.services.layers import Layers
 from hermes_cfn.local.services.monitoring import Monitoring
 from hermes_cfn.local.services.quotas import Quotas
 from hermes_cfn.local.services.simulation import Simulation
+from hermes_cfn.local.services.tokens import Tokens
 from hermes_cfn.local.wire import Call, HttpRequest, HttpResponse, Service, ServiceError
 
 log = logging.getLogger("hermes.local")
@@ -45,7 +52,7 @@ _EC2_CHANGES = ("RunInstances", "TerminateInstances", "StartInstances", "StopIns
 class Cloud:
     """One embedded cloud: ``handle`` answers any request to its endpoint."""
 
-    def __init__(self, directory: Path, options: Options, endpoint: str, end: Callable[[], None]) -> None:
+    def __init__(self, directory: Path, options: Options, endpoint: str, end: Callable[[], None], owner: Owner) -> None:
         self.directory = directory
         self.options = options
         self.endpoint = endpoint
@@ -54,15 +61,18 @@ class Cloud:
         self.clock = ServiceClock(options.speed, patience=options.patience)
         self.faults = Faults()
         self.consistency = Consistency(options.consistency, options.seed, self.clock, self._answer, time.monotonic)
-        self.clients = Clients(endpoint)
-        self._formation_clients = Clients(endpoint, internal=True)
         self.moto = MotoSide(endpoint.removeprefix("http://"))
+        self.owner = owner
+        self.keys = Keyring(owner, self.moto, self.clock.unhurried)
+        self.identities = Identities(self.clock.unhurried)
+        self.clients = Clients(endpoint, self.keys.secret)
+        self._formation_clients = Clients(endpoint, self.keys.secret, internal=True)
         self.scheduler = Scheduler(self.clock, self.lock)
         self.fleet = Fleet(directory, options, self.clients, self.scheduler, self.faults.condition)
         self.traffic = Traffic(directory, self.fleet, self.scheduler)
         self.engine = Engine(Launching(self.clients), self.fleet, self.traffic, self.scheduler, self.faults.condition)
         self.commands = Commands(self.clients, self.fleet, self.scheduler, self.faults.condition)
-        self.authorisation = Authorisation(self.moto, self.engine, self.fleet)
+        self.authorisation = Authorisation(self.moto, self.engine, self.fleet, (owner.access_key.id, OWN.key))
         self.monitoring = Monitoring(self.scheduler, self.moto, self.traffic, self.engine)
         self.expiry = Expiry(self.scheduler, self.moto)
         self.engine.on_leaving = self.commands.instance_gone
@@ -75,6 +85,7 @@ class Cloud:
             "ssm": self.commands,
             "ecr": self.layers,
             "iam": Simulation(self.moto),
+            "sts": Tokens(self.keys, self.moto, self.identities, self._who, self._may_not_assume),
             "service-quotas": Quotas(self.faults.condition),
             "ce": CostTags(self._tags, lambda: bool(self.faults.condition("member-account", "*"))),
         }
@@ -83,11 +94,22 @@ class Cloud:
             "ec2": frozenset({"DescribeSpotPriceHistory"}),
             "ecr": Layers.actions,
             "iam": Simulation.actions,
+            "sts": Tokens.actions,
             "service-quotas": Quotas.actions,
             "ce": CostTags.actions,
         }
         self.database: Database | None = None
         self.controls = Controls(self)
+
+    def _who(self) -> tuple[str, str]:
+        """Who calls now: their ARN, and that of the user or role behind it."""
+        return self.authorisation.who(wire.CALL.get())
+
+    def _may_not_assume(self, role_arn: str) -> str:
+        """Why the caller's own policies do not let them assume a role; without ``enforce`` they are not asked."""
+        if not self.options.enforce:
+            return ""
+        return self.authorisation.why_not(wire.CALL.get(), "sts:AssumeRole", role_arn)
 
     def _service(self, name: str) -> Service | None:
         """A service of our own; CloudFormation is loaded when it is first asked."""
@@ -169,7 +191,14 @@ class Cloud:
             return self._control(request)
         if request.path.startswith(BLOBS):
             return self.layers.download(request.target)
-        call = wire.caller(request)
+        call, refusal = authenticate(request, self.keys)
+        if refusal is None:
+            try:
+                request = _readable(call.service, request)
+            except ServiceError as unreadable:
+                refusal = unreadable
+        if refusal is not None:
+            return wire.refuse(call.service, "", refusal, request)
         action = wire.operation_name(call.service, request) if call.service else ""
         kind = "" if call.access_key == OWN.key else self.faults.call(call.service, action, call.access_key)
         if kind in ("throttle", "error", "expired"):
@@ -210,7 +239,7 @@ class Cloud:
             self.monitoring.called(call.region, action or rest_operation(call.service, request))
         if (call.service, action) == ("ssm", "PutParameter") and answer.status < 300:
             name = wire.parse("ssm", action, request)["Name"]
-            self.moto.sign_parameter(call.region, name, self.authorisation.caller(call, request))
+            self.moto.sign_parameter(call.region, name, self.authorisation.caller(call))
         if call.service == "ec2" and answer.status < 300 and call.access_key != OWN.key:
             with self.lock:
                 if action in _EC2_CHANGES:
@@ -238,6 +267,14 @@ class Cloud:
         self.engine.died(instance_id)
 
     def _control(self, request: HttpRequest) -> HttpResponse:
+        """Only whoever can read the cloud's file knows the token; what is asked by GET changes nothing."""
+        given = request.headers.get("authorization", "")
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {self.owner.token}".encode()):
+            return _said(
+                403, "NotTheOwner", "The control side is for whoever can read cloud.json: its token is asked for."
+            )
+        if request.method != "POST":
+            return _said(405, "MethodNotAllowed", "The control side is asked by POST.")
         what = request.path.removeprefix("/_hermes/")
         try:
             body = json.loads(request.body) if request.body else {}
@@ -246,7 +283,7 @@ class Cloud:
             status, result = error.status, {"code": error.code, "message": error.message}
         except (KeyError, ValueError, TypeError) as problem:
             status, result = 400, {"code": "BadControl", "message": f"{type(problem).__name__}: {problem}"}
-        return HttpResponse(status, {"Content-Type": "application/json"}, json.dumps(result, default=str).encode())
+        return _said(status, **result)
 
     def status(self) -> dict[str, Any]:
         """What :class:`hermes_cfn.local.control.Status` shows, without ``running``."""
@@ -280,6 +317,19 @@ class Cloud:
                     address, port = self.fleet.endpoint(instance_id, target.port)
                     return f"{address}:{port}"
         return self.fleet.instances[instance_id].address
+
+
+def _said(status: int, /, code: str = "", message: str = "", **values: Any) -> HttpResponse:
+    told = {**({"code": code, "message": message} if code else {}), **values}
+    return HttpResponse(status, {"Content-Type": "application/json"}, json.dumps(told, default=str).encode())
+
+
+def _readable(service: str, request: HttpRequest) -> HttpRequest:
+    """The request in the one way in which everybody here reads it.  Raises ServiceError for what has several meanings."""
+    path = "/" + unquote(request.path).lstrip("/")
+    if path.startswith(MOTO_PATHS):
+        raise ServiceError("NotImplemented", f"The embedded cloud answers nothing under {path[:40]!r}.", 501)
+    return wire.plain(service, request)
 
 
 def _forwards(ec2: Any, instance_id: str) -> bool:

@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from hermes_cfn.local import wire
 from hermes_cfn.local.clock import ServiceClock
-from hermes_cfn.local.faults import READS, throttled
+from hermes_cfn.local.faults import throttled
 from hermes_cfn.local.lags import (
     BEFORE_CREATION,
     BROKEN,
@@ -35,7 +35,7 @@ from hermes_cfn.local.lags import (
     bucket_of,
     lag_of,
 )
-from hermes_cfn.local.wire import Call, HttpRequest, HttpResponse, ServiceError
+from hermes_cfn.local.wire import READS, Call, HttpRequest, HttpResponse, ServiceError
 
 MODES = ("strong", "default", "worst")
 ASKED_S = 30.0

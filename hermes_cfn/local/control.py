@@ -15,13 +15,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.local.options import Options
+from hermes_cfn.local.owner import PRIVATE_FILE, AccessKey, Owner, check_private, make_private
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
@@ -63,7 +64,7 @@ def start(state: Path, options: Options | None = None) -> Status:
     if found.running:
         return found
     directory = _directory(state)
-    directory.mkdir(parents=True, exist_ok=True)
+    _private(directory, make_private)
     return _launch(state, directory, options or Options())
 
 
@@ -73,7 +74,7 @@ def stop(state: Path) -> bool:
     if known is None:
         return False
     pid = int(known["pid"])
-    if _alive(pid, str(known["endpoint"])):
+    if _alive(known):
         os.kill(pid, signal.SIGTERM)
         if not _wait(lambda: not _directory(state).exists() and not _exists(pid), STOP_TIMEOUT_S):
             os.kill(pid, signal.SIGKILL)
@@ -98,8 +99,8 @@ def status(state: Path) -> Status:
     known = _read(state)
     if known is None:
         return Status(running=False)
-    endpoint, pid = str(known["endpoint"]), int(known["pid"])
-    if not _alive(pid, endpoint):
+    pid = int(known["pid"])
+    if not _alive(known):
         raise HermesError(
             Finding(
                 "local-died",
@@ -109,7 +110,30 @@ def status(state: Path) -> Status:
                 next=f"start afresh with --reset, or run: {_RESET}",
             )
         )
-    return _status(ask(endpoint, "status"))
+    return _status(_ask(known, "status"))
+
+
+def administrator(state: Path) -> AccessKey:
+    """The access key of the administrator of the cloud in ``state``: its ID and its secret.
+
+    Raises HermesError ``local-not-running`` and ``local-state-damaged``.
+    """
+    return Owner.of(_running(state)).access_key
+
+
+def variables(state: Path, region: str) -> dict[str, str]:
+    """The environment by which AWS's own tools and SDKs call the cloud in ``state`` as its administrator."""
+    known = _running(state)
+    key = Owner.of(known).access_key
+    return {
+        "AWS_ENDPOINT_URL": str(known["endpoint"]), "AWS_ACCESS_KEY_ID": key.id, "AWS_SECRET_ACCESS_KEY": key.secret,
+        "AWS_SESSION_TOKEN": "", "AWS_REGION": region,
+    }  # fmt: skip
+
+
+def identity_token(state: Path, issuer: str, **claims: Any) -> str:
+    """A token of the identity provider ``issuer`` with ``claims``, as its owner alone can have one: for AssumeRoleWithWebIdentity."""
+    return str(ask(state, "identity-token", {"issuer": issuer, "claims": claims})["token"])
 
 
 def push_image(
@@ -131,7 +155,7 @@ def push_image(
         body["directory"] = str(directory.resolve())
     if region:
         body["region"] = region
-    return {key: str(value) for key, value in ask(_endpoint(state), "images", body).items()}
+    return {key: str(value) for key, value in ask(state, "images", body).items()}
 
 
 def database(state: Path, **behaviour: Any) -> str:
@@ -140,7 +164,7 @@ def database(state: Path, **behaviour: Any) -> str:
     ``behaviour``: ``rtt_ms`` its distance in milliseconds, ``allow`` the public addresses that
     may connect (None: all), ``gone``, ``full``, ``extra_ms`` (faults).
     """
-    return str(ask(_endpoint(state), "database", behaviour)["url"])
+    return str(ask(state, "database", behaviour)["url"])
 
 
 def fault(state: Path, kind: str, instance: str = "", release: str = "") -> None:
@@ -150,16 +174,25 @@ def fault(state: Path, kind: str, instance: str = "", release: str = "") -> None
 
     Raises HermesError ``local-refused`` for a kind that does not exist.
     """
-    ask(_endpoint(state), "faults", {"kind": kind, "instance": instance, "release": release})
+    ask(state, "faults", {"kind": kind, "instance": instance, "release": release})
 
 
-def ask(endpoint: str, what: str, body: Mapping[str, Any] | None = None, timeout_s: float = 60.0) -> dict[str, Any]:
-    """One request to the control side of ``endpoint``: GET, or POST with a JSON ``body``.
+def ask(state: Path, what: str, body: Mapping[str, Any] | None = None, timeout_s: float = 60.0) -> dict[str, Any]:
+    """One request to the control side of the cloud in ``state``, with a JSON ``body``.
 
-    Raises HermesError ``local-refused`` with the cloud's own words.
+    Raises HermesError ``local-refused`` with the cloud's own words, ``local-silent`` and ``local-not-running``.
     """
+    return _ask(_running(state), what, body, timeout_s)
+
+
+def _ask(
+    known: Mapping[str, Any], what: str, body: Mapping[str, Any] | None = None, timeout_s: float = 60.0
+) -> dict[str, Any]:
+    endpoint = str(known["endpoint"])
     request = urllib.request.Request(
-        f"{endpoint}/_hermes/{what}", data=None if body is None else json.dumps(body).encode()
+        f"{endpoint}/_hermes/{what}",
+        data=json.dumps(body or {}).encode(),
+        headers={"Authorization": f"Bearer {known['token']}", "Content-Type": "application/json"},
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -175,11 +208,11 @@ def ask(endpoint: str, what: str, body: Mapping[str, Any] | None = None, timeout
         ) from None
 
 
-def _endpoint(state: Path) -> str:
-    found = status(state)
-    if not found.running:
+def _running(state: Path) -> dict[str, Any]:
+    known = _read(state)
+    if known is None:
         raise HermesError(Finding("local-not-running", str(_directory(state)), "no embedded cloud runs here"))
-    return found.endpoint
+    return known
 
 
 def _launch(state: Path, directory: Path, options: Options) -> Status:
@@ -190,7 +223,8 @@ def _launch(state: Path, directory: Path, options: Options) -> Status:
         command += ["--parent-pipe", str(pipe[0])]
         _held.append(pipe[1])
     log = directory.parent / "cloud.log"
-    with log.open("wb") as output:
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, PRIVATE_FILE), "wb") as output:
+        log.chmod(PRIVATE_FILE)
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -230,23 +264,50 @@ def _directory(state: Path) -> Path:
 
 def _read(state: Path) -> dict[str, Any] | None:
     directory = _directory(state)
-    if not directory.exists():
+    if not directory.exists() and not directory.is_symlink():
         return None
+    _private(directory, check_private)
+    file = directory / "cloud.json"
+    if file.exists() or file.is_symlink():
+        _private(file, check_private)
     try:
-        known = json.loads((directory / "cloud.json").read_text())
+        known = json.loads(file.read_text())
         if not {"pid", "endpoint"} <= set(known):
             raise ValueError("pid or endpoint is missing")
+        Owner.of(known)
+    except KeyError as missing:
+        raise _damaged(directory, f"{missing} is missing") from None
     except (OSError, ValueError, TypeError) as problem:
+        raise _damaged(directory, str(problem)) from None
+    return dict(known)
+
+
+def _damaged(directory: Path, why: str) -> HermesError:
+    return HermesError(
+        Finding(
+            "local-state-damaged",
+            str(directory),
+            "the directory of the embedded cloud is half written or stale",
+            evidence=why,
+            next=f"start afresh with --reset, or run: {_RESET}",
+        )
+    )
+
+
+def _private(path: Path, done: Callable[[Path], None]) -> None:
+    """Raises HermesError ``local-state-not-ours`` for what another user of this machine could have put there."""
+    try:
+        done(path)
+    except PermissionError as problem:
         raise HermesError(
             Finding(
-                "local-state-damaged",
-                str(directory),
-                "the directory of the embedded cloud is half written or stale",
-                evidence=str(problem),
-                next=f"start afresh with --reset, or run: {_RESET}",
+                "local-state-not-ours",
+                str(path),
+                f"the state of the embedded cloud is not private: {problem}",
+                "whoever can write there could make hermes-cfn send its keys to a program of their own",
+                next=f"start afresh with --reset ({_RESET}), or set HERMES_STATE to a directory of your own",
             )
         ) from None
-    return dict(known)
 
 
 def _clear(state: Path, keep_log: bool = False) -> None:
@@ -275,12 +336,13 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _alive(pid: int, endpoint: str) -> bool:
-    """The process exists, and it is ours: the endpoint answers with the same pid."""
+def _alive(known: Mapping[str, Any]) -> bool:
+    """The process exists, and it is ours: the endpoint takes our token, and answers with the same pid."""
+    pid = int(known["pid"])
     if not _exists(pid):
         return False
     try:
-        return int(ask(endpoint, "status", timeout_s=10)["pid"]) == pid
+        return int(_ask(known, "status", timeout_s=10)["pid"]) == pid
     except HermesError:
         return False
 

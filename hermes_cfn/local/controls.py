@@ -2,7 +2,7 @@
 
 ``status``, ``stop``, ``clock {advance_s}``, ``images {repository, tag, directory?, env?,
 architecture?, region?}``, ``faults {...}`` (see :meth:`Controls.faults`), ``permissions``,
-``consistency {mode?, late?}``.
+``consistency {mode?, late?}``, ``identity-token {issuer, claims}``.  Asked by POST, with the token of ``cloud.json``.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Controls:
             "permissions": self.permissions,
             "machine-image": self.machine_image,
             "consistency": self.consistency,
+            "identity-token": self.identity_token,
         }
         if what not in actions:
             raise ServiceError("UnknownControl", f"The embedded cloud has no control {what!r}.", 404)
@@ -111,6 +112,10 @@ class Controls:
         if "late" in body:
             found.rules = [Lag(calls, 1.0, 1e9, float(late_s), "asked for") for calls, late_s in body["late"].items()]
         return {"mode": found.mode, "counts": dict(found.counts)}
+
+    def identity_token(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A token of the identity provider ``issuer`` with ``claims`` (sub, aud, ...): ``{token}``."""
+        return {"token": self._cloud.identities.token(str(body["issuer"]), dict(body.get("claims") or {}))}
 
     def permissions(self, _body: dict[str, Any]) -> dict[str, Any]:
         """What callers asked for under enforcement: ``{asked: [[principal, action, resource, why not]]}``."""

@@ -8,10 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from hermes_cfn.local.wire import ServiceError
-
-READS = ("Describe", "Get", "Head", "List", "BatchGet")
-"""How the names of calls begin that change nothing."""
+from hermes_cfn.local.wire import READS, ServiceError, speaks_json
 
 API = ("throttle", "error", "lost", "timeout", "expired", "broken")
 
@@ -130,8 +127,19 @@ def refusal_of(kind: str, service: str) -> ServiceError:
     if kind == "throttle":
         return throttled(service)
     if kind == "expired":
-        return ServiceError("ExpiredTokenException", "The security token included in the request is expired", 403)
+        return expired(service)
     return ServiceError("InternalFailure", "An internal error occurred", 500)
+
+
+def expired(service: str) -> ServiceError:
+    """The refusal of a session that is over (S3 API, "Error responses"; EC2 API, "Error codes"; each API's "Common Errors")."""
+    if service == "s3":
+        return ServiceError("ExpiredToken", "The provided token has expired.", 400)
+    if service == "ec2":
+        return ServiceError("RequestExpired", "Request has expired.", 400)
+    if speaks_json(service):
+        return ServiceError("ExpiredTokenException", "The security token included in the request is expired", 400)
+    return ServiceError("ExpiredToken", "The security token included in the request is expired", 403)
 
 
 def region_off(service: str) -> ServiceError:

@@ -15,11 +15,15 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
+from hermes_cfn.local import cors
 from hermes_cfn.local.wire import ACCOUNT, HttpRequest, HttpResponse
 
 CERTIFICATES_AT_ONCE = -1
 """Seconds of real time that moto leaves a certificate unvalidated; its own default is 60."""
 
+
+MOTO_PATHS = ("/moto-api", "/latest/meta-data", "/latest/api", "/v20180820/")
+"""Paths that moto's dispatcher gives to interfaces of its own, whatever service a request is signed for."""
 
 ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:user/administrator"
 """Who calls with the key that the embedded cloud begins with."""
@@ -124,7 +128,22 @@ class MotoSide:
             if hasattr(chunks, "close"):
                 chunks.close()
         status, headers = started
-        return HttpResponse(status, {name: value for name, value in headers if name.lower() != "content-length"}, body)
+        kept = {name: value for name, value in headers if not name.lower().startswith(_NOT_MOTOS)}
+        return HttpResponse(status, kept, body)
+
+    def cors_rules(self, bucket: str) -> list[cors.Rule]:
+        """The CORS rules of a bucket; none for one that is not there."""
+        with self._lock:
+            found = backend("s3", "us-east-1", ACCOUNT).buckets.get(bucket)
+            rules = [vars(rule) for rule in (found.cors if found is not None else ())]
+        return [
+            cors.Rule(
+                origins=_texts(rule["allowed_origins"]), methods=_texts(rule["allowed_methods"]),
+                headers=_texts(rule["allowed_headers"]), exposed=_texts(rule["exposed_headers"]),
+                max_age_s=int(rule["max_age_seconds"]) if rule["max_age_seconds"] else None,
+            )
+            for rule in rules
+        ]  # fmt: skip
 
     def _environ(self, request: HttpRequest) -> dict[str, Any]:
         path, _, query = request.target.partition("?")
@@ -153,6 +172,14 @@ class MotoSide:
             if name not in ("content-type", "content-length", "transfer-encoding", "expect"):
                 environ["HTTP_" + name.upper().replace("-", "_")] = value
         return environ
+
+
+_NOT_MOTOS = ("content-length", "access-control-", "date")
+"""Headers that are not moto's to say: it lets pages of every origin read every answer."""
+
+
+def _texts(given: Any) -> list[str]:
+    return [given] if isinstance(given, str) else list(given or ())
 
 
 def _digest_manifests() -> None:

@@ -10,9 +10,6 @@ from typing import Any
 
 from hermes_cfn.local.clock import DEFAULT_SPEED, PATIENCE_S
 
-ADMINISTRATOR = ("AKIALOCALADMIN000000", "local")
-"""Access key id and secret of the caller with whom an embedded cloud begins; the secret is never looked at."""
-
 CONSISTENCY = "HERMES_CONSISTENCY"
 """The environment variable that says how consistent clouds are that nobody says it of."""
 

@@ -8,7 +8,6 @@ are generic over the service model.
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -17,6 +16,7 @@ from functools import cache
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
+from botocore.exceptions import UnknownServiceError
 from botocore.validate import ParamValidator
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.serialize import SerializationContext, get_serializer_class
@@ -24,7 +24,6 @@ from moto.core.utils import get_service_model
 
 ACCOUNT = "123456789012"
 DEFAULT_REGION = "eu-south-2"
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
 _SIGNING_NAMES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "servicequotas": "service-quotas"}
 
 
@@ -86,28 +85,66 @@ class Service(Protocol):
 
 
 CALL: ContextVar[Call] = ContextVar("call")
+_BY_PATH = frozenset({"s3", "route53", "cloudfront", "savingsplans"})
+"""Services whose protocols are ``rest-xml`` and ``rest-json``, of those that are checked under enforcement."""
+READS = ("Describe", "Get", "Head", "List", "BatchGet")
+"""How the names of calls begin that change nothing."""
 PATH_NAMES = frozenset({"savingsplans"})
 """Services of our own whose protocol is ``rest-json``: the path of a request is the name of its operation."""
 
 
-def caller(request: HttpRequest) -> Call:
-    """The caller from the credential scope of the signature, or from a presigned query."""
-    text = request.headers.get("authorization", "")
-    if "X-Amz-Credential=" in request.target:
-        query = dict(parse_qsl(request.target.partition("?")[2]))
-        text = f"Credential={query.get('X-Amz-Credential', '')}"
-    match = _CREDENTIAL.search(text)
-    if not match:
-        return Call("", DEFAULT_REGION, "")
-    key, _, region, name = match.groups()
-    token = request.headers.get("x-amz-security-token", "")
-    return Call(_SIGNING_NAMES.get(name, name), region, key, token)
+def service_of(signing_name: str) -> str:
+    """The service as botocore names it, of which a signature says the signing name."""
+    return _SIGNING_NAMES.get(signing_name, signing_name)
+
+
+def form(request: HttpRequest) -> str:
+    """The body of a request of the query protocols; empty for others."""
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return ""
+    return request.body.decode("utf-8", "replace")
+
+
+def plain(service: str, request: HttpRequest) -> HttpRequest:
+    """``request`` when it names one operation, in the one way of its service's protocol.
+
+    A GET that names its operation in the query becomes the POST that means the same.
+
+    Raises ServiceError ``InvalidAction`` for a request that names several operations, or in several ways: whoever checks rights
+    and whoever carries it out might read another one.  ``MethodNotAllowed`` for a change by GET.
+    """
+    path, _, query = request.target.partition("?")
+    by_query = [value for name, value in parse_qsl(query, keep_blank_values=True) if name == "Action"]
+    by_form = [value for name, value in parse_qsl(form(request), keep_blank_values=True) if name == "Action"]
+    by_target = ["x-amz-target"] if "x-amz-target" in request.headers else []
+    by_path = [path] if "smithy-protocol" in request.headers else []
+    if len(by_query) + len(by_form) + len(by_target) + len(by_path) > 1:
+        raise ServiceError("InvalidAction", "The request names more than one operation.")
+    if service in _BY_PATH and (by_query or by_form or by_target):
+        raise ServiceError("InvalidAction", f"{service} takes its operations by method and path.")
+    if not by_query:
+        return request
+    if request.method != "GET" or not by_query[0].startswith(READS):
+        raise ServiceError("MethodNotAllowed", "What changes something is asked by POST, in its body.", 405)
+    kept = "&".join(part for part in query.split("&") if not part.startswith("X-Amz-"))
+    headers = {**request.headers, "content-type": "application/x-www-form-urlencoded", "content-length": str(len(kept))}
+    return HttpRequest("POST", path, headers, kept.encode())
 
 
 @cache
 def model(service: str) -> Any:
     """botocore's service model, with moto's additions."""
     return get_service_model(service)
+
+
+@cache
+def speaks_json(service: str) -> bool:
+    """Whether a service's errors are JSON or CBOR, and not XML; a service that botocore does not know answers in XML."""
+    try:
+        protocol = str(model(service).protocol)
+    except UnknownServiceError:
+        return False
+    return "json" in protocol or "cbor" in protocol
 
 
 def operation_name(service: str, request: HttpRequest) -> str:
@@ -184,7 +221,10 @@ def refuse(service: str, action: str, error: ServiceError, request: HttpRequest)
     if "x-amz-target" in request.headers:
         text = json.dumps({"__type": error.code, "message": error.message, "Message": error.message})
         return _response(error.status, {"Content-Type": "application/x-amz-json-1.1"}, text, str(uuid.uuid4()))
-    return serialise(service, action, error)
+    try:
+        return serialise(service, action, error)
+    except UnknownServiceError:
+        return serialise("sts", action, error)
 
 
 def _cbor_text(text: str) -> bytes:

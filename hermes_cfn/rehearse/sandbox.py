@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from hermes_cfn.aws.clients import AwsClients, connect
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.local import control
-from hermes_cfn.local.options import ADMINISTRATOR, Options
+from hermes_cfn.local.options import Options
 from hermes_cfn.rehearse.tally import LoadProcess
 
 
@@ -98,7 +98,7 @@ class Sandbox:
 
     def clients(self, region: str) -> AwsClients:
         """Clients of this cloud."""
-        return connect(None, region, control.status(self.state).endpoint, ADMINISTRATOR)
+        return connect(None, region, control.status(self.state).endpoint, control.administrator(self.state))
 
     def fault(self, kind: str, instance: str = "", release: str = "") -> None:
         """Make a fault happen in this cloud; what concerns the application strikes ``release`` only."""

@@ -20,6 +20,10 @@ from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 
 REGION = "eu-south-2"
+TRUSTS_EC2 = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
 USER_DATA = """#!/bin/bash
 set -eu
 dnf install --assumeyes docker
@@ -45,20 +49,29 @@ class World:
     names: dict[str, Any] = field(default_factory=dict)
 
     def client(
-        self, service: str, key: str = "AKIALOCALADMIN000000", token: str | None = None, secret: str = "x"
+        self,
+        service: str,
+        key: str = "",
+        token: str | None = None,
+        secret: str = "",
+        region: str = REGION,
+        **config: Any,
     ) -> Any:
+        """A client of whoever has the key; without one, of the administrator."""
+        if not key:
+            key, secret = control.administrator(self.state)
         return boto3.client(
             service,
-            region_name=REGION,
+            region_name=region,
             endpoint_url=self.endpoint,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             aws_session_token=token,
-            config=Config(retries={"max_attempts": 0}),
+            config=Config(retries={"max_attempts": 0}, **config),
         )
 
     def control(self, what: str, **body: Any) -> dict[str, Any]:
-        return control.ask(self.endpoint, what, body)
+        return control.ask(self.state, what, body)
 
     def group(self, name: str) -> dict[str, Any]:
         found = self.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
@@ -122,9 +135,7 @@ class World:
             for n, zone in enumerate("abc")
         ]
         security_group = ec2.create_security_group(GroupName="fleet", Description="fleet", VpcId=vpc)["GroupId"]
-        iam.create_role(
-            RoleName="fleet", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []})
-        )
+        iam.create_role(RoleName="fleet", AssumeRolePolicyDocument=json.dumps(TRUSTS_EC2))
         iam.create_instance_profile(InstanceProfileName="fleet")
         iam.add_role_to_instance_profile(InstanceProfileName="fleet", RoleName="fleet")
         self.client("ecr").create_repository(repositoryName="fleet")

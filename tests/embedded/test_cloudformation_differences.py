@@ -18,6 +18,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from tests import owners
+
 REGION = "eu-south-2"
 TOPIC = {"Type": "AWS::SNS::Topic", "Properties": {}}
 IMPORTED = {"Fn::ImportValue": "difference"}
@@ -442,6 +444,7 @@ import sys, time
 sleep = time.sleep
 time.sleep = lambda seconds: sleep(min(seconds, 0.2))
 from awscli.clidriver import main
+from tests import owners
 sys.exit(main())
 """
 """Its waiters look every 30 s."""
@@ -450,9 +453,7 @@ sys.exit(main())
 def aws(world, *words: str) -> str:
     """The AWS command line, a client that nobody here wrote."""
     environment = {
-        "AWS_ACCESS_KEY_ID": "AKIALOCALADMIN000000",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": REGION,
+        **owners.variables(world.state, REGION),
         "PATH": "/usr/bin:/bin",
         "AWS_PAGER": "",
     }
@@ -488,11 +489,5 @@ def test_waiters_and_paginators_of_boto3_work(world):
 
 def test_regions_have_stacks_of_their_own(world):
     world.client("cloudformation").create_stack(StackName="here", TemplateBody=body({"T": TOPIC}))
-    there = boto3.client(
-        "cloudformation",
-        region_name="us-east-1",
-        endpoint_url=world.endpoint,
-        aws_access_key_id="AKIALOCALADMIN000000",
-        aws_secret_access_key="x",
-    )
+    there = world.client("cloudformation", region="us-east-1")
     assert "here" not in [stack["StackName"] for stack in there.describe_stacks()["Stacks"]]

@@ -9,14 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import owners
+
 
 def aws(world, *words: str) -> str:
     """Runs the AWS CLI against the cloud; its output."""
     beside = Path(sys.executable).parent / "aws"
     program = str(beside) if beside.exists() else shutil.which("aws")
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(world.state), "AWS_ACCESS_KEY_ID": "AKIALOCALADMIN000000",
-        "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-south-2", "AWS_PAGER": "",
+        **owners.variables(world.state), "PATH": os.environ["PATH"], "HOME": str(world.state), "AWS_PAGER": "",
     }  # fmt: skip
     command = [program, "--endpoint-url", world.endpoint, *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)

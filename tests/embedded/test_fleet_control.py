@@ -71,7 +71,7 @@ def test_start_again_answers_the_one_that_runs_and_stop_leaves_nothing(tmp_path)
     assert control.stop(tmp_path) is False
     assert control.status(tmp_path).running is False
     with pytest.raises(HermesError):
-        control.ask(first.endpoint, "status")
+        control.ask(tmp_path, "status")
 
 
 def test_a_cloud_that_died_and_a_half_written_directory_are_told_and_reset(tmp_path):
@@ -85,6 +85,7 @@ def test_a_cloud_that_died_and_a_half_written_directory_are_told_and_reset(tmp_p
     control.reset(tmp_path)
     (tmp_path / "cloud").mkdir()
     (tmp_path / "cloud" / "cloud.json").write_text('{"pid": 1')
+    (tmp_path / "cloud" / "cloud.json").chmod(0o600)
     with pytest.raises(HermesError) as caught:
         control.start(tmp_path)
     assert caught.value.findings[0].code == "local-state-damaged"

@@ -86,7 +86,7 @@ def test_rest_calls_have_names_too(strict):
 def test_a_stranger_is_no_one(strict):
     assert (
         denied(strict.client("ssm", "AKIASTRANGER00000000").get_parameter, Name="/a/one")["Code"]
-        == "InvalidClientTokenId"
+        == "UnrecognizedClientException"
     )
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from hermes_cfn.local import control
@@ -272,10 +270,7 @@ class Deployed:
         self.client("s3", "us-east-1").create_bucket(Bucket="archive")
 
     def client(self, service, region=REGION):
-        return boto3.client(
-            service, region_name=region, endpoint_url=self.world.endpoint, aws_access_key_id="AKIALOCALADMIN000000",
-            aws_secret_access_key="x", config=Config(s3={"addressing_style": "path"}),
-        )  # fmt: skip
+        return self.world.client(service, region=region, s3={"addressing_style": "path"})
 
     def make(self, spec) -> str:
         body = json.dumps(spec.template)

@@ -10,7 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import boto3
 import pytest
 from click.testing import CliRunner
 
@@ -18,6 +17,7 @@ from hermes_cfn import config
 from hermes_cfn.cli import hermes
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
+from tests import owners
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,16 +26,10 @@ ROOT = Path(__file__).parents[2]
 def account(tmp_path_factory):
     """An account in which there is something already."""
     state = tmp_path_factory.mktemp("account") / "state"
-    endpoint = control.start(state, Options(follow_parent=True, processes=False)).endpoint
+    control.start(state, Options(follow_parent=True, processes=False))
 
     def client(service):
-        return boto3.client(
-            service,
-            region_name="eu-south-2",
-            endpoint_url=endpoint,
-            aws_access_key_id="AKIALOCALADMIN000000",
-            aws_secret_access_key="local",
-        )
+        return owners.client(state, service)
 
     try:
         client("iam").create_open_id_connect_provider(

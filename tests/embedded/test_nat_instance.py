@@ -2,7 +2,6 @@
 
 import time
 
-import boto3
 import pytest
 
 from hermes_cfn import stacks
@@ -11,8 +10,9 @@ from hermes_cfn.config import parse
 from hermes_cfn.flows.base.context import stand
 from hermes_cfn.flows.stacks.deployer import Bringing
 from hermes_cfn.local import control
-from hermes_cfn.local.options import ADMINISTRATOR, Options
+from hermes_cfn.local.options import Options
 from hermes_cfn.permissions import NAT
+from tests import owners
 
 REGION = "eu-south-2"
 
@@ -25,17 +25,14 @@ class Nat:
         self.endpoint = control.start(state, Options(follow_parent=True, enforce=True, speed=100)).endpoint
         config = parse("[network]\negress = 'nat-instance'\n")
         deployment = stacks.build(config)
-        context = stand(connect(None, REGION, self.endpoint, ADMINISTRATOR), config, deployment)
+        context = stand(connect(None, REGION, self.endpoint, control.administrator(state)), config, deployment)
         deployer = Bringing(context, [deployment.stack(key) for key in ("foundation", "network")])
         list(deployer.run(lambda: None))
         self.outputs = deployer.outputs["network"]
         self.address = self.outputs["NatPublicIps"]
 
     def client(self, service: str):
-        return boto3.client(
-            service, region_name=REGION, endpoint_url=self.endpoint,
-            aws_access_key_id=ADMINISTRATOR[0], aws_secret_access_key=ADMINISTRATOR[1],
-        )  # fmt: skip
+        return owners.client(self.state, service)
 
     def holder(self) -> str:
         """The instance that has the address, the default route of the private subnets, and forwards; or nothing."""
@@ -58,7 +55,7 @@ class Nat:
             if found and found not in others:
                 return found
             time.sleep(0.25)
-        raise AssertionError(control.ask(self.endpoint, "instances", {}))
+        raise AssertionError(control.ask(self.state, "instances", {}))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +67,7 @@ def nat(tmp_path_factory):
 
 def test_it_takes_over_what_the_dead_one_had(nat):
     first = nat.taken_over(set())
-    control.ask(nat.endpoint, "faults", {"instance": first, "do": "kill"})
+    control.ask(nat.state, "faults", {"instance": first, "do": "kill"})
     second = nat.taken_over({first})
     assert nat.client("ec2").describe_addresses()["Addresses"][0]["PublicIp"] == nat.address
     group = nat.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]
@@ -80,8 +77,8 @@ def test_it_takes_over_what_the_dead_one_had(nat):
 def test_one_that_cannot_take_over_makes_room_for_the_next(nat):
     first = nat.taken_over(set())
     fault = {"service": "ec2", "action": "ModifyInstanceAttribute", "kind": "error", "times": 5}
-    control.ask(nat.endpoint, "faults", {"api": fault})
-    control.ask(nat.endpoint, "faults", {"instance": first, "do": "kill"})
+    control.ask(nat.state, "faults", {"api": fault})
+    control.ask(nat.state, "faults", {"instance": first, "do": "kill"})
     nat.taken_over({first})
     launches = nat.client("autoscaling").describe_scaling_activities()["Activities"]
     assert sum("Launching" in one["Description"] for one in launches) >= 3
@@ -91,7 +88,7 @@ def test_its_role_is_small_and_enough(nat):
     nat.taken_over(set())
     asked = [
         (action, why)
-        for principal, action, _, why in control.ask(nat.endpoint, "permissions")["asked"]
+        for principal, action, _, why in control.ask(nat.state, "permissions")["asked"]
         if principal.endswith("-nat")
     ]
     assert {action for action, _ in asked} <= set(NAT)

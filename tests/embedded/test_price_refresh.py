@@ -19,7 +19,8 @@ def cloud(tmp_path, monkeypatch):
     """A cloud without fleet or database; an empty cache."""
     monkeypatch.setenv("HERMES_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    yield control.start(tmp_path / "state", options.Options(processes=False, follow_parent=True)).endpoint
+    control.start(tmp_path / "state", options.Options(processes=False, follow_parent=True))
+    yield tmp_path / "state"
     control.stop(tmp_path / "state")
 
 

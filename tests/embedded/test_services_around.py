@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from hermes_cfn.local import control
+from tests import owners
 from tests.embedded.conftest import REGION, World
 
 
@@ -194,8 +195,7 @@ def test_the_command_line_tails_a_log_group_and_follows_it(world: World, tmp_pat
 
     put("before")
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": "AKIALOCALADMIN000000",
-        "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-south-2", "PYTHONUNBUFFERED": "1",
+        **owners.variables(world.state), "PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
     command = [program, "--endpoint-url", world.endpoint, "logs", "tail", "/tailed", "--since", "5m", "--follow"]
     said = tmp_path / "said"

@@ -14,7 +14,7 @@ from hermes_cfn.aws import clients
 from hermes_cfn.aws import prices as door
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.errors import HermesError
-from hermes_cfn.local import wire
+from hermes_cfn.local import signature, wire
 from hermes_cfn.local.services.commitments import SavingsPlans, SpotPrices
 from hermes_cfn.local.services.pricing import Pricing
 from hermes_cfn.local.wire import CALL, Call, HttpRequest, ServiceError
@@ -40,7 +40,8 @@ def cloud(monkeypatch):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = HttpRequest("POST", self.path, headers, body)
-            call = wire.caller(request)
+            signed = signature.read(request.target, headers)
+            call = Call(wire.service_of(signed.service), signed.region, signed.key)
             action = wire.operation_name(call.service, request)
             token = CALL.set(call)
             try:

@@ -120,7 +120,7 @@ class Fleet:
 
     def __init__(self, sandbox: Sandbox) -> None:
         clients = sandbox.clients("eu-south-2")
-        self.endpoint = clients.endpoint_url
+        self.state = sandbox.state
         self.autoscaling, self.elb, self.ec2, self.cloudformation, self.s3 = (
             clients.session.client(name, endpoint_url=clients.endpoint_url, region_name=clients.region)
             for name in ("autoscaling", "elbv2", "ec2", "cloudformation", "s3")
@@ -156,12 +156,12 @@ class Fleet:
         return {one["StackStatus"] for one in stacks} <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
     def now(self) -> datetime:
-        return datetime.fromisoformat(control.ask(self.endpoint, "clock")["now"])
+        return datetime.fromisoformat(control.ask(self.state, "clock")["now"])
 
     def restart(self, instance: str, state: Path) -> Restart:
         """Reboots an instance; over when its program was replaced and the load balancer noticed, or need not any more."""
         begun = self.now()
-        address = control.ask(self.endpoint, "instances")[instance]["address"]
+        address = control.ask(self.state, "instances")[instance]["address"]
         before = programs(state, instance)
         self.ec2.reboot_instances(InstanceIds=[instance])
         until = time.monotonic() + RESTART_S

@@ -8,7 +8,6 @@ import json
 import os
 from collections import Counter
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
@@ -19,7 +18,8 @@ from hermes_cfn.flows import destroy
 from hermes_cfn.flows.base.context import stand
 from hermes_cfn.flows.stacks.deployer import StackDeployer
 from hermes_cfn.local import control
-from hermes_cfn.local.options import ADMINISTRATOR, Options
+from hermes_cfn.local.options import Options
+from tests import owners
 from tests.stacks.configurations import configurations
 
 EXAMPLES = int(os.environ.get("CONFIGURATIONS", "3"))
@@ -30,18 +30,16 @@ EVERYTHING = destroy.Consent(unprotect=True, empty_buckets=True, foundation=True
 class Cloud:
     """The embedded cloud, its running number of configurations, and what was linted already."""
 
-    def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint
+    def __init__(self, state) -> None:
+        self.state = state
+        self.endpoint = control.start(state, Options(follow_parent=True, processes=False, speed=10_000)).endpoint
         self.number = itertools.count(1)
         self.linted: set[str] = set()
         self.zone = ""
         self.seen: Counter[str] = Counter()
 
     def client(self, service: str, region: str = REGIONS[0]):
-        return boto3.client(
-            service, region_name=region, endpoint_url=self.endpoint,
-            aws_access_key_id=ADMINISTRATOR[0], aws_secret_access_key=ADMINISTRATOR[1],
-        )  # fmt: skip
+        return owners.client(self.state, service, region)
 
     def forget_provider(self) -> None:
         """An account has GitHub's provider once, and the stack leaves it there."""
@@ -59,7 +57,7 @@ class Cloud:
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     state = tmp_path_factory.mktemp("configurations")
-    made = Cloud(control.start(state, Options(follow_parent=True, processes=False, speed=10_000)).endpoint)
+    made = Cloud(state)
     made.client("ec2").create_key_pair(KeyName="hermes-production")
     zone = made.client("route53").create_hosted_zone(Name="yourdomain.com", CallerReference="one")["HostedZone"]
     made.zone = zone["Id"].rpartition("/")[2]
@@ -82,7 +80,7 @@ def test_any_configuration_renders_validates_and_deploys(cloud, text):
     text = text.replace("Z0123456789ABC", cloud.zone)
     config = parse(text.replace("[application]", f'[application]\nname = "h{next(cloud.number)}"', 1))
     deployment = stacks.build(config)
-    context = stand(connect(None, REGIONS[0], cloud.endpoint, ADMINISTRATOR), config, deployment)
+    context = stand(connect(None, REGIONS[0], cloud.endpoint, control.administrator(cloud.state)), config, deployment)
     *_, end = drained(StackDeployer(context, deployment, lookups={"budget-estimate": "10"}).run(lambda: None))
     assert set(end) == set(deployment.keys) and set(end.values()) == {"CREATE_COMPLETE"}
     for spec in deployment:

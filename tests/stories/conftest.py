@@ -7,13 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from hermes_cfn.local import control
 from hermes_cfn.local.clients import INTERNAL
 from hermes_cfn.local.options import Options
+from tests import owners
 
 ROOT = Path(__file__).parents[2]
 PLAIN = Options(follow_parent=True)
@@ -48,7 +47,7 @@ class Cloud:
             self.env.pop(name, None)
         if role:
             arn = f"arn:aws:iam::123456789012:role/hermes-production-{role}"
-            keys = self.client("sts").assume_role(RoleArn=arn, RoleSessionName="ana")["Credentials"]
+            keys = owners.signed_in(self.state, arn)
             self.env |= {
                 "AWS_ENDPOINT_URL": control.status(self.state).endpoint,
                 "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
@@ -94,18 +93,11 @@ class Cloud:
 
     def client(self, service: str):
         """For a test that looks at what a verb has done: as of now, however late the cloud is for everybody else."""
-        return boto3.client(
-            service,
-            region_name="eu-south-2",
-            endpoint_url=control.status(self.state).endpoint,
-            aws_access_key_id="AKIALOCALADMIN000000",
-            aws_secret_access_key="local",
-            config=Config(user_agent_extra=INTERNAL),
-        )
+        return owners.client(self.state, service, user_agent_extra=INTERNAL)
 
     def fault(self, **body) -> None:
         """What the cloud's control side is asked."""
-        control.ask(control.status(self.state).endpoint, "faults", body)
+        control.ask(self.state, "faults", body)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,9 @@ from typing import Any
 
 import yaml
 
+from hermes_cfn.local import control
+from tests import owners
+
 DOCKER = """#!/usr/bin/env python3
 import os, subprocess, sys
 words = sys.argv[1:]
@@ -48,6 +51,7 @@ else:
 kept.write_text(json.dumps(comments))
 """
 
+REPOSITORY = "example/hermes"
 NOTHING = "#!/bin/sh\nexit 0\n"
 
 
@@ -62,13 +66,12 @@ class Ended:
 
 @dataclass
 class Runner:
-    """A runner for the checkout ``origin``; ``sts`` is the embedded cloud's, ``variables`` those of the repository."""
+    """A runner for the checkout ``origin``; ``state`` is the embedded cloud's, ``variables`` those of the repository."""
 
     origin: Path
     place: Path
     env: dict[str, str]
-    sts: Any
-    endpoint: str
+    state: Path
     variables: dict[str, str] = field(default_factory=dict)
     jobs: int = 0
 
@@ -138,7 +141,7 @@ class Runner:
                 continue
             name = step.get("name") or step["uses"].partition("@")[0]
             if "uses" in step:
-                signed |= self._action(step, known, space)
+                signed |= self._action(job, step, known, space)
                 continue
             status, text, outputs = self._typed(step, known, space, {**env, **signed}, interrupt == name)
             ended.steps[name] = (status, text)
@@ -149,7 +152,7 @@ class Runner:
         ended.outputs = {key: filled(text, known) for key, text in job.get("outputs", {}).items()}
         return ended
 
-    def _action(self, step: dict[str, Any], known: dict[str, Any], space: Path) -> dict[str, str]:
+    def _action(self, job: dict[str, Any], step: dict[str, Any], known: dict[str, Any], space: Path) -> dict[str, str]:
         action, given = step["uses"].partition("@")[0], {k: filled(v, known) for k, v in step.get("with", {}).items()}
         if action == "actions/checkout":
             target = space / given.get("path", ".")
@@ -157,9 +160,9 @@ class Runner:
             subprocess.run(["git", "clone", "-q", str(self.origin), str(target)], check=True)
             subprocess.run(["git", "-C", str(target), "checkout", "-q", ref], check=True)
         elif action == "aws-actions/configure-aws-credentials":
-            keys = self.sts.assume_role(RoleArn=given["role-to-assume"], RoleSessionName="runner")["Credentials"]
+            keys = owners.on_a_runner(self.state, given["role-to-assume"], **claims(job, known))
             return {
-                "AWS_ENDPOINT_URL": self.endpoint,
+                "AWS_ENDPOINT_URL": control.status(self.state).endpoint,
                 "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
                 "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
                 "AWS_SESSION_TOKEN": keys["SessionToken"],
@@ -177,7 +180,7 @@ class Runner:
         outputs.write_text("")
         given = {key: filled(text, known) for key, text in {**env, **step.get("env", {})}.items()}
         files = {"GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(space / "summary.md"), "CI": "true"}
-        context = {"GITHUB_REPOSITORY": "example/hermes", "PYTHONUNBUFFERED": "1"}
+        context = {"GITHUB_REPOSITORY": REPOSITORY, "PYTHONUNBUFFERED": "1"}
         process = subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
             cwd=space,
@@ -195,6 +198,21 @@ class Runner:
         status = process.wait(timeout=180)
         told = dict(line.partition("=")[::2] for line in outputs.read_text().splitlines())
         return status, "".join(lines), told
+
+
+def claims(job: dict[str, Any], known: dict[str, Any]) -> dict[str, str]:
+    """What GitHub writes into the token of a job: its environment, or else what began the run."""
+    named = job.get("environment")
+    environment = filled(named["name"] if isinstance(named, dict) else named, known) if named else ""
+    event = known["github"].get("event_name", "push")
+    what = (
+        f"environment:{environment}"
+        if environment
+        else "pull_request"
+        if event == "pull_request"
+        else "ref:refs/heads/main"
+    )
+    return {"sub": f"repo:{REPOSITORY}:{what}", "repository": REPOSITORY, "ref": "refs/heads/main", "event_name": event}
 
 
 def looked_up(path: str, known: dict[str, Any]) -> Any:

@@ -19,7 +19,6 @@ from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 
-import boto3
 import pytest
 
 from hermes_cfn import cli
@@ -32,11 +31,11 @@ from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 from hermes_cfn.local.services.policies import Asked, matches
 from hermes_cfn.permissions import DRIFT_READS, ELSEWHERE, ROLES, places
+from tests import owners
 
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
-ADMIN = {"aws_access_key_id": "AKIALOCALADMIN000000", "aws_secret_access_key": "local"}
 ACCOUNT, REGION = "123456789012", "eu-south-2"
 CANARY = "canary-5b1d0e7c4f"
 FIRST = """
@@ -96,7 +95,7 @@ class Life:
         self.processes.start()
 
     def client(self, service: str, region: str = REGION):
-        return boto3.client(service, region_name=region, endpoint_url=self.endpoint, **ADMIN)
+        return owners.client(self.state, service, region)
 
     def type(self, role: str, words: str, given: str = "", codes: tuple[int, ...] = (ExitCode.OK,)) -> str:
         """A verb in this process, as ``role`` (nobody: the administrator); it must end with one of ``codes``."""
@@ -144,17 +143,16 @@ class Life:
     def asked(self):
         """Role -> {(action, resource): why not}."""
         found = defaultdict(dict)
-        for principal, action, resource, why in control.ask(self.endpoint, "permissions")["asked"]:
+        for principal, action, resource, why in control.ask(self.state, "permissions")["asked"]:
             found[principal.rpartition("hermes-production-")[2]][action, resource] = why
         return found
 
     def become(self) -> None:
         """Sessions of the four roles, as profiles."""
-        sts = self.client("sts")
         lines = []
         for role in ROLES:
             arn = f"arn:aws:iam::{ACCOUNT}:role/hermes-production-{role}"
-            given = sts.assume_role(RoleArn=arn, RoleSessionName="life")["Credentials"]
+            given = owners.signed_in(self.state, arn, "life")
             lines += [
                 f"[{role}]", f"aws_access_key_id = {given['AccessKeyId']}",
                 f"aws_secret_access_key = {given['SecretAccessKey']}", f"aws_session_token = {given['SessionToken']}",

@@ -151,9 +151,7 @@ def typed(cloud, words: str, answer: str) -> tuple[str, int]:
         env={
             **cloud.env,
             "TERM": "dumb",
-            "AWS_ENDPOINT_URL": control.status(cloud.state).endpoint,
-            "AWS_ACCESS_KEY_ID": "AKIALOCALADMIN000000",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            **control.variables(cloud.state, "eu-south-2"),
         },
         stdin=slave,
         stdout=slave,

@@ -14,7 +14,7 @@ from hermes_cfn.flows import destroy
 from hermes_cfn.flows.base.context import stand
 from hermes_cfn.flows.stacks.deployer import StackDeployer
 from hermes_cfn.local import control
-from hermes_cfn.local.options import ADMINISTRATOR, Options
+from hermes_cfn.local.options import Options
 
 
 def resource(kind: str, **properties):
@@ -121,14 +121,17 @@ BESIDE = {
 def context(tmp_path_factory):
     state = tmp_path_factory.mktemp("causes")
     status = control.start(state, Options(follow_parent=True))
+    patch = pytest.MonkeyPatch()
+    patch.setenv("HERMES_STATE", str(state))
     try:
         settings = parse("")
-        clients = connect(None, "eu-south-2", status.endpoint, ADMINISTRATOR)
+        clients = connect(None, "eu-south-2", status.endpoint, control.administrator(state))
         clients.calls("iam").create_role(
             RoleName="taken", AssumeRolePolicyDocument=json.dumps(ROLE["Properties"]["AssumeRolePolicyDocument"])
         )
         yield stand(clients, settings, stacks.build(settings))
     finally:
+        patch.undo()
         control.reset(state)
 
 
@@ -138,7 +141,7 @@ def spec(name: str, resources: dict) -> StackSpec:
 
 
 def fault(context, **body) -> None:
-    control.ask(context.clients.endpoint_url, "faults", body)
+    control.ask(control.default_state(), "faults", body)
 
 
 def findings(story) -> dict[str, object]:

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 
-import boto3
 import pytest
 
 from hermes_cfn import stacks
@@ -16,7 +15,8 @@ from hermes_cfn.flows import destroy
 from hermes_cfn.flows.base.context import stand
 from hermes_cfn.flows.stacks.deployer import StackDeployer
 from hermes_cfn.local import control
-from hermes_cfn.local.options import ADMINISTRATOR, Options
+from hermes_cfn.local.options import Options
+from tests import owners
 
 
 @pytest.fixture(scope="module")
@@ -24,22 +24,26 @@ def context(tmp_path_factory):
     """A cloud whose resources take their time, hurried thirty times."""
     state = tmp_path_factory.mktemp("states")
     status = control.start(state, Options(follow_parent=True, real_time=True, speed=30))
+    patch = pytest.MonkeyPatch()
+    patch.setenv("HERMES_STATE", str(state))
     try:
         settings = parse("")
-        yield stand(connect(None, "eu-south-2", status.endpoint, ADMINISTRATOR), settings, stacks.build(settings))
+        yield stand(
+            connect(None, "eu-south-2", status.endpoint, control.administrator(state)), settings, stacks.build(settings)
+        )
     finally:
+        patch.undo()
         control.reset(state)
 
 
 @pytest.fixture(autouse=True)
 def well(context):
     yield
-    control.ask(context.clients.endpoint_url, "faults", {"clear": True})
+    control.ask(control.default_state(), "faults", {"clear": True})
 
 
 def client(context):
-    own = {"aws_access_key_id": ADMINISTRATOR[0], "aws_secret_access_key": ADMINISTRATOR[1]}
-    return boto3.client("cloudformation", region_name="eu-south-2", endpoint_url=context.clients.endpoint_url, **own)
+    return owners.client(control.default_state(), "cloudformation")
 
 
 def spec(name: str, **resources) -> StackSpec:
@@ -93,14 +97,14 @@ def test_a_template_above_the_limit_goes_through_the_artifacts_bucket(context) -
 
 def test_throttling_is_waited_out(context) -> None:
     fault = {"service": "cloudformation", "action": "*", "kind": "throttle", "times": 3, "skip": 2}
-    control.ask(context.clients.endpoint_url, "faults", {"api": fault})
+    control.ask(control.default_state(), "faults", {"api": fault})
     assert brought(context, spec("throttled", Topic=topic())) == {"throttled": "CREATE_COMPLETE"}
 
 
 def test_credentials_that_expire_in_the_middle_are_said_and_the_next_run_attaches(context) -> None:
     slow = spec("expired", Bucket=bucket("state-expired-bucket"))
     fault = {"service": "cloudformation", "action": "DescribeStacks", "kind": "expired", "times": 1, "skip": 5}
-    control.ask(context.clients.endpoint_url, "faults", {"api": fault})
+    control.ask(control.default_state(), "faults", {"api": fault})
     with pytest.raises(HermesError) as caught:
         brought(context, slow)
     (finding,) = caught.value.findings
@@ -126,13 +130,13 @@ def test_an_operation_of_somebody_else_is_followed_and_then_built_upon(context) 
 def test_an_update_that_somebody_had_stop_where_it_failed_is_rolled_back_and_built_upon(context) -> None:
     first = spec("paused", Topic=topic())
     brought(context, first)
-    control.ask(context.clients.endpoint_url, "faults", {"set": "create-fails", "subject": "Theirs", "value": "no"})
+    control.ask(control.default_state(), "faults", {"set": "create-fails", "subject": "Theirs", "value": "no"})
     theirs = template(Topic=topic(DisplayName="theirs"), Theirs=topic())
     client(context).update_stack(StackName=first.name, TemplateBody=json.dumps(theirs), DisableRollback=True)
     while status(context, first) == "UPDATE_IN_PROGRESS":
         context.clock.sleep(0.2)
     assert status(context, first) == "UPDATE_FAILED"
-    control.ask(context.clients.endpoint_url, "faults", {"clear": True})
+    control.ask(control.default_state(), "faults", {"clear": True})
     told = []
     assert brought(context, spec("paused", Topic=topic(DisplayName="ours")), told=told) == {"paused": "UPDATE_COMPLETE"}
     assert "UPDATE_ROLLBACK_COMPLETE" in [event.status for event in told if isinstance(event, ResourceEvent)]
@@ -152,11 +156,11 @@ def test_a_stack_left_in_review_by_somebody_is_taken_up(context) -> None:
 
 def test_a_stack_whose_creation_failed_is_deleted_and_created_anew_after_saying_so(context) -> None:
     made = spec("anew", Topic=topic())
-    control.ask(context.clients.endpoint_url, "faults", {"set": "create-fails", "subject": "Topic", "value": "no"})
+    control.ask(control.default_state(), "faults", {"set": "create-fails", "subject": "Topic", "value": "no"})
     with pytest.raises(HermesError):
         brought(context, made)
     assert status(context, made) == "ROLLBACK_COMPLETE"
-    control.ask(context.clients.endpoint_url, "faults", {"clear": True})
+    control.ask(control.default_state(), "faults", {"clear": True})
     told = []
     assert brought(context, made, told=told) == {"anew": "CREATE_COMPLETE"}
     assert "stack-recreated" in {event.finding.code for event in told if isinstance(event, Noted)}

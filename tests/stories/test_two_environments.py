@@ -85,7 +85,7 @@ def test_sleep_takes_one_environment_to_zero_and_leaves_the_other(cloud):
 
 def test_a_newer_machine_image_is_rolled_out_where_it_is_asked_for(cloud):
     before = groups(cloud)
-    image = control.ask(control.status(cloud.state).endpoint, "machine-image", {"parameter": PARAMETER})["image"]
+    image = control.ask(cloud.state, "machine-image", {"parameter": PARAMETER})["image"]
     shown = cloud.json("machine-image show")
     assert shown["stale"] and shown["newest"]["id"] == image and shown["newest"]["days"] == 0
     said = cloud.type("machine-image update --yes")

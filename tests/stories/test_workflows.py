@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from hermes_cfn.errors import ExitCode
-from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 
 pytestmark = pytest.mark.long
@@ -48,10 +47,7 @@ def runner(cloud, tmp_path_factory):
     (cloud.directory / ".gitignore").write_text("state\n*.json\n!templates/**\n")
     said = cloud.type("bootstrap --yes")
     variables = dict(re.findall(r"(AWS_\w+)=(\S+)", said))
-    endpoint = control.status(cloud.state).endpoint
-    return stand_in.Runner(
-        cloud.directory, tmp_path_factory.mktemp("runner"), cloud.env, cloud.client("sts"), endpoint, variables
-    )
+    return stand_in.Runner(cloud.directory, tmp_path_factory.mktemp("runner"), cloud.env, cloud.state, variables)
 
 
 def pushed(runner, message: str, **more) -> dict:

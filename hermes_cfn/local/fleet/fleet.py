@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from hermes_cfn.local.clients import OWN, Clients, Session
 from hermes_cfn.local.fleet import awscli, registry, shims
 from hermes_cfn.local.fleet.addresses import AddressBook, free_port
@@ -261,7 +263,10 @@ class Fleet:
     def _aws(self, instance: Instance, message: Answer) -> Answer:
         if not instance.role_arn:
             return {"output": "", "errors": "Unable to locate credentials\n", "status": 253}
-        key, _, token = self._credentials_of(instance)
+        try:
+            key, _, token = self._credentials_of(instance)
+        except ClientError:
+            return {"output": "", "errors": "Unable to locate credentials\n", "status": 253}
         output, errors, status = awscli.run(
             message["arguments"],
             awscli.Input(message["given"], Path(message["directory"])),
@@ -365,7 +370,11 @@ class Fleet:
         return values
 
     def _credentials_document(self, instance: Instance) -> Answer:
-        key, secret, token = self._credentials_of(instance)
+        """As the metadata service words it; a role that does not trust EC2 gives none (EC2 user guide, "Troubleshoot IAM roles")."""
+        try:
+            key, secret, token = self._credentials_of(instance)
+        except ClientError as refused:
+            return {"Code": "AssumeRoleUnauthorizedAccess", "Message": str(refused)}
         return {
             "Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": key, "SecretAccessKey": secret, "Token": token,
             "Expiration": "2099-01-01T00:00:00Z",

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hermes_cfn.local.owner import PRIVATE_DIRECTORY
+
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+"""A digest as a registry writes it (OCI image specification, "Descriptors: Digests"): anything else is no name of a file."""
 STANDIN = Path(__file__).parent / "standin"
 LAYER_BYTES = 40_000_000
 GO_WORD = {"x86_64": "amd64"}
@@ -37,10 +42,18 @@ def build(
     sha = hashlib.sha256(blob.encode()).hexdigest()
     target = images / sha
     if not target.exists():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), copy_function=_copied)
+        for directory in (target, *(path for path in target.rglob("*") if path.is_dir())):
+            directory.chmod(PRIVATE_DIRECTORY)
         (target / "image.json").write_text(json.dumps(configuration, sort_keys=True))
         (images / f"{sha}.json").write_text(blob)
     return f"sha256:{sha}", manifest(f"sha256:{sha}", len(blob))
+
+
+def _copied(source: str, target: str) -> None:
+    """A file's content, for the owner alone; what its owner may do with it stays."""
+    shutil.copyfile(source, target)
+    Path(target).chmod(Path(source).stat().st_mode & PRIVATE_DIRECTORY)
 
 
 def _blob(configuration: Mapping[str, Any], content: str) -> str:
@@ -73,7 +86,10 @@ def manifest(configuration_digest: str, size: int) -> dict[str, Any]:
 
 def directory_of(images: Path, image_manifest: Mapping[str, Any]) -> Path | None:
     """The directory of an image by its manifest; None for a manifest that was not made here."""
-    found = images / str(image_manifest["config"]["digest"]).removeprefix("sha256:")
+    digest = str(image_manifest["config"]["digest"])
+    if not DIGEST.fullmatch(digest):
+        return None
+    found = images / digest.removeprefix("sha256:")
     return found if found.exists() else None
 
 

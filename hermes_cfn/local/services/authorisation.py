@@ -8,16 +8,15 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
 from xml.sax.saxutils import unescape
 
 from hermes_cfn.local import wire
-from hermes_cfn.local.clients import OWN
 from hermes_cfn.local.fleet.fleet import Fleet
 from hermes_cfn.local.moto_side import ADMINISTRATOR, MotoSide, backend
-from hermes_cfn.local.options import ADMINISTRATOR as FIRST
 from hermes_cfn.local.services import dependent
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.policies import Asked, Document, allowed
@@ -41,8 +40,8 @@ _S3_ACTIONS = {
        for verb, more, to in (("Get", "Configuration", "Get"), ("Put", "Configuration", "Put"), ("Delete", "", "Put"))},
 }  # fmt: skip
 """Operations of S3 whose IAM action has another name (S3 user guide, "Policy actions for Amazon S3")."""
-_ALL_MAY = (FIRST[0], OWN.key)
-_FREE = {("sts", "GetCallerIdentity")}
+_FREE = {("sts", "GetCallerIdentity"), ("sts", "AssumeRole"), ("sts", "AssumeRoleWithWebIdentity")}
+"""Calls that are not asked for here: whether a role may be assumed, its trust policy decides first (``tokens``)."""
 _CBOR = re.compile(r"^/service/[^/]+/operation/(\w+)$")
 _NAMESPACE = "cloudwatch:namespace"
 _BOUNDARY = "iam:PermissionsBoundary"
@@ -56,12 +55,13 @@ Tags = dict[str, str]
 
 
 class Authorisation:
-    """Checks every call but those of the administrator and of the cloud itself.
+    """Checks every call but those with the keys ``all_may``: the administrator's and the cloud's own.
 
     ``asked`` keeps who asked for what on what, and why not (empty: allowed), each once.
     """
 
-    def __init__(self, moto: MotoSide, engine: Engine, fleet: Fleet) -> None:
+    def __init__(self, moto: MotoSide, engine: Engine, fleet: Fleet, all_may: Collection[str]) -> None:
+        self._all_may = all_may
         self.asked: dict[tuple[str, str, str], str] = {}
         self._moto = moto
         self._engine = engine
@@ -69,12 +69,12 @@ class Authorisation:
 
     def check(self, call: Call, action: str, request: HttpRequest) -> ServiceError | None:
         """The refusal as the service words it, or None when the call may go on."""
-        if call.access_key in _ALL_MAY or (call.service, action) in _FREE:
+        if call.access_key in self._all_may or (call.service, action) in _FREE:
             return None
         action = action or rest_operation(call.service, request)
         prefix = _PREFIXES.get(call.service, call.service)
         with self._moto.exclusive():
-            identity = self._identity(call, request)
+            identity = self._identity(call)
             if identity is None:
                 return ServiceError(
                     "InvalidClientTokenId", "The security token included in the request is invalid.", 403
@@ -88,21 +88,38 @@ class Authorisation:
                     return _denied(call.service, arn, name, resource, why)
         return None
 
-    def caller(self, call: Call, request: HttpRequest) -> str:
+    def caller(self, call: Call) -> str:
         """The caller's ARN; the administrator's as moto names it."""
         with self._moto.exclusive():
-            known = None if call.access_key in _ALL_MAY else self._identity(call, request)
+            known = None if call.access_key in self._all_may else self._identity(call)
         return known[0] if known else ADMINISTRATOR
 
-    def _identity(self, call: Call, request: HttpRequest) -> tuple[str, list[Document], Document | None] | None:
+    def who(self, call: Call) -> tuple[str, str]:
+        """The caller's ARN, and that of the role behind a session (with its path), or the same."""
+        arn = self.caller(call)
+        if ":assumed-role/" not in arn:
+            return arn, arn
+        with self._moto.exclusive():
+            return arn, str(backend("iam", "us-east-1", ACCOUNT).get_role(arn.split("/")[1]).arn)
+
+    def why_not(self, call: Call, action: str, resource: str) -> str:
+        """Why the caller's own policies and boundary do not allow ``action`` on ``resource``; empty if they do."""
+        if call.access_key in self._all_may:
+            return ""
+        with self._moto.exclusive():
+            identity = self._identity(call)
+            if identity is None:
+                return "because there is no such identity"
+            arn, policies, boundary = identity
+            why = allowed(Asked(action, resource, _context(call, arn, "sts", {})), policies, boundary)
+            self.asked[_principal(arn), action, resource] = why
+            return why
+
+    def _identity(self, call: Call) -> tuple[str, list[Document], Document | None] | None:
         from moto.iam.access_control import CreateAccessKeyFailure, create_access_key
         from moto.iam.exceptions import NotFoundException
 
-        headers = (
-            {"X-Amz-Security-Token": request.headers["x-amz-security-token"]}
-            if "x-amz-security-token" in request.headers
-            else {}
-        )
+        headers = {"X-Amz-Security-Token": call.token} if call.token else {}
         try:
             key = create_access_key(ACCOUNT, "aws", call.access_key, headers)
         except CreateAccessKeyFailure:

@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hermes_cfn.local.clients import OWN, Clients
+from hermes_cfn.local.fleet.registry import DIGEST
 from hermes_cfn.local.services.actions import Actions
 from hermes_cfn.local.wire import CALL, HttpResponse, ServiceError
 
@@ -34,7 +35,7 @@ class Layers(Actions):
         """Raises ServiceError ``LayersNotFoundException``, and ``LayerInaccessibleException`` for what is no configuration."""
         repository, digest = params["repositoryName"], params["layerDigest"]
         named = self._named(repository)
-        if digest not in named:
+        if digest not in named or not DIGEST.fullmatch(digest):
             raise ServiceError(
                 "LayersNotFoundException",
                 f"The layer with digest '{digest}' does not exist in the repository with name '{repository}'",
@@ -49,7 +50,8 @@ class Layers(Actions):
     def download(self, target: str) -> HttpResponse:
         """The blob of a signed address; 403 where the signature is not ours."""
         digest, _, query = target.removeprefix(PATH).partition("?")
-        if not hmac.compare_digest(query, f"X-Amz-Signature={self._signature(digest)}"):
+        given, wanted = query.encode("utf-8", "replace"), f"X-Amz-Signature={self._signature(digest)}".encode()
+        if not DIGEST.fullmatch(digest) or not hmac.compare_digest(given, wanted):
             return HttpResponse(403, {"Content-Type": "text/plain"}, b"SignatureDoesNotMatch")
         return HttpResponse(200, {"Content-Type": "application/octet-stream"}, self._file(digest).read_bytes())
 

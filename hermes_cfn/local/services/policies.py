@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Document = Mapping[str, Any]
+EXPLICIT_DENY = "with an explicit deny in an identity-based policy"
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,38 @@ def allowed(asked: Asked, policies: Iterable[Document], boundary: Document | Non
     statements = [statement for policy in policies for statement in _many(policy.get("Statement", []))]
     limits = _many(boundary.get("Statement", [])) if boundary is not None else []
     if any(s["Effect"] == "Deny" and matches(s, asked) for s in [*statements, *limits]):
-        return "with an explicit deny in an identity-based policy"
+        return EXPLICIT_DENY
     if not any(s["Effect"] == "Allow" and matches(s, asked) for s in statements):
         return f"because no identity-based policy allows the {asked.action} action"
     if boundary is not None and not any(s["Effect"] == "Allow" and matches(s, asked) for s in limits):
         return f"because no permissions boundary allows the {asked.action} action"
+    return ""
+
+
+def trusts(document: Document, asked: Asked, names: Mapping[str, tuple[str, ...]]) -> str:
+    """How a trust policy lets a principal in: ``direct``, ``account`` (if its own policies agree too), or empty.
+
+    ``names`` are those by which a policy may mean the principal, by kind (AWS, Service, Federated).  A Deny that cannot be
+    evaluated denies.
+    """
+    found = ""
+    for statement in _many(document.get("Statement", [])):
+        meant = _meant(statement.get("Principal", {}), names)
+        if not meant or not matches({**statement, "Resource": "*"}, asked):
+            continue
+        if statement["Effect"] == "Deny":
+            return ""
+        found = "direct" if "direct" in (meant, found) else meant
+    return found
+
+
+def _meant(principal: Any, names: Mapping[str, tuple[str, ...]]) -> str:
+    if principal == "*":
+        return "direct"
+    for kind, own in names.items():
+        for one in _many(principal.get(kind, [])) if isinstance(principal, Mapping) else []:
+            if one in own or (kind == "AWS" and one == "*"):
+                return "account" if kind == "AWS" and (one.endswith(":root") or one.isdigit()) else "direct"
     return ""
 
 
@@ -51,13 +79,14 @@ def matches(statement: Document, asked: Asked) -> bool:
     elif not any(_like(asked.resource, _filled(one, asked)) for one in _many(statement.get("Resource", "*"))):
         return False
     return all(
-        _condition(operator, key, _many(values), asked)
+        _condition(operator, key, _many(values), asked, unknown=statement["Effect"] == "Deny")
         for operator, keys in statement.get("Condition", {}).items()
         for key, values in keys.items()
     )
 
 
-def _condition(operator: str, key: str, wanted: list[Any], asked: Asked) -> bool:
+def _condition(operator: str, key: str, wanted: list[Any], asked: Asked, unknown: bool) -> bool:
+    """``unknown`` is the answer where an operator is not known here, so that what is not understood lets nobody in."""
     quantifier, _, name = operator.rpartition(":")
     optional = name.endswith("IfExists")
     name = name.removesuffix("IfExists")
@@ -65,11 +94,11 @@ def _condition(operator: str, key: str, wanted: list[Any], asked: Asked) -> bool
     texts = [_filled(value, asked) for value in wanted]
     if name == "Null":
         return (not found) == (texts[0].lower() == "true")
-    if not found:
-        return optional or quantifier == "ForAllValues" or name in _NEGATED
     compare = _OPERATORS.get(_NEGATED.get(name, name))
     if compare is None:
-        return False
+        return unknown
+    if not found:
+        return optional or quantifier == "ForAllValues" or name in _NEGATED
     hits = [any(compare(value, text) for text in texts) for value in found]
     if name in _NEGATED:
         hits = [not hit for hit in hits]

@@ -11,7 +11,7 @@ from typing import Any
 from hermes_cfn.local.moto_side import MotoSide, backend
 from hermes_cfn.local.services.actions import Actions
 from hermes_cfn.local.services.authorisation import boundary_of, document_of
-from hermes_cfn.local.services.policies import Asked, Document, allowed
+from hermes_cfn.local.services.policies import EXPLICIT_DENY, Asked, Document, allowed
 from hermes_cfn.local.wire import ACCOUNT, ServiceError
 
 
@@ -35,7 +35,7 @@ class Simulation(Actions):
         for action in params["ActionNames"]:
             for resource in params.get("ResourceArns") or ["*"]:
                 why = "" if policies is None else allowed(Asked(action, resource, context), policies, boundary)
-                decision = "allowed" if not why else "explicitDeny" if "explicit deny" in why else "implicitDeny"
+                decision = "allowed" if not why else "explicitDeny" if why == EXPLICIT_DENY else "implicitDeny"
                 results.append({"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": decision})
         return {"EvaluationResults": results, "IsTruncated": False}
 

@@ -176,6 +176,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    os.umask(0o022)
+    os.umask(0o077)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main())

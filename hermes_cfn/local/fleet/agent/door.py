@@ -1,17 +1,24 @@
 """The one port of an instance's agent: instance metadata, the shims, and a way to shared ports.
 
-A shim sends ``SHIM <command> <bytes of arguments> <bytes of input>``, the first argument being the
+A shim sends ``SHIM <key> <command> <bytes of arguments> <bytes of input>``, the first argument being the
 working directory, and is answered with
 ``<status> <bytes of output> <bytes of errors>``.  Everything else is HTTP: instance metadata,
 and, where instances share an address, requests for a port that is published under another one.
+
+Any program of this machine can connect, so each of the three asks for the key of this instance, which its programs have in their
+environment: a shim's first word, the first part of the path of instance metadata, the password of the proxy.  A web page is
+refused as at the endpoint (``hermes_cfn.local.guard``).
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from hermes_cfn.local import guard
 from hermes_cfn.local.fleet.agent.machine import Machine
 from hermes_cfn.local.fleet.agent.metadata import Metadata
 
@@ -46,7 +53,9 @@ class Door:
             writer.close()
 
     async def _serve_shim(self, first: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        _, command, argument_bytes, input_bytes = first.split(" ")
+        _, key, command, argument_bytes, input_bytes = first.split(" ")
+        if not self._opens(key):
+            return
         raw = await reader.readexactly(int(argument_bytes))
         given = await reader.readexactly(int(input_bytes))
         directory, *arguments = raw.decode("utf-8", "replace").split("\0")[:-1]
@@ -59,18 +68,28 @@ class Door:
         lines = []
         while (line := await reader.readline()) not in (b"\r\n", b"\n", b""):
             lines.append(line)
-        headers = dict(_header(line) for line in lines)
+        pairs = [_header(line) for line in lines]
+        headers = dict(pairs)
         authority, path = "", target
         if target.startswith("http://"):
             authority, slash, rest = target.removeprefix("http://").partition("/")
             path = slash + rest
-        if authority and authority != f"{self._machine.address}:{self._machine.agent_port}":
+        own = f"{self._machine.address}:{self._machine.agent_port}"
+        if authority and authority != own:
+            if not self._opens(_password(headers.get("proxy-authorization", ""))):
+                _answer(writer, 407, "Proxy Authentication Required")
+                return
             await self._forward(method, authority, path or "/", lines, headers, reader, writer)
             return
-        status, text = self._metadata.answer(method, path.partition("?")[0], headers)
-        body = text.encode()
-        head = f"HTTP/1.1 {status} {'OK' if status == 200 else text}\r\nContent-Type: text/plain\r\n"
-        writer.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+        refused = guard.refusal(path, pairs, frozenset({own}))
+        key, slash, rest = path.removeprefix("/").partition("/")
+        if refused is not None or not self._opens(key):
+            _answer(writer, refused.status if refused else 403, "Forbidden")
+            return
+        _answer(writer, *self._metadata.answer(method, (slash + rest).partition("?")[0], headers))
+
+    def _opens(self, key: str) -> bool:
+        return hmac.compare_digest(key.encode("utf-8", "replace"), self._machine.key.encode())
 
     async def _forward(
         self,
@@ -87,9 +106,9 @@ class Door:
         try:
             far_reader, far_writer = await asyncio.open_connection(*target)
         except OSError:
-            writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            _answer(writer, 502, "Bad Gateway")
             return
-        kept = [line for line in lines if not line.lower().startswith((b"connection:", b"proxy-connection:"))]
+        kept = [line for line in lines if not line.lower().startswith((b"connection:", b"proxy-"))]
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         far_writer.write(
             f"{method} {path} HTTP/1.1\r\n".encode() + b"".join(kept) + b"Connection: close\r\n\r\n" + body
@@ -99,6 +118,20 @@ class Door:
             writer.write(chunk)
             await writer.drain()
         far_writer.close()
+
+
+def _answer(writer: asyncio.StreamWriter, status: int, text: str) -> None:
+    body = text.encode()
+    head = f"HTTP/1.1 {status} {'OK' if status == 200 else text}\r\nContent-Type: text/plain\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+
+
+def _password(text: str) -> str:
+    """Of ``Basic`` credentials (RFC 7617); empty for anything else."""
+    try:
+        return base64.b64decode(text.removeprefix("Basic "), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _header(line: bytes) -> tuple[str, str]:

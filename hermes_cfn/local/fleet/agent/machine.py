@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ def unknown(command: str, what: str) -> Refused:
 class Machine:
     """``root`` is what ``/`` is on AWS; ``address`` is where it listens; ``ports`` maps a
     published port to the one that is really listened on, where the address is shared; ``hops``
-    is how far an answer of the metadata service gets.
+    is how far an answer of the metadata service gets; ``key`` opens the agent's door.
     """
 
     instance_id: str
@@ -49,6 +50,7 @@ class Machine:
     engine: Engine | None = None
     hops: int = 1
     agent_port: int = 0
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     ports: dict[int, int] = field(default_factory=dict)
     disk_full: bool = False
     _questions: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
@@ -67,10 +69,11 @@ class Machine:
             "HERMES_ROOT": str(self.root),
             "HERMES_BIND": self.address,
             "HERMES_AGENT": f"{self.address}:{self.agent_port}",
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{self.address}:{self.agent_port}",
+            "HERMES_AGENT_KEY": self.key,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{self.address}:{self.agent_port}/{self.key}",
         }
         if self.own_ports:
-            values["http_proxy"] = f"http://{self.address}:{self.agent_port}"
+            values["http_proxy"] = f"http://instance:{self.key}@{self.address}:{self.agent_port}"
             values["HERMES_PORTS"] = str(self.root / "run" / "ports")
         return values
 

@@ -41,4 +41,4 @@ def write(directory: Path, own_ports: bool, speed: float, patience: float) -> No
 
 def _executable(path: Path, text: str) -> None:
     path.write_text(text)
-    path.chmod(0o755)
+    path.chmod(0o700)

@@ -10,8 +10,10 @@ arguments = b"".join(os.fsencode(word) + b"\0" for word in [os.getcwd(), *sys.ar
 reads = "--password-stdin" in sys.argv or any(word.endswith(("file:///dev/stdin", "file://-")) for word in sys.argv)
 given = sys.stdin.buffer.read() if reads else b""
 host, _, port = os.environ["HERMES_AGENT"].partition(":")
+key = os.environ["HERMES_AGENT_KEY"]
 with socket.create_connection((host, int(port))) as agent:
-    agent.sendall(b"SHIM %s %d %d\n" % (name.encode(), len(arguments), len(given)) + arguments + given)
+    order = f"SHIM {key} {name} {len(arguments)} {len(given)}\n"
+    agent.sendall(order.encode() + arguments + given)
     with agent.makefile("rb") as answer:
         head = answer.readline().split()
         if len(head) != 3:
