@@ -7,7 +7,7 @@ FOCUS := .venv-focus
 RULES := .venv-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test long focus rules wheel bench soak format docs clean
+.PHONY: help demo test long focus rules wheel bench soak format requirements docs clean
 
 help:
 	@echo "make demo    the whole story on this machine"
@@ -17,6 +17,7 @@ help:
 	@echo "make rules   checkov and AWS's own rules over every template, in an environment of their own"
 	@echo "make wheel   the wheel, installed for each Python from 3.11 to 3.13 that is here, begins in an empty directory"
 	@echo "make bench   measurements (ratios)"
+	@echo "make requirements  the hashes of what the pipeline installs, from constraints.txt"
 	@echo "make soak    the long run"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -70,6 +71,12 @@ soak: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+requirements: $(STAMP)
+	{ sed '/^#/!d' hermes_cfn/cli/workflows/requirements.txt; \
+	  $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' | \
+	  $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --constraint constraints.txt - ; } > .requirements
+	mv .requirements hermes_cfn/cli/workflows/requirements.txt
 
 docs: $(STAMP)
 	$(BIN)/python docs/make.py

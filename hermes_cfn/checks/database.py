@@ -17,7 +17,15 @@ def check(instance: str, said: Diagnosis, addresses: str = "") -> Iterator[Findi
     if not isinstance(told, Mapping):
         return
     name, error = str(told.get("name", "")), str(told.get("error", ""))
-    if name == "no DATABASE_URL":
+    if told.get("url"):
+        yield Finding(
+            "database-url-unreadable",
+            instance,
+            "DATABASE_URL cannot be read as a URL",
+            why="what a password has of / # ? @ [ ] % ends or breaks a URL unless it is percent-encoded",
+            next="write them as %2F %23 %3F %40 %5B %5D %25, then: hermes-cfn secrets set DATABASE_URL",
+        )
+    elif name == "no DATABASE_URL":
         yield Finding(
             "database-not-set",
             instance,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, pins, reach
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
@@ -29,10 +29,16 @@ PRESETS = ("lean", "guide", "hardened")
 @click.option("--repository", help="GitHub repository, OWNER/NAME (default: the checkout's origin).")
 @click.option("--instances", type=click.IntRange(1, 100), help="How many instances.")
 @click.option("--type", "instance_type", help="Instance type.")
-@click.option("--requirement", help="What the pipeline installs with pip (this version of hermes-cfn).")
+@click.option(
+    "--requirement",
+    help="What the pipeline installs with pip, by hash: NAME==VERSION, or a wheel (this version of hermes-cfn).",
+)
+@click.option(
+    "--upgrade", is_flag=True, help=f"Write {pins.FILE} anew for this version of hermes-cfn, and nothing else."
+)
 @click.option("--workflows/--no-workflows", default=True, show_default=True, help="Write .github/workflows too.")
 @click.option("--prices/--no-prices", "priced", default=True, show_default=True, help="Say what each switch costs.")
-@click.option("--offline", is_flag=True, help="Look nothing up in AWS.")
+@click.option("--offline", is_flag=True, help="Look nothing up, neither in AWS nor in the package index.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
 def command(
@@ -44,6 +50,7 @@ def command(
     instances: int | None,
     instance_type: str | None,
     requirement: str | None,
+    upgrade: bool,
     workflows: bool,
     priced: bool,
     offline: bool,
@@ -54,15 +61,22 @@ def command(
 
     Asks a few questions on a terminal; flags answer them beforehand.  Needs no AWS account: what one could
     tell is looked up where this machine has credentials (or --profile says whose), and only read.
+    The pipeline installs by hash what .github/hermes-requirements.txt names; --upgrade writes that file anew.
     """
     from hermes_cfn.config import parse, starter
 
     context = console.context()
     path = context.config
+    pinned = path.parent / pins.FILE
+    requirement = requirement or f"hermes-cfn=={_version()}"
+    if upgrade:
+        _pin(pinned, *pins.text(requirement, offline))
+        return ExitCode.OK
     written = [path]
     if workflows:
         written += [path.parent / ".github" / "workflows" / f"{each}.yml" for each in WORKFLOWS]
-    _not_over(written, force)
+    _not_over([*written, *([pinned] if workflows else [])], force)
+    pins_text = pins.text(requirement, offline) if workflows else None
 
     import sys
 
@@ -86,13 +100,25 @@ def command(
     path.write_text(text, encoding="utf-8")
     for each, target in zip(WORKFLOWS, written[1:], strict=False):
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(workflow(each, _values(settings, requirement)), encoding="utf-8")
+        target.write_text(workflow(each, _values(settings)), encoding="utf-8")
     for target in written:
         click.echo(str(target))
+    if pins_text:
+        _pin(pinned, *pins_text)
     if priced and not prices:
         click.echo(f"no prices: {settings.account.region} has no price book; next: hermes-cfn prices refresh", err=True)
     click.echo("next: hermes-cfn render && hermes-cfn cost", err=True)
     return ExitCode.OK
+
+
+def _pin(path: Path, text: str, missing: Finding | None) -> None:
+    """Writes what the pipeline installs, and says what is missing from it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    click.echo(str(path))
+    if missing:
+        click.echo(f"{missing.severity}: {missing}", err=True)
+        click.echo(f"next: {missing.next}", err=True)
 
 
 def _looked_up(context: console.Context, choices: Choices) -> dict[str, dict[str, Any]]:
@@ -125,7 +151,7 @@ def workflow(name: str, values: Mapping[str, str]) -> str:
     return re.sub(r"@([A-Z]{4,})@", lambda found: values[found[1]], text)
 
 
-def _values(settings: Any, requirement: str | None) -> dict[str, str]:
+def _values(settings: Any) -> dict[str, str]:
     arm = settings.application.architecture == "arm64"
     return {
         "APPLICATION": settings.application.name,
@@ -134,7 +160,6 @@ def _values(settings: Any, requirement: str | None) -> dict[str, str]:
         "BRANCH": settings.github.branch,
         "RUNNER": "ubuntu-24.04-arm" if arm else "ubuntu-24.04",
         "PLATFORM": "linux/arm64" if arm else "linux/amd64",
-        "REQUIREMENT": requirement or f"hermes-cfn=={_version()}",
     }
 
 

@@ -21,6 +21,9 @@ from hermes_cfn.names import Names
 TASKS = ("prepare", "deploy", "confirm", "migrate", "rollback", "diagnose", "run")
 """Every document; ``run`` is the operator's."""
 
+PRINTING = ("migrate", "run")
+"""Documents that print what a program of somebody else said; diagnose masks all that it tells."""
+
 RESULT_KEYS = ("task", "operation", "outcome")
 """Keys of the JSON object that every document prints last."""
 
@@ -68,6 +71,8 @@ def document(task: str, settings: Settings) -> dict[str, Any]:
     """The SSM document of ``task``, schema version 2.2."""
     given = [f"{_VARIABLES[name]}='{{{{ {name} }}}}'" for name in parameters(task)]
     parts = ["#!/bin/bash", variables(settings), f"export TASK={task}", *given, script("library")]
+    if task in PRINTING:
+        parts.append(script("mask"))
     if task == "migrate":
         parts.append(_migration(settings))
     if task == "diagnose":

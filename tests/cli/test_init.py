@@ -1,20 +1,26 @@
 """``init``: the file means what was asked, the workflows hold to the rules of a safe pipeline."""
 
+import hashlib
 import os
 import re
 import subprocess
 import sys
+import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
+from packaging.requirements import Requirement
 from pydantic import BaseModel
 
 from hermes_cfn import config
 from hermes_cfn.cli import hermes, main
 from hermes_cfn.config import Settings, edit, meanings, starter
 from hermes_cfn.errors import ConfigurationError, ExitCode
+
+ROOT = Path(__file__).parents[2]
 
 
 def init(directory: Path, *words: str) -> Path:
@@ -138,6 +144,175 @@ def test_zizmor_finds_nothing(tmp_path):
         env={name: value for name, value in os.environ.items() if name != "GH_TOKEN"},
     )
     assert done.returncode == 0, done.stdout
+
+
+def steps(workflow: dict):
+    return [(name, job, step) for name, job in workflow["jobs"].items() for step in job["steps"]]
+
+
+def test_no_job_with_a_role_runs_another_ref_than_the_branch(tmp_path):
+    """A dispatch names no ref, the checkout is of the run's own commit, and that has to be in the branch."""
+    cd = workflows(tmp_path)["cd"]
+    triggers = cd[True]  # YAML 1.1 reads `on` so
+    assert triggers["push"] == {"branches": ["main"]} and triggers["workflow_dispatch"] is None
+    text = (tmp_path / ".github/workflows/cd.yml").read_text()
+    assert "inputs." not in text and "ref:" not in text
+    for job in cd["jobs"].values():
+        assert job.get("if") == "github.ref == 'refs/heads/main'" or job["needs"]
+        names = [step.get("name") or step["uses"].partition("@")[0] for step in job["steps"]]
+        checkout, check = names.index("actions/checkout"), names.index("A commit of the branch")
+        assert (checkout, check) == (0, 1), "before anything of the checkout runs, and before there are credentials"
+        assert job["steps"][checkout]["with"]["fetch-depth"] == 0
+
+
+def git(directory: Path, *words: str) -> str:
+    identity = ["-c", "user.name=ana", "-c", "user.email=ana@example.com"]
+    done = subprocess.run(["git", "-C", str(directory), *identity, *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(("branch", "status"), [("main", 0), ("older", 0), ("feature", 1), ("orphan", 1)])
+def test_a_commit_that_the_branch_does_not_hold_ends_the_job_before_anything_else(tmp_path, branch, status):
+    (check,) = {
+        step["run"] for _, _, step in steps(workflows(tmp_path)["cd"]) if step.get("name") == "A commit of the branch"
+    }
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    origin.mkdir()
+    git(origin, "init", "-q", "-b", "main")
+    for message in ("one", "two"):
+        git(origin, "commit", "-q", "--allow-empty", "-m", message)
+    git(origin, "branch", "older", "HEAD~1")
+    git(origin, "checkout", "-q", "-b", "feature")
+    git(origin, "commit", "-q", "--allow-empty", "-m", "unreviewed")
+    git(origin, "checkout", "-q", "--orphan", "orphan")
+    git(origin, "commit", "-q", "--allow-empty", "-m", "a history of its own, as after a forced push")
+    git(tmp_path, "clone", "-q", str(origin), str(clone))
+    git(clone, "checkout", "-q", "--detach", f"origin/{branch}")
+    done = subprocess.run(["bash", "-eo", "pipefail", "-c", check], cwd=clone, capture_output=True)
+    assert done.returncode == status
+
+
+def test_the_pipeline_installs_by_hash_only_and_no_checkout_shadows_pip(tmp_path):
+    found = [
+        step["run"]
+        for workflow in workflows(tmp_path).values()
+        for _, _, step in steps(workflow)
+        if "pip" in step.get("run", "")
+    ]
+    assert len(found) == 6
+    (install,) = set(found)
+    assert install.split()[:4] == ["python", "-I", "-m", "pip"]
+    assert {"--require-hashes", "--only-binary", ":all:"} <= set(install.split())
+    (tmp_path / "pip").mkdir()
+    for shadow in ("pip/__init__.py", "pip/__main__.py", "sitecustomize.py", "json.py"):
+        (tmp_path / shadow).write_text(f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\n")
+    words = [sys.executable, *install.split()[1:4], "--version"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, (tmp_path / "ran").exists()) == (0, False), done.stderr
+    subprocess.run([sys.executable, "-m", "pip", "--version"], cwd=tmp_path, capture_output=True)
+    assert (tmp_path / "ran").exists(), "without -I the checkout's pip would have run"
+
+
+PINNED = ROOT / "hermes_cfn/cli/workflows/requirements.txt"
+
+
+def test_every_dependency_is_pinned_by_hash_at_the_version_that_is_tested():
+    tested = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines())
+    tested = {name.lower().replace("_", "-"): version for name, version in tested.items()}
+    pinned = {}
+    for entry in re.split(r"\n(?=\S)", PINNED.read_text()):
+        if entry.startswith("#"):
+            continue
+        name, version = re.match(r"([\w.-]+)==([\w.]+)", entry).groups()
+        pinned[name.lower().replace("_", "-")] = version
+        assert re.findall(r"--hash=sha256:[0-9a-f]{64}", entry), entry
+    assert {name: tested.get(name, version) for name, version in pinned.items()} == pinned
+    assert wanted_by("hermes-cfn") <= set(pinned)
+
+
+def wanted_by(name: str) -> set[str]:
+    """Everything that an install without extras brings, by what is installed here."""
+    found, todo = set(), [name]
+    while todo:
+        for line in metadata.requires(todo.pop()) or ():
+            one = Requirement(line)
+            key = one.name.lower().replace("_", "-")
+            if (one.marker is None or one.marker.evaluate({"extra": ""})) and key not in found:
+                found.add(key)
+                todo.append(key)
+    return found
+
+
+def wheel(directory: Path, version: str = "9.9.9") -> Path:
+    """A wheel of nothing, as a stranger's index would have it."""
+    path = directory / f"hermes_cfn-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr(
+            f"hermes_cfn-{version}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: hermes-cfn\nVersion: {version}\n"
+        )
+        packed.writestr(
+            f"hermes_cfn-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        packed.writestr(f"hermes_cfn-{version}.dist-info/RECORD", "")
+    return path
+
+
+def test_init_writes_the_hash_of_what_the_pipeline_installs_and_upgrade_renews_it(tmp_path):
+    found = wheel(tmp_path)
+    digest = hashlib.sha256(found.read_bytes()).hexdigest()
+    init(tmp_path)
+    pinned = tmp_path / ".github/hermes-requirements.txt"
+    assert digest not in pinned.read_text()
+    mine = tmp_path / "hermes.toml"
+    mine.write_text("# mine\n")
+    result = CliRunner().invoke(hermes, ["-c", str(mine), "init", "--upgrade", "--requirement", str(found)])
+    assert result.exit_code == 0, result.output
+    assert f"{found} \\\n    --hash=sha256:{digest}\n" in pinned.read_text()
+    assert pinned.read_text().endswith(PINNED.read_text())
+    assert mine.read_text() == "# mine\n", "and nothing else is written"
+
+
+def test_a_hash_that_nobody_knows_is_said_and_pip_refuses_the_file(tmp_path):
+    command = ["-c", str(tmp_path / "hermes.toml"), "init", "--no-prices", "--yes", "--offline"]
+    result = CliRunner().invoke(hermes, command)
+    assert result.exit_code == 0 and "hermes-cfn init --upgrade" in result.output
+    pinned = tmp_path / ".github/hermes-requirements.txt"
+    (own,) = [line for line in pinned.read_text().splitlines() if line.startswith("hermes-cfn==")]
+    pinned.write_text(own)
+    found = wheel(tmp_path, own.partition("==")[2])
+    install = [
+        "install",
+        "--dry-run",
+        "--ignore-installed",
+        "--no-deps",
+        "--no-index",
+        "--find-links",
+        str(found.parent),
+    ]
+    command = [sys.executable, "-I", "-m", "pip", *install, "--require-hashes", "-r", str(pinned)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0 and "hash" in done.stderr.lower()
+
+
+@pytest.mark.parametrize(
+    "requirement", ["hermes-cfn", "hermes-cfn>=1", "hermes-cfn==1.*", "git+https://example.com/x@1", "x.tar.gz", "-e ."]
+)
+def test_what_cannot_be_held_to_a_hash_is_refused_before_anything_is_written(tmp_path, requirement, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(
+            [
+                "-c",
+                str(tmp_path / "hermes.toml"),
+                "init",
+                "--no-prices",
+                "--yes",
+                "--offline",
+                "--requirement",
+                requirement,
+            ]
+        )
+    assert ended.value.code == ExitCode.USAGE and "requirement-not-pinned" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

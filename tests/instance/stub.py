@@ -71,7 +71,7 @@ def docker(arguments, world):
     elif verb == "run":
         image = next(word for word in arguments if "@sha256:" in word)
         if "--rm" in arguments:
-            print("schema_version=41\nmigrating\nschema_version=42")
+            print(f"schema_version=41\nmigrating {world.get('migrating', '')}\nschema_version=42")
             return world.get("migrate_status", 0)
         world["started"] = world.get("started", 0) + 1
         env = pathlib.Path(option(arguments, "--env-file")).read_text()
@@ -99,7 +99,8 @@ def curl(arguments, world):
         return 0
     container = world.get("container")
     healthy = container and container["image"] not in world.get("ill", [])
-    print("200" if healthy else "503", end="")
+    code = "200" if healthy else "503"
+    print(f"HTTP/1.1 {code} Said\r\n\r\n{world.get('logged', '')}" if "-i" in arguments else code, end="")
     return 0 if container else 7
 
 

@@ -79,7 +79,7 @@ class Runner:
         tools = self.place / "bin"
         tools.mkdir(parents=True)
         hermes = f'#!/bin/sh\nexec {sys.executable} -m hermes_cfn --local "$@"\n'
-        pip = f'#!/bin/sh\n[ "$2" = pip ] || exec {sys.executable} "$@"\n'
+        pip = f'#!/bin/sh\n[ "$3" = pip ] || exec {sys.executable} "$@"\n'
         for name, text in {
             "hermes-cfn": hermes,
             "python": pip,

@@ -53,7 +53,7 @@ def runner(cloud, tmp_path_factory):
 def pushed(runner, message: str, **more) -> dict:
     """The workflow CD for a commit on main."""
     sha = commit(runner.origin, message)
-    return runner.run("cd", {"sha": sha, "event_name": "push"}, **more)
+    return runner.run("cd", {"sha": sha, "event_name": "push", "ref": "refs/heads/main"}, **more)
 
 
 def running(cloud) -> set[str]:
@@ -86,10 +86,25 @@ def test_a_push_builds_by_commit_releases_by_digest_and_touches_no_stack(cloud, 
 def test_the_same_commit_again_changes_nothing(cloud, runner):
     before = running(cloud)
     sha = next(iter(before))
-    done = runner.run("cd", {"sha": sha, "event_name": "push"})
+    done = runner.run("cd", {"sha": sha, "event_name": "push", "ref": "refs/heads/main"})
     assert set(results(done).values()) == {"success", "skipped"}, told(done)
     assert "is there already" in done["image"].steps["Push"][1]
     assert running(cloud) == before
+
+
+def test_another_ref_gets_no_job(runner):
+    done = runner.run("cd", {"sha": "0" * 40, "event_name": "workflow_dispatch", "ref": "refs/heads/feature"})
+    assert set(results(done).values()) == {"skipped"}
+
+
+def test_a_commit_that_the_branch_lost_ends_before_credentials(cloud, runner):
+    git = ["git", "-C", str(runner.origin)]
+    subprocess.run([*git, "checkout", "-q", "-b", "aside"], check=True)
+    sha = commit(runner.origin, "not reviewed")
+    subprocess.run([*git, "checkout", "-q", "main"], check=True)
+    done = runner.run("cd", {"sha": sha, "event_name": "push", "ref": "refs/heads/main"})
+    assert results(done) == {"image": "failure", "plan": "failure", "infrastructure": "skipped", "release": "skipped"}
+    assert list(done["image"].steps) == list(done["plan"].steps) == ["A commit of the branch"]
 
 
 def test_a_stack_that_changes_goes_through_the_guarded_job(cloud, runner):

@@ -1,6 +1,7 @@
 systemctl stop hermes-return.timer >/dev/null 2>&1 || true
 forget armed
 forget return.json
+rm -f "$STATE_DIR"/failed-*
 current=$(image "$STATE_DIR/current.json")
 previous=$([ -s "$STATE_DIR/previous.json" ] && image "$STATE_DIR/previous.json" || true)
 docker image ls --no-trunc --digests "${current%@*}" | awk '{ print $1 "@" $3 }' | while read -r image; do

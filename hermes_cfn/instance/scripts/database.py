@@ -13,17 +13,24 @@ import socket
 import ssl
 import urllib.parse
 
+UNREADABLE = "unreadable"
+
 
 def database(text: str) -> dict[str, str]:
+    """What is told has no word of the URL but the server's address and what the server itself says to a login."""
     told: dict[str, str] = {}
-    url = urllib.parse.urlsplit(text)
-    if not url.hostname:
+    try:
+        url = urllib.parse.urlsplit(text)
+        host, port = url.hostname, url.port or 5432
+        readable = "@" not in url.path + url.query + url.fragment and (url.netloc or "@" not in text)
+    except ValueError:
+        readable = False
+    if not readable:
+        return {"url": UNREADABLE}
+    if not host:
         return {"name": "no DATABASE_URL"}
     try:
-        at = (
-            str(socket.getaddrinfo(url.hostname, url.port or 5432, type=socket.SOCK_STREAM)[0][4][0]),
-            url.port or 5432,
-        )
+        at = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]), port
         told["name"] = at[0]
         verifying, trusting = ssl.create_default_context(), ssl.create_default_context()
         trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
@@ -31,8 +38,12 @@ def database(text: str) -> dict[str, str]:
             secured(told, at, url, verifying, "")
         except ssl.SSLCertVerificationError:
             secured(told, at, url, trusting, ", not verified")
+    except OSError as error:
+        told["error"] = (
+            type(error).__name__ + ": " + str(getattr(error, "reason", None) or error.strerror or "no answer")
+        )
     except Exception as error:
-        told.setdefault("error", re.sub(r"\w+://\S+", "********", type(error).__name__ + ": " + str(error)))
+        told["error"] = type(error).__name__
     return told
 
 

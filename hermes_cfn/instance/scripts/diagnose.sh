@@ -1,9 +1,9 @@
 exec 2>/dev/null
 export ROOT
-python3 - "$HERMES_APP" "$ASK" "$HERMES_HEALTH_PATH" "$HOME_DIR/.env" "$OPERATION" "$STATE_DIR" "$HERMES_PERIOD_S" "$HERMES_DOMAIN" <<'PYTHON'
-import json, os, pathlib, socket, subprocess, sys, urllib.error, urllib.request
+python3 - "$HERMES_APP" "$ASK" "$HERMES_HEALTH_PATH" "$HOME_DIR" "$OPERATION" "$STATE_DIR" "$HERMES_PERIOD_S" "$HERMES_DOMAIN" <<'PYTHON'
+import fcntl, json, os, pathlib, socket, subprocess, sys, urllib.error, urllib.request
 
-app, here, health, env_file, operation, state_dir, period, domain = sys.argv[1:]
+app, here, health, home, operation, state_dir, period, domain = sys.argv[1:]
 ROOT = os.environ["ROOT"]
 
 late = {}  # commands that did not answer are not asked again: the whole must end while somebody waits for it
@@ -16,7 +16,7 @@ def run(*command):
     except subprocess.TimeoutExpired as error:
         late[command[0]] = error
         return f"status 124: no answer within {error.timeout:.0f} s"
-    return done.stdout.strip() if done.returncode == 0 else f"status {done.returncode}: {done.stdout.strip()[-300:]}"
+    return done.stdout.strip() if done.returncode == 0 else f"status {done.returncode}: {masked(done.stdout.strip())[-300:]}"
 
 def safely(answer):
     try:
@@ -28,15 +28,13 @@ def kept(name):
     path = pathlib.Path(state_dir, name)
     return path.read_text(errors="replace") if path.exists() else ""
 
-path = pathlib.Path(env_file)
-lines = (path.read_text() if path.exists() else "") + kept("failed-env")
-pairs = [line.split("=", 1) for line in lines.splitlines() if "=" in line]
-values, hidden = dict(pairs), {value for _, value in pairs if len(value) >= 8}
+%include mask
+masked = masker(home)
 
-def masked(text):
-    for value in sorted(hidden, key=len, reverse=True):
-        text = text.replace(value, "********")
-    return re.sub(r"(\w+://[^:/\s]+:)[^@\s]+@", r"\1********@", text)
+def variables():
+    """Of the container's environment; the last line that names one holds."""
+    path = pathlib.Path(home, ".env")
+    return dict(line.split("=", 1) for line in (path.read_text() if path.exists() else "").splitlines() if "=" in line)
 
 def container(inspected):
     if inspected.startswith("status "):
@@ -57,7 +55,7 @@ def answer(path, headers):
     except urllib.error.HTTPError as error:
         reply = error
     with reply:
-        return {"status": reply.status, "body": masked(reply.read(500).decode(errors="replace")),
+        return {"status": reply.status, "body": masked(reply.read(5000).decode(errors="replace"))[:500],
                 "location": reply.headers.get("Location")}
 
 def listens():
@@ -89,10 +87,21 @@ def memory(meminfo):
 def failed():
     """What the container of the last deployment that failed said of itself."""
     head, _, body = kept("failed-health").replace("\r", "").partition("\n\n")
-    answer = {"status": head.split()[1], "body": masked(body)} if head else "none"
+    answer = {"status": head.split()[1], "body": masked(body)[:500]} if head else "none"
     return {"release": kept("failed-release"), "container": safely(lambda: container(kept("failed-container"))),
             "log": masked(kept("failed-log")).splitlines()[-50:], "health": answer,
             "memory": safely(lambda: memory(kept("failed-memory")))}
+
+def scrub():
+    """What is kept of a failure is kept without secrets from now on; whoever deploys just now writes it anew."""
+    if kept("failed-env"):
+        with open(pathlib.Path(state_dir, "lock"), "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            state = [{key: one.get(key) for key in ("State", "RestartCount")} | {"Config": {"Image": one.get("Config", {}).get("Image")}}
+                     for one in json.loads(kept("failed-container") or "[]")]
+            for name, text in (("failed-container", json.dumps(state)), *((name, masked(kept(name))) for name in ("failed-log", "failed-health"))):
+                pathlib.Path(state_dir, name).write_text(text)
+            pathlib.Path(state_dir, "failed-env").unlink()
 
 def requests():
     """What the container's own log says that it answered within the last period, and how much of it was a failure."""
@@ -104,8 +113,7 @@ def disk():
     return {"total_bytes": int(total) * 2**20, "free_bytes": int(free) * 2**20}
 
 inspected = safely(lambda: run("docker", "inspect", app))
-print(json.dumps({
-    "task": "diagnose", "operation": operation, "outcome": "ok",
+print(json.dumps({"task": "diagnose", "operation": operation, "outcome": "ok", **throughout({
     "failed": safely(failed) if kept("failed-release") else None,
     "container": safely(lambda: container(inspected)),
     "log": safely(lambda: masked(run("docker", "logs", "--tail", "50", app)).splitlines()[-50:]),
@@ -116,5 +124,6 @@ print(json.dumps({
     "docker": safely(lambda: run("systemctl", "is-active", "docker")),
     "systemd": {unit: safely(lambda: run("systemctl", "is-active", unit)) for unit in ("hermes", "hermes-watch")},
     "clock": safely(lambda: run("date", "-u", "+%FT%T+00:00")),
-    "database": safely(lambda: database(values.get("DATABASE_URL", "")))}))
+    "database": safely(lambda: database(variables().get("DATABASE_URL", "")))}, masked)}))
+safely(scrub)
 PYTHON

@@ -16,6 +16,7 @@ print(json.dumps({"task": task, "operation": operation, "outcome": outcome} | di
 ' "$TASK" "$OPERATION" "$outcome" "$@")
   if [ "$status" -ne 75 ]; then printf '%s\n%s\n' "$status" "$line" >"$RECORD"; fi
   trap - EXIT
+  rm -f "$STATE_DIR"/prepared.env*
   printf '%s\n' "$line"
   exit "$status"
 }

@@ -157,7 +157,7 @@ wait_healthy() {
 witness() {
   docker inspect "$HERMES_APP" >"$STATE_DIR/failed-container" 2>/dev/null || true
   docker logs --tail 50 "$HERMES_APP" >"$STATE_DIR/failed-log" 2>&1 || true
-  curl -s -i --max-time 2 "$ASK$HERMES_HEALTH_PATH" 2>&1 | head -c 500 >"$STATE_DIR/failed-health" || true
+  curl -s -i --max-time 2 "$ASK$HERMES_HEALTH_PATH" 2>&1 | head -c 5000 >"$STATE_DIR/failed-health" || true
   sed -n '/^MemTotal\|^MemAvailable/p' "$ROOT/proc/meminfo" >"$STATE_DIR/failed-memory" || true
   cp "$HOME_DIR/.env" "$STATE_DIR/failed-env" || true
   remember failed-release "$(pick id <"$1")"

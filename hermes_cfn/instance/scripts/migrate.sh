@@ -13,9 +13,10 @@ container_options
 status=0
 docker run --rm --name "$HERMES_APP-migrate" --env-file "$STATE_DIR/prepared.env" "${OPTIONS[@]}" \
   "$(image "$GOAL")" "${MIGRATE[@]}" >"$STATE_DIR/migrate.log" 2>&1 || status=$?
-tail -n 50 "$STATE_DIR/migrate.log" >&2
+masked "$STATE_DIR/migrate.log" | tail -n 50 >&2
 remember schema-before "$(sed -n 's/.*schema_version=\([0-9]*\).*/\1/p' "$STATE_DIR/migrate.log" | head -n 1)"
 remember schema-after "$(sed -n 's/.*schema_version=\([0-9]*\).*/\1/p' "$STATE_DIR/migrate.log" | tail -n 1)"
+forget migrate.log
 if [ "$status" -ne 0 ]; then
   report running "failed: the migration ended with status $status"
   finish "failed: the migration ended with status $status" schema_before "$(state schema-before)" schema_after "$(state schema-after)"
