@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import ssl
+import stat
 import struct
 import subprocess
 import sys
@@ -33,6 +34,42 @@ def _die_with_parent() -> None:
         _libc.prctl(1, signal.SIGKILL)
 
 
+def open_to_others(programs: Path) -> bool:
+    """Whether a user who owns nothing can run what is in the directory ``programs``: each directory above lets it pass."""
+    places = [programs, *programs.parents]
+    return all(place.stat().st_mode & stat.S_IXOTH for place in places) and all(
+        program.stat().st_mode & stat.S_IROTH for program in programs.iterdir()
+    )
+
+
+def opened_to_others(programs: Path, directory: Path) -> Path:
+    """The same programs under ``directory``, where anybody can run them; returns where they are.
+
+    They find their libraries beside themselves (``$ORIGIN``), so what lies beside them comes along: hard links
+    where the file system and the modes allow it, else copies.
+    """
+    install, package = programs.parent, programs.parent.parent
+    kept = directory / "programs"
+    for source in (install, *package.parent.glob(f"{package.name}.libs")):
+        shutil.copytree(source, kept / source.relative_to(package.parent), copy_function=_linked, symlinks=True)
+    for place in (kept, *kept.rglob("*")):
+        if place.is_dir():
+            place.chmod(0o755)
+    return kept / programs.relative_to(package.parent)
+
+
+def _linked(source: str, target: str) -> str:
+    try:
+        if Path(source).stat().st_mode & stat.S_IROTH:
+            os.link(source, target)
+            return target
+    except OSError:
+        pass  # another file system
+    shutil.copy2(source, target)
+    Path(target).chmod(Path(source).stat().st_mode | 0o055)
+    return target
+
+
 class Server:
     """PostgreSQL itself, run by an unprivileged user where we are root (it refuses root)."""
 
@@ -43,6 +80,8 @@ class Server:
         if os.geteuid() == 0:
             self._user = {"user": "nobody"}
             shutil.chown(self.directory, user="nobody")
+            if not open_to_others(binaries):
+                self._binaries = opened_to_others(binaries, self.directory)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
