@@ -3,15 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+QUICK := tests/aws tests/cfn tests/checks tests/config tests/deciders tests/flows tests/plan tests/stacks tests/test_deployment.py \
+  tests/test_diagram.py tests/test_names.py tests/test_permissions.py tests/test_templates.py
 FOCUS := .venv-focus
 RULES := .venv-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test long focus rules wheel bench soak format requirements docs clean
+.PHONY: help demo quick test long focus rules wheel bench soak format requirements docs clean
 
 help:
 	@echo "make demo    the whole story on this machine"
-	@echo "make test    everything that CI runs"
+	@echo "make quick   what one runs before a commit: rules of the code, and the tests that start no cloud; under a minute"
+	@echo "make test    everything that CI runs, but make long, rules and focus"
 	@echo "make long    the stories that take minutes: pipeline, roles, day two, diagnoses"
 	@echo "make focus   the FOCUS rows before their public validator, in an environment of its own"
 	@echo "make rules   checkov and AWS's own rules over every template, in an environment of their own"
@@ -29,6 +32,12 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)
 	@$(BIN)/python -m hermes_cfn demo
+
+quick: $(STAMP)
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q .
+	$(BIN)/lint-imports | tail -n 1
+	$(BIN)/pytest -n 2 --dist worksteal -m "not long and not soak and not bench and not slow" $(QUICK)
 
 test: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -15,6 +15,7 @@ from typing import Any
 import botocore.exceptions
 
 from hermes_cfn import permissions
+from hermes_cfn.aws import wire_log
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 THROTTLES = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"})
@@ -65,6 +66,7 @@ class Calls:
         self._service = service
         self._time = time
         client.meta.events.register("after-call.*", self._after)
+        wire_log.attach(client, service)
 
     def _after(self, http_response: Any, model: Any, **_: Any) -> None:
         with self._time.lock:

@@ -100,13 +100,17 @@ class LazyGroup(click.Group):
 @click.option("--env", "environment", default=None, help="The environment (default: the file's own).")
 @click.option("--profile", default=None, help="AWS profile.")
 @click.option("--local/--aws", "local", default=False, help="Talk to the embedded cloud on this machine.")
-@click.option("--debug", is_flag=True, help="Show stack traces.")
+@click.option("--debug", is_flag=True, help="Log each AWS call and show stack traces.")
 @click.pass_context
 def hermes(
     ctx: click.Context, config: str, environment: str | None, profile: str | None, local: bool, debug: bool
 ) -> None:
     """Describe a deployment once; see what it is, costs and changes; let it deploy itself."""
     ctx.ensure_object(dict).update(config=config, environment=environment, profile=profile, local=local, debug=debug)
+    if debug:
+        from hermes_cfn import log
+
+        log.show()
 
 
 def _interrupt(number: int, frame: object) -> None:

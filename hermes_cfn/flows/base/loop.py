@@ -6,6 +6,7 @@ raises when we may no longer act.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,6 +14,8 @@ from typing import Any, TypeVar
 from hermes_cfn.clock import Clock, Tempo
 from hermes_cfn.deciders.actions import Done, Stop, Wait
 from hermes_cfn.events import Event, Waiting
+
+logger = logging.getLogger(__name__)
 
 Seen = TypeVar("Seen")
 Result = TypeVar("Result")
@@ -43,6 +46,7 @@ def drive(
         yield from news
         actions = decide(seen)
         last = actions[0]
+        logger.debug("decided %s", actions)
         if isinstance(last, Done | Stop):
             return last
         waited = (clock.now() - acted).total_seconds()
