@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import botocore.exceptions
 
 from hermes_cfn import permissions
-from hermes_cfn.aws import wire_log
+from hermes_cfn.aws import wire_log, writes
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+T = TypeVar("T")
 
 THROTTLES = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"})
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
@@ -24,13 +27,18 @@ DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperat
 UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"})
 
 
-class AwsError(HermesError):
-    """AWS refused a call.  ``code`` and ``message`` are its own."""
+LATE_S = 30.0
+"""Seconds for which an answer that is older than what is known is asked for again."""
 
-    def __init__(self, finding: Finding, code: str, message: str) -> None:
+
+class AwsError(HermesError):
+    """AWS refused a call.  ``code`` and ``message`` are its own; ``retried``: it was sent more than once."""
+
+    def __init__(self, finding: Finding, code: str, message: str, retried: bool = False) -> None:
         super().__init__(finding)
         self.code = code
         self.message = message
+        self.retried = retried
 
 
 @dataclass
@@ -40,6 +48,7 @@ class ServiceTime:
     last: datetime | None = None
     heard_at: float = 0.0
     calls: Counter[str] = field(default_factory=Counter)
+    retries: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def heard(self, date: str) -> None:
@@ -61,10 +70,17 @@ class ServiceTime:
 class Calls:
     """The operations of one client by their boto3 names, as functions of keyword arguments."""
 
-    def __init__(self, client: Any, service: str, time: ServiceTime) -> None:
+    def __init__(
+        self,
+        client: Any,
+        service: str,
+        time: ServiceTime,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client = client
         self._service = service
         self._time = time
+        self._sleep = sleep
         client.meta.events.register("after-call.*", self._after)
         wire_log.attach(client, service)
 
@@ -81,12 +97,33 @@ class Calls:
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         method = getattr(self._client, name)
+        write = writes.row(self._service, name)
 
         def call(**arguments: Any) -> dict[str, Any]:
-            with translated(f"{self._service}:{name}"):
-                return dict(method(**arguments))
+            if write is not None and write.token:
+                arguments.setdefault(write.token, token())
+            try:
+                with translated(f"{self._service}:{name}"):
+                    return dict(method(**arguments))
+            except AwsError as error:
+                if write is None or not error.retried or error.code not in write.done:
+                    raise
+                return {}
 
         return call
+
+    def until(self, ask: Callable[[], T], fresh: Callable[[T], bool], late_s: float = LATE_S) -> T:
+        """The first answer that is ``fresh``: not older than what is known.
+
+        Asks again for ``late_s`` seconds, then takes the answer as it is: the caller knows what it means.
+        """
+        waited, pause = 0.0, 0.1
+        while True:
+            answer = ask()
+            if waited >= late_s or fresh(answer):
+                return answer
+            self._sleep(pause)
+            waited, pause = waited + pause, min(1.0, pause * 1.6)
 
     def pages(self, name: str, key: str, **arguments: Any) -> Iterator[Any]:
         """Every item under ``key`` of every page."""
@@ -107,6 +144,11 @@ class Calls:
                     finding = Finding("answer-broken", where, f"an answer has no {key}", next="the same command again")
                     raise AwsError(finding, "answer-broken", finding.what)
                 yield from page.get(key, ())
+
+
+def token() -> str:
+    """A client token: letters, digits and hyphens, never twice the same."""
+    return f"hermes-{uuid.uuid4().hex}"
 
 
 class translated:
@@ -137,7 +179,8 @@ def _refused(where: str, error: Any) -> AwsError:
         finding = _denied(where, message)
     elif code in THROTTLES:
         finding = Finding("throttled", where, message, why="after every retry", next="the same command in a minute")
-    return AwsError(finding, code, message)
+    retried = int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) > 0
+    return AwsError(finding, code, message, retried)
 
 
 def _denied(where: str, message: str) -> Finding:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from time import sleep as _sleep
 from typing import Any
 
 import boto3
@@ -53,6 +54,8 @@ class AwsClients:
     hurried: bool = False
     time: ServiceTime = field(default_factory=ServiceTime)
     _clients: dict[tuple[str, str], Calls] = field(default_factory=dict)
+    sleep: Callable[[float], None] = _sleep
+    _stacks: dict[str, CloudFormation] = field(default_factory=dict)
     _pool: ThreadPoolExecutor | None = None
 
     def calls(self, service: str, region: str = "") -> Calls:
@@ -63,7 +66,7 @@ class AwsClients:
             config = Config(s3=style, **(HURRIED if self.hurried else PATIENT))
             with translated(service):
                 client = self.session.client(service, region_name=key[1], endpoint_url=self.endpoint_url, config=config)
-            self._clients[key] = Calls(client, service, self.time)
+            self._clients[key] = Calls(client, service, self.time, self.sleep)
         return self._clients[key]
 
     def together(self, asks: Sequence[Callable[[], Any]]) -> list[Any]:
@@ -82,7 +85,9 @@ class AwsClients:
         return self.time.now()
 
     def cloudformation(self, region: str = "") -> CloudFormation:
-        return CloudFormation(self.calls("cloudformation", region))
+        """Stacks of a region; one object a region, for it knows what this run has seen and done."""
+        region = region or self.region
+        return self._stacks.setdefault(region, CloudFormation(self.calls("cloudformation", region)))
 
     @cached_property
     def auto_scaling(self) -> AutoScaling:

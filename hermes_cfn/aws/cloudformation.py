@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from hermes_cfn.aws.calls import AwsError, Calls
+from hermes_cfn.aws.floors import StackFloor
 from hermes_cfn.deciders.observed import ChangeSetSeen, StackSeen
 from hermes_cfn.deployment import Json
+from hermes_cfn.errors import Finding, HermesError
 
 TEMPLATE_LIMIT = 51_200
 """Bytes of a template in the request itself (CloudFormation quotas, "Template body size")."""
 
 CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
+
+NO_CHANGE_SET = frozenset({"ChangeSetNotFound", "ChangeSetNotFoundException", "ValidationError"})
+"""What DescribeChangeSet says of a change set, or of a stack, that is not there."""
+
+NOT_ASSUMABLE = "cannot be assumed"
+"""How CloudFormation says that a service role is not there, does not trust it, or is too young to be known:
+ValidationError, "Role ... is invalid or cannot be assumed" (hashicorp/terraform-provider-aws#22834)."""
 
 EMPTY = ("didn't contain changes", "No updates are to be performed")
 """How CloudFormation says that a change set would change nothing (CreateChangeSet)."""
@@ -29,7 +38,7 @@ CloudFormation user guide, "Validate stack deployments"; AWS CDK asks in the sam
 
 @dataclass(frozen=True, slots=True)
 class StackEvent:
-    """One line of a stack's history."""
+    """One line of a stack's history; ``token`` is the client request token of the operation that it belongs to."""
 
     id: str
     at: datetime
@@ -39,6 +48,13 @@ class StackEvent:
     resource_type: str
     status: str
     reason: str
+    token: str = ""
+    stack_id: str = ""
+
+    @property
+    def of_stack(self) -> bool:
+        """Of the stack itself, not of a resource in it."""
+        return self.resource_type == "AWS::CloudFormation::Stack" and self.physical_id == self.stack_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,8 @@ class CloudFormation:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+        self._floors: dict[str, StackFloor] = {}
+        self._made: set[tuple[str, str]] = set()
 
     @property
     def region(self) -> str:
@@ -72,14 +90,24 @@ class CloudFormation:
         return dict(stacks[0])
 
     def observe(self, name: str, change_set: str = "") -> StackSeen:
-        """The stack and, where one is named, our change set."""
+        """The stack and, where one is named, our change set; never older than what this run has seen or done."""
+
+        def floor() -> StackFloor:
+            return self._floors.get(name, StackFloor())
+
+        found = self._calls.until(lambda: self._observed(name), lambda seen: not floor().older(seen))
+        self._floors[name] = floor().seen(found)
+        if found.status is not None and change_set:
+            found = replace(found, change_set=self.change_set(name, change_set))
+        return found
+
+    def _observed(self, name: str) -> StackSeen:
         found = self.describe(name)
         if found is None or found["StackStatus"] == "DELETE_COMPLETE":
             return StackSeen(None)
         return StackSeen(
             status=str(found["StackStatus"]),
             reason=str(found.get("StackStatusReason", "")),
-            change_set=self.change_set(name, change_set) if change_set else None,
             protected=bool(found.get("EnableTerminationProtection", False)),
             outputs={o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", ())},
             parameters={p["ParameterKey"]: p.get("ParameterValue", "") for p in found.get("Parameters", ())},
@@ -90,18 +118,25 @@ class CloudFormation:
         )
 
     def change_set(self, stack: str, name: str) -> ChangeSetSeen | None:
-        """Our change set, or None when it is not there."""
-        try:
-            found = self._calls.describe_change_set(StackName=stack, ChangeSetName=name)
-        except AwsError as error:
-            if error.code in {"ChangeSetNotFound", "ChangeSetNotFoundException", "ValidationError"}:
-                return None
-            raise
+        """Our change set, or None when it is not there; one that this run has made is asked for until it is."""
+        made = (stack, name) in self._made
+        found = self._calls.until(lambda: self._described(stack, name), lambda found: bool(found) or not made)
+        if not found:
+            return None
         reason = str(found.get("StatusReason", ""))
         empty = found["Status"] == "FAILED" and any(words in reason for words in EMPTY)
         if EARLY in reason:
             reason = "\n".join((reason, *self._validations(stack, str(found["ChangeSetId"]))))
         return ChangeSetSeen(str(found["Status"]), str(found.get("ExecutionStatus", "")), reason, empty)
+
+    def _described(self, stack: str, name: str, **more: str) -> dict[str, Any]:
+        """DescribeChangeSet's answer, empty when there is none."""
+        try:
+            return dict(self._calls.describe_change_set(StackName=stack, ChangeSetName=name, **more))
+        except AwsError as error:
+            if error.code in NO_CHANGE_SET:
+                return {}
+            raise
 
     def _validations(self, stack: str, change_set: str) -> Iterator[str]:
         """What CloudFormation found wrong before it would act, a resource a line; nothing where one may not ask."""
@@ -124,11 +159,21 @@ class CloudFormation:
                 yield " ".join(f"{where}: {event['ValidationStatusReason']}{path}".split())
 
     def changes(self, stack: str, name: str) -> list[dict[str, Any]]:
-        """The resource changes of a change set, with property values."""
+        """The resource changes of a change set that was seen to be ready.
+
+        An answer from before it was ready has no changes, or knows no such change set: it is asked for again.
+        """
         changes: list[dict[str, Any]] = []
         token: dict[str, str] = {}
         while True:
-            found = self._calls.describe_change_set(StackName=stack, ChangeSetName=name, **token)
+            more = dict(token)
+            found = self._calls.until(
+                lambda more=more: self._described(stack, name, **more),  # type: ignore[misc]
+                lambda found: found.get("Status") == "CREATE_COMPLETE",
+            )
+            if not found:
+                what = f"the change set {name} is not there any more"
+                raise HermesError(Finding("change-set-lost", stack, what, next="the same command again"))
             changes += [change["ResourceChange"] for change in found.get("Changes", ()) if "ResourceChange" in change]
             if not found.get("NextToken"):
                 return changes
@@ -152,7 +197,7 @@ class CloudFormation:
             extra["ResourcesToImport"] = list(imports)
         if import_existing:
             extra["ImportExistingResources"] = True
-        self._calls.create_change_set(
+        answer = self._calls.create_change_set(
             StackName=stack,
             ChangeSetName=name,
             ChangeSetType=kind,
@@ -162,46 +207,71 @@ class CloudFormation:
             **template,
             **extra,
         )
+        self._made.add((stack, name))
+        floor = self._floors.get(stack, StackFloor())
+        if floor.status is None:
+            self._floors[stack] = replace(floor, status="REVIEW_IN_PROGRESS", stack_id=str(answer.get("StackId", "")))
 
-    def execute(self, stack: str, change_set: str) -> None:
-        self._calls.execute_change_set(StackName=stack, ChangeSetName=change_set)
+    def execute(self, stack: str, change_set: str, token: str) -> None:
+        """Raises AwsError ``InvalidChangeSetStatus`` where it was executed before, or cannot be."""
+        self._calls.execute_change_set(StackName=stack, ChangeSetName=change_set, ClientRequestToken=token)
+        self._asked(stack)
 
     def delete_change_set(self, stack: str, change_set: str) -> None:
+        self._made.discard((stack, change_set))
         self._calls.delete_change_set(StackName=stack, ChangeSetName=change_set)
 
-    def delete(self, stack: str, retain: Sequence[str] = ()) -> None:
-        extra = {"RetainResources": list(retain)} if retain else {}
+    def delete(self, stack: str, token: str = "", retain: Sequence[str] = ()) -> None:
+        extra: dict[str, Any] = {"RetainResources": list(retain)} if retain else {}
+        if token:
+            extra["ClientRequestToken"] = token
         self._calls.delete_stack(StackName=stack, **extra)
+        floor = self._floors.get(stack, StackFloor())
+        self._floors[stack] = replace(floor, status="DELETE_IN_PROGRESS" if floor.status else None)
 
-    def continue_rollback(self, stack: str) -> None:
-        self._calls.continue_update_rollback(StackName=stack)
+    def continue_rollback(self, stack: str, token: str) -> None:
+        self._calls.continue_update_rollback(StackName=stack, ClientRequestToken=token)
+        self._asked(stack)
 
-    def roll_back(self, stack: str) -> None:
-        self._calls.rollback_stack(StackName=stack)
+    def roll_back(self, stack: str, token: str) -> None:
+        self._calls.rollback_stack(StackName=stack, ClientRequestToken=token)
+        self._asked(stack)
 
     def cancel_update(self, stack: str) -> None:
         self._calls.cancel_update_stack(StackName=stack)
 
+    def _asked(self, stack: str) -> None:
+        self._floors[stack] = self._floors.get(stack, StackFloor()).asked()
+
     def protect(self, stack: str, on: bool) -> None:
         self._calls.update_termination_protection(StackName=stack, EnableTerminationProtection=on)
 
-    def events(self, stack: str, after: str = "") -> list[StackEvent]:
-        """Events newer than the event id ``after``, oldest first."""
-        fresh: list[StackEvent] = []
+    def events(self, stack: str, since: datetime | None, told: Collection[str] = ()) -> list[StackEvent]:
+        """Events from ``since`` on whose ids are not in ``told``, oldest first.
+
+        They come newest first, and a page may be late: neither an id that it lacks nor one that it repeats matters.
+        """
+        fresh: dict[str, StackEvent] = {}
         try:
             for event in self._calls.pages("describe_stack_events", "StackEvents", StackName=stack):
-                if event["EventId"] == after:
+                if since is not None and event["Timestamp"] < since:
                     break
-                fresh.append(_event(event))
+                if event["EventId"] not in told:
+                    fresh[event["EventId"]] = _event(event)
         except AwsError as error:
             if error.code != "ValidationError":
                 raise
-        return fresh[::-1]
+        return list(fresh.values())[::-1]
 
-    def latest_event(self, stack: str) -> str:
-        """The id of the newest event, or nothing."""
-        found = self._calls.describe_stack_events(StackName=stack).get("StackEvents", ())
-        return str(found[0]["EventId"]) if found else ""
+    def latest_event(self, stack: str) -> StackEvent | None:
+        """The newest event, as far as it is shown already."""
+        try:
+            found = self._calls.describe_stack_events(StackName=stack).get("StackEvents", ())
+        except AwsError as error:
+            if error.code != "ValidationError":
+                raise
+            return None
+        return _event(found[0]) if found else None
 
     def template(self, stack: str) -> Mapping[str, Json] | str | None:
         """The template that is deployed, or None when there is no stack."""
@@ -228,6 +298,11 @@ class CloudFormation:
             )
 
 
+def role_unknown(error: AwsError) -> bool:
+    """Whether a call was refused because CloudFormation cannot assume its service role, as it cannot yet when it is young."""
+    return error.code == "ValidationError" and NOT_ASSUMABLE in error.message
+
+
 def _event(event: Mapping[str, Any]) -> StackEvent:
     return StackEvent(
         id=event["EventId"],
@@ -238,4 +313,6 @@ def _event(event: Mapping[str, Any]) -> StackEvent:
         resource_type=event.get("ResourceType", ""),
         status=event.get("ResourceStatus", ""),
         reason=event.get("ResourceStatusReason", ""),
+        token=event.get("ClientRequestToken", ""),
+        stack_id=event.get("StackId", ""),
     )

@@ -81,9 +81,10 @@ class Lock:
                 },
             )
         except AwsError as error:
-            if error.code == REFUSED:
-                return False
-            raise
+            if error.code != REFUSED:
+                raise
+            there = self.look() if error.retried else None
+            return there is not None and (there.owner, there.token) == (seen.owner, seen.token + 1)
         return True
 
     def _if_mine(self, lease: Lease, expires: datetime) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hermes_cfn.aws.calls import AwsError, Calls
+from hermes_cfn.aws.calls import LATE_S, AwsError, Calls
 from hermes_cfn.deciders.observed import Progress
+from hermes_cfn.errors import Finding, HermesError
 
 AT_ONCE = 50
 """Instances that one SendCommand names (SendCommand: at most 50 instance ids)."""
@@ -51,29 +52,61 @@ class Ssm:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._versions: dict[str, str] = {}
+        self._written: dict[str, int] = {}
+
+    def _newest(self, ask: Callable[[], dict[str, Parameter]], asked: Callable[[str], bool]) -> dict[str, Parameter]:
+        """What is read of parameters that this run has written is never older than what writing them answered.
+
+        Raises HermesError ``parameter-late`` where AWS does not show it within :data:`LATE_S` seconds.
+        """
+        floors = {name: version for name, version in self._written.items() if asked(name)}
+
+        def behind(found: Mapping[str, Parameter]) -> list[str]:
+            return [n for n, version in floors.items() if n not in found or found[n].version < version]
+
+        found = self._calls.until(ask, lambda found: not behind(found))
+        if late := behind(found):
+            version = found[late[0]].version if late[0] in found else "none"
+            raise HermesError(
+                Finding(
+                    "parameter-late",
+                    late[0],
+                    f"version {floors[late[0]]} was written, and Systems Manager shows {version}",
+                    why=f"asked again for {LATE_S:.0f} s: its answers are late, or somebody deleted it",
+                    next="the same command again",
+                )
+            )
+        return found
 
     def parameter(self, name: str) -> Parameter | None:
         """A parameter, or None; ``name:version`` asks for a version.  Never decrypts."""
+        return self._newest(lambda: self._parameter(name), lambda written: written == name).get(name)
+
+    def _parameter(self, name: str) -> dict[str, Parameter]:
         try:
             found = self._calls.get_parameter(Name=name)["Parameter"]
         except AwsError as error:
             if error.code in {"ParameterNotFound", "ParameterVersionNotFound"}:
-                return None
+                return {}
             raise
-        return _parameter(found)
+        return {name: _parameter(found)}
 
     def put(self, name: str, value: str, tags: Mapping[str, str] | None = None) -> int:
         """Writes a String parameter and answers its new version."""
-        return int(self._calls.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)["Version"])
+        return self._put(name, Value=value, Type="String")
 
     def put_secret(self, name: str, value: str, key: str = "") -> int:
         """Writes a SecureString parameter and answers its new version."""
         extra = {"KeyId": key} if key else {}
-        return int(
-            self._calls.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True, **extra)["Version"]
-        )
+        return self._put(name, Value=value, Type="SecureString", **extra)
+
+    def _put(self, name: str, **what: Any) -> int:
+        version = int(self._calls.put_parameter(Name=name, Overwrite=True, **what)["Version"])
+        self._written[name] = version
+        return version
 
     def delete(self, name: str) -> None:
+        self._written.pop(name, None)
         try:
             self._calls.delete_parameter(Name=name)
         except AwsError as error:
@@ -82,8 +115,12 @@ class Ssm:
 
     def under(self, path: str) -> dict[str, Parameter]:
         """Every parameter under a path by name; SecureString values stay encrypted."""
-        found = self._calls.pages("get_parameters_by_path", "Parameters", Path=path, Recursive=True)
-        return {item["Name"]: _parameter(item) for item in found}
+
+        def ask() -> dict[str, Parameter]:
+            found = self._calls.pages("get_parameters_by_path", "Parameters", Path=path, Recursive=True)
+            return {item["Name"]: _parameter(item) for item in found}
+
+        return self._newest(ask, lambda written: written.startswith(f"{path.rstrip('/')}/"))
 
     def secret(self, name: str, version: int) -> str:
         """The value of one version of a SecureString, for whoever may read it: no role of ours."""
@@ -96,16 +133,24 @@ class Ssm:
         The one call about secrets that needs no right to read them (DescribeParameters answers metadata only).
         """
         filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
-        found = self._calls.pages("describe_parameters", "Parameters", ParameterFilters=filters)
-        return {item["Name"]: _parameter(item) for item in found}
+
+        def ask() -> dict[str, Parameter]:
+            found = self._calls.pages("describe_parameters", "Parameters", ParameterFilters=filters)
+            return {item["Name"]: _parameter(item) for item in found}
+
+        return self._newest(ask, lambda written: written.startswith(f"{path.rstrip('/')}/"))
 
     def parameters(self, names: Sequence[str]) -> dict[str, Parameter]:
         """Those of ``names`` that are there, by name; SecureString values stay encrypted."""
-        found: dict[str, Parameter] = {}
-        for at in range(0, len(names), BY_NAME):
-            answer = self._calls.get_parameters(Names=list(names[at : at + BY_NAME]))
-            found |= {item["Name"]: _parameter(item) for item in answer["Parameters"]}
-        return found
+
+        def ask() -> dict[str, Parameter]:
+            found: dict[str, Parameter] = {}
+            for at in range(0, len(names), BY_NAME):
+                answer = self._calls.get_parameters(Names=list(names[at : at + BY_NAME]))
+                found |= {item["Name"]: _parameter(item) for item in answer["Parameters"]}
+            return found
+
+        return self._newest(ask, set(names).__contains__)
 
     def history(self, name: str) -> list[Parameter]:
         """Every version that is kept, oldest first."""

@@ -166,7 +166,7 @@ class ChangeSetSeen:
 class StackSeen:
     """A stack as CloudFormation shows it; ``status`` is None when there is none.
 
-    ``begun``: the change set that we executed already shows in the stack.
+    ``begun``: it shows what this run has asked for, or this run has asked for nothing.
     """
 
     status: str | None

@@ -20,6 +20,9 @@ stuck               continue the rollback, then go on                delete
 undeleted           delete again, once                               delete again, once
 ==================  ===============================================  ==========================
 
+Whatever the class: what does not show yet what this run has asked for (``begun``) is followed.  DescribeStacks may
+be older than our own call, and a status from before it is no outcome.
+
 Drift is no class: a drifted stack stands in one of these, and only its template's changes reach AWS.
 Termination protection stops a deletion that nobody agreed to, whatever the class.
 """
@@ -117,6 +120,8 @@ def decide(seen: StackSeen, goal: Goal, tried: Tried = Tried()) -> StackStep:
         return _stop(
             "stack-status-unknown", goal, f"status {status} is not known", "", "look at the stack in the console"
         )
+    if not seen.begun:
+        return Follow("what was asked for does not show yet")
     return _deployed(seen, goal, tried) if goal.deployed else _absent(seen, goal, tried)
 
 
@@ -126,8 +131,6 @@ def _deployed(seen: StackSeen, goal: Goal, tried: Tried) -> StackStep:
         return _through_change_set(seen.change_set, "CREATE", goal, tried)
     if status in BUSY:
         return Follow("an operation is in progress, ours or somebody else's")
-    if tried.executes and not seen.begun:
-        return Follow("the execution of the change set begins")
     if tried.executes:
         return _outcome(seen, goal)
     if status in REVIEW:

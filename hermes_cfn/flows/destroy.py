@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hermes_cfn.aws.cloudformation import CloudFormation, StackEvent
+from hermes_cfn.aws.cloudformation import CloudFormation
 from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.deciders import stack as decider
 from hermes_cfn.deciders.actions import DeleteStack, Done, Follow, Stop, Wait
@@ -14,11 +14,12 @@ from hermes_cfn.deciders.cause import root_cause
 from hermes_cfn.deciders.observed import StackSeen
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
-from hermes_cfn.events import Event, ResourceEvent, StageEnded, StageStarted
+from hermes_cfn.events import Event, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder, there
 from hermes_cfn.flows.base.loop import Story, drive
 from hermes_cfn.flows.stacks import adoption, orphaned_stacks
+from hermes_cfn.flows.stacks.operation import Operation
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,13 @@ class _Track:
     spec: StackSpec
     door: CloudFormation
     tried: decider.Tried = field(default_factory=decider.Tried)
-    last_event: str = ""
-    events: list[StackEvent] = field(default_factory=list)
+    operation: Operation = field(init=False)
+    seen: StackSeen | None = None
     done: bool = False
     opened: bool = False
+
+    def __post_init__(self) -> None:
+        self.operation = Operation(self.door, self.spec.name)
 
 
 @dataclass(frozen=True)
@@ -205,14 +209,12 @@ class StackDeleter:
         news: list[Event] = []
         for track in self._ready():
             found = track.door.observe(track.spec.name)
-            if not track.last_event and found.status:
-                track.last_event = track.door.latest_event(track.spec.name)
-            if track.tried.deletes and found.stack_id:
-                fresh = track.door.events(found.stack_id, track.last_event)
-                track.last_event = fresh[-1].id if fresh else track.last_event
-                track.events += fresh
-                news += [ResourceEvent(e.at, e.stack, e.logical_id, e.resource_type, e.status, e.reason) for e in fresh]
-            seen[track.spec.key] = found
+            if track.seen is None and found.status:
+                track.operation.skip(track.door.latest_event(track.spec.name))
+            if track.tried.deletes:
+                news += track.operation.news(self.context.now)
+            begun = track.operation.shows(found, self.context.now)
+            seen[track.spec.key] = track.seen = replace(found, begun=begun)
         return seen, news
 
     def _decide(self, seen: Mapping[str, StackSeen]) -> tuple[Any, ...]:
@@ -245,7 +247,7 @@ class StackDeleter:
             case DeleteStack():
                 if not track.opened:
                     self._open(track)
-                track.door.delete(track.spec.name)
+                track.door.delete(track.spec.name, track.operation.ask(track.seen, self.context.now, deletes=True))
                 track.tried = replace(track.tried, deletes=track.tried.deletes + 1)
 
     def _open(self, track: _Track) -> None:
@@ -262,6 +264,6 @@ class StackDeleter:
     def _causes(self, stop: Stop) -> list[Any]:
         for track in self.tracks.values():
             if track.spec.name == stop.finding.where:
-                cause = root_cause(track.events)
+                cause = root_cause(track.operation.ours)
                 return [stop.finding, *([cause] if cause else [])]
         return [stop.finding]

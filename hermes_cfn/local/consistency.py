@@ -47,6 +47,9 @@ MOST_ASKED = 12
 BACK_S = 10.0
 """Seconds of real time after which the answer before a new one is not told again."""
 
+BEFORE_WRITE_S = 2.0
+"""Seconds of real time after a write in which the answer from before it is told once."""
+
 _TOKEN = "late-"
 _MOMENT = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z|[\"']?(?:startTime|endTime)[\"']?: ?\d+")
 _IDS = re.compile(rb"<(?:RequestId|requestId)>[^<]*</")
@@ -66,6 +69,7 @@ class _Asked:
     given: HttpResponse | None = None
     given_at: float = 0.0
     back: HttpResponse | None = None
+    back_until: float = 0.0
 
 
 class Consistency:
@@ -215,7 +219,7 @@ class Consistency:
             if answer.status < 500:
                 one.samples.append((self._now(), answer))
                 if self.mode == "worst":
-                    one.back = answer
+                    one.back, one.back_until = answer, self._real_now() + BEFORE_WRITE_S
 
     def _entry(self, call: Call, action: str, request: HttpRequest) -> _Asked:
         key = (call.service, call.region, action, _MOMENT.sub(b"", request.body) or request.target.encode())
@@ -255,11 +259,11 @@ class Consistency:
     def _backward(self, one: _Asked, fresh: HttpResponse) -> HttpResponse:
         """What was before a write, once; and after an answer that is new the one before it, once."""
         now = self._real_now()
-        if one.back is not None:
-            back, one.back = one.back, None
+        back, one.back = one.back, None
+        if back is not None and now < one.back_until:
             return back
         if one.given is not None and now - one.given_at < BACK_S and _core(one.given) != _core(fresh):
-            one.back = one.given
+            one.back, one.back_until = one.given, now + BACK_S
         one.given, one.given_at = fresh, now
         return fresh
 

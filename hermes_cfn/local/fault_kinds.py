@@ -67,7 +67,8 @@ def strike(cloud: Cloud, kind: str, instance_id: str, release: str = "") -> None
             faults.add_api({"service": "ssm", "action": "*", "kind": "throttle", "times": 0})
             cloud.scheduler.after(WHILE_S, lambda: faults.remove_api("ssm"))
         case "answer-lost":
-            faults.add_api({"service": "*", "action": "*", "kind": "lost", "people_only": True, "changes_only": True})
+            lost = {"kind": "lost", "each": True, "people_only": True, "changes_only": True}
+            faults.add_api({"service": "*", "action": "*", **lost})
         case "zone-gone":
             zone(cloud, fleet.instances[_chosen(cloud, instance_id)].zone, gone=True)
         case "disk-full":

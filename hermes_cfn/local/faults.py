@@ -20,7 +20,8 @@ class ApiFault:
     ``kind`` throttle answers the service's throttling error, error an InternalFailure, expired that
     the credentials are over, lost does the work and loses the answer, broken cuts it off half-way, timeout waits ``seconds`` first.  ``skip`` calls pass before,
     then it happens ``times`` times (0: until cleared), each with ``probability``; ``people_only``
-    spares calls with the temporary credentials of roles, ``changes_only`` those that only read.
+    spares calls with the temporary credentials of roles, ``changes_only`` those that only read.  ``each``: it happens
+    once to every action of every service, until it is cleared.
     """
 
     service: str
@@ -33,6 +34,8 @@ class ApiFault:
     people_only: bool = False
     changes_only: bool = False
     happened: int = 0
+    each: bool = False
+    struck: tuple[str, ...] = ()
 
 
 class Faults:
@@ -83,7 +86,9 @@ class Faults:
             if found is None:
                 return ""
             found.happened += 1
-            if found.times and found.happened >= found.times:
+            if found.each:
+                found.struck += (f"{service}.{action}",)
+            elif found.times and found.happened >= found.times:
                 self._api.remove(found)
         if found.kind == "timeout":
             time.sleep(found.seconds)
@@ -95,6 +100,8 @@ class Faults:
         if one.changes_only and action.startswith(READS):
             return False
         if one.people_only and not access_key.startswith("AKIA"):
+            return False
+        if one.each and f"{service}.{action}" in one.struck:
             return False
         if one.skip > 0:
             one.skip -= 1

@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from hermes_cfn.aws.calls import AwsError
-from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT, CloudFormation, StackEvent
+from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT, CloudFormation, role_unknown
 from hermes_cfn.deciders import stack as decider
 from hermes_cfn.deciders.actions import (
     ContinueRollback,
@@ -28,10 +29,17 @@ from hermes_cfn.deciders.cause import of_change_set, root_cause
 from hermes_cfn.deciders.observed import StackSeen
 from hermes_cfn.deployment import FromLookup, FromOutput, FromSetting, StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
-from hermes_cfn.events import Event, Noted, ResourceEvent, StageEnded, StageStarted
+from hermes_cfn.events import Event, Noted, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.loop import Story, drive
+from hermes_cfn.flows.stacks.operation import Operation
 from hermes_cfn.names import output_id
+
+ROLE_S = 60.0
+"""Seconds for which a service role that cannot be assumed is asked for again: a few seconds usually, a minute rarely
+(DataDog/stratus-red-team#358; hashicorp/terraform-provider-aws#22834)."""
+
+ROLE_PAUSE_S = 1.0
 
 COMMIT = "hermes:commit"
 """The stack tag that carries the commit it was deployed from."""
@@ -72,12 +80,15 @@ class StackState:
     parameters: Mapping[str, str] = field(default_factory=dict)
     change_set: str = ""
     tried: decider.Tried = field(default_factory=decider.Tried)
-    before: tuple[str | None, str] = (None, "")
-    last_event: str = ""
-    events: list[StackEvent] = field(default_factory=list)
+    operation: Operation = field(init=False)
+    role_asked: datetime | None = None
+    refused: bool = False
     seen: StackSeen | None = None
     outcome: str = ""
     checked: bool = False
+
+    def __post_init__(self) -> None:
+        self.operation = Operation(self.door, self.spec.name)
 
     @property
     def done(self) -> bool:
@@ -272,10 +283,10 @@ class StackDeployer:
             if not track.checked:
                 continue
             found = track.door.observe(track.spec.name, "" if track.tried.executes else track.change_set)
-            begun = (found.status, found.updated) != track.before or not track.tried.executes
-            seen[track.spec.key] = track.seen = replace(found, begun=begun)
             if track.tried != decider.Tried() or found.status in decider.BUSY:
-                news += self._events(track)
+                news += track.operation.news(self.context.now)
+            begun = track.operation.shows(found, self.context.now)
+            seen[track.spec.key] = track.seen = replace(found, begun=begun)
         return seen, news
 
     def _next(self) -> Iterator[Event]:
@@ -310,7 +321,7 @@ class StackDeployer:
             self.gate.open(spec)
         track.parameters = parameters_of(self.context, spec, self.outputs, found.parameters, self.lookups)
         track.change_set = ChangeSetRequest.of(spec, track.parameters).name
-        track.last_event = track.door.latest_event(spec.name) if found.status else ""
+        track.operation.skip(track.door.latest_event(spec.name) if found.status else None)
         track.checked = True
         if found.status in decider.STEADY and self._same(track, found):
             self._finish(track, "unchanged", found)
@@ -329,13 +340,6 @@ class StackDeployer:
         if wanted != there or tags != dict(track.spec.tags):
             return False
         return bool(track.door.template(track.spec.name) == as_sent(track.spec))
-
-    def _events(self, track: StackState) -> list[Event]:
-        fresh = track.door.events(track.spec.name, track.last_event)
-        if fresh:
-            track.last_event = fresh[-1].id
-            track.events += fresh
-        return [ResourceEvent(e.at, e.stack, e.logical_id, e.resource_type, e.status, e.reason) for e in fresh]
 
     def _decide(self, seen: Mapping[str, StackSeen]) -> tuple[Any, ...]:
         steps: list[Step] = []
@@ -377,41 +381,67 @@ class StackDeployer:
 
     def _act(self, step: Step) -> Story[None]:
         track = self.tracks[step.key]
-        door, name = track.door, track.spec.name
+        door, name, tried, operation = track.door, track.spec.name, track.tried, track.operation
         match step.step:
             case Done(what):
-                found = door.observe(name)
-                self._finish(track, what, found)
+                self._finish(track, what, track.seen or StackSeen(None))
                 if track.change_set and what == "unchanged":
                     _quietly(lambda: door.delete_change_set(name, track.change_set))
                 yield StageEnded(self.context.now, step.key, what)
             case CreateChangeSet(kind):
-                offer = ChangeSetRequest(track.spec, track.parameters, track.change_set)
-                offer.make(self.context, door, kind, self.role, self.imports.get(step.key, ()))
-                track.tried = replace(track.tried, creates=track.tried.creates + 1)
+                yield from self._create(track, kind)
             case ExecuteChangeSet():
                 refused = self.change_guard(track.spec, door.changes(name, track.change_set))
                 if refused:
                     _quietly(lambda: door.delete_change_set(name, track.change_set))
                     raise HermesError(*refused, exit_code=ExitCode.REFUSED)
-                found = door.observe(name)
-                track.before = (found.status, found.updated)
-                door.execute(name, track.change_set)
-                track.tried = replace(track.tried, executes=track.tried.executes + 1)
+                self._execute(track)
             case DeleteChangeSet():
                 _quietly(lambda: door.delete_change_set(name, track.change_set))
             case DeleteStack(why):
                 yield Noted(
                     self.context.now, Finding("stack-recreated", name, "the stack is deleted and created anew", why=why)
                 )
-                door.delete(name)
-                track.tried = replace(track.tried, deletes=track.tried.deletes + 1)
+                door.delete(name, operation.ask(track.seen, self.context.now, deletes=True))
+                track.tried = replace(tried, deletes=tried.deletes + 1)
             case ContinueRollback():
-                door.continue_rollback(name)
-                track.tried = replace(track.tried, continues=track.tried.continues + 1)
+                door.continue_rollback(name, operation.ask(track.seen, self.context.now))
+                track.tried = replace(tried, continues=tried.continues + 1)
             case RollBack():
-                door.roll_back(name)
-                track.tried = replace(track.tried, rollbacks=track.tried.rollbacks + 1)
+                door.roll_back(name, operation.ask(track.seen, self.context.now))
+                track.tried = replace(tried, rollbacks=tried.rollbacks + 1)
+
+    def _create(self, track: StackState, kind: str) -> Iterator[Event]:
+        """Has the change set made; a service role that was made a moment ago is waited for, and that is told once."""
+        track.operation.over()
+        offer = ChangeSetRequest(track.spec, track.parameters, track.change_set)
+        try:
+            offer.make(self.context, track.door, kind, self.role, self.imports.get(track.spec.key, ()))
+        except AwsError as error:
+            now = self.context.clock.now()
+            if not self.role or not role_unknown(error):
+                raise
+            if track.role_asked is None:
+                track.role_asked = now
+                yield Noted(self.context.now, _role_waited_for(self.role))
+            if (now - track.role_asked).total_seconds() > ROLE_S:
+                raise
+            self.context.clock.sleep(ROLE_PAUSE_S)
+            return
+        track.role_asked = None
+        track.tried = replace(track.tried, creates=track.tried.creates + 1)
+
+    def _execute(self, track: StackState) -> None:
+        """Where it cannot be executed, as after an earlier run has done it, the next look says what to do."""
+        token = track.operation.ask(track.seen, self.context.now)
+        try:
+            track.door.execute(track.spec.name, track.change_set, token)
+        except AwsError as error:
+            if error.code != "InvalidChangeSetStatus" or track.refused:
+                raise
+            track.refused, track.operation.token = True, ""
+            return
+        track.tried = replace(track.tried, executes=track.tried.executes + 1)
 
     def _finish(self, track: StackState, what: str, found: StackSeen) -> None:
         track.outcome, track.seen = what, found
@@ -422,10 +452,21 @@ class StackDeployer:
             return [stop.finding, *of_change_set(stop.finding.where, stop.finding.evidence)]
         for track in self.tracks.values():
             if track.spec.name == stop.finding.where:
-                self._events(track)
-                cause = root_cause(track.events)
+                track.operation.news(self.context.now)
+                cause = root_cause(track.operation.ours)
                 return [stop.finding, *([cause] if cause else [])]
         return [stop.finding]
+
+
+def _role_waited_for(role: str) -> Finding:
+    return Finding(
+        "role-not-known-yet",
+        role,
+        "CloudFormation cannot assume the service role yet",
+        why="IAM tells a new role to the other services within seconds, a minute at most",
+        next=f"it is tried again for {ROLE_S:.0f} s",
+        severity=Severity.INFO,
+    )
 
 
 def _detached(busy: Sequence[str]) -> Finding:

@@ -203,7 +203,9 @@ class CloudFormation:
             raise validation(f"Stack [{params['StackName']}] does not exist")
         if stack is not None:
             self._allowed(stack, "CreateChangeSet", "updated")
-            if any(other.name == name for other in stack.change_sets.values()):
+            for other in (one for one in stack.change_sets.values() if one.name == name):
+                if params.get("ClientToken") and other.request.token == params["ClientToken"]:
+                    return {"Id": other.id, "StackId": stack.id}
                 raise ServiceError("AlreadyExistsException", f"ChangeSet {name} already exists")
         request = self._read(params, stack)
         there = stack is not None
@@ -393,6 +395,7 @@ class CloudFormation:
         if stack.status not in ("CREATE_FAILED", "UPDATE_FAILED"):
             raise validation(f"Stack:{stack.id} is in {stack.status} state and can not be rolled back.")
         self._act(stack, params)
+        stack.token = params.get("ClientRequestToken") or ""
         kind = Rollback if stack.status == "CREATE_FAILED" else UpdateRollback
         kind(self.engine, stack).run("User Initiated")
         return {"StackId": stack.id}
