@@ -112,18 +112,9 @@ class Calls:
 
         return call
 
-    def until(self, ask: Callable[[], T], fresh: Callable[[T], bool], late_s: float = LATE_S) -> T:
-        """The first answer that is ``fresh``: not older than what is known.
-
-        Asks again for ``late_s`` seconds, then takes the answer as it is: the caller knows what it means.
-        """
-        waited, pause = 0.0, 0.1
-        while True:
-            answer = ask()
-            if waited >= late_s or fresh(answer):
-                return answer
-            self._sleep(pause)
-            waited, pause = waited + pause, min(1.0, pause * 1.6)
+    def until(self, ask: Callable[[], T], fresh: Callable[[T], bool]) -> T:
+        """The first answer that is ``fresh``: see :func:`until`."""
+        return until(ask, fresh, self._sleep)
 
     def pages(self, name: str, key: str, **arguments: Any) -> Iterator[Any]:
         """Every item under ``key`` of every page."""
@@ -144,6 +135,20 @@ class Calls:
                     finding = Finding("answer-broken", where, f"an answer has no {key}", next="the same command again")
                     raise AwsError(finding, "answer-broken", finding.what)
                 yield from page.get(key, ())
+
+
+def until(ask: Callable[[], T], fresh: Callable[[T], bool], sleep: Callable[[float], None]) -> T:
+    """The first answer that is ``fresh``: not older than what is known.
+
+    Asks again for :data:`LATE_S` seconds, then takes the answer as it is: the caller knows what it means.
+    """
+    waited, pause = 0.0, 0.1
+    while True:
+        answer = ask()
+        if waited >= LATE_S or fresh(answer):
+            return answer
+        sleep(pause)
+        waited, pause = waited + pause, min(1.0, pause * 1.6)
 
 
 def token() -> str:

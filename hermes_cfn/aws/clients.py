@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from hermes_cfn.aws.account import Account
 from hermes_cfn.aws.autoscaling import AutoScaling
-from hermes_cfn.aws.calls import Calls, ServiceTime, translated
+from hermes_cfn.aws.calls import Calls, ServiceTime, T, translated, until
 from hermes_cfn.aws.cloudformation import CloudFormation
 from hermes_cfn.aws.cloudwatch import CloudWatch
 from hermes_cfn.aws.dynamodb import Lock
@@ -79,6 +79,10 @@ class AwsClients:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE, thread_name_prefix="aws")
         return list(self._pool.map(lambda ask: ask(), asks))
+
+    def until(self, ask: Callable[[], T], fresh: Callable[[T], bool]) -> T:
+        """The first answer that is ``fresh``: see :func:`hermes_cfn.aws.calls.until`."""
+        return until(ask, fresh, self.sleep)
 
     def now(self) -> datetime:
         """The service's time."""

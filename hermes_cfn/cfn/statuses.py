@@ -36,6 +36,21 @@ class Status:
         return "UpdateStack" in self.calls
 
 
+def standing(status: str) -> str:
+    """What a plan rests on of a stack's status: whether it is there, going, or in need of a repair first.
+
+    Empty where there is no stack; the status itself for one that nobody documented.
+    """
+    if status in ("", "DELETE_COMPLETE", "REVIEW_IN_PROGRESS"):
+        return ""
+    found = STACK.get(status)
+    if found is None or status.startswith("DELETE"):
+        return status
+    if found.in_progress or found.updatable:
+        return "there"
+    return status
+
+
 def _table(*rows: Status) -> dict[str, Status]:
     return {row.name: row for row in rows}
 

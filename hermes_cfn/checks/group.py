@@ -68,7 +68,7 @@ def hindrances(seen: GroupLine, want: DesiredGroup | None) -> Iterator[Finding]:
             seen.name,
             "somebody changed it since its stack was deployed: "
             + ", ".join(f"{what} {is_} instead of {ought}" for what, _, is_, ought in differs),
-            why="a rollout would go by what it finds there",
+            why="a rollout would go by what it finds there; Auto Scaling was asked again for half a minute",
             next=f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {seen.name} {' '.join(options)}",
         )
 

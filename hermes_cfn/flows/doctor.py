@@ -23,7 +23,6 @@ from hermes_cfn.flows.base import whoami
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.loop import Story
 from hermes_cfn.flows.fleet import command, group_drift, releases
-from hermes_cfn.flows.fleet.observer import group
 from hermes_cfn.flows.stacks import account_facts
 from hermes_cfn.flows.stacks.account_facts import QUOTAS
 from hermes_cfn.names import output_id
@@ -178,10 +177,11 @@ class Doctor:
     def _fleet(self) -> Iterator[Finding]:
         if not _stands(self.context, "service"):
             return
-        seen, there = status.observe(self.context, history=0), group(self.context)
+        seen, want = status.observe(self.context, history=0), group_drift.as_deployed(self.context)
+        there = group_drift.settled(self.context, want)
         if seen.asleep or there is None:
             return
-        want, line = group_drift.as_deployed(self.context), group_drift.line(there)
+        line = group_drift.line(there)
         yield from group_checks.hindrances(line, want)
         if not seen.locked:
             yield from group_checks.fleet(seen.instances, line, want, seen.stable.id if seen.stable else "")

@@ -112,7 +112,8 @@ def roll(
     Raises HermesError ``fleet-asleep`` for another release than the stable one, which instances start with, and
     ``processes-suspended`` and ``group-changed`` for what somebody did to the group that a rollout would go wrong by.
     """
-    stable, seen = releases.stable_if_readable(context), group(context)
+    stable, want = releases.stable_if_readable(context), group_drift.as_deployed(context)
+    seen = group_drift.settled(context, want)
     if seen is None:
         raise not_deployed(context)
     if _asleep(seen):
@@ -128,7 +129,7 @@ def roll(
             )
         yield StageEnded(context.now, "release", f"{release.id}, once hermes-cfn wake brings the instances back")
         return
-    group_drift.stop(seen, want := group_drift.as_deployed(context))
+    group_drift.stop(seen, want)
     kept = releases.find(context, release.id) or ReleaseRecord(release, previous=stable.id if stable else None)
     yield StageStarted(context.now, "release", f"{release.id} ({release.image.rpartition('@')[2][:19]})")
     yield from Rollout(context, held, pause_at, want, kept.strategy if goes_on else None).to(kept)

@@ -30,7 +30,7 @@ def run(context: DeployContext, to: str = "", emergency: bool = False, despite_s
         target = _target(context, to, despite_schema)
         want = group_drift.as_deployed(context)
         if not emergency:
-            group_drift.stop(seen, want)
+            group_drift.stop(group_drift.settled(context, want) or seen, want)
         rollout = Rollout(context, held, deployed=want)
         if emergency:
             yield from _at_once(rollout, target)

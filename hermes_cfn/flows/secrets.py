@@ -74,7 +74,9 @@ def put(context: DeployContext, name: str, value: str) -> Put:
             exit_code=ExitCode.USAGE,
         )
     instance, notes = _tried(context, name, value) if name == DATABASE_URL else (None, ())
-    return Put(context.clients.ssm.put_secret(context.names.secret(name), value), instance, notes)
+    version = context.clients.ssm.put_secret(context.names.secret(name), value)
+    context.clients.ssm.described(context.names.secrets_path)  # the next command finds this version, or this one waits
+    return Put(version, instance, notes)
 
 
 def known(context: DeployContext, name: str) -> None:

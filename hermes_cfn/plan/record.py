@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from hermes_cfn.cfn.statuses import standing
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.plan import show
 from hermes_cfn.plan.model import Plan, as_data
@@ -77,9 +78,16 @@ def compare(recorded: str, plan: Plan, done: frozenset[str] = frozenset()) -> No
 
 
 def _compared(data: dict[str, Any], done: frozenset[str]) -> dict[str, Any]:
-    """Without durations, and without the findings that only tell something."""
+    """Without durations, and without the findings that only tell something.
+
+    A stack that was on its way then and rests now, or the other way round, is the same: CloudFormation's answers are late.
+    """
     kept = {key: value for key, value in data.items() if key not in {"seconds", "findings"}}
-    kept["stacks"] = [stack for stack in data["stacks"] if stack["key"] not in done]
+    kept["stacks"] = [
+        {**stack, "status": standing(str(stack.get("status", "")))}
+        for stack in data["stacks"]
+        if stack["key"] not in done
+    ]
     if done:
         del kept["bill"]
     kept["errors"] = [f["code"] for f in data.get("findings", ()) if f.get("severity") == "error"]

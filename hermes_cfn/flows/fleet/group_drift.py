@@ -11,6 +11,7 @@ from hermes_cfn.checks.observed import DesiredGroup, GroupLine, InstanceLine
 from hermes_cfn.deciders.observed import Lifecycle
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.fleet.observer import group
 from hermes_cfn.names import output_id
 
 AS_DEPLOYED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
@@ -35,6 +36,18 @@ def said(
     launches = f"{context.names.launch_template}:{version}" if str(version).isdigit() else ""
     known = launches if status in AS_DEPLOYED else ""
     return checks.wanted(template, known) if (status or "").endswith("_COMPLETE") else None
+
+
+def settled(context: DeployContext, want: DesiredGroup | None) -> GroupSeen | None:
+    """The group; where its stack says that it is another, or that there is one, it is looked at again first.
+
+    Auto Scaling shows a moment later what CloudFormation has done to it, and our own resuming: a difference is not yet
+    somebody else's deed.
+    """
+    return context.clients.until(
+        lambda: group(context),
+        lambda seen: want is None or (seen is not None and not list(checks.hindrances(line(seen), want))),
+    )
 
 
 def line(seen: GroupSeen) -> GroupLine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from hermes_cfn.aws.autoscaling import AT_ONCE as BY_GROUP
@@ -21,6 +21,7 @@ from hermes_cfn.deciders.actions import (
     Suspend,
     Terminate,
 )
+from hermes_cfn.errors import Severity
 from hermes_cfn.events import InstanceEvent, Noted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.loop import Story
@@ -47,7 +48,7 @@ class Performer:
         except AwsError as error:
             if not _moved_on(action, error):
                 raise
-            yield Noted(now, error.findings[0])
+            yield Noted(now, replace(error.findings[0], code="moved-on", severity=Severity.INFO))
             self.context.clock.sleep(1.0)
             return False
         for name, what in _told(action):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.aws.calls import LATE_S, AwsError
 from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT, CloudFormation, role_unknown
 from hermes_cfn.deciders import stack as decider
 from hermes_cfn.deciders.actions import (
@@ -39,7 +39,8 @@ ROLE_S = 60.0
 """Seconds for which a service role that cannot be assumed is asked for again: a few seconds usually, a minute rarely
 (DataDog/stratus-red-team#358; hashicorp/terraform-provider-aws#22834)."""
 
-ROLE_PAUSE_S = 1.0
+PAUSE_S = 1.0
+"""Seconds until a call that was refused for something that passes is made again."""
 
 COMMIT = "hermes:commit"
 """The stack tag that carries the commit it was deployed from."""
@@ -82,7 +83,7 @@ class StackState:
     tried: decider.Tried = field(default_factory=decider.Tried)
     operation: Operation = field(init=False)
     role_asked: datetime | None = None
-    refused: bool = False
+    refused: datetime | None = None
     seen: StackSeen | None = None
     outcome: str = ""
     checked: bool = False
@@ -426,21 +427,25 @@ class StackDeployer:
                 yield Noted(self.context.now, _role_waited_for(self.role))
             if (now - track.role_asked).total_seconds() > ROLE_S:
                 raise
-            self.context.clock.sleep(ROLE_PAUSE_S)
+            self.context.clock.sleep(PAUSE_S)
             return
         track.role_asked = None
         track.tried = replace(track.tried, creates=track.tried.creates + 1)
 
     def _execute(self, track: StackState) -> None:
-        """Where it cannot be executed, as after an earlier run has done it, the next look says what to do."""
+        """Where it cannot be executed, as after an earlier run has done it, the next looks say what to do."""
         token = track.operation.ask(track.seen, self.context.now)
         try:
             track.door.execute(track.spec.name, track.change_set, token)
         except AwsError as error:
-            if error.code != "InvalidChangeSetStatus" or track.refused:
+            now = self.context.clock.now()
+            track.refused = track.refused or now
+            if error.code != "InvalidChangeSetStatus" or (now - track.refused).total_seconds() > LATE_S:
                 raise
-            track.refused, track.operation.token = True, ""
+            track.operation.token = ""
+            self.context.clock.sleep(PAUSE_S)
             return
+        track.refused = None
         track.tried = replace(track.tried, executes=track.tried.executes + 1)
 
     def _finish(self, track: StackState, what: str, found: StackSeen) -> None:
