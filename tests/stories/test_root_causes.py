@@ -126,7 +126,7 @@ def context(tmp_path_factory):
     try:
         settings = parse("")
         clients = connect(None, "eu-south-2", status.endpoint, control.administrator(state))
-        clients.calls("iam").create_role(
+        clients.session.client("iam", endpoint_url=clients.endpoint_url).create_role(
             RoleName="taken", AssumeRolePolicyDocument=json.dumps(ROLE["Properties"]["AssumeRolePolicyDocument"])
         )
         yield stand(clients, settings, stacks.build(settings))

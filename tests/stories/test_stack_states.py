@@ -88,7 +88,9 @@ def status(context, made: StackSpec):
 
 def test_a_template_above_the_limit_goes_through_the_artifacts_bucket(context) -> None:
     place = {"LocationConstraint": "eu-south-2"}
-    context.clients.calls("s3").create_bucket(Bucket=context.names.artifacts_bucket, CreateBucketConfiguration=place)
+    context.clients.session.client("s3", endpoint_url=context.clients.endpoint_url).create_bucket(
+        Bucket=context.names.artifacts_bucket, CreateBucketConfiguration=place
+    )
     large = spec("large", Topic={**topic(), "Metadata": {"note": "x" * 52_000}})
     assert brought(context, large) == {"large": "CREATE_COMPLETE"}
     (key,) = [key for key, _ in context.clients.s3.objects(context.names.artifacts_bucket, "templates/large-")]
