@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,20 @@ class Line:
     at: datetime
     stream: str
     text: str
+
+
+def unwrapped(message: str) -> str:
+    """What the application wrote: the CloudWatch agent ships the file of Docker's driver json-file as it is.
+
+    https://docs.docker.com/engine/logging/drivers/json-file/
+    """
+    try:
+        found = json.loads(message)
+    except ValueError:
+        return message
+    if isinstance(found, dict) and isinstance(found.get("log"), str) and {"stream", "time"} <= found.keys():
+        return str(found["log"]).rstrip("\n")
+    return message
 
 
 class Logs:
@@ -37,9 +52,8 @@ class Logs:
                 startTime=int(since.timestamp() * 1000),
                 **extra,
             ):
-                yield Line(
-                    datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["logStreamName"], event["message"]
-                )
+                at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+                yield Line(at, event["logStreamName"], unwrapped(event["message"]))
         except AwsError as error:
             if error.code != "ResourceNotFoundException":
                 raise

@@ -15,7 +15,7 @@ from hermes_cfn.errors import ExitCode
 @click.option("--instance", default="", help="Only this instance.")
 @click.option("--since", default="10m", show_default=True, help="10m, 2h, 3d, or a time with its zone.")
 @click.option(
-    "--filter", "pattern", default="", help="CloudWatch's filter pattern, like ERROR or '{ $.status = 500 }'."
+    "--filter", "pattern", default="", help="CloudWatch's filter pattern: a word like ERROR, or a phrase in quotes."
 )
 @console.format_option("text", "json")
 @console.local_option

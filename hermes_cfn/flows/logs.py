@@ -50,6 +50,17 @@ def lines(
 ) -> Iterator[Line]:
     """Lines since ``begin``, oldest first; ``pattern`` is CloudWatch's filter syntax.  Following never ends."""
     logs, group = context.clients.logs, context.names.log_group
+    if pattern.lstrip().startswith("{"):
+        raise HermesError(
+            Finding(
+                "filter-json",
+                pattern,
+                "a filter by JSON fields finds nothing here",
+                why="Docker wraps each line in an object of its own, and what the application wrote is a text in it",
+                next="a word like ERROR, or a phrase in quotes; in Logs Insights, parse the field log",
+            ),
+            exit_code=ExitCode.USAGE,
+        )
     shown: set[Line] = set()
     newest = begin
     while True:

@@ -26,12 +26,13 @@ its keys; the exit status is 0 when ``outcome`` is ``ok``, 75 when the token is 
 
 **prepare** pulls the image of goal, checks disk and memory, fetches the secrets beforehand, and
 leaves the running container alone.  **deploy** prepares if need be, arms the *return timer*
-(``systemd-run --unit=hermes-return --on-active=…``), stops the container, starts the new one and
+(a transient timer with a name of its own, collected when it has run), stops the container, starts the new one and
 asks its health locally.  When it does not answer in time, the previous release is started again at
 once and the outcome is ``failed: …``; ``release`` in the report says what runs.  The timer stays
 armed in both cases until **confirm**, which the deployer sends when the target is healthy again;
 confirm also prunes images, never the current or the previous one.  If nobody confirms, the timer
-starts the previous release if another one runs, and takes the instance out of standby; an instance
+starts the previous release if another one runs, and takes the instance out of standby, again and again
+until Auto Scaling takes it back; an instance
 that is in service and answers stays as it is, because stopping its container would drop requests.
 **rollback** is deploy without standby and without a timer, for emergencies.  **migrate** runs the
 migrate command once in a container of the goal's image; a line ``schema_version=N`` that the
@@ -40,6 +41,7 @@ reads: ``container``, ``log`` (50 lines, secrets masked), ``health``, ``listens`
 each listening socket in the container), ``changed`` (whether somebody replaced the container), ``stopped`` (how the container before ended), ``proxied`` (what
 ``/`` answers as the load balancer asks), ``memory``, ``disk``, ``docker``, ``systemd``, ``clock``,
 ``database`` (``name``, ``tcp``, ``tls``, ``login``), ``failed`` (the last deployment, if it failed).
+The line has at most 20,000 characters, because Systems Manager keeps the first 24,000: the oldest log lines go first.
 
 **Report.**  After every step an instance writes ``names.instance_report(id)`` (String)::
 
@@ -54,7 +56,9 @@ the instance's own watch, which looks every 15 s, has found a container there th
 **Boot** (user data): docker and the CloudWatch agent are installed, ``/opt/hermes/bin`` and the
 systemd units ``hermes`` (starts stable at every boot), ``hermes-watch`` (the instance's own health
 report) are written and enabled, the release of ``stable`` is started, and the launch lifecycle hook
-(``names.launch_hook``) is completed: CONTINUE when it answers locally, ABANDON when it does not.
+(``names.launch_hook``) is completed: CONTINUE when it answers locally, ABANDON when it does not.  The release is started
+by its unit, so that ``ExecStop`` runs when the instance ends.  The watch reports the instance unhealthy when nothing
+answers HTTP for longer than a restart takes; any answer counts, and silence does not while the database is silent too.
 
 **Commands used**, exactly in these forms (``--region`` comes from ``AWS_REGION``)::
 
@@ -76,8 +80,8 @@ report) are written and enabled, the release of ``stable`` is started, and the l
     docker inspect NAME | docker logs --tail 50 NAME | docker exec NAME COMMAND…
     docker image ls --no-trunc --digests REPOSITORY   (a table: REPOSITORY TAG DIGEST IMAGE-ID …, with its header)
     docker image rm IMAGE
-    systemctl daemon-reload | enable UNIT | start UNIT | stop UNIT | is-active UNIT
-    systemd-run --quiet --unit=hermes-return --on-active=SECONDS PROGRAM
+    systemctl daemon-reload | enable UNIT… | start UNIT | stop UNIT | is-active UNIT
+    systemd-run --quiet --collect --timer-property=AccuracySec=1s --unit=NAME --on-active=SECONDS PROGRAM WORD
     dnf install --quiet --assumeyes PACKAGE…
     amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:PATH
     nsenter --target PID --net cat /proc/net/tcp | /proc/net/tcp6

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -40,8 +40,13 @@ PATTERNS: Mapping[str, tuple[str, str]] = {
     "OperationId": ("^[a-z0-9][a-z0-9-]{7,63}$", "what this run is called; a repeated one does nothing"),
     "Token": ("^[0-9]{1,12}$", "the fencing token of the lock"),
     "GoalVersion": ("^[0-9]{1,9}$", "the version of the goal parameter to work with"),
-    "Command": ("^[A-Za-z0-9+/]{4,8192}={0,2}$", "a shell command, base64"),
+    "Command": ("^[A-Za-z0-9+/]+={0,2}$", "a shell command, base64"),
 }
+"""Patterns that Systems Manager and its agent both take: the agent compiles them with Go's RE2, which refuses to repeat
+anything more than 1,000 times (amazon-ssm-agent, allowedregexparamvalidator.go; github.com/google/re2/wiki/Syntax)."""
+
+COMMAND_LIMIT = 8192
+"""Characters of base64 that a command may have: a step's text is limited to 64 KB with the document's own."""
 
 _VARIABLES = {"OperationId": "OPERATION", "Token": "TOKEN", "GoalVersion": "GOAL_VERSION", "Command": "COMMAND"}
 _PARAMETERS: Mapping[str, tuple[str, ...]] = {
@@ -85,7 +90,12 @@ def document(task: str, settings: Settings) -> dict[str, Any]:
         "schemaVersion": "2.2",
         "description": f"{settings.application.name} in {settings.environment.name}: {task}",
         "parameters": {
-            name: {"type": "String", "description": PATTERNS[name][1], "allowedPattern": PATTERNS[name][0]}
+            name: {
+                "type": "String",
+                "description": PATTERNS[name][1],
+                "allowedPattern": PATTERNS[name][0],
+                **({"maxChars": COMMAND_LIMIT} if name == "Command" else {}),
+            }
             for name in parameters(task)
         },
         "mainSteps": [
@@ -101,24 +111,32 @@ def document(task: str, settings: Settings) -> dict[str, Any]:
 
 def user_data(settings: Settings) -> str:
     """What an instance runs at first boot, at most :data:`USER_DATA_LIMIT` bytes."""
-    heredocs = [
-        f"cat >\"$LIB/{name}.sh\" <<'HERMES_END'\n{text}\nHERMES_END"
-        for name, text in [("settings", variables(settings)), *((name, script(name)) for name in _ON_DISK)]
-    ]
+    texts = {name: script(name) for name in (*_ON_DISK, "boot")}
+    used = set(re.findall(r"\w+", " ".join(texts.values())))
+    on_disk = {"settings": variables(settings, used), **{name: texts[name] for name in _ON_DISK}}
     parts = [
         "#!/bin/bash",
         'LIB="${HERMES_ROOT:-}/opt/hermes/lib"',
         'mkdir -p "$LIB"',
-        *heredocs,
+        *(f"cat >\"$LIB/{name}.sh\" <<'HERMES_END'\n{text}\nHERMES_END" for name, text in on_disk.items()),
         '. "$LIB/settings.sh"',
         '. "$LIB/library.sh"',
-        script("boot"),
+        texts["boot"],
     ]
-    return "\n".join(parts) + "\n"
+    return _flush("\n".join(parts)) + "\n"
 
 
-def variables(settings: Settings) -> str:
-    """The settings as shell assignments, one a line."""
+def _flush(text: str) -> str:
+    """Shell text without indentation, which would not fit; that of Python between quotes stays."""
+    found, python = [], False
+    for line in text.splitlines():
+        found.append(line if python else line.lstrip())
+        python = not line.startswith("'") if python else line.endswith("-c '")
+    return "\n".join(found)
+
+
+def variables(settings: Settings, used: Container[str] | None = None) -> str:
+    """The settings as exported shell assignments, one a line; only those of ``used``, if that is given."""
     names = Names.of(settings)
     application = settings.application
     values: dict[str, object] = {
@@ -149,7 +167,8 @@ def variables(settings: Settings) -> str:
         "HERMES_CLUSTER_NAME": names.cluster_name,
         "HERMES_CLUSTER_SERVICE": names.cluster_parameter,
     }
-    return "\n".join(f"export {name}={shlex.quote(str(value))}" for name, value in values.items())
+    chosen = {name: value for name, value in values.items() if used is None or name in used}
+    return " \\\n".join(["export", *(f"{name}={shlex.quote(str(value))}" for name, value in chosen.items())])
 
 
 def _migration(settings: Settings) -> str:

@@ -62,6 +62,7 @@ class Cloud:
         self.faults = Faults()
         self.consistency = Consistency(options.consistency, options.seed, self.clock, self._answer, time.monotonic)
         self.moto = MotoSide(endpoint.removeprefix("http://"))
+        self.moto.keep_time(self.clock.now)
         self.owner = owner
         self.keys = Keyring(owner, self.moto, self.clock.unhurried)
         self.identities = Identities(self.clock.unhurried)

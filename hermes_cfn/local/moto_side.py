@@ -50,6 +50,12 @@ class MotoSide:
         _name_zones()
         _name_the_administrator()
 
+    def keep_time(self, now: Callable[[], datetime]) -> None:
+        """CloudWatch Logs refuses events from the far future; its now is the service's."""
+        from moto.logs import models
+
+        models.utcnow = lambda: now().replace(tzinfo=None)
+
     def exclusive(self) -> threading.RLock:
         """Held by whoever works on moto's models directly."""
         return self._lock

@@ -140,8 +140,8 @@ def test_containers_restart_stop_and_tell_why_they_ended(world, instance):
 
 def test_a_timer_runs_later_unless_it_is_stopped(world, instance):
     lines = [
-        'systemd-run --quiet --unit=late --on-active=1 /bin/sh -c "touch $HERMES_ROOT/tmp/late"',
-        'systemd-run --quiet --unit=never --on-active=1 /bin/sh -c "touch $HERMES_ROOT/tmp/never"',
+        'systemd-run --quiet --timer-property=AccuracySec=100ms --unit=late --on-active=1 /bin/sh -c "touch $HERMES_ROOT/tmp/late"',
+        'systemd-run --quiet --timer-property=AccuracySec=100ms --unit=never --on-active=1 /bin/sh -c "touch $HERMES_ROOT/tmp/never"',
         "systemctl stop never.timer",
         "sleep 1.8",
         'ls "$HERMES_ROOT/tmp"',

@@ -32,6 +32,8 @@ class Machine:
         for name in STUBBED:
             (stubs / name).write_text(f"#!{sys.executable} -S\n" + Path(__file__).with_name("stub.py").read_text())
             (stubs / name).chmod(0o755)
+        (stubs / "sleep").write_text("#!/bin/sh\nexec /bin/sleep 0.1\n")
+        (stubs / "sleep").chmod(0o755)
         self.environment = {
             "PATH": f"{stubs}:{os.environ['PATH']}",
             "HERMES_ROOT": str(self.root),
@@ -113,6 +115,12 @@ class Machine:
     @property
     def calls(self):
         return (self.directory / "calls").read_text().splitlines()
+
+    def failed(self):
+        """systemd ran the newest transient unit, and that failed: unless it is collected, its name stays taken."""
+        newest = self.world["transient"][-1]
+        if not newest["collected"]:
+            self.set(failed_units=[*self.world.get("failed_units", []), newest["unit"]])
 
     def reboot(self):
         self.set(container=None)

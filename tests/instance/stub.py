@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -19,11 +20,24 @@ def main() -> int:
     with (WORLD.parent / "calls").open("a") as log:
         log.write(" ".join([name, *arguments]).replace("\n", "\\n") + "\n")
     world = json.loads(WORLD.read_text())
-    status = {"aws": aws, "docker": docker, "curl": curl, "systemctl": systemctl}.get(name, quiet)(arguments, world)
+    commands = {"aws": aws, "docker": docker, "curl": curl, "systemctl": systemctl, "systemd-run": systemd_run}
+    status = commands.get(name, quiet)(arguments, world)
     whole = WORLD.with_suffix(f".{os.getpid()}")
     whole.write_text(json.dumps(world))
     whole.replace(WORLD)  # whoever is killed here leaves the world as it was
+    alone.close()
+    if name == "systemctl" and arguments[0] == "start":
+        return begin(pathlib.Path(os.environ["HERMES_ROOT"], "etc/systemd/system", f"{arguments[1]}.service"))
     return status
+
+
+def begin(unit) -> int:
+    """What systemd runs of a unit of type oneshot, in its place."""
+    text = unit.read_text() if unit.exists() else ""
+    if "Type=oneshot" not in text:
+        return 0
+    command = next(line.partition("=")[2] for line in text.splitlines() if line.startswith("ExecStart="))
+    return 1 if subprocess.run([command]).returncode else 0
 
 
 def option(arguments, name):
@@ -32,6 +46,10 @@ def option(arguments, name):
 
 def aws(arguments, world):
     verb = " ".join(arguments[:2])
+    if world.get("refused", {}).get(verb, 0) > 0:
+        world["refused"][verb] -= 1
+        print("An error occurred (Throttling)", file=sys.stderr)
+        return 254
     if verb == "ssm get-parameter":
         name, _, version = option(arguments, "--name").partition(":")
         versions = world["parameters"].get(name, [])
@@ -71,7 +89,8 @@ def docker(arguments, world):
     elif verb == "run":
         image = next(word for word in arguments if "@sha256:" in word)
         if "--rm" in arguments:
-            print(f"schema_version=41\nmigrating {world.get('migrating', '')}\nschema_version=42")
+            migrating = f"schema_version=41\nmigrating {world.get('migrating', '')}\nschema_version=42"
+            print(world.get("migrated", migrating))
             return world.get("migrate_status", 0)
         world["started"] = world.get("started", 0) + 1
         env = pathlib.Path(option(arguments, "--env-file")).read_text()
@@ -87,6 +106,8 @@ def docker(arguments, world):
     elif verb == "inspect":
         known = {"Id": world["container"]["id"]} if world.get("container") else {}
         print(json.dumps([{**known, "State": {"Status": "running", "ExitCode": 0}, "Config": {"Image": "x"}}]))
+    elif verb == "logs" and "lines" in world:
+        print(world["lines"])
     elif verb == "logs":
         print(f"connected to {world.get('logged', '')}")
     return 0
@@ -97,6 +118,8 @@ def curl(arguments, world):
     if "/latest/" in url:
         print("i-0123456789abcdef0" if url.endswith("instance-id") else "10.0.128.9", end="")
         return 0
+    if "curl" in world:
+        return world["curl"]
     container = world.get("container")
     healthy = container and container["image"] not in world.get("ill", [])
     code = "200" if healthy else "503"
@@ -105,7 +128,18 @@ def curl(arguments, world):
 
 
 def systemctl(arguments, world):
-    world.setdefault("units", {})[arguments[-1]] = arguments[0]
+    for unit in arguments[1:] or arguments:
+        world.setdefault("units", {})[unit] = arguments[0]
+    return 0
+
+
+def systemd_run(arguments, world):
+    """systemd keeps a transient unit that ran into a failure, and its name with it, unless it is to be collected."""
+    unit = next(word.partition("=")[2] for word in arguments if word.startswith("--unit="))
+    if unit in world.get("failed_units", []):
+        print(f"Failed to start transient timer unit: Unit {unit}.service was already loaded", file=sys.stderr)
+        return 1
+    world.setdefault("transient", []).append({"unit": unit, "collected": "--collect" in arguments})
     return 0
 
 

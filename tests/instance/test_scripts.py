@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import re2
 
 from hermes_cfn.config import parse
 from hermes_cfn.instance import documents
@@ -41,7 +42,7 @@ def test_boot_starts_stable_and_ends_the_launch(machine):
     assert machine.world["units"] == {
         "docker": "start",
         "daemon-reload": "daemon-reload",
-        "hermes": "enable",
+        "hermes": "start",
         "hermes-watch": "start",
     }
 
@@ -88,7 +89,8 @@ def test_deploy_then_confirm(machine):
     stopped = max(index for index, call in enumerate(machine.calls) if call.startswith("docker stop"))
     assert armed < stopped, "the timer must be armed before the container stops"
     assert machine.send("confirm", version)[0] == 0
-    assert machine.world["units"]["hermes-return.timer"] == "stop"
+    unit = (machine.root / "opt/hermes/state/return-unit").read_text()
+    assert machine.world["units"][f"{unit}.timer"] == "stop"
     assert machine.program("hermes-return").returncode == 0
     assert machine.running == release(2).image, "a confirmed release stays"
 
@@ -320,7 +322,7 @@ def test_with_ipv6_alone_everything_is_asked_by_names_that_have_ipv6_addresses(t
     assert agent == {"Agent": {"UseDualStackEndpoint": True}}
     other = json.loads((made.root / "opt/aws/amazon-cloudwatch-agent/etc/hermes.json").read_text())
     assert other["agent"]["use_dualstack_endpoint"] is True
-    assert "export AWS_USE_DUALSTACK_ENDPOINT=true" in documents.variables(made.settings)
+    assert "\nAWS_USE_DUALSTACK_ENDPOINT=true \\\n" in documents.variables(made.settings)
 
 
 def watching(machine, **quick):
@@ -328,23 +330,23 @@ def watching(machine, **quick):
     program = machine.root / "opt/hermes/bin/hermes-watch"
     text = program.read_text()
     for name, value in quick.items():
-        text = re.sub(rf"(?m)^export {name}=.*$", f"export {name}={value}", text)
+        text = re.sub(rf"(?m)^{name}=\S+", f"{name}={value}", text)
     return text
 
 
-def looked(machine, port):
-    """What the watch has called by aws in three looks at an instance that listens."""
+def looked(machine):
+    """What the watch has called by aws in three looks at an instance that answers."""
     before = len(machine.calls)
-    text = watching(machine, HERMES_PORT=port).replace('while sleep "$HERMES_WATCH_EVERY_S"; do', "for _ in 1 2 3; do")
+    text = watching(machine).replace('while sleep "$HERMES_WATCH_EVERY_S"; do', "for _ in 1 2 3; do")
     subprocess.run(["bash", "-c", text], env=machine.environment, capture_output=True, timeout=60)
     return [call for call in machine.calls[before:] if call.startswith("aws ")]
 
 
 def watched(machine, **world):
-    """What the watch has called by aws, with nothing on its port, in two seconds of its own clock."""
-    machine.set(**world)
+    """What the watch has called by aws in two seconds of its own clock, with nothing on its port unless ``world`` says so."""
+    machine.set(**{"curl": 7, **world})
     before = len(machine.calls)
-    text = watching(machine, HERMES_WATCH_EVERY_S="0.1", HERMES_WATCH_S="0", HERMES_TELL_S="1", HERMES_PORT="1")
+    text = watching(machine, HERMES_WATCH_EVERY_S="0.1", HERMES_WATCH_S="0", HERMES_TELL_S="1")
     subprocess.run(["timeout", "3", "bash", "-c", text], env=machine.environment, capture_output=True, text=True)
     return [call for call in machine.calls[before:] if call.startswith("aws ")]
 
@@ -361,12 +363,10 @@ def test_the_watch_tells_of_suspended_processes_only_while_there_are_some(machin
 
 
 def test_a_container_that_somebody_replaced_is_told_and_goes_with_the_next_deployment(machine):
-    with socket.create_server(("127.0.0.1", 0)) as there:
-        port = there.getsockname()[1]
-        before = machine.report
-        assert looked(machine, port) == []
-        machine.set(container={**machine.world["container"], "id": "by hand"})
-        assert ["put-parameter" in call for call in looked(machine, port)] == [True]
+    before = machine.report
+    assert looked(machine) == []
+    machine.set(container={**machine.world["container"], "id": "by hand"})
+    assert ["put-parameter" in call for call in looked(machine)] == [True]
     assert machine.report == {**before, "state": "changed", "at": machine.report["at"]}
     assert machine.send("diagnose")[1]["changed"] is True
     version = machine.goal(release(2))
@@ -404,8 +404,13 @@ def test_shellcheck_has_nothing_to_say(tmp_path):
     for name, text in composed(parse("")):
         files.append(tmp_path / f"{name}.sh")
         files[-1].write_text(text + "\n")
-    # SC1091: files that boot writes itself; SC2329: the shared library has functions that a task does not call.
-    command = [str(Path(sys.executable).with_name("shellcheck")), "--exclude=SC1091,SC2329", *map(str, files)]
+    # SC1091: files that boot writes itself; the others: a task does not call every function of the shared library, or not
+    # with every argument.
+    command = [
+        str(Path(sys.executable).with_name("shellcheck")),
+        "--exclude=SC1091,SC2119,SC2120,SC2329",
+        *map(str, files),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout == ""
 
@@ -427,3 +432,136 @@ def test_user_data_fits_with_every_option():
         "[application]\nname='abcdefghijklmnop'\nhealth_path='/" + "h" * 100 + "'\n[service]\ncluster=true\n"
     )
     assert len(documents.user_data(longest).encode()) < documents.USER_DATA_LIMIT
+
+
+def test_every_pattern_is_one_that_the_agent_compiles():
+    """The agent of Systems Manager compiles ``allowedPattern`` with Go's RE2, which refuses what Python takes."""
+    refused = {}
+    for name, (pattern, _) in documents.PATTERNS.items():
+        try:
+            re2.compile(pattern)
+        except re2.error as problem:
+            refused[name] = str(problem)
+    assert not refused
+    given = documents.call("run", "run-0123456789", 1, 0, "true")
+    assert all(re2.fullmatch(documents.PATTERNS[name][0], value) for name, (value,) in given.items())
+    assert not re2.fullmatch(documents.PATTERNS["Command"][0], "")
+
+
+@pytest.mark.parametrize("status", [7, 28, 52, 56])
+def test_the_watch_reports_an_application_that_gives_no_answer(machine, status):
+    """Refused, silent, closed, reset: docker's proxy accepts the connection in all but the first."""
+    assert [call for call in watched(machine, curl=status) if "set-instance-health" in call]
+
+
+def test_the_watch_leaves_an_application_alone_that_answers_or_waits_for_its_database(machine):
+    assert not [call for call in watched(machine, curl=0) if "set-instance-health" in call], "a 500 is an answer"
+    env = machine.root / "opt/hermes/.env"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        env.write_text(env.read_text() + f"DATABASE_URL=postgres://me:pw@127.0.0.1:{silent.getsockname()[1]}/db\n")
+        text = watching(machine).replace("port or 5432), 5)", "port or 5432), 0.2)")
+        (machine.root / "opt/hermes/bin/hermes-watch").write_text(text)
+        assert not [call for call in watched(machine, curl=28) if "set-instance-health" in call], (
+            "its database is silent"
+        )
+        assert [call for call in watched(machine, curl=52) if "set-instance-health" in call], (
+            "it ended the connection itself"
+        )
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e9", "\U0001f600", '"', "\\"])
+def test_a_diagnosis_fits_into_what_systems_manager_keeps(machine, letter):
+    lines = [f"{number:04d} {letter * 419}" for number in range(50)]
+    machine.set(ill=[release(2).image], lines="\n".join(lines))
+    machine.deploy(machine.goal(release(2)))
+    _, line, told = machine.send("diagnose")
+    assert len(told) <= 24000
+    assert line["container"]["status"] == "running"
+    for log in (line["log"], line["failed"]["log"]):
+        assert log and log[-1].startswith("0049")
+
+
+def test_a_migration_that_says_much_ends_with_its_newest_lines(machine):
+    """Systems Manager keeps the first 8,000 characters of stderr."""
+    machine.set(migrated="\n".join(f"{number:04d} {'x' * 400}" for number in range(60)), migrate_status=1)
+    told = machine.send("migrate", machine.goal(release(2)))[2]
+    assert "0059 xxx" in told[-8000:] and len(told) < 8000 + 500
+
+
+def test_a_return_that_failed_leaves_the_next_deployment_its_way(machine):
+    machine.deploy(machine.goal(release(2)))
+    machine.set(refused={"autoscaling exit-standby": 99})
+    assert machine.program("hermes-return").returncode == 0
+    assert machine.world["lifecycle"] == "Standby"
+    machine.failed()
+    machine.set(refused={})
+    assert machine.deploy(machine.goal(release(3)))[0] == 0
+    assert machine.running == release(3).image
+
+
+def test_a_return_is_tried_again_until_auto_scaling_takes_the_instance_back(machine):
+    machine.deploy(machine.goal(release(2)))
+    machine.set(refused={"autoscaling exit-standby": 2})
+    assert machine.program("hermes-return").returncode == 0
+    assert (machine.world["lifecycle"], machine.running) == ("InService", release(1).image)
+    version = machine.goal(release(3))
+    machine.deploy(version)
+    operation = (machine.root / "opt/hermes/state/armed").read_text()
+    machine.set(refused={"autoscaling exit-standby": 99})
+    machine.program("hermes-return", operation)
+    assert machine.world["lifecycle"] == "Standby"
+    assert "could not go back" in machine.report["outcome"]
+    newest = [call for call in machine.calls if call.startswith("systemd-run")][-1]
+    assert newest.endswith(f"hermes-return {operation}")
+    machine.set(refused={})
+    machine.program("hermes-return", operation)
+    assert machine.world["lifecycle"] == "InService"
+    assert not (machine.root / "opt/hermes/state/armed").exists()
+
+
+def test_a_look_that_auto_scaling_does_not_answer_ends_nothing(machine):
+    machine.deploy(machine.goal(release(2)))
+    machine.set(refused={"autoscaling describe-auto-scaling-instances": 99})
+    before = len(machine.calls)
+    assert machine.program("hermes-return").returncode == 0
+    assert machine.running == release(2).image
+    assert (machine.root / "opt/hermes/state/armed").exists()
+    assert [call for call in machine.calls[before:] if call.startswith("systemd-run")]
+    version = machine.goal(release(3))
+    assert machine.deploy(version)[0] == 1, "it may be in service"
+    assert machine.running == release(2).image
+
+
+def test_a_return_for_an_older_deployment_does_nothing(machine):
+    machine.deploy(machine.goal(release(2)), operation="deploy-older")
+    machine.deploy(machine.goal(release(3)), operation="deploy-newer")
+    assert machine.program("hermes-return", "deploy-older").returncode == 0
+    assert machine.running == release(3).image
+
+
+@pytest.mark.parametrize(("ill", "result"), [([], "CONTINUE"), ([release(1).image], "ABANDON")])
+def test_the_launch_hook_is_told_again_when_the_call_was_refused(tmp_path, ill, result):
+    made = Machine(tmp_path)
+    made.set(refused={"autoscaling complete-lifecycle-action": 2}, ill=ill)
+    made.boot()
+    told = [call for call in made.calls if "complete-lifecycle-action" in call]
+    assert len(told) == 3 and all(call.endswith(result) for call in told)
+
+
+def test_a_first_boot_arms_what_runs_when_the_instance_stops(machine):
+    """ExecStop runs for a unit that systemd started: one that the script ran by hand leaves without it."""
+    assert machine.world["units"]["hermes"] == "start"
+    unit = (machine.root / "etc/systemd/system/hermes.service").read_text()
+    stop = int(re.search(r"TimeoutStopSec=(\d+)", unit)[1])
+    assert stop > machine.settings.application.stop_timeout_s
+    watch = (machine.root / "etc/systemd/system/hermes-watch.service").read_text()
+    assert int(re.search(r"RestartSec=(\d+)", watch)[1]) * 5 > 10, "five starts within 10 s end a unit for good"
+
+
+def test_what_a_command_leaves_in_the_background_holds_no_lock(machine):
+    assert (
+        machine.send("run", command="sleep 30 >/dev/null 2>&1 & disown; /bin/sleep 30 >/dev/null 2>&1 & exit 0")[0] == 0
+    )
+    lock = machine.root / "opt/hermes/state/lock"
+    done = subprocess.run(["flock", "-n", str(lock), "true"])
+    assert done.returncode == 0

@@ -126,3 +126,36 @@ def test_cancelled_before_and_while_it_runs(monkeypatch, cancelled_after_s):
         assert here.ordered[-1][0] == "cancel"
         here.ends(-9, cancelled=True)
     assert here.state == ("Cancelled", "Cancelled")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "runs"), [("^[A-Za-z0-9+/]+={0,2}$", True), ("^[a-z]{4,8192}$", False), ("^(?=x)x$", False), ("", True)]
+)
+def test_a_pattern_that_the_agent_cannot_compile_runs_nothing(monkeypatch, pattern, runs):
+    document = {
+        **commands_module._RUN_SHELL_SCRIPT,
+        "parameters": {
+            **commands_module._RUN_SHELL_SCRIPT["parameters"],
+            "word": {"type": "String", "default": "xxxx", "allowedPattern": pattern},
+        },
+    }
+    monkeypatch.setattr(commands_module, "_RUN_SHELL_SCRIPT", document)
+    here = Setting(monkeypatch)
+    here.time.pass_(2)
+    assert bool(here.ordered) is runs
+    assert here.state == (("InProgress", "InProgress") if runs else ("Failed", "Failed"))
+
+
+def test_outputs_are_cut_at_what_the_service_keeps_the_first_of_them(monkeypatch):
+    here = Setting(monkeypatch)
+    here.time.pass_(2)
+    here.ends(0, output="o" * 30000, errors="e" * 30000)
+    found = here.commands.get_command_invocation({"CommandId": here.command, "InstanceId": "i-1"})
+    assert (len(found["StandardOutputContent"]), len(found["StandardErrorContent"])) == (24000, 8000)
+
+
+def test_a_value_longer_than_the_document_allows_is_refused():
+    document = {"parameters": {"Command": {"type": "String", "maxChars": 4}}}
+    assert commands_module._given(document, {"Command": ["abcd"]}) == {"Command": "abcd"}
+    with pytest.raises(commands_module.ServiceError):
+        commands_module._given(document, {"Command": ["abcde"]})

@@ -1,7 +1,7 @@
 # First boot: what the instance needs, its units, its release, and the launch hook.
 
 finish_launch() {
-  aws autoscaling complete-lifecycle-action --lifecycle-hook-name "$HERMES_HOOK" \
+  persist aws autoscaling complete-lifecycle-action --lifecycle-hook-name "$HERMES_HOOK" \
     --auto-scaling-group-name "$HERMES_GROUP" --instance-id "$(instance_id)" --lifecycle-action-result "$1" || true
 }
 trap 'say "boot failed"; finish_launch ABANDON' ERR
@@ -10,15 +10,13 @@ dnf install --quiet --assumeyes docker amazon-cloudwatch-agent
 systemctl enable docker
 systemctl start docker
 
-program() { { printf '%s\n' '#!/bin/bash'; settings; cat "$HOME_DIR/lib/library.sh" "$HOME_DIR/lib/$1.sh"; } >"$HOME_DIR/bin/hermes-$1"; chmod 700 "$HOME_DIR/bin/hermes-$1"; }
-settings() { cat "$HOME_DIR/lib/settings.sh"; }
-mkdir -p "$HOME_DIR/bin"
-program start
-program return
-program watch
-program leave
+mkdir -p "$HOME_DIR/bin" "$ROOT/etc/systemd/system"
+for name in start return watch leave; do
+  { echo '#!/bin/bash'; cat "$LIB"/{settings,library,"$name"}.sh; } >"$HOME_DIR/bin/hermes-$name"
+  chmod 700 "$HOME_DIR/bin/hermes-$name"
+done
 
-unit() { mkdir -p "$ROOT/etc/systemd/system"; cat >"$ROOT/etc/systemd/system/$1.service"; }
+unit() { { cat; printf '[Install]\nWantedBy=multi-user.target\n'; } >"$ROOT/etc/systemd/system/$1.service"; }
 unit hermes <<UNIT
 [Unit]
 Description=$HERMES_APP, the stable release
@@ -29,8 +27,9 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=$HOME_DIR/bin/hermes-start
 ExecStop=$HOME_DIR/bin/hermes-leave
-[Install]
-WantedBy=multi-user.target
+TimeoutStopSec=$((HERMES_STOP_TIMEOUT + 60))
+StandardOutput=append:$ROOT/var/log/cloud-init-output.log
+StandardError=inherit
 UNIT
 unit hermes-watch <<UNIT
 [Unit]
@@ -38,9 +37,8 @@ Description=reports this instance unhealthy when $HERMES_APP accepts no connecti
 After=hermes.service
 [Service]
 Restart=always
+RestartSec=15
 ExecStart=$HOME_DIR/bin/hermes-watch
-[Install]
-WantedBy=multi-user.target
 UNIT
 
 if [ "$AWS_USE_DUALSTACK_ENDPOINT" = true ]; then
@@ -59,14 +57,13 @@ cat >"$agent" <<AGENT
    {"file_path": "/var/log/cloud-init-output.log", "log_group_name": "$HERMES_LOG_GROUP", "log_stream_name": "{instance_id}/boot"}]}}},
  "metrics": {"namespace": "CWAgent", "append_dimensions": {"AutoScalingGroupName": "\${aws:AutoScalingGroupName}"},
    "aggregation_dimensions": [["AutoScalingGroupName"]],
-   "metrics_collected": {"mem": {"measurement": ["mem_used_percent"], "metrics_collection_interval": 60},
-     "disk": {"measurement": ["used_percent"], "resources": ["/"], "drop_device": true, "metrics_collection_interval": 60}}}}
+   "metrics_collected": {"mem": {"measurement": ["mem_used_percent"]},
+     "disk": {"measurement": ["used_percent"], "resources": ["/"], "drop_device": true}}}}
 AGENT
 amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c "file:$agent" >/dev/null
 
 systemctl daemon-reload
-"$HOME_DIR/bin/hermes-start"
-systemctl enable hermes
-systemctl enable hermes-watch
+systemctl enable hermes hermes-watch
+systemctl start hermes
 systemctl start hermes-watch
 finish_launch CONTINUE

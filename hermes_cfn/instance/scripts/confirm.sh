@@ -1,4 +1,4 @@
-systemctl stop hermes-return.timer >/dev/null 2>&1 || true
+disarm return
 forget armed
 forget return.json
 rm -f "$STATE_DIR"/failed-*

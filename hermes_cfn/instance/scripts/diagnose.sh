@@ -112,8 +112,28 @@ def disk():
     total, _, free = run("df", "-Pm", ROOT or "/").splitlines()[-1].split()[1:4]
     return {"total_bytes": int(total) * 2**20, "free_bytes": int(free) * 2**20}
 
+def short(value):
+    """Nothing of it is longer than it may be written out: texts are cut, lists keep their end."""
+    if isinstance(value, dict):
+        return {name: short(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [short(item) for item in value[-50:]]
+    while isinstance(value, str) and len(json.dumps(value)) > 500:
+        value = value[: min(500, len(value) * 4 // 5)]
+    return value
+
+def fitting(told):
+    """The report with as many of the newest log lines as fit: Systems Manager keeps the first 24,000 characters."""
+    told, logs = short(told), []
+    for part in (told, told["failed"]):
+        if isinstance(part, dict) and isinstance(part.get("log"), list):
+            logs.append(part["log"])
+    while len(json.dumps(told)) > 20000 and any(logs):
+        max(logs, key=lambda log: len(json.dumps(log))).pop(0)
+    return told
+
 inspected = safely(lambda: run("docker", "inspect", app))
-print(json.dumps({"task": "diagnose", "operation": operation, "outcome": "ok", **throughout({
+print(json.dumps(fitting({"task": "diagnose", "operation": operation, "outcome": "ok", **throughout({
     "failed": safely(failed) if kept("failed-release") else None,
     "container": safely(lambda: container(inspected)),
     "log": safely(lambda: masked(run("docker", "logs", "--tail", "50", app)).splitlines()[-50:]),
@@ -124,6 +144,6 @@ print(json.dumps({"task": "diagnose", "operation": operation, "outcome": "ok", *
     "docker": safely(lambda: run("systemctl", "is-active", "docker")),
     "systemd": {unit: safely(lambda: run("systemctl", "is-active", unit)) for unit in ("hermes", "hermes-watch")},
     "clock": safely(lambda: run("date", "-u", "+%FT%T+00:00")),
-    "database": safely(lambda: database(variables().get("DATABASE_URL", "")))}, masked)}))
+    "database": safely(lambda: database(variables().get("DATABASE_URL", "")))}, masked)})))
 safely(scrub)
 PYTHON

@@ -1,7 +1,6 @@
 # One document at a time, none with an old token, none twice. TASK and the parameters stand above.
 
-exec 9>"$STATE_DIR/lock"
-flock 9
+alone
 RECORD="$STATE_DIR/operations/$TASK.$OPERATION"
 
 # finish OUTCOME [KEY VALUE]...: the last line, recorded, and the exit status that belongs to it.
@@ -33,7 +32,7 @@ remember operation "$OPERATION"
 
 broken() {
   local status=$?
-  report "$([ -s "$STATE_DIR/current.json" ] && echo running || echo failed)" "failed: $TASK ended with status $status"
+  report ended "failed: $TASK ended with status $status"
   finish "failed: $TASK ended with status $status"
 }
 trap broken EXIT

@@ -14,6 +14,16 @@ mkdir -p "$STATE_DIR/operations"
 
 say() { logger -t hermes -- "$*" || true; printf '%s\n' "$*" >&2; }
 
+# persist COMMAND...: again, with longer pauses, until it succeeds.
+persist() {
+  local pause
+  for pause in 1 2 4 8 16 32; do
+    "$@" && return 0
+    sleep "$pause"
+  done
+  "$@"
+}
+
 metadata() {
   local token
   token=$(curl -fsS -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' "${METADATA%/}/latest/api/token")
@@ -40,13 +50,15 @@ elif value is not None:
 ' "$@"
 }
 
+alone() { exec 9>"$STATE_DIR/lock" && flock "$@" 9; }
 state() { cat "$STATE_DIR/$1" 2>/dev/null || true; }
 remember() { printf '%s' "$2" >"$STATE_DIR/$1.new" && mv "$STATE_DIR/$1.new" "$STATE_DIR/$1"; }
 forget() { rm -f "$STATE_DIR/$1"; }
 
-# report STATE OUTCOME: what everybody may know about this instance.
+# report STATE OUTCOME: what everybody may know about this instance. State "ended" is running or failed, as it turned out.
 report() {
   local value
+  if [ "$1" = ended ]; then set -- "$([ -s "$STATE_DIR/current.json" ] && echo running || echo failed)" "$2"; fi
   case "$1" in running | prepared) if changed; then set -- changed "$2"; fi ;; esac
   value=$(python3 -c '
 import datetime, json, pathlib, sys
@@ -213,18 +225,21 @@ changed() {
   [ -n "$now" ] && [ -n "$(state container)" ] && [ "$now" != "$(state container)" ]
 }
 
-# watch_for_leaving SECONDS: as long as something is prepared, look now and then whether a deployer took this instance out
-# and left. The look itself runs as the unit that it follows, so each has a name of its own.
-watch_for_leaving() {
+# later KIND SECONDS WORD: hermes-return WORD in so many seconds, instead of the one of this kind that waits. It may set the
+# next one itself, and systemd keeps the name of a unit that runs or failed, so each has a name of its own and is unloaded.
+later() {
   local unit
-  systemctl stop "$(state left-unit).timer" >/dev/null 2>&1 || true
-  unit="hermes-left-$(date +%s%N)"
-  systemd-run --quiet --unit="$unit" --on-active="$1" "$HOME_DIR/bin/hermes-return" left ||
-    say "no timer looks after this instance"
-  remember left-unit "$unit"
+  disarm "$1"
+  unit="hermes-$1-$(date +%s%N)"
+  systemd-run --quiet --collect --timer-property=AccuracySec=1s --unit="$unit" --on-active="$2" \
+    "$HOME_DIR/bin/hermes-return" "$3" || return 1
+  remember "$1-unit" "$unit"
 }
 
+disarm() { systemctl stop "$(state "$1-unit").timer" >/dev/null 2>&1 || true; }
+look_for_leaving() { later left "$1" left || say "no timer looks after this instance"; }
+
 group_state() {
-  aws autoscaling describe-auto-scaling-instances --instance-ids "$(instance_id)" --output json |
+  persist aws autoscaling describe-auto-scaling-instances --instance-ids "$(instance_id)" --output json |
     pick AutoScalingInstances 0 LifecycleState
 }

@@ -13,7 +13,7 @@ container_options
 status=0
 docker run --rm --name "$HERMES_APP-migrate" --env-file "$STATE_DIR/prepared.env" "${OPTIONS[@]}" \
   "$(image "$GOAL")" "${MIGRATE[@]}" >"$STATE_DIR/migrate.log" 2>&1 || status=$?
-masked "$STATE_DIR/migrate.log" | tail -n 50 >&2
+masked "$STATE_DIR/migrate.log" | tail -n 50 | tail -c 6000 >&2
 remember schema-before "$(sed -n 's/.*schema_version=\([0-9]*\).*/\1/p' "$STATE_DIR/migrate.log" | head -n 1)"
 remember schema-after "$(sed -n 's/.*schema_version=\([0-9]*\).*/\1/p' "$STATE_DIR/migrate.log" | tail -n 1)"
 forget migrate.log

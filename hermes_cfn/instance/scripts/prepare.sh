@@ -9,6 +9,6 @@ if ! prepare; then
 fi
 remember prepared "$GOAL_VERSION"
 forget left
-watch_for_leaving "$HERMES_RETURN_S"
+look_for_leaving "$HERMES_RETURN_S"
 report prepared ok
 finish ok release "$(pick id <"$GOAL")"

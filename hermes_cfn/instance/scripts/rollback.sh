@@ -8,5 +8,5 @@ if switch "$GOAL" "$GOAL_VERSION"; then
   finish ok release "$(pick id <"$GOAL")"
 fi
 why="failed: release $(pick id <"$GOAL") did not answer on $HERMES_HEALTH_PATH within $HERMES_START_TIMEOUT s"
-report "$([ -s "$STATE_DIR/current.json" ] && echo running || echo failed)" "$why"
+report ended "$why"
 finish "$why"

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -304,7 +305,12 @@ class Fleet:
     def _collect(self, instance: Instance, message: Answer) -> None:
         logs = self.clients("logs", instance.region, OWN)
         group, stream = message["group"], message["stream"]
-        events = [{"timestamp": at, "message": text or " "} for at, text in message["lines"]]
+        now, clock = time.time(), self.scheduler.clock
+        service = clock.now().timestamp()
+        events = [
+            {"timestamp": int(1000 * (service - (now - at / 1000) * clock.speed)), "message": text or " "}
+            for at, text in message["lines"]
+        ]
         for create, names in (
             (logs.create_log_group, {"logGroupName": group}),
             (logs.create_log_stream, {"logGroupName": group, "logStreamName": stream}),

@@ -27,7 +27,9 @@ from hermes_cfn.local.wire import ServiceError, unsupported
 
 DELIVERY_S = 1.0
 TAIL = 2500
-OUTPUT = 24000
+OUTPUT, ERRORS = 24000, 8000
+"""Characters of the outputs that are kept, the first ones (API reference, GetCommandInvocation)."""
+
 DETAILS = {
     "Pending": "Pending", "InProgress": "InProgress", "Delayed": "Delayed", "Success": "Success", "Cancelled": "Cancelled",
     "Failed": "Failed", "TimedOut": "ExecutionTimedOut", "Cancelling": "Cancelling",
@@ -152,6 +154,10 @@ class Commands(Actions):
     def _start(self, command: Command, invocation: Invocation, instance: Instance) -> None:
         invocation.status = invocation.detail = "InProgress"
         invocation.started = self.scheduler.clock.now()
+        uncompiled = _uncompiled(command.document)
+        if uncompiled:
+            self._finish(invocation, 1, "", uncompiled, "Failed", "Failed")
+            return
         if instance.host is None:
             self.scheduler.after(1.0, lambda: self._finish(invocation, 0, "", "", "Success", "Success"))
             return
@@ -237,7 +243,7 @@ class Commands(Actions):
             "StatusDetails": detail,
             "StandardOutputContent": invocation.output[:OUTPUT],
             "StandardOutputUrl": "",
-            "StandardErrorContent": invocation.errors[:OUTPUT],
+            "StandardErrorContent": invocation.errors[:ERRORS],
             "StandardErrorUrl": "",
             "CloudWatchOutputConfig": {"CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": False},
         }
@@ -448,9 +454,29 @@ def _given(document: Params, parameters: dict[str, list[str]]) -> dict[str, Any]
             pattern, allowed = declaration.get("allowedPattern"), declaration.get("allowedValues")
             if pattern and not re.search(pattern, str(value)):
                 raise ServiceError("InvalidParameters", f"Parameter {name} does not match the pattern {pattern}")
+            limit = int(declaration.get("maxChars", 0))
+            if limit and len(str(value)) > limit:
+                raise ServiceError("InvalidParameters", f"Parameter {name} is longer than {limit} characters")
             if allowed and value not in allowed:
                 raise ServiceError("InvalidParameters", f"Parameter {name} must be one of {allowed}")
     return values
+
+
+def _uncompiled(document: Params) -> str:
+    """What the agent says of a pattern that it cannot compile, before any script is written; nothing if there is none.
+
+    It compiles every ``allowedPattern`` with Go's package regexp, whose syntax is RE2's, with at most 1,000 repetitions
+    (amazon-ssm-agent, agent/framework/docparser/paramvalidator); the service itself takes more than that.
+    """
+    import re2
+
+    for name, declaration in document.get("parameters", {}).items():
+        try:
+            re2.compile(str(declaration.get("allowedPattern", "")))
+        except re2.error as problem:
+            said = problem.args[0].decode() if isinstance(problem.args[0], bytes) else str(problem)
+            return f"invalid allowedPattern of parameter {name}: {said}"
+    return ""
 
 
 def _script(document: Params, values: dict[str, Any]) -> tuple[str, float, str]:

@@ -51,7 +51,7 @@ class Agent:
         self.metadata = Metadata(configuration["metadata"], configuration["user_data"])
         self.collector = Collector(self.machine)
         self.docker = Docker(self.machine, self.collector)
-        self.systemd = Systemd(self.machine, self.docker.follow)
+        self.systemd = Systemd(self.machine, self.docker.follow, self.collector.line)
         self.scripts = Scripts(self.machine)
         self._tasks: set[asyncio.Task[None]] = set()
 

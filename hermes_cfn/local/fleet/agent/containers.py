@@ -30,6 +30,9 @@ from hermes_cfn.local.fleet.agent.ways import Ways, named
 FIRST_RESTART_S = 0.1
 LAST_RESTART_S = 60.0
 LOOK_S = 0.05
+PIECE = 16 * 1024
+"""Characters of a line that Docker writes at once (moby, daemon/logger/copier.go, ``defaultBufSize``)."""
+
 METADATA = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 MEMORY_LOOK_S = 0.2
 """How often the memory of a container with a limit is looked at, in real seconds."""
@@ -278,12 +281,16 @@ class Container:
             self._line(log, stream, line.decode("utf-8", "replace"))
 
     def _line(self, log: IO[str], stream: str, text: str) -> None:
-        log.write(json.dumps({"log": text, "stream": stream, "time": _now()}) + "\n")
-        if self.wanted.log_driver == "awslogs":
-            group = self.wanted.log_options.get("awslogs-group", "")
-            self._collector.send(group, self.wanted.log_options.get("awslogs-stream", self.id), text.rstrip("\n"))
-        else:
-            self._collector.line(f"/var/lib/docker/containers/{self.id}/{self.id}-json.log", text.rstrip("\n"))
+        """A line of the container, as the driver json-file writes it: in pieces of 16 KiB, each an object of its own."""
+        for at in range(0, max(1, len(text)), PIECE):
+            piece = text[at : at + PIECE]
+            written = json.dumps({"log": piece, "stream": stream, "time": _now()}, ensure_ascii=False)
+            log.write(written + "\n")
+            if self.wanted.log_driver == "awslogs":
+                group = self.wanted.log_options.get("awslogs-group", "")
+                self._collector.send(group, self.wanted.log_options.get("awslogs-stream", self.id), piece.rstrip("\n"))
+            else:
+                self._collector.line(f"/var/lib/docker/containers/{self.id}/{self.id}-json.log", written)
 
     def _environment(self) -> dict[str, str]:
         inherited = self._machine.environment()

@@ -106,8 +106,7 @@ class Door:
         try:
             far_reader, far_writer = await asyncio.open_connection(*target)
         except OSError:
-            _answer(writer, 502, "Bad Gateway")
-            return
+            return  # nothing answers: neither does this
         kept = [line for line in lines if not line.lower().startswith((b"connection:", b"proxy-"))]
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         far_writer.write(
