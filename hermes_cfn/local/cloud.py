@@ -37,6 +37,7 @@ from hermes_cfn.local.services.commands import Commands
 from hermes_cfn.local.services.elbv2.service import LoadBalancing
 from hermes_cfn.local.services.elbv2.traffic import Traffic
 from hermes_cfn.local.services.expiry import Expiry
+from hermes_cfn.local.services.in_use import InUse
 from hermes_cfn.local.services.layers import PATH as BLOBS
 from hermes_cfn.local.services.layers import Layers
 from hermes_cfn.local.services.monitoring import Monitoring
@@ -76,6 +77,7 @@ class Cloud:
         self.authorisation = Authorisation(self.moto, self.engine, self.fleet, (owner.access_key.id, OWN.key))
         self.monitoring = Monitoring(self.scheduler, self.moto, self.traffic, self.engine)
         self.expiry = Expiry(self.scheduler, self.moto)
+        self.in_use = InUse(self.moto, self.traffic)
         self.engine.on_leaving = self.commands.instance_gone
         self.fleet.on_gone = self._instance_gone
         self.fleet.on_pretended = self.engine.pretended
@@ -226,6 +228,9 @@ class Cloud:
         if service is not None and action in self._partial.get(call.service, {action}):
             return self._own(service, call, action, request)
         try:
+            used = self.in_use.check(call, action, request)
+            if used is not None:
+                return wire.refuse(call.service, action, used, request)
             if (call.service, action) == ("logs", "FilterLogEvents"):
                 request = self.moto.by_stream_name(call.region, request)
             if (call.service, action) == ("ec2", "DescribeRegions"):
@@ -236,6 +241,9 @@ class Cloud:
         except NotImplementedError as problem:
             unknown = ServiceError("NotImplemented", f"The embedded cloud does not know this: {problem}", 501)
             return wire.refuse(call.service, action, unknown, request)
+        except Exception as problem:
+            log.exception("%s %s", call.service, action)
+            return wire.refuse(call.service, action, wire.failure(call.service, action, problem), request)
         if call.service == "cloudwatch":
             self.monitoring.called(call.region, action or rest_operation(call.service, request))
         if (call.service, action) == ("ssm", "PutParameter") and answer.status < 300:
@@ -258,7 +266,7 @@ class Cloud:
             result = error
         except Exception as problem:
             log.exception("%s %s", call.service, action)
-            result = ServiceError("InternalFailure", f"{type(problem).__name__}: {problem}", 500)
+            result = wire.failure(call.service, action, problem)
         finally:
             wire.CALL.reset(token)
         return wire.serialise(call.service, action, result)

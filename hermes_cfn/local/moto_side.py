@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from hermes_cfn.local import cors
+from hermes_cfn.local import cors, moto_tidy
 from hermes_cfn.local.wire import ACCOUNT, HttpRequest, HttpResponse
 
 CERTIFICATES_AT_ONCE = -1
@@ -41,6 +41,7 @@ class MotoSide:
         self._host, _, self._port = endpoint_host.partition(":")
         self._application = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.RLock()
+        moto_tidy.install()
         _stand_for_tls()
         _take_composite_alarms()
         _digest_manifests()

@@ -44,6 +44,20 @@ def unsupported(service: str, what: str) -> ServiceError:
     return ServiceError("EmbeddedCloudUnsupported", f"The embedded cloud's {service} does not know {what}.", 501)
 
 
+def failure(service: str, action: str, problem: Exception) -> ServiceError:
+    """What an exception inside answers: the caller's fault where a parameter is missing, else an internal failure.
+
+    Its code is one that clients know: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonErrors.html
+    """
+    names = set()
+    if service and action in model(service).operation_names:
+        shape = model(service).operation_model(action).input_shape
+        names = set(shape.members) if shape is not None else set()
+    if isinstance(problem, KeyError) and problem.args and problem.args[0] in names:
+        return ServiceError("MissingParameter", f"The request must contain the parameter {problem.args[0]}")
+    return ServiceError("InternalFailure", f"{type(problem).__name__}: {problem}", 500)
+
+
 @dataclass(frozen=True)
 class Call:
     """Who calls what: service as botocore names it, region, the caller's access key and session token."""

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from hermes_cfn.local import moto_tidy
 from hermes_cfn.local.clock import ServiceClock
 from hermes_cfn.local.cloudformation.service import CloudFormation
 from hermes_cfn.local.wire import CALL, Call, ServiceError
@@ -19,6 +20,7 @@ class Cloud:
     """CloudFormation with its calls as methods, and a wait."""
 
     def __init__(self, speed: float = 20, real_time: bool = False) -> None:
+        moto_tidy.install()
         self.made: dict[tuple[str, str], object] = {}
         self.clock = ServiceClock(speed)
         self.service = CloudFormation(lambda service, region, _: self.client(service, region), self.clock, real_time)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 
 Done = Callable[[str | None], None]
 
@@ -44,6 +44,13 @@ class Graph:
         if not self._running and not self._over:
             self._over = True
             self._ended(self._failures)
+
+    def others(self, held: Set[str]) -> bool:
+        """Whether anything but ``held``, and what waits for those, is still to be done."""
+        blocked = set(held)
+        while more := {name for name, before in self._waits.items() if name not in blocked and before & blocked}:
+            blocked |= more
+        return bool((self._running | self._waits.keys()) - blocked)
 
     def fail(self, name: str, reason: str) -> None:
         """Give up: cancel what runs."""

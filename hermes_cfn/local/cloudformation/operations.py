@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updatin
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +16,11 @@ from hermes_cfn.cfn.intrinsics import active_resources, outputs
 from hermes_cfn.cfn.template import dependencies
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local.cloudformation.engine import Engine
-from hermes_cfn.local.cloudformation.graph import Graph
+from hermes_cfn.local.cloudformation.graph import Done, Graph
 from hermes_cfn.local.cloudformation.model import Live, Request, Stack, exports_of
 from hermes_cfn.local.cloudformation.steps import Steps
+
+log = logging.getLogger("hermes.local")
 
 
 @dataclass
@@ -63,6 +66,32 @@ class Operation:
         self.engine.scheduler.begin()
         self.stack.enter(self.now(), status, reason)
 
+    def graph(
+        self,
+        waits: Mapping[str, frozenset[str]],
+        step: Callable[[str, Done], None],
+        ended: Callable[[Mapping[str, str]], None],
+        carry_on: bool = False,
+    ) -> Graph:
+        """A graph in which a fault inside fails a resource, or the stack, and leaves nothing in progress for ever."""
+
+        def begun(name: str, done: Done) -> None:
+            try:
+                step(name, done)
+            except Exception as problem:
+                self.steps.broke(name, problem, done)
+
+        def over(failures: Mapping[str, str]) -> None:
+            try:
+                ended(failures)
+            except Exception as problem:
+                log.exception("%s", self.stack.name)
+                self.finish(_BROKEN.get(self.stack.status, self.stack.status), f"Internal Failure: {problem}")
+
+        made = Graph(waits, begun, over, self.steps.cancel, carry_on)
+        self.steps.others = made.others
+        return made
+
     def launch(self, graph: Graph) -> None:
         """Start a graph from the scheduler, never from the caller's request."""
         self.engine.scheduler.after(0, graph.go)
@@ -76,12 +105,48 @@ class Operation:
                 found.execution = "EXECUTE_COMPLETE" if well else "EXECUTE_FAILED"
         self.stack.enter(self.now(), status, reason)
 
+    def named(self, failures: Mapping[str, str], verb: str) -> str:
+        """The reason of a stack: those of its resources that have an event of failure, by what was tried."""
+        words = []
+        for tried in ("create", "update", "delete"):
+            live = self.stack.live
+            hit = [n for n in failures if n in live and live[n].status == f"{tried.upper()}_FAILED"]
+            if hit:
+                words.append(f"The following resource(s) failed to {tried}: {_list(hit)}.")
+        named = [name for name in failures if name]
+        if words:
+            return " ".join(words)
+        return (
+            f"The following resource(s) failed to {verb}: {_list(named)}." if named else next(iter(failures.values()))
+        )
+
     def make_outputs(self) -> None:
         request = self.stack.request
         if request is None:
             return
         scope = self.engine.scope(self.stack, request)
         self.stack.outputs = outputs(request.template, scope)
+
+
+_BROKEN = {
+    "CREATE_IN_PROGRESS": "CREATE_FAILED",
+    "IMPORT_IN_PROGRESS": "IMPORT_ROLLBACK_FAILED",
+    "UPDATE_IN_PROGRESS": "UPDATE_FAILED",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE",
+    "ROLLBACK_IN_PROGRESS": "ROLLBACK_FAILED",
+    "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
+    "DELETE_IN_PROGRESS": "DELETE_FAILED",
+}
+"""What a status becomes when the engine itself fails."""
+
+
+def _why(problem: Exception) -> str:
+    """What a template says that cannot be evaluated, or what failed inside."""
+    if isinstance(problem, HermesError):
+        return problem.findings[0].what
+    log.error("cloudformation", exc_info=problem)
+    return f"Internal Failure: {type(problem).__name__}: {problem}"
 
 
 def _list(names: Iterable[str]) -> str:
@@ -98,10 +163,11 @@ class Create(Operation):
         self.begin(f"{self.word}_IN_PROGRESS")
         try:
             resources = active_resources(request.template, self.engine.scope(self.stack, request))
-        except HermesError as error:
-            self.engine.scheduler.after(0, lambda why=error.findings[0].what: self.ended({"": why}))  # type: ignore[misc]
+        except Exception as error:
+            failed = {"": _why(error)}
+            self.engine.scheduler.after(0, lambda: self.ended(failed))
             return
-        self.launch(Graph(self.waits(request, resources), self.step, self.ended, self.steps.cancel))
+        self.launch(self.graph(self.waits(request, resources), self.step, self.ended))
 
     def step(self, name: str, done: Callable[[str | None], None]) -> None:
         assert self.stack.request is not None
@@ -119,10 +185,10 @@ class Create(Operation):
                 self.make_outputs()
                 self.engine.check_exports(stack)
                 return self.finish(f"{self.word}_COMPLETE")
-            except HermesError as error:
-                failures = {"": error.findings[0].what}
-        named = [name for name in failures if name]
-        why = f"The following resource(s) failed to create: {_list(named)}." if named else next(iter(failures.values()))
+            except Exception as error:
+                failures = {"": _why(error)}
+        stack.outputs = {}
+        why = self.named(failures, "create")
         if request.on_failure == "DO_NOTHING":
             return self.finish(f"{self.word}_FAILED", why)
         if request.on_failure == "DELETE":
@@ -137,9 +203,7 @@ class Rollback(Operation):
         request = self.stack.request
         assert request is not None
         self.begin("ROLLBACK_IN_PROGRESS", reason)
-        self.launch(
-            Graph(self.reverse(request, self.stack.live), self.step, self.ended, self.steps.cancel, carry_on=True)
-        )
+        self.launch(self.graph(self.reverse(request, self.stack.live), self.step, self.ended, carry_on=True))
 
     def step(self, name: str, done: Callable[[str | None], None]) -> None:
         live = self.stack.live[name]
@@ -166,9 +230,7 @@ class Delete(Operation):
         if request is None or not self.stack.live:
             self.engine.scheduler.after(0, lambda: self.ended({}))
             return
-        self.launch(
-            Graph(self.reverse(request, self.stack.live), self.step, self.ended, self.steps.cancel, carry_on=True)
-        )
+        self.launch(self.graph(self.reverse(request, self.stack.live), self.step, self.ended, carry_on=True))
 
     def step(self, name: str, done: Callable[[str | None], None]) -> None:
         live = self.stack.live[name]
@@ -201,16 +263,17 @@ class Update(Operation):
         self.begin(f"{self.word}_IN_PROGRESS")
         try:
             self.wanted = active_resources(request.template, self.engine.scope(stack, request))
-        except HermesError as error:
+        except Exception as error:
             self.wanted = {}
-            self.engine.scheduler.after(0, lambda why=error.findings[0].what: self.ended({"": why}))  # type: ignore[misc]
+            failed = {"": _why(error)}
+            self.engine.scheduler.after(0, lambda: self.ended(failed))
             return
         refused = self.protected()
         if refused:
             self.engine.scheduler.after(0, lambda: self.ended(refused))
             return
-        self.graph = Graph(self.waits(request, self.wanted), self.step, self.ended, self.steps.cancel)
-        self.launch(self.graph)
+        self.running = self.graph(self.waits(request, self.wanted), self.step, self.ended)
+        self.launch(self.running)
 
     def protected(self) -> dict[str, str]:
         """Resources that would go although the stack policy keeps them, with the reasons."""
@@ -230,7 +293,9 @@ class Update(Operation):
         if name in self.imports:
             self.undo.made.append(name)
             self.steps.adopt(raw, self.imports[name], done)
-        elif name not in stack.live:
+        elif name not in stack.live or (
+            stack.live[name].status == "CREATE_FAILED" and not stack.live[name].physical_id
+        ):
             self.undo.made.append(name)
             self.steps.create(raw, done)
         else:
@@ -238,7 +303,7 @@ class Update(Operation):
 
     def cancel(self) -> None:
         """CancelUpdateStack: what runs is cancelled, and everything is taken back."""
-        self.graph.fail("", "Update cancelled by user")
+        self.running.fail("", "Update cancelled by user")
 
     def ended(self, failures: Mapping[str, str]) -> None:
         stack, request = self.stack, self.stack.request
@@ -248,15 +313,10 @@ class Update(Operation):
                 self.make_outputs()
                 self.engine.check_exports(stack)
                 self.engine.check_imports(stack, exports_of(self.undo.outputs))
-            except HermesError as error:
-                failures = {"": error.findings[0].what}
+            except Exception as error:
+                failures = {"": _why(error)}
         if failures:
-            named = [name for name in failures if name]
-            why = (
-                f"The following resource(s) failed to update: {_list(named)}."
-                if named
-                else next(iter(failures.values()))
-            )
+            why = self.named(failures, "update")
             if request.on_failure == "DO_NOTHING":
                 return self.finish("UPDATE_FAILED", why)
             return UpdateRollback(self.engine, stack).run(why)
@@ -269,9 +329,7 @@ class Update(Operation):
         removed = {name: live for name, live in stack.live.items() if name not in self.wanted}
         stack.enter(self.now(), "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         self.left = {**removed, **self.undo.replaced}
-        self.launch(
-            Graph(self.reverse(self.before, self.left), self.clean_step, self.cleaned, self.steps.cancel, carry_on=True)
-        )
+        self.launch(self.graph(self.reverse(self.before, self.left), self.clean_step, self.cleaned, carry_on=True))
 
     def clean_step(self, name: str, done: Callable[[str | None], None]) -> None:
         live = self.left[name]
@@ -300,7 +358,7 @@ class UpdateRollback(Operation):
         self.skip = skip
         self.begin("UPDATE_ROLLBACK_IN_PROGRESS", reason)
         names = [name for name in self.undo.changed if name in stack.live]
-        self.launch(Graph(self.waits(self.undo.before, names), self.step, self.ended, self.steps.cancel, carry_on=True))
+        self.launch(self.graph(self.waits(self.undo.before, names), self.step, self.ended, carry_on=True))
 
     def step(self, name: str, done: Callable[[str | None], None]) -> None:
         live, old = self.stack.live[name], self.undo.changed[name]
@@ -324,7 +382,7 @@ class UpdateRollback(Operation):
         self.left = {name: stack.live[name] for name in self.undo.made if name in stack.live}
         self.left.update(self.undo.replaced)
         waits: dict[str, frozenset[str]] = {name: frozenset() for name in self.left}
-        return self.launch(Graph(self.ordered(waits), self.clean_step, self.cleaned, self.steps.cancel, carry_on=True))
+        return self.launch(self.graph(self.ordered(waits), self.clean_step, self.cleaned, carry_on=True))
 
     def ordered(self, waits: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
         """Newest first: what was made last may need what was made before."""

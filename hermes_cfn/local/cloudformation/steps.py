@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +26,17 @@ from hermes_cfn.local.cloudformation.model import Live, Stack
 from hermes_cfn.local.cloudformation.policy import denial
 from hermes_cfn.local.cloudformation.properties import check, tagged, with_secrets
 from hermes_cfn.local.providers import HANDLERS
-from hermes_cfn.local.providers.base import Context, Failure, Gone, Made, reason
+from hermes_cfn.local.providers.base import Context, Failure, Gone, Made, code, reason
 
 if TYPE_CHECKING:
     from hermes_cfn.local.cloudformation.operations import Undo
 
-_PROBLEMS = (Failure, Gone, ClientError, BotoCoreError, HermesError, KeyError, ValueError, TypeError, IndexError)
+log = logging.getLogger("hermes.local")
+_KNOWN = (Failure, Gone, ClientError, BotoCoreError, HermesError)
+"""Problems that say what happened; any other is a fault inside, and fails the resource all the same."""
+
+_NEEDED = frozenset({"DependencyViolation", "ResourceInUse", "ResourceInUseException", "DeleteConflict"})
+"""Codes of a deletion that is tried again as long as something else goes that may be what still needs it."""
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
@@ -40,6 +47,9 @@ class Steps:
     def __init__(self, engine: Engine, stack: Stack) -> None:
         self.engine = engine
         self.stack = stack
+        self.others: Callable[[Set[str]], bool] = lambda held: False
+        """Whether anything else than what is held up is still to be done."""
+        self._held: set[str] = set()
 
     def create(self, raw: Resource, done: Done) -> None:
         """A new resource."""
@@ -48,7 +58,7 @@ class Steps:
         problem: Exception | None = None
         try:
             live.resource = self._evaluated(raw)
-        except _PROBLEMS as error:
+        except Exception as error:
             problem = error
         self._mark(live, "CREATE_IN_PROGRESS")
 
@@ -89,7 +99,7 @@ class Steps:
         try:
             new = self._evaluated(raw)
             check(new, self.stack.region)
-        except _PROBLEMS as problem:
+        except Exception as problem:
             undo.changed[raw.logical_id] = old
             self._failed(live, "UPDATE_FAILED", problem, done)
             return
@@ -116,6 +126,15 @@ class Steps:
     def denied(self, raw: Resource, action: str) -> str:
         """Why the stack policy, or the one that this update brings, does not allow ``action``."""
         return denial(self.stack.update_policy or self.stack.policy, raw.logical_id, raw.type, action)
+
+    def broke(self, name: str, problem: Exception, done: Done) -> None:
+        """A step that could not even be begun fails its resource."""
+        live = self.stack.live.get(name)
+        if live is None:
+            done(f"{type(problem).__name__}: {problem}")
+            return
+        begun, _, how = live.status.partition("_")
+        self._failed(live, f"{begun if how == 'IN_PROGRESS' else 'UPDATE'}_FAILED", problem, done)
 
     def refuse(self, live: Live, why: str) -> None:
         """An update may not touch the resource."""
@@ -160,32 +179,63 @@ class Steps:
             return
         self._mark(live, "DELETE_IN_PROGRESS")
         properties = self._applied(live.resource, live.tags, secret=False)
-        turn = live.turn
-        if live.physical_id:
+        turn, asked = live.turn, False
+
+        def attempt() -> bool:
+            """Whether it is gone; asks for the deletion once, or again where something still needs it."""
+            nonlocal asked
+            if not live.physical_id:
+                return True
             try:
-                self._fault(live, "delete")
-                handler.delete(self._context(live), live.physical_id, properties)
+                if not asked:
+                    self._fault(live, "delete")
+                    handler.delete(self._context(live), live.physical_id, properties)
+                    asked = True
+                    return False
+                return handler.gone(self._context(live), live.physical_id, properties)
             except Gone:
-                pass
-            except _PROBLEMS as problem:
-                self._failed(live, "DELETE_FAILED", problem, done)
-                return
+                return True
+            except Exception as problem:
+                if self._went(live, problem, properties):
+                    return True
+                self._held.add(live.logical_id)
+                if isinstance(problem, ClientError) and code(problem) in _NEEDED and self.others(self._held):
+                    return False
+                raise
 
         def over() -> bool:
             if live.turn != turn:
+                self._held.discard(live.logical_id)
                 return True
             try:
-                if live.physical_id and not handler.gone(self._context(live), live.physical_id, properties):
+                if not attempt():
                     return False
-            except _PROBLEMS as problem:
+            except Exception as problem:
+                self._held.discard(live.logical_id)
                 self._failed(live, "DELETE_FAILED", problem, done)
                 return True
+            self._held.discard(live.logical_id)
             self._mark(live, "DELETE_COMPLETE")
             self._forget(live, replaced)
             done(None)
             return True
 
-        self.engine.scheduler.after(DELETE_S, lambda: None if over() else self.engine.scheduler.poll(over))
+        def look() -> None:
+            if not over():
+                self.engine.scheduler.poll(over)
+
+        if over():
+            return
+        self.engine.scheduler.after(DELETE_S, look)
+
+    def _went(self, live: Live, problem: Exception, properties: Mapping[str, Any]) -> bool:
+        """Whether a deletion that failed found nothing more to delete: somebody was faster, and gone is gone."""
+        if not isinstance(problem, ClientError):
+            return False
+        try:
+            return HANDLERS[live.type].read(self._context(live), live.physical_id, properties) is None
+        except Exception:
+            return False
 
     def cancel(self, name: str) -> None:
         """What was under way is given up."""
@@ -253,24 +303,27 @@ class Steps:
             "Requested update requires the creation of a new physical resource; hence creating one.",
         )
 
+        def took(physical_id: str) -> None:
+            undo.replaced[live.logical_id] = old
+            live.resource, live.tags, live.physical_id = new, tags, physical_id
+
         def act() -> Made:
-            return self._made(live, new, tags)
+            return self._made(live, new, tags, replace(self._making(live, new), took=took))
 
         made = self._try(live, "create", act, done, "UPDATE_FAILED")
         if made is None:
             return
-        undo.replaced[live.logical_id] = old
-        live.resource, live.tags = new, tags
+        took(made.physical_id)
         self._took(live, made)
         self._mark(live, "UPDATE_IN_PROGRESS", "Resource creation Initiated")
         self._later(live, "UPDATE_COMPLETE", self._create_s(live.type), done)
 
-    def _made(self, live: Live, resource: Resource, tags: Mapping[str, str]) -> Made:
+    def _made(self, live: Live, resource: Resource, tags: Mapping[str, str], context: Context | None = None) -> Made:
         """A new one; never what is there already under its name.
 
         https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html (create)
         """
-        handler, context = HANDLERS[live.type], self._context(live)
+        handler, context = HANDLERS[live.type], context or self._making(live, resource)
         there = handler.prior(context.underneath(), resource.properties) if handler.named else None
         if there:
             raise Failure(f"Resource of type '{live.type}' with identifier '{there}' already exists.")
@@ -287,7 +340,7 @@ class Steps:
         try:
             self._fault(live, action)
             return act()
-        except _PROBLEMS as problem:
+        except Exception as problem:
             self._failed(live, failed or f"{action.upper()}_FAILED", problem, done)
             return None
 
@@ -308,7 +361,7 @@ class Steps:
                     return False
                 if not self._signalled(live, wanted, self.engine.clock.now() > deadline):
                     return False
-            except _PROBLEMS as problem:
+            except Exception as problem:
                 self._failed(live, failed, problem, done)
                 return True
             self._mark(live, status)
@@ -358,6 +411,11 @@ class Steps:
     def _context(self, live: Live) -> Context:
         return self.engine.context(self.stack, live.resource, self.stack.session)
 
+    def _making(self, live: Live, resource: Resource) -> Context:
+        """The same for a creation, which tells a physical ID before it is over."""
+        context = self.engine.context(self.stack, resource, self.stack.session)
+        return replace(context, took=lambda physical_id: setattr(live, "physical_id", physical_id))
+
     def _stack_tags(self) -> dict[str, str]:
         return dict(self.stack.request.tags) if self.stack.request is not None else {}
 
@@ -376,8 +434,9 @@ class Steps:
 
     def _failed(self, live: Live, status: str, problem: Exception, done: Done) -> None:
         why = problem.findings[0].what if isinstance(problem, HermesError) else reason(problem)
-        if isinstance(problem, KeyError | TypeError | IndexError):
-            why = f"Properties validation failed for resource {live.logical_id} with message: {problem!r}"
+        if not isinstance(problem, _KNOWN):
+            log.error("%s %s", live.type, live.logical_id, exc_info=problem)
+            why = f'Resource handler returned message: "{type(problem).__name__}: {problem}" (HandlerErrorCode: InternalFailure)'
         self._mark(live, status, why)
         done(live.reason)
 

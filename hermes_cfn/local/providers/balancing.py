@@ -90,6 +90,7 @@ class LoadBalancer(Elb):
             **pick(properties, "Type", "Scheme", "IpAddressType", "Subnets", "SubnetMappings", "SecurityGroups"),
         )
         arn = made["LoadBalancers"][0]["LoadBalancerArn"]
+        context.took(arn)
         if properties.get("LoadBalancerAttributes"):
             self.client(context).modify_load_balancer_attributes(
                 LoadBalancerArn=arn, Attributes=pairs(properties["LoadBalancerAttributes"])
@@ -213,6 +214,7 @@ class TargetGroup(Elb):
             **self._health(properties),
         )
         arn = made["TargetGroups"][0]["TargetGroupArn"]
+        context.took(arn)
         self._rest(context, arn, {}, properties)
         return self.describe(context, arn, properties)
 
@@ -314,6 +316,7 @@ class Listener(Elb):
             LoadBalancerArn=properties["LoadBalancerArn"], **self._given(properties)
         )
         arn = made["Listeners"][0]["ListenerArn"]
+        context.took(arn)
         self._attributes(context, arn, {}, properties)
         return Made(arn, {"ListenerArn": arn})
 

@@ -53,6 +53,8 @@ class Context:
     update_policy: Mapping[str, Any] = field(default_factory=dict)
     signals: Callable[[], Mapping[str, str]] = dict
     """What SignalResource was told of the resource: unique ID to SUCCESS or FAILURE."""
+    took: Callable[[str], None] = lambda physical_id: None
+    """Tells the physical ID as soon as it is known: what then fails does not leave behind what is already there."""
     siblings: Callable[[str], list[tuple[str, Properties]]] = lambda kind: []
     """Physical ID and properties of the stack's resources of a type: what others attach to this one."""
 

@@ -57,13 +57,10 @@ class SecurityGroup(Ec2):
             **self.specification(context, properties),
         )
         name = made["GroupId"]
-        try:
-            if properties.get("SecurityGroupEgress"):
-                self._close(ec2, name)
-            self._rules(context, name, {}, properties)
-        except ClientError:
-            ec2.delete_security_group(GroupId=name)
-            raise
+        context.took(name)
+        if properties.get("SecurityGroupEgress"):
+            self._close(ec2, name)
+        self._rules(context, name, {}, properties)
         return self.describe(context, name, properties)
 
     def _close(self, ec2: Any, name: str) -> None:
@@ -207,6 +204,7 @@ class LaunchTemplate(Ec2):
             TagSpecifications=[{"ResourceType": self.kind, "Tags": tags}],
             **pick(properties, "VersionDescription"),
         )
+        context.took(made["LaunchTemplate"]["LaunchTemplateId"])
         return self.describe(context, made["LaunchTemplate"]["LaunchTemplateId"], properties)
 
     def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
@@ -327,6 +325,7 @@ class Instance(Ec2):
             MinCount=1, MaxCount=1, **given, **self.specification(context, properties)
         )
         name = made["Instances"][0]["InstanceId"]
+        context.took(name)
         self._check(context, name, properties)
         return self.describe(context, name, properties)
 

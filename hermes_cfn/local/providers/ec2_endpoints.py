@@ -35,11 +35,13 @@ class VpcEndpoint(Ec2):
         given = pick(
             properties, "VpcId", "ServiceName", "VpcEndpointType", "RouteTableIds", "SubnetIds", "SecurityGroupIds"
         )
+        given.setdefault("VpcEndpointType", "Gateway")
         if "PrivateDnsEnabled" in properties:
             given["PrivateDnsEnabled"] = boolean(properties["PrivateDnsEnabled"])
         made = context.client("ec2").create_vpc_endpoint(
             **given, **self._policy(properties), **self.specification(context, properties)
         )
+        context.took(made["VpcEndpoint"]["VpcEndpointId"])
         return self.describe(context, made["VpcEndpoint"]["VpcEndpointId"], properties)
 
     def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:

@@ -18,6 +18,7 @@ class Vpc(Ec2):
             **pick(properties, "CidrBlock", "InstanceTenancy"), **self.specification(context, properties)
         )
         name = made["Vpc"]["VpcId"]
+        context.took(name)
         self._default_group(context, name)
         self._settings(context, name, {}, properties)
         return self.describe(context, name, properties)
@@ -194,6 +195,7 @@ class Subnet(Ec2):
             **self.specification(context, properties),
         )
         name = made["Subnet"]["SubnetId"]
+        context.took(name)
         self._settings(context, name, {}, properties)
         return self.describe(context, name, properties)
 
@@ -419,6 +421,7 @@ class Eip(Ec2):
     def create(self, context: Context, properties: Properties) -> Made:
         ec2 = context.client("ec2")
         made = ec2.allocate_address(Domain="vpc", **self.specification(context, properties))
+        context.took(made["PublicIp"])
         if properties.get("InstanceId"):
             ec2.associate_address(AllocationId=made["AllocationId"], InstanceId=properties["InstanceId"])
         return self.describe(context, made["PublicIp"], properties)

@@ -48,6 +48,7 @@ class Certificate(Handler):
         tags = context.tags(properties)
         made = context.client("acm").request_certificate(**given, **({"Tags": tags} if tags else {}))
         arn = made["CertificateArn"]
+        context.took(arn)
         for option in properties.get("DomainValidationOptions") or []:
             if option.get("HostedZoneId"):
                 self._validate(context, arn, option)
@@ -279,6 +280,7 @@ class Distribution(Handler):
                 "Tags": {"Items": context.tags(properties)},
             }
         )
+        context.took(made["Distribution"]["Id"])
         return self.describe(context, made["Distribution"]["Id"], properties)
 
     def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
@@ -457,6 +459,7 @@ class Namespace(Handler):
             **pick(properties, "Name", "Vpc", "Description"), Tags=context.tags(properties)
         )
         targets = discovery.get_operation(OperationId=made["OperationId"])["Operation"]["Targets"]
+        context.took(targets["NAMESPACE"])
         found = discovery.get_namespace(Id=targets["NAMESPACE"])["Namespace"]
         zone = ((found.get("Properties") or {}).get("DnsProperties") or {}).get("HostedZoneId", "")
         return Made(found["Id"], {"Id": found["Id"], "Arn": found["Arn"], "HostedZoneId": zone})

@@ -60,11 +60,8 @@ class Role(Handler):
             Tags=context.tags(properties),
             **given,
         )
-        try:
-            self._attach(iam, name, {}, properties)
-        except ClientError:
-            self.delete(context, name, properties)
-            raise
+        context.took(name)
+        self._attach(iam, name, {}, properties)
         return self.describe(context, name, properties)
 
     def _attach(self, iam: Any, name: str, before: Properties, after: Properties) -> None:
@@ -168,6 +165,7 @@ class ManagedPolicy(Handler):
             **pick(properties, "Path", "Description"),
         )
         arn = made["Policy"]["Arn"]
+        context.took(arn)
         self._attach(iam, arn, {}, properties)
         return self._made(arn)
 
@@ -238,6 +236,12 @@ class Policy(Handler):
     _kinds = (("Roles", "RoleName", "role"), ("Users", "UserName", "user"), ("Groups", "GroupName", "group"))
 
     def create(self, context: Context, properties: Properties) -> Made:
+        made = Made(context.name(128), {"Id": properties["PolicyName"]})
+        context.took(made.physical_id)
+        self._put(context, properties)
+        return made
+
+    def _put(self, context: Context, properties: Properties) -> None:
         iam = context.client("iam")
         for key, name, kind in self._kinds:
             for each in properties.get(key) or []:
@@ -246,7 +250,6 @@ class Policy(Handler):
                     PolicyName=properties["PolicyName"],
                     PolicyDocument=document(properties["PolicyDocument"]),
                 )
-        return Made(context.name(128), {"Id": properties["PolicyName"]})
 
     def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
         renamed = changed(before, after, "PolicyName")
@@ -254,7 +257,7 @@ class Policy(Handler):
             key: [each for each in before.get(key) or [] if renamed or each not in (after.get(key) or [])]
             for key, _, _ in self._kinds
         }
-        self.create(context, after)
+        self._put(context, after)
         self.delete(context, physical_id, {**before, **left})
         return Made(physical_id, {"Id": after["PolicyName"]})
 
@@ -300,6 +303,7 @@ class InstanceProfile(Handler):
         iam = context.client("iam")
         name = properties.get("InstanceProfileName") or context.name(128)
         iam.create_instance_profile(InstanceProfileName=name, **pick(properties, "Path"))
+        context.took(name)
         for role in properties.get("Roles") or []:
             iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=role)
         return self.describe(context, name, properties)
@@ -314,8 +318,8 @@ class InstanceProfile(Handler):
 
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         iam = context.client("iam")
-        for role in properties.get("Roles") or []:
-            quietly(iam.remove_role_from_instance_profile, InstanceProfileName=physical_id, RoleName=role)
+        for role in (self._find(context, physical_id) or {}).get("Roles", ()):
+            quietly(iam.remove_role_from_instance_profile, InstanceProfileName=physical_id, RoleName=role["RoleName"])
         quietly(iam.delete_instance_profile, InstanceProfileName=physical_id)
 
     def _find(self, context: Context, name: str) -> Any:

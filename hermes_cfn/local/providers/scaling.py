@@ -100,6 +100,7 @@ class Group(Handler):
             **({"LifecycleHookSpecificationList": [_hook(hook) for hook in hooks]} if hooks else {}),
             Tags=_tags(name, self._with_system(context, properties)),
         )
+        context.took(name)
         self._extras(scaling, name, {}, properties)
         return self.describe(context, name, properties)
 
@@ -256,7 +257,8 @@ class Group(Handler):
         if found is None:
             return True
         if not found["Instances"]:
-            context.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName=physical_id, ForceDelete=True)
+            delete = context.client("autoscaling").delete_auto_scaling_group
+            quietly(delete, "ValidationError", AutoScalingGroupName=physical_id, ForceDelete=True)
             return self._find(context, physical_id) is None
         return False
 

@@ -49,6 +49,7 @@ class Bucket(Handler):
         if self._exists(s3, name):
             raise Failure(f"{name} already exists")
         s3.create_bucket(Bucket=name, **({"CreateBucketConfiguration": where} if where else {}))
+        context.took(name)
         self._settings(s3, name, {}, properties)
         return self._made(context, name)
 
@@ -289,6 +290,7 @@ class Table(Handler):
         if "DeletionProtectionEnabled" in properties:
             given["DeletionProtectionEnabled"] = boolean(properties["DeletionProtectionEnabled"])
         dynamodb.create_table(TableName=name, Tags=context.tags(properties), **given)
+        context.took(name)
         self._settings(dynamodb, name, {}, properties)
         return self.describe(context, name, properties)
 
@@ -397,6 +399,7 @@ class Repository(Handler):
             tags=context.tags(properties),
             **given,
         )
+        context.took(name)
         self._policies(ecr, name, {}, properties)
         return self.describe(context, name, properties)
 
@@ -489,6 +492,7 @@ class Key(Handler):
             given["Policy"] = document(properties["KeyPolicy"])
         tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in context.tags(properties)]
         made = kms.create_key(Tags=tags, **given)["KeyMetadata"]
+        context.took(made["KeyId"])
         self._settings(kms, made["KeyId"], {}, properties)
         return Made(made["KeyId"], {"Arn": made["Arn"], "KeyId": made["KeyId"]})
 

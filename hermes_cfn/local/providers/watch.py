@@ -37,6 +37,7 @@ class LogGroup(Handler):
         if "LogGroupClass" in properties:
             given["logGroupClass"] = properties["LogGroupClass"]
         logs.create_log_group(logGroupName=name, **given)
+        context.took(name)
         self._retention(logs, name, properties)
         return self.describe(context, name, properties)
 
@@ -281,6 +282,7 @@ class Topic(Handler):
             Name=properties.get("TopicName") or context.name(256), Attributes=attributes, Tags=context.tags(properties)
         )
         arn = made["TopicArn"]
+        context.took(arn)
         for each in properties.get("Subscription") or []:
             sns.subscribe(TopicArn=arn, Protocol=each["Protocol"], Endpoint=each["Endpoint"])
         return self._made(arn)
@@ -420,6 +422,7 @@ class Trail(Handler):
         trail = context.client("cloudtrail")
         name = properties.get("TrailName") or context.name(128)
         made = trail.create_trail(Name=name, TagsList=context.tags(properties), **self._given(properties))
+        context.took(name)
         self._rest(trail, name, properties)
         return Made(name, {"Arn": made["TrailARN"], "SnsTopicArn": made.get("SnsTopicARN", "")})
 
@@ -492,6 +495,7 @@ class Rule(Handler):
         if "EventPattern" in properties:
             given["EventPattern"] = json.dumps(properties["EventPattern"])
         arn = events.put_rule(Name=name, **given)["RuleArn"]
+        context.took(name)
         if properties.get("Targets"):
             made = events.put_targets(Rule=name, Targets=properties["Targets"], **pick(properties, "EventBusName"))
             if made.get("FailedEntryCount"):

@@ -119,6 +119,7 @@ class Group:
     activities: list[Activity] = field(default_factory=list)
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: set[str] = field(default_factory=set)
+    notifications: dict[str, list[str]] = field(default_factory=dict)
     deleting: bool = False
     failures: int = 0
     retry: Timer | None = None

@@ -159,9 +159,37 @@ class MoreActions:
         shown, token = page(rows, params, "MaxRecords", "NextToken", 50)
         return {"LaunchConfigurations": shown, **({"NextToken": token} if token else {})}
 
-    def delete_launch_configuration(self, params: Params) -> Params:
+    def delete_launch_configuration(self: Any, params: Params) -> Params:
+        name = params["LaunchConfigurationName"]
+        for group in self._groups():
+            if group.settings.get("LaunchConfigurationName") == name:
+                words = (
+                    f"Cannot delete launch configuration {name} because it is attached to AutoScalingGroup {group.name}"
+                )
+                raise ServiceError("ResourceInUse", words)
         self.configurations.pop((wire.CALL.get().region, params["LaunchConfigurationName"]), None)
         return {}
+
+    def put_notification_configuration(self: Any, params: Params) -> Params:
+        group = self._group(params["AutoScalingGroupName"])
+        group.notifications[params["TopicARN"]] = list(params["NotificationTypes"])
+        return {}
+
+    def delete_notification_configuration(self: Any, params: Params) -> Params:
+        self._group(params["AutoScalingGroupName"]).notifications.pop(params["TopicARN"], None)
+        return {}
+
+    def describe_notification_configurations(self: Any, params: Params) -> Params:
+        wanted = params.get("AutoScalingGroupNames") or [group.name for group in self._groups()]
+        return {
+            "NotificationConfigurations": [
+                {"AutoScalingGroupName": group.name, "TopicARN": topic, "NotificationType": kind}
+                for group in self._groups()
+                if group.name in wanted
+                for topic, kinds in group.notifications.items()
+                for kind in kinds
+            ]
+        }
 
     def describe_instance_refreshes(self: Any, params: Params) -> Params:
         self._group(params["AutoScalingGroupName"])
@@ -172,9 +200,6 @@ class MoreActions:
 
     def describe_scheduled_actions(self, _params: Params) -> Params:
         return {"ScheduledUpdateGroupActions": []}
-
-    def describe_notification_configurations(self, _params: Params) -> Params:
-        return {"NotificationConfigurations": []}
 
     def describe_warm_pool(self: Any, params: Params) -> Params:
         self._group(params["AutoScalingGroupName"])
