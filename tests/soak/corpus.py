@@ -76,15 +76,15 @@ def templates(folder: Path) -> Iterator[Path]:
 class World:
     """An embedded cloud with what strangers' templates expect of an account."""
 
-    def __init__(self, endpoint: str, region: str) -> None:
-        self.endpoint, self.region = endpoint, region
+    def __init__(self, state: Path, endpoint: str, region: str) -> None:
+        self.endpoint, self.region, self.key = endpoint, region, control.access_key(state)
         self._made: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
         if service not in self._made:
             self._made[service] = boto3.session.Session().client(
-                service, region_name=self.region, endpoint_url=self.endpoint, aws_access_key_id="AKIALOCALADMIN000000",
-                aws_secret_access_key="local", config=Config(retries={"max_attempts": 2}, max_pool_connections=32),
+                service, region_name=self.region, endpoint_url=self.endpoint, aws_access_key_id=self.key.id,
+                aws_secret_access_key=self.key.secret, config=Config(retries={"max_attempts": 2}, max_pool_connections=32),
             )  # fmt: skip
         return self._made[service]
 
@@ -284,7 +284,7 @@ def run(
     with tempfile.TemporaryDirectory() as state:
         endpoint = control.start(Path(state), Options(speed=1000, processes=False)).endpoint
         try:
-            world = World(endpoint, region)
+            world = World(Path(state), endpoint, region)
             values = world.prepare()
             world.client("s3").create_bucket(
                 Bucket="corpus-templates",
