@@ -33,6 +33,14 @@ class Machine:
     security_groups: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Instances whose machine has ended by EC2's own word, and those that EC2 says it does not know."""
+
+    ended: frozenset[str]
+    unknown: frozenset[str]
+
+
 class Ec2:
     """The compute side of one region."""
 
@@ -106,24 +114,31 @@ class Ec2:
                     total += int(options.get("CoreCount", 1)) * int(options.get("ThreadsPerCore", 2))
         return total
 
-    def ended(self, instances: Sequence[str]) -> frozenset[str]:
-        """Those of ``instances`` whose machine does not run, or fails EC2's own status checks.
+    def ended(self, instances: Sequence[str]) -> Ended:
+        """Those of ``instances`` whose machine does not run, or fails EC2's own status checks; and those it does not know.
 
         The rule by which Auto Scaling replaces an instance, which it does not apply in standby (Auto
-        Scaling user guide, "Temporarily remove instances" and "Health checks for instances").
+        Scaling user guide, "Temporarily remove instances" and "Health checks for instances").  That EC2 does not know an
+        instance "does not mean that the instance does not exist" (EC2 developer guide, "Eventual consistency in the
+        Amazon EC2 API"), so that is told apart.
         """
         found: set[str] = set()
+        unknown: set[str] = set()
         for at in range(0, len(instances), 100):
             some = list(instances[at : at + 100])
-            try:
-                seen = self._calls.describe_instance_status(InstanceIds=some, IncludeAllInstances=True)
-            except AwsError as error:
-                if error.code != "InvalidInstanceID.NotFound":
-                    raise
-                found |= {name for name in some if name in error.message}
-                continue
-            found |= {item["InstanceId"] for item in seen["InstanceStatuses"] if _ended(item)}
-        return frozenset(found)
+            while some:
+                try:
+                    seen = self._calls.describe_instance_status(InstanceIds=some, IncludeAllInstances=True)
+                except AwsError as error:
+                    strange = {name for name in some if name in error.message}
+                    if error.code != "InvalidInstanceID.NotFound" or not strange:
+                        raise
+                    unknown |= strange
+                    some = [name for name in some if name not in strange]
+                    continue
+                found |= {item["InstanceId"] for item in seen["InstanceStatuses"] if _ended(item)}
+                break
+        return Ended(frozenset(found), frozenset(unknown))
 
     def states(self, instances: Sequence[str]) -> Mapping[str, str]:
         """Instance id to the state of the machine."""

@@ -65,9 +65,11 @@ def rotate(name: str, source: TextIO | None, rolled: bool, yes: bool, form: str)
         click.echo(f"{name}: {secrets.GENERATED[name]}", err=True)
     agree(yes or context.local, f"secrets rotate {name}")
     value = secrets.generated(name) if name in secrets.GENERATED and source is None else _value(name, source)
+    stable = releases.stable(deploy_context)
+    if rolled and stable is not None:
+        release.ready(deploy_context, stable)
     put = _put(deploy_context, name, value)
     _told(name, put, "rolled out now" if rolled else LATER, err=form == "json")
-    stable = releases.stable(deploy_context)
     if rolled and stable is not None:
         console.follow(release.run(deploy_context, stable.image.rpartition("@")[2], stable.compatible), form)
     return ExitCode.OK
@@ -140,8 +142,9 @@ def check(form: str) -> int:
 @command.command("delete")
 @console.local_option
 @click.argument("name")
+@click.option("--although-used", is_flag=True, help="Although a release that is kept starts with it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def delete(name: str, yes: bool) -> int:
+def delete(name: str, although_used: bool, yes: bool) -> int:
     """Delete a secret; a release that names it can then not be started again."""
     from hermes_cfn.flows import secrets
 
@@ -151,7 +154,7 @@ def delete(name: str, yes: bool) -> int:
     if not yes:
         environment = context.settings().environment.name
         click.confirm(f"delete {name} of {environment} and all its versions?", abort=True)
-    secrets.delete(reach.deploy_context(context), name)
+    secrets.delete(reach.deploy_context(context), name, although_used)
     return ExitCode.OK
 
 

@@ -96,7 +96,7 @@ def screen(seen: Status, billed: Status | None = None) -> Group:
 def _fleet(seen: Status) -> str:
     if seen.asleep:
         return again("asleep; next: hermes-cfn wake")
-    said = f"{seen.healthy} healthy of {seen.desired} wanted ({seen.minimum} to {seen.maximum})"
+    said = f"{seen.healthy} healthy of {seen.wanted} wanted ({seen.minimum} to {seen.maximum})"
     return said + (f"; suspended: {', '.join(seen.suspended)}" if seen.suspended else "")
 
 

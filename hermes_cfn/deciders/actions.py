@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hermes_cfn.errors import Finding
 
@@ -60,14 +61,36 @@ class Launch:
     desired: int
 
 
+class Ending(StrEnum):
+    """The rules by which a rollout ends an instance; there is no other."""
+
+    FAILED = "failed"
+    MACHINE_ENDED = "machine ended"
+    NO_ROOM = "no room"
+    SURPLUS = "surplus"
+    OUTDATED = "outdated"
+
+
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    """End one instance by name; the group replaces it unless ``decrement``."""
+    """End one instance by name; the group replaces it unless ``decrement``.  ``why`` is for the reader."""
 
     instance: str
     decrement: bool
+    rule: Ending
     why: str = ""
-    failed: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether it counts among those that may be replaced because they failed."""
+        return self.rule in {Ending.FAILED, Ending.MACHINE_ENDED}
+
+
+@dataclass(frozen=True, slots=True)
+class WriteStable:
+    """New instances start with this release from now on, because what they start with cannot be started."""
+
+    release: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +117,20 @@ class Stop:
     instances: tuple[str, ...] = ()
 
 
-Action = Suspend | Resume | Send | EnterStandby | ExitStandby | Register | Launch | Terminate | Wait | Done | Stop
+Action = (
+    Suspend
+    | Resume
+    | Send
+    | EnterStandby
+    | ExitStandby
+    | Register
+    | Launch
+    | Terminate
+    | WriteStable
+    | Wait
+    | Done
+    | Stop
+)
 
 
 @dataclass(frozen=True, slots=True)

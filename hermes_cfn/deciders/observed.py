@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from hermes_cfn.instance.report import Fault
+
 
 class Lifecycle(StrEnum):
     """An instance's place in its Auto Scaling group, folded to what matters for a rollout.
@@ -65,7 +67,7 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A run of a document on an instance, known by its operation id."""
+    """A run of a document on an instance, known by its operation id; ``fault`` is whose it is that it failed."""
 
     task: str
     goal_version: int
@@ -73,6 +75,7 @@ class Attempt:
     progress: Progress
     detail: str = ""
     command: str = ""
+    fault: Fault = Fault.UNCLEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,10 @@ class Instance:
     goal version whose image it has pulled; ``armed`` the goal version of a deployment that nobody
     has confirmed yet, so that its return timer runs, else 0; ``ended`` says that it is out of service
     and its machine does not run any more, which Auto Scaling does not look at in standby.
+
+    ``behind``: its report is older than the end of its last document, so that nothing follows from what it does not
+    say yet.  ``restarted``: its container ended by itself since it was started.  ``unbooted``: whose fault it was that
+    it could not start the release that new instances start with.
     """
 
     id: str
@@ -96,6 +103,9 @@ class Instance:
     attempts: tuple[Attempt, ...] = ()
     detail: str = ""
     ended: bool = False
+    behind: bool = False
+    restarted: bool = False
+    unbooted: Fault | None = None
 
     @property
     def up(self) -> bool:
@@ -140,7 +150,7 @@ class Fleet:
     """All that a rollout looks at.
 
     ``still_s``: seconds since anything in it changed; ``replaced``: how many failed instances
-    this run has ended.
+    this run has ended; ``boots``: the release that new instances start with, None where nobody knows.
     """
 
     now: datetime
@@ -150,6 +160,7 @@ class Fleet:
     canary: Canary = field(default_factory=Canary)
     still_s: float = 0.0
     replaced: int = 0
+    boots: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

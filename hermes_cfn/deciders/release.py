@@ -10,14 +10,17 @@ never good.  It is bad when its share of failures is above the others' by more t
 (NIST/SEMATECH e-Handbook of Statistical Methods, 7.3.3) with z above ``z``.  Where the others tell of
 too few requests, because their log is another, its share is held against ``tolerance`` alone (7.2.4).
 
-*Going back.*  A release that has migrated the database goes back by itself only when it is
-marked compatible with the previous one; otherwise the rollout holds where it is, the healthy
-instances go on serving, and both choices are said.
+*Going back.*  The schema is a matter of the whole way: a release may go back to another only when every release that
+has changed the schema since that one ran last is marked compatible; otherwise the rollout holds where it is, the healthy
+instances go on serving, and both choices are said.  A migration that does not tell the schema's number may have
+changed it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from math import sqrt
 
@@ -92,14 +95,39 @@ class Aftermath(StrEnum):
     NOTHING = "nothing"
 
 
-def aftermath(*, previous: str | None, goal: str, touched: bool, migrated: bool, compatible: bool) -> Aftermath:
+def aftermath(*, previous: str | None, goal: str, touched: bool, barred: bool) -> Aftermath:
     """What follows a stopped rollout.
 
-    ``touched``: an instance left service or runs the goal; ``migrated``: this release has
-    changed the schema; ``compatible``: it is marked so that the previous one still runs on it.
+    ``touched``: an instance left service or runs the goal; ``barred``: something bars the way to ``previous``.
     """
-    if migrated and not compatible:
-        return Aftermath.HOLD
-    if previous is None or previous == goal:
-        return Aftermath.HOLD if touched else Aftermath.NOTHING
+    if previous is None or previous == goal or barred:
+        return Aftermath.HOLD if touched or barred else Aftermath.NOTHING
     return Aftermath.ROLL_BACK
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaStep:
+    """A migration that ran: when (ISO time), of which release, between which schema numbers where it told them.
+
+    ``changed`` is None where nobody knows; ``compatible``: the release before still runs on the new schema.
+    """
+
+    at: str
+    release: str
+    before: str | None
+    after: str | None
+    changed: bool | None
+    compatible: bool
+
+
+def schema_between(steps: Iterable[SchemaStep], ran_last: str, target: str) -> list[SchemaStep]:
+    """The steps that bar the way back to ``target``, which ran last at ``ran_last`` (ISO time; "" is never)."""
+    since = datetime.fromisoformat(ran_last) if ran_last else None
+    return [
+        step
+        for step in sorted(steps, key=lambda step: datetime.fromisoformat(step.at))
+        if step.release != target
+        and step.changed is not False
+        and not step.compatible
+        and (since is None or datetime.fromisoformat(step.at) > since)
+    ]

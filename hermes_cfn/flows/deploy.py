@@ -166,4 +166,4 @@ def _release(context: DeployContext, wish: DeployOptions, held: LeaseHolder) -> 
     left = releases.goal(context) if question.resume else None
     wanted = releases.resolve(context, question.image, question.compatible) if question.image else stable
     wanted = left[0] if left else wanted
-    yield from release.roll(context, held, wanted, goes_on=left is not None)
+    yield from release.roll(context, held, wanted, goes_on=left is not None, named=bool(question.image))

@@ -6,16 +6,14 @@ from dataclasses import replace
 
 from hermes_cfn import plan
 from hermes_cfn.aws.autoscaling import GroupSeen
-from hermes_cfn.checks import images
-from hermes_cfn.checks.images import DOCKER_WORD
-from hermes_cfn.deciders.observed import Lifecycle
-from hermes_cfn.errors import ExitCode, Finding, HermesError
-from hermes_cfn.events import StageEnded, StageStarted
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.events import Noted, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder, patient, there
 from hermes_cfn.flows.base.loop import Story
-from hermes_cfn.flows.fleet import group_drift, prune, releases
+from hermes_cfn.flows.fleet import group_drift, preconditions, prune, releases
 from hermes_cfn.flows.fleet.observer import group, not_deployed
+from hermes_cfn.flows.fleet.preconditions import Way
 from hermes_cfn.flows.fleet.releases import ReleaseRecord
 from hermes_cfn.flows.fleet.rollout import Rollout
 from hermes_cfn.flows.stacks import plan_inputs
@@ -32,30 +30,19 @@ def run(
 ) -> Story[None]:
     """Resolve, compare, lock, roll.
 
-    Raises HermesError ``image-architecture``, ``templates-differ`` when the stacks are not what the templates say, and
-    whatever stops a rollout.
+    Raises HermesError ``templates-differ`` when the stacks are not what the templates say, what
+    :mod:`hermes_cfn.flows.fleet.preconditions` demands, and whatever stops a rollout.
     """
     if not there(context) or group(context) is None:
         raise not_deployed(context)
     release = releases.resolve(context, image, compatible)
-    right_architecture(context, release)
     if not despite_templates:
-        _same_templates(context)
+        same_templates(context)
     with LeaseHolder(context, f"release {release.id}") as held:
         yield from roll(context, held, release, pause_at)
 
 
-def right_architecture(context: DeployContext, release: Release) -> None:
-    """Raises HermesError ``image-architecture`` where the image says that the instances cannot run it.
-
-    Where it cannot be read, the first instance finds out, and the rollout goes back.
-    """
-    found = context.clients.ecr.architectures(context.names.repository, release.image.rpartition("@")[2])
-    if found and DOCKER_WORD[context.settings.compute.architecture] not in found:
-        raise HermesError(images.wrong(context.settings, release.tag, found), exit_code=ExitCode.REFUSED)
-
-
-def _same_templates(context: DeployContext) -> None:
+def same_templates(context: DeployContext) -> None:
     """The account's foundation is bootstrap's, and not looked at."""
     around = PlanInputs(account=context.names.account, commit=context.commit)
     own = replace(context.deployment, stacks=tuple(spec for spec in context.deployment if not spec.account_wide))
@@ -93,45 +80,87 @@ def resume(context: DeployContext, despite_templates: bool = False) -> Story[Non
             exit_code=ExitCode.REFUSED,
         )
     if not despite_templates:
-        _same_templates(context)
+        same_templates(context)
     with LeaseHolder(context, f"resume {found[0].id}") as held:
         yield from roll(context, held, found[0], goes_on=True)
 
 
-def _asleep(seen: GroupSeen) -> bool:
-    return not seen.group.desired and all(member.lifecycle is Lifecycle.GONE for member in seen.members)
+def ready(context: DeployContext, release: Release) -> None:
+    """Raises HermesError where what runs could not be released again with other secrets: before one is written."""
+    same_templates(context)
+    way = Way(names_it=False)
+    preconditions.demand(context, replace(release, secrets={}), group(context), way)
+
+
+def _sleeper(context: DeployContext, release: Release, stable: Release | None, seen: GroupSeen) -> bool:
+    """Whether a fleet that sleeps takes it: what it wakes with anyway, and another only where it could not wake with that."""
+    if not preconditions.asleep(seen) or (stable is not None and stable.id == release.id):
+        return True
+    record = releases.find(context, stable.id) if stable else None
+    return not preconditions.boots(context, stable, record)
 
 
 def roll(
-    context: DeployContext, held: LeaseHolder, release: Release, pause_at: int | None = None, goes_on: bool = False
+    context: DeployContext,
+    held: LeaseHolder,
+    release: Release,
+    pause_at: int | None = None,
+    goes_on: bool = False,
+    named: bool = True,
 ) -> Story[None]:
     """Every instance to ``release``, recording it; what runs already needs no more than a look.
 
-    ``goes_on``: in the way in which the run began that was cut off.
+    ``goes_on``: in the way in which the run began that was cut off.  ``named``: somebody said this release, so that
+    another one that was left half way may go.
 
-    Raises HermesError ``fleet-asleep`` for another release than the stable one, which instances start with, and
+    Raises HermesError for what :mod:`hermes_cfn.flows.fleet.preconditions` demands, and
     ``processes-suspended`` and ``group-changed`` for what somebody did to the group that a rollout would go wrong by.
     """
     stable, want = releases.stable_if_readable(context), group_drift.as_deployed(context)
     seen = group_drift.settled(context, want)
     if seen is None:
         raise not_deployed(context)
-    if _asleep(seen):
-        if stable is None or stable.id != release.id:
-            raise HermesError(
-                Finding(
-                    "fleet-asleep",
-                    context.names.auto_scaling_group,
-                    f"no instance runs and none is wanted, so that {release.id} can neither migrate nor be checked",
-                    next="hermes-cfn wake, then the same command",
-                ),
-                exit_code=ExitCode.REFUSED,
-            )
-        yield StageEnded(context.now, "release", f"{release.id}, once hermes-cfn wake brings the instances back")
+    way = Way(asleep=_sleeper(context, release, stable, seen), names_it=named or goes_on)
+    preconditions.demand(context, release, seen, way)
+    if preconditions.asleep(seen):
+        yield from _asleep(context, release, stable)
         return
     group_drift.stop(seen, want)
-    kept = releases.find(context, release.id) or ReleaseRecord(release, previous=stable.id if stable else None)
+    kept = releases.find(context, release.id)
+    if kept is None or not (goes_on and kept.open):
+        kept, differs = _attempt(kept, release, stable)
+        yield from (Noted(context.now, finding) for finding in differs)
     yield StageStarted(context.now, "release", f"{release.id} ({release.image.rpartition('@')[2][:19]})")
     yield from Rollout(context, held, pause_at, want, kept.strategy if goes_on else None).to(kept)
     yield from prune.after(context, release)
     yield StageEnded(context.now, "release", release.id)
+
+
+def _asleep(context: DeployContext, release: Release, stable: Release | None) -> Story[None]:
+    """Nothing to roll: the instances start with it when they come back."""
+    then = "hermes-cfn wake brings the instances back"
+    if stable is None or stable.id != release.id:
+        releases.keep(context, ReleaseRecord(release).then(context.now, releases.REQUESTED, release.requested_by))
+        releases.write_goal(context, release)
+        releases.write_stable(context, release)
+        then += ", and hermes-cfn release --resume migrates and verifies it"
+    yield StageEnded(context.now, "release", f"{release.id}, once {then}")
+
+
+def _attempt(
+    kept: ReleaseRecord | None, release: Release, stable: Release | None
+) -> tuple[ReleaseRecord, list[Finding]]:
+    """A new attempt at a release: what is known of earlier ones stays in its history, and decides nothing.
+
+    What was stable when it begins is what it goes back to, whether the release before runs on its schema is the newest
+    word, and it migrates again.
+    """
+    before = stable.id if stable and stable.id != release.id else (kept.previous if kept else None)
+    if kept is None:
+        return ReleaseRecord(release, previous=before), []
+    differs = []
+    if kept.release.compatible != release.compatible:
+        what = "compatible" if release.compatible else "incompatible"
+        told = f"is {what} with the release before from now on, which an earlier attempt said otherwise"
+        differs.append(Finding("release-compatible", release.id, told, severity=Severity.INFO))
+    return replace(kept, release=release, previous=before, migration={}, diagnosis={}), differs

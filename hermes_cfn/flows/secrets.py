@@ -186,6 +186,14 @@ def restore(context: DeployContext, name: str, version: int) -> Put:
     return put(context, name, value)
 
 
+def used_by(context: DeployContext, name: str) -> list[str]:
+    """Ids of the releases that start with a secret: stable and the goal first, then those that are kept."""
+    stable, goal = releases.stable_if_readable(context), releases.goal(context)
+    first = [release for release in (stable, goal[0] if goal else None) if release]
+    kept = [found.release for one in releases.listed(context) if (found := releases.find(context, one))]
+    return list(dict.fromkeys(release.id for release in (*first, *kept) if name in release.secrets))
+
+
 @dataclass(frozen=True, slots=True)
 class VersionSeen:
     """One version: when, by whom, and whether the stable release uses it."""
@@ -228,5 +236,23 @@ def listed(context: DeployContext) -> list[SecretSeen]:
     return seen
 
 
-def delete(context: DeployContext, name: str) -> None:
+def delete(context: DeployContext, name: str, although_used: bool = False) -> None:
+    """Deletes a secret with all its versions.
+
+    Raises HermesError ``secret-in-use`` where stable, the goal or a release that is kept could not be started without
+    it, unless ``although_used``.
+    """
+    users = used_by(context, name)
+    if users and not although_used:
+        raise HermesError(
+            Finding(
+                "secret-in-use",
+                name,
+                f"{len(users)} kept releases start with it: {', '.join(users[:4])}",
+                why="an instance that starts anew could not, nor could one go back to them",
+                next=f"hermes-cfn secrets delete {name} --although-used; "
+                "leave it out of [application] secrets and release first, if it is not needed any more",
+            ),
+            exit_code=ExitCode.REFUSED,
+        )
     context.clients.ssm.delete(context.names.secret(name))

@@ -16,7 +16,9 @@ from hermes_cfn.events import InstanceEvent, StageEnded, StageStarted, Waiting
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder
 from hermes_cfn.flows.base.loop import Story
+from hermes_cfn.flows.fleet import preconditions, releases
 from hermes_cfn.flows.fleet.observer import Observer
+from hermes_cfn.flows.fleet.preconditions import Way
 from hermes_cfn.pricing import books
 
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
@@ -36,7 +38,12 @@ def sleep(context: DeployContext) -> Story[None]:
 
 
 def wake(context: DeployContext) -> Story[None]:
-    """Brings the instances back on the stable release, and waits until they are healthy."""
+    """Brings the instances back on the stable release, and waits until they are healthy.
+
+    Raises HermesError for what that release lacks: none of them could start.
+    """
+    if (stable := releases.stable(context)) is not None:
+        preconditions.demand(context, stable, None, Way(asleep=True))
     yield from _to(context, "wake", *sizes(context.deployment))
 
 

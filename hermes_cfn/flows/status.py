@@ -55,6 +55,12 @@ class Status:
         return self.lock not in {FREE, NO_TABLE}
 
     @property
+    def wanted(self) -> int:
+        """How many shall serve: whoever is in standby took its part of the desired capacity along."""
+        away = {str(Lifecycle.ENTERING_STANDBY), str(Lifecycle.STANDBY)}
+        return self.desired + sum(line.lifecycle in away for line in self.instances)
+
+    @property
     def healthy(self) -> int:
         return sum(line.health == Target.HEALTHY for line in self.instances)
 

@@ -26,7 +26,8 @@ from hermes_cfn.config import Settings
 from hermes_cfn.deciders.actions import Done, Stop
 from hermes_cfn.deciders.observed import Fleet, Group, Lifecycle, Progress, Target
 from hermes_cfn.deciders.operations import parse_operation
-from hermes_cfn.deciders.rollout import RolloutTarget, decide, decide_prepared
+from hermes_cfn.deciders.rollout import decide, decide_prepared
+from hermes_cfn.deciders.view import RolloutTarget
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder
 from hermes_cfn.flows.base.loop import Story

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from hermes_cfn.deciders.observed import Attempt, Fleet, Group, Instance, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import RolloutTarget, Strategy, decide
+from hermes_cfn.deciders.rollout import decide
+from hermes_cfn.deciders.view import RolloutTarget, Strategy
 
 pytestmark = pytest.mark.bench
 

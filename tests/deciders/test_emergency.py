@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 import pytest
 
 from hermes_cfn.deciders.actions import Done, EnterStandby, ExitStandby, Resume, Send, Stop, Suspend, Wait
+from hermes_cfn.deciders.emergency import IN_AN_EMERGENCY, decide_emergency
 from hermes_cfn.deciders.observed import Attempt, Fleet, Group, Instance, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import IN_AN_EMERGENCY, RolloutTarget, Strategy, decide, decide_emergency
+from hermes_cfn.deciders.rollout import decide
+from hermes_cfn.deciders.view import RolloutTarget, Strategy
 
 IN, OUT = Lifecycle.IN_SERVICE, Lifecycle.STANDBY
 WANT = RolloutTarget("old", 2, 1, 2, "1", Strategy(), back=True)

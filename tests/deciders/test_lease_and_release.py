@@ -10,7 +10,15 @@ import pytest
 from hermes_cfn.deciders.cause import root_cause
 from hermes_cfn.deciders.lease import TERM_S, Lease, free, locked, until
 from hermes_cfn.deciders.observed import Canary, Counts, LeaseSeen
-from hermes_cfn.deciders.release import Aftermath, CanaryRules, Verdict, aftermath, judge
+from hermes_cfn.deciders.release import (
+    Aftermath,
+    CanaryRules,
+    SchemaStep,
+    Verdict,
+    aftermath,
+    judge,
+    schema_between,
+)
 from hermes_cfn.errors import ExitCode
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -73,21 +81,43 @@ def test_a_canary_with_nobody_to_compare_with_is_held_against_the_tolerance(erro
 
 
 @pytest.mark.parametrize(
-    ("previous", "touched", "migrated", "compatible", "expected"),
+    ("previous", "touched", "barred", "expected"),
     [
-        ("v1", True, False, True, Aftermath.ROLL_BACK),
-        ("v1", True, True, True, Aftermath.ROLL_BACK),
-        ("v1", True, True, False, Aftermath.HOLD),
-        ("v1", False, True, False, Aftermath.HOLD),
-        (None, True, False, True, Aftermath.HOLD),
-        (None, False, False, True, Aftermath.NOTHING),
-        ("v2", True, False, True, Aftermath.HOLD),
+        ("v1", True, False, Aftermath.ROLL_BACK),
+        ("v1", False, False, Aftermath.ROLL_BACK),
+        ("v1", True, True, Aftermath.HOLD),
+        ("v1", False, True, Aftermath.HOLD),
+        (None, True, False, Aftermath.HOLD),
+        (None, False, False, Aftermath.NOTHING),
+        ("v2", True, False, Aftermath.HOLD),
     ],
 )
-def test_what_follows_a_stopped_rollout(previous, touched, migrated, compatible, expected) -> None:
-    assert (
-        aftermath(previous=previous, goal="v2", touched=touched, migrated=migrated, compatible=compatible) is expected
-    )
+def test_what_follows_a_stopped_rollout(previous, touched, barred, expected) -> None:
+    assert aftermath(previous=previous, goal="v2", touched=touched, barred=barred) is expected
+
+
+def step(hour: int, release: str, changed: bool | None = True, compatible: bool = False) -> SchemaStep:
+    return SchemaStep(f"2026-01-01T{hour:02}:00:00+00:00", release, "1", "2", changed, compatible)
+
+
+@pytest.mark.parametrize(
+    ("steps", "ran_last", "expected"),
+    [
+        ([step(2, "s2")], 1, ["s2"]),
+        ([step(2, "s2"), step(3, "s3", changed=False)], 1, ["s2"]),
+        ([step(2, "s2", compatible=True), step(3, "s3", changed=False)], 1, []),
+        ([step(3, "s3"), step(2, "s2")], 1, ["s2", "s3"]),
+        ([step(2, "s2")], 3, []),
+        ([step(2, "s2", changed=None)], 1, ["s2"]),
+        ([step(2, "s2", changed=None, compatible=True)], 1, []),
+        ([step(2, "v1")], 1, []),
+        ([step(2, "s2")], None, ["s2"]),
+    ],
+    ids=["neighbour", "two", "compatible", "in-order", "since", "unknown", "unknown-compatible", "its-own", "never"],
+)
+def test_every_migration_since_a_release_ran_last_counts_on_the_way_back_to_it(steps, ran_last, expected) -> None:
+    since = f"2026-01-01T{ran_last:02}:00:00+00:00" if ran_last is not None else ""
+    assert [one.release for one in schema_between(steps, since, "v1")] == expected
 
 
 @dataclass

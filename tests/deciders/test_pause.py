@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from hermes_cfn.deciders.actions import Done, EnterStandby, Resume, Suspend, Wait
 from hermes_cfn.deciders.observed import Attempt, Fleet, Group, Instance, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import RolloutTarget, Strategy, decide
+from hermes_cfn.deciders.rollout import decide
+from hermes_cfn.deciders.view import RolloutTarget, Strategy
 
 HELD = frozenset({"AZRebalance"})
 DONE = Instance("i-1", Lifecycle.IN_SERVICE, Target.HEALTHY, "new", "1")

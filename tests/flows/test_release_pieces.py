@@ -20,15 +20,14 @@ from hermes_cfn.config import parse
 from hermes_cfn.deciders.lease import Lease, Locked, until
 from hermes_cfn.deciders.observed import Instance, LeaseSeen, Lifecycle, Progress, Target
 from hermes_cfn.deciders.release import CanaryRules
-from hermes_cfn.deciders.rollout import RolloutTarget, Strategy
+from hermes_cfn.deciders.view import RolloutTarget, Strategy
 from hermes_cfn.errors import HermesError
 from hermes_cfn.events import Noted, StageEnded
 from hermes_cfn.flows.base import context
 from hermes_cfn.flows.base.lease import LeaseHolder
-from hermes_cfn.flows.fleet import diagnosis, hooks
+from hermes_cfn.flows.fleet import diagnosis, hooks, preconditions
 from hermes_cfn.flows.fleet.releases import ReleaseRecord
 from hermes_cfn.flows.fleet.rollout import ALARMS, Rollout, alarms_before, estimate, strategy
-from hermes_cfn.flows.release import right_architecture
 from hermes_cfn.flows.stacks import account_facts
 from hermes_cfn.instance.release import Release
 from hermes_cfn.plan import Deployed, timing
@@ -112,14 +111,13 @@ def test_only_a_process_of_this_machine_that_is_gone_is_dead() -> None:
 def test_an_image_that_the_instances_cannot_run_is_refused_where_its_index_says_so(carried, refused: bool) -> None:
     here = standing("")
     here.names.repository = "hermes"
-    here.clients = SimpleNamespace(ecr=SimpleNamespace(architectures=lambda _repository, _digest: carried))
-    if not refused:
-        right_architecture(here, KEPT.release)
-        return
-    with pytest.raises(HermesError) as caught:
-        right_architecture(here, KEPT.release)
-    assert caught.value.findings[0].code == "image-architecture"
-    assert "docker buildx build --platform linux/arm64" in caught.value.findings[0].next
+    ecr = SimpleNamespace(
+        architectures=lambda _repository, _digest: carried, image=lambda _repository, _digest: object()
+    )
+    here.clients = SimpleNamespace(ecr=ecr)
+    found = list(preconditions.startable(here, KEPT.release))
+    assert [finding.code for finding in found] == (["image-architecture"] if refused else [])
+    assert not refused or "docker buildx build --platform linux/arm64" in found[0].next
 
 
 def test_alarms_that_fired_before_a_release_are_known_until_it_ends() -> None:

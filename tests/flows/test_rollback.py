@@ -24,7 +24,8 @@ ONE, TWO, THREE = (
 @pytest.fixture
 def records(monkeypatch):
     """Three releases, each after the other, the last of which runs."""
-    kept = {"v1-1": ReleaseRecord(ONE), "v2-2": ReleaseRecord(TWO, "v1-1"), "v3-3": ReleaseRecord(THREE, "v2-2")}
+    before = ((ONE, None), (TWO, "v1-1"), (THREE, "v2-2"))
+    kept = {one.id: ReleaseRecord(one, previous).then(NOW, releases.STABLE) for one, previous in before}
     there = SimpleNamespace(kept=kept, goal=THREE, stable=THREE)
     monkeypatch.setattr(releases, "find", lambda _, name: kept.get(name))
     monkeypatch.setattr(releases, "known", lambda _, name: kept[name])
@@ -84,10 +85,10 @@ def test_whatever_ends_an_emergency_nothing_stays_suspended_that_is_ours(records
 
 @pytest.mark.parametrize("result", [Stop(FAILED), HermesError(FAILED)])
 def test_a_rollback_that_is_run_again_goes_on_and_not_one_release_further(records, result) -> None:
-    assert rollback._target(None, "", False) == TWO
+    assert rollback._target(None, "")[1] == TWO
     emergency(result)
     assert records.kept["v2-2"].history[-1]["what"] == GOING_BACK
-    assert rollback._target(None, "", False) == TWO
+    assert rollback._target(None, "")[1] == TWO
     emergency(Done("2 instances"))
     assert records.kept["v2-2"].history[-1]["what"] == "stable"
-    assert rollback._target(None, "", False) == ONE
+    assert rollback._target(None, "")[1] == ONE

@@ -111,9 +111,13 @@ def test_a_hook_that_hangs_is_ended_by_its_limit_and_the_release_stands(cloud) -
 def test_a_rollout_is_paused_rests_and_goes_on(cloud) -> None:
     said = cloud.type("release --image v1 --pause-at 1 --yes")
     assert "paused with 1 of 2 instances" in said
-    plan = cloud.json("plan --detailed-exitcode", codes=(ExitCode.CHANGES,))
-    assert plan["release"]["now"].startswith("v1-"), "some instances have it, and a deployment takes it from them"
-    assert "rollout-left" in [finding["code"] for finding in plan["findings"]]
+    plan = cloud.json("plan --detailed-exitcode", codes=(ExitCode.REFUSED,))
+    assert plan["release"]["now"].startswith("v1-"), "some instances have it, and a deployment would take it from them"
+    left = [finding for finding in plan["findings"] if finding["code"] == "rollout-left"]
+    assert [finding["severity"] for finding in left] == ["error"], (
+        "nobody takes off without a word what somebody paused"
+    )
+    assert "rollout-left" in error(cloud, "deploy --yes", ExitCode.REFUSED)
     plan = cloud.json("plan --image v1 --detailed-exitcode", codes=(ExitCode.CHANGES,))
     assert "rollout-left" not in [finding["code"] for finding in plan["findings"]]
     assert {release.rpartition("-")[0] for release in reports(cloud)} == {"v1", "v3"}
@@ -225,7 +229,7 @@ def test_a_release_that_migrated_and_is_not_compatible_is_held_and_both_choices_
     said = error(cloud, "release --image v5 --incompatible --yes", ExitCode.FAILED)
     assert "release-held" in said
     assert "the healthy instances go on serving" in said
-    assert "mend and release again, or: hermes-cfn --local rollback --to v4-" in said
+    assert "rollback-schema" in said and "mend and release again" in said and "rollback --to v4-" in said
     seen = group(cloud)
     assert seen["SuspendedProcesses"] == []
     assert sum(member["LifecycleState"] == "InService" for member in seen["Instances"]) >= 1

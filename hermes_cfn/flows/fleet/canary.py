@@ -12,7 +12,7 @@ from datetime import datetime
 
 from hermes_cfn.deciders.observed import Canary, Counts, Fleet, Instance, Progress
 from hermes_cfn.deciders.release import MOST_PERIODS
-from hermes_cfn.deciders.rollout import RolloutTarget
+from hermes_cfn.deciders.view import RolloutTarget
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder
 from hermes_cfn.flows.fleet import diagnosis

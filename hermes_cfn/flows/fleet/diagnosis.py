@@ -12,6 +12,7 @@ from hermes_cfn.deciders.observed import Progress
 from hermes_cfn.errors import HermesError
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder
+from hermes_cfn.flows.fleet.machines import Machines
 from hermes_cfn.flows.fleet.observer import SUSPICIOUS_S
 from hermes_cfn.instance import documents
 
@@ -76,6 +77,7 @@ def _sent(
     sent = ssm.send(context.names.document(task), instances, parameters, name)
     commands = {instance: sent[at // AT_ONCE] for at, instance in enumerate(instances)}
     begun, waited, asked = context.now, 0.0, 0.0
+    machines = Machines(context)
     ended: dict[str, Ended] = {}
     while left := [instance for instance in instances if instance not in ended]:
         held.guard()
@@ -89,7 +91,7 @@ def _sent(
         elapsed = (context.now - begun).total_seconds()
         if elapsed > asked + SUSPICIOUS_S:
             asked = elapsed
-            for instance in context.clients.ec2.ended([one for one in left if one not in ended]):
+            for instance in machines.ended([one for one in left if one not in ended]):
                 ended[instance] = (Progress.FAILED, "", MACHINE_ENDED)
         if elapsed > at_most_s and waited > 10:
             late = (Progress.FAILED, "", f"no end after {at_most_s:.0f} s")

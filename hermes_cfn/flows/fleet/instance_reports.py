@@ -39,6 +39,7 @@ class Reading:
     def __init__(self, context: DeployContext) -> None:
         self._ground = context
         self._reports: dict[str, Report] = {}
+        self._versions: dict[str, int] = {}
         self._runs: dict[tuple[str, str], Invocation] = {}
         self._whole: datetime | None = None
         self._asked: datetime | None = None
@@ -95,7 +96,9 @@ class Reading:
 
     def _read(self, names: Sequence[str]) -> None:
         for name, parameter in self._ground.clients.ssm.parameters(names).items():
-            self._reports[name.rpartition("/")[2]] = _json(parameter.value)
+            if parameter.version >= self._versions.get(name, 0):
+                self._versions[name] = parameter.version
+                self._reports[name.rpartition("/")[2]] = _json(parameter.value)
 
 
 def _json(text: str) -> Report:

@@ -29,7 +29,9 @@ OUTPUT_KEPT = 4000
 def once(
     context: DeployContext, held: LeaseHolder, observer: Observer, kept: ReleaseRecord, goal_version: int
 ) -> Story[ReleaseRecord]:
-    """Runs the migrate document unless this release has migrated already.
+    """Runs the migrate document unless this attempt has migrated already.
+
+    Another attempt runs it again, for the database may have been restored meanwhile: migration tools do nothing twice.
 
     On the next instance when the machine of one ends meanwhile (migration tools take a lock of the
     database and go on where they were cut off), or when its memory does not suffice beside the
@@ -68,11 +70,12 @@ def once(
         "outcome": outcome,
         "before": before,
         "after": after,
-        "changed": before != after,
+        "changed": None if before is None and after is None else before != after,
         "output": out[-OUTPUT_KEPT:],
         **({"before_migrate": backup} if backup else {}),
     }
-    kept = replace(kept, migration=record)
+    told = {"before": before, "after": after, "changed": record["changed"]}
+    kept = replace(kept.then(context.now, releases.MIGRATED, str(outcome), **told), migration=record)
     releases.keep(context, kept)
     if progress is not Progress.OK:
         raise HermesError(

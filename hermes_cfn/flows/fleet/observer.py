@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -10,18 +10,25 @@ from typing import Any
 
 from hermes_cfn.aws.autoscaling import GroupSeen, Member
 from hermes_cfn.aws.ssm import Invocation
+from hermes_cfn.deciders.actions import EnterStandby
 from hermes_cfn.deciders.observed import Attempt, Fleet, Instance, Lifecycle, Progress, Target
 from hermes_cfn.deciders.operations import parse_operation
+from hermes_cfn.deciders.own import Own
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.events import Event, InstanceEvent
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet.instance_reports import Reading
+from hermes_cfn.flows.fleet.machines import Machines
+from hermes_cfn.instance import report as reports_of
+from hermes_cfn.instance.report import Cause, Fault
 
 SUSPICIOUS_S = 15.0
 """Seconds without any change after which EC2 is asked whether the machines out of service still run."""
 
 SETTLED = frozenset({Lifecycle.IN_SERVICE, Lifecycle.STANDBY})
 """Where an instance stays by itself."""
+
+OUT = frozenset({Lifecycle.ENTERING_STANDBY, Lifecycle.STANDBY})
 
 FRESH_S = 2.0
 """Seconds of service time after which everything about the fleet is read again, whether or not it can have changed."""
@@ -30,8 +37,12 @@ UNSETTLED = ("starting", "switching", "changed")
 """States of a report in which nobody knows what the container is: a document was cut off, or is at it; or it is not the
 one that a document started."""
 
-GONE_BY_ITSELF = "failed: nobody confirmed"
-"""How an instance reports that its return timer has brought the previous release back."""
+BEHIND_S = 30.0
+"""Seconds for which a report that is older than the end of its instance's last document is waited for: an estimate, for
+AWS promises nothing about how soon a parameter that was written is read."""
+
+REPORTING = frozenset({"prepare", "migrate", "deploy", "confirm", "rollback"})
+"""Documents that write the report when they end."""
 
 
 def not_deployed(context: DeployContext) -> HermesError:
@@ -60,13 +71,16 @@ class Observer:
     _parts: dict[str, tuple[datetime, Any]] = field(default_factory=dict)
     _moving: frozenset[str] = frozenset()
     _stands: Mapping[str, tuple[Lifecycle, Target]] = field(default_factory=dict)
-    _ended: frozenset[str] = frozenset()
+    boots: str | None = None
+    own: Own = field(default_factory=Own)
+    _behind: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     _last: tuple[object, ...] = ()
     _shown: dict[str, str] = field(default_factory=dict)
     _since: datetime | None = None
 
     def __post_init__(self) -> None:
         self.reading = Reading(self.context)
+        self.machines = Machines(self.context)
 
     def look(self) -> tuple[Fleet, list[Event]]:
         """The fleet as it is, and what is new about it.
@@ -110,14 +124,15 @@ class Observer:
                 targets[member.id].description if member.id in targets else "",
                 reports.get(member.id, {}),
                 runs.get(member.id, []),
+                self._is_behind(member.id, reports.get(member.id, {}), runs.get(member.id, []), now),
             )
             for member in seen.members
         )
-        self.reading.expect(i.id for i in instances if not i.up or i.armed)
+        self.reading.expect(i.id for i in instances if not i.up or i.armed or i.behind)
         self._moving = frozenset(_moving(instances, seen.group.desired))
         stopping = tuple(name for name in alarms if name not in self.ignored)
-        fleet = Fleet(clients.now(), seen.group, instances, stopping, replaced=self.replaced)
-        return self._buried(self._stillness(fleet)), list(self._news(fleet))
+        fleet = Fleet(clients.now(), seen.group, instances, stopping, replaced=self.replaced, boots=self.boots)
+        return self.own.shown(self._buried(self._stillness(fleet))), list(self._news(fleet))
 
     def _due(self, part: str, now: datetime) -> bool:
         """Whether a part is read again: it may change by itself any moment, or is older than :data:`FRESH_S`."""
@@ -125,19 +140,35 @@ class Observer:
         read, _ = self._parts.get(part, (None, None))
         return kind in self._moving or read is None or (now - read).total_seconds() >= FRESH_S
 
+    @property
+    def out_of_service(self) -> tuple[str, ...]:
+        """Who was away in the last look, or was taken since."""
+        away = {name for name, (lifecycle, _) in self._stands.items() if lifecycle in OUT}
+        taken = {name: isinstance(action, EnterStandby) for name, (action, _) in self.own.instances.items()}
+        return tuple(sorted(name for name in self._stands if taken.get(name, name in away)))
+
     def acted(self) -> None:
         """Something was done: whatever was read is old."""
         self._parts.clear()
 
+    def _is_behind(self, name: str, report: Mapping[str, Any], runs: Sequence[Invocation], now: datetime) -> bool:
+        """Whether the report is older than the end of the instance's last document, for a stated time at most."""
+        late = older(report, runs)
+        if not late:
+            self._behind.pop(name, None)
+            return False
+        if self._behind.get(name, ("", now))[0] != late:
+            self._behind[name] = (late, now)
+        return (now - self._behind[name][1]).total_seconds() < BEHIND_S
+
     def _buried(self, fleet: Fleet) -> Fleet:
-        """With those marked whose machine has ended; EC2 is asked once a wait is suspicious."""
-        away = [i.id for i in fleet.instances if i.member and i.lifecycle is not Lifecycle.IN_SERVICE]
-        if away and fleet.still_s > SUSPICIOUS_S:
-            self._ended |= self.context.clients.ec2.ended(away)
-        if not self._ended & set(away):
+        """With those marked whose machine has ended in standby, where nobody else looks; EC2 is asked once a wait is
+        suspicious."""
+        away = [i.id for i in fleet.instances if i.lifecycle is Lifecycle.STANDBY]
+        if not away or fleet.still_s <= SUSPICIOUS_S:
             return fleet
-        ended = tuple(replace(i, ended=i.id in away and i.id in self._ended) for i in fleet.instances)
-        return replace(fleet, instances=ended)
+        gone = self.machines.ended(away)
+        return replace(fleet, instances=tuple(replace(i, ended=i.id in gone) for i in fleet.instances))
 
     def _stillness(self, fleet: Fleet) -> Fleet:
         """Since when nothing has changed; instances that come and go without ever serving change nothing."""
@@ -168,9 +199,13 @@ def _moving(instances: Collection[Instance], desired: int) -> Iterator[str]:
 
 
 def _instance(
-    member: Member, target: Target, description: str, report: Mapping[str, Any], runs: list[Invocation]
+    member: Member,
+    target: Target,
+    description: str,
+    report: Mapping[str, Any],
+    runs: Sequence[Invocation],
+    behind: bool = False,
 ) -> Instance:
-    attempts = _attempts(report, runs)
     return Instance(
         id=member.id,
         lifecycle=member.lifecycle,
@@ -180,30 +215,56 @@ def _instance(
         prepared=int(report.get("prepared") or 0),
         armed=_armed(report, runs),
         zone=member.zone,
-        attempts=attempts,
+        attempts=_attempts(report, runs),
         detail=description,
+        behind=behind,
+        restarted=bool(report.get("restarted")),
+        unbooted=_fault(report) if report.get("task") == "boot" and _failed(report) else None,
     )
 
 
-def _attempts(report: Mapping[str, Any], runs: list[Invocation]) -> tuple[Attempt, ...]:
-    """Runs by operation id.  The instance's own report is newer than Systems Manager's."""
+def older(report: Mapping[str, Any], runs: Sequence[Invocation]) -> str:
+    """The operation of the last document that ended well if the report does not have it yet; by order, not by any clock.
+
+    ``runs`` are in the order in which they were sent, which is that in which an instance does them.
+    """
+    told = [run for run in runs if (key := parse_operation(run.operation)) and key[0] in REPORTING]
+    own = max((at for at, run in enumerate(told) if run.operation == report.get("operation")), default=-1)
+    return next((run.operation for run in reversed(told[own + 1 :]) if run.progress is Progress.OK), "")
+
+
+def _failed(report: Mapping[str, Any]) -> bool:
+    return bool(report.get("outcome")) and report["outcome"] != "ok"
+
+
+def _fault(report: Mapping[str, Any]) -> Fault:
+    return reports_of.fault(str(report.get("cause") or ""))
+
+
+def _attempts(report: Mapping[str, Any], runs: Sequence[Invocation]) -> tuple[Attempt, ...]:
+    """Runs by operation id.  The instance's own report is newer than Systems Manager's, unless the same was sent again."""
     found: dict[tuple[str, int, int], Attempt] = {}
+    again: set[tuple[str, int, int]] = set()
     for run in runs:
         key = parse_operation(run.operation)
         if key is not None:
-            found[key] = Attempt(*key, run.progress, run.status, run.command)
+            if key in found and run.progress is Progress.RUNNING:
+                again.add(key)
+            fault = Fault.MACHINE if run.status in reports_of.UNDELIVERED else Fault.UNCLEAR
+            found[key] = Attempt(*key, run.progress, run.status, run.command, fault)
     key = parse_operation(str(report.get("operation") or ""))
     outcome = str(report.get("outcome") or "")
-    if key is not None and outcome:
+    if key is not None and outcome and key not in again:
         progress = Progress.OK if outcome == "ok" else Progress.FAILED
         known = found.get(key)
-        found[key] = Attempt(*key, progress, outcome.removeprefix("failed: "), known.command if known else "")
+        command = known.command if known else ""
+        found[key] = Attempt(*key, progress, outcome.removeprefix("failed: "), command, _fault(report))
     return tuple(found.values())
 
 
-def _armed(report: Mapping[str, Any], runs: list[Invocation]) -> int:
+def _armed(report: Mapping[str, Any], runs: Sequence[Invocation]) -> int:
     """The goal version of a deployment that nobody has confirmed: its return timer runs."""
-    if str(report.get("outcome") or "").startswith(GONE_BY_ITSELF):
+    if report.get("cause") == Cause.NOBODY_CONFIRMED:
         return 0
     own, last = parse_operation(str(report.get("operation") or "")), 0
     confirmed: set[int] = set()

@@ -20,6 +20,7 @@ from hermes_cfn.deciders.actions import (
     Send,
     Suspend,
     Terminate,
+    WriteStable,
 )
 from hermes_cfn.errors import Severity
 from hermes_cfn.events import InstanceEvent, Noted
@@ -34,10 +35,16 @@ TASKS = ("prepare", "deploy", "confirm")
 
 @dataclass
 class Performer:
-    """Does what a rollout decider asks, and tells of it."""
+    """Does what a rollout decider asks, and tells of it.
+
+    It remembers what it has suspended: a look that is older than the call shows nothing of it, and nothing may stay
+    suspended behind us (:meth:`settle`).
+    """
 
     context: DeployContext
     observer: Observer
+    suspended: frozenset[str] = frozenset()
+    write_stable: Callable[[str], None] = lambda release: None
 
     def act(self, action: Action) -> Story[bool]:
         """Performs one action.  A refusal that only says that the fleet has moved on is told, and answers False."""
@@ -51,17 +58,28 @@ class Performer:
             yield Noted(now, replace(error.findings[0], code="moved-on", severity=Severity.INFO))
             self.context.clock.sleep(1.0)
             return False
+        self.observer.own = self.observer.own.did(action, now)
         for name, what in _told(action):
             yield InstanceEvent(now, name, what)
         return True
+
+    def settle(self) -> Story[None]:
+        """Resumes what this run has suspended, whatever the last look says."""
+        if self.suspended:
+            processes = sorted(self.suspended)
+            self.context.clients.auto_scaling.resume(self.context.names.auto_scaling_group, processes)
+            self.suspended = frozenset()
+            yield InstanceEvent(self.context.now, "group", f"resumes {', '.join(processes)}")
 
     def _perform(self, action: Action) -> None:
         auto_scaling, name = self.context.clients.auto_scaling, self.context.names.auto_scaling_group
         match action:
             case Suspend(processes):
                 auto_scaling.suspend(name, processes, (*self.observer.marked, *processes))
+                self.suspended |= {*processes}
             case Resume(processes):
                 auto_scaling.resume(name, processes)
+                self.suspended -= {*processes}
             case EnterStandby(instances):
                 self._portions(instances, BY_GROUP, partial(auto_scaling.enter_standby, name))
             case ExitStandby(instances):
@@ -71,9 +89,12 @@ class Performer:
                     self.context.clients.elb.register(arn, instances)
             case Launch(desired):
                 auto_scaling.launch(name, desired)
-            case Terminate(instance, decrement, _, failed):
+            case Terminate(instance, decrement):
                 auto_scaling.terminate(instance, decrement)
-                self.observer.replaced += failed
+                self.observer.replaced += action.failed
+            case WriteStable(release):
+                self.write_stable(release)
+                self.observer.boots = release
             case Send(task, instances, operation, goal_version, token):
                 ssm, document = self.context.clients.ssm, self.context.names.document(task)
                 self._versions(task)
@@ -113,7 +134,9 @@ def _told(action: Action) -> Iterator[tuple[str, str]]:
             yield from ((name, "was no target of the load balancer, and is registered again") for name in instances)
         case Launch(desired):
             yield "group", f"wants {desired} instances"
-        case Terminate(instance, _, why, _):
+        case Terminate(instance, _, _, why):
             yield instance, f"leaves for good: {why}"
+        case WriteStable(release):
+            yield "group", f"starts new instances with {release}: what they started with cannot be started"
         case Send(task, instances, operation, _, _):
             yield from ((name, f"{task} ({operation})") for name in instances)

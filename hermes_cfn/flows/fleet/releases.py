@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from hermes_cfn.deciders.release import CanaryRules
-from hermes_cfn.deciders.rollout import Strategy
+from hermes_cfn.deciders.release import CanaryRules, SchemaStep
+from hermes_cfn.deciders.view import Strategy
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.instance.release import Release
+
+REQUESTED, MIGRATED, STABLE, FAILED, ROLLED_BACK = "requested", "migrated", "stable", "failed", "rolled back"
+"""Lines of a release's history that programs look for."""
+
+ENDS = frozenset({STABLE, FAILED, ROLLED_BACK, "after_deploy"})
+"""Lines of a release's history after which another attempt is a new one."""
 
 GOING_BACK = "going back to it"
 """The last line of a release's history while a rollback to it is under way, or was cut off."""
@@ -51,9 +57,44 @@ class ReleaseRecord:
             _strategy(content.get("strategy")),
         )
 
-    def then(self, at: datetime, what: str, detail: str = "") -> ReleaseRecord:
+    @property
+    def verified(self) -> bool:
+        """Whether it was on every instance once, and answered."""
+        return any(line.get("what") == STABLE for line in self.history)
+
+    @property
+    def ran_last(self) -> str:
+        """ISO time at which it was last on every instance, or else asked for; "" when it never was."""
+        for wanted in (STABLE, REQUESTED):
+            if times := [str(line["at"]) for line in self.history if line.get("what") == wanted]:
+                return times[-1]
+        return ""
+
+    @property
+    def open(self) -> bool:
+        """Whether its last attempt has neither come to its end nor failed: it is paused, or was cut off."""
+        return not self.history or self.history[-1].get("what") not in ENDS
+
+    def schema_steps(self) -> list[SchemaStep]:
+        """Its migrations, by the newest word on whether the release before runs on their schema."""
+        lines = [line for line in self.history if line.get("what") == MIGRATED]
+        if not lines and self.migration.get("at"):
+            lines = [self.migration]
+        return [
+            SchemaStep(
+                str(line["at"]),
+                self.release.id,
+                line.get("before"),
+                line.get("after"),
+                line.get("changed"),
+                self.release.compatible,
+            )
+            for line in lines
+        ]
+
+    def then(self, at: datetime, what: str, detail: str = "", **more: Any) -> ReleaseRecord:
         """With one more line of history."""
-        line = {"at": at.isoformat(), "what": what, "detail": detail}
+        line = {"at": at.isoformat(), "what": what, "detail": detail, **more}
         return replace(self, history=(*self.history, line))
 
 
@@ -104,7 +145,7 @@ def write_goal(context: DeployContext, release: Release) -> int:
         now = goal(context)
     except HermesError:
         now = None
-    if now is not None and now[0].id == release.id:
+    if now is not None and (now[0].id, now[0].compatible) == (release.id, release.compatible):
         return now[1]
     return context.clients.ssm.put(context.names.goal_parameter, release.to_json())
 
@@ -121,8 +162,24 @@ def keep(context: DeployContext, kept: ReleaseRecord) -> None:
 
 
 def find(context: DeployContext, release_id: str) -> ReleaseRecord | None:
-    found = context.clients.s3.get(context.names.artifacts_bucket, context.names.release_key(release_id))
-    return ReleaseRecord.from_json(found.decode()) if found else None
+    """A kept release, or None.  Raises HermesError ``release-record-unreadable``."""
+    key = context.names.release_key(release_id)
+    found = context.clients.s3.get(context.names.artifacts_bucket, key)
+    if found is None:
+        return None
+    try:
+        return ReleaseRecord.from_json(found.decode())
+    except (ValueError, KeyError, TypeError, AttributeError, HermesError) as error:
+        raise HermesError(
+            Finding(
+                "release-record-unreadable",
+                f"s3://{context.names.artifacts_bucket}/{key}",
+                "what is kept of this release cannot be read: it is damaged, or a newer hermes-cfn wrote it",
+                evidence=f"{type(error).__name__}: {error}"[:300],
+                next="use the newer hermes-cfn; or restore an earlier version of the object; or delete it",
+            ),
+            exit_code=ExitCode.REFUSED,
+        ) from error
 
 
 def known(context: DeployContext, release_id: str) -> ReleaseRecord:
@@ -157,6 +214,14 @@ def secret_versions(context: DeployContext) -> dict[str, int]:
     there = context.clients.ssm.described(context.names.secrets_path)
     needed = context.settings.application.secrets
     return {name: there[context.names.secret(name)].version for name in needed if context.names.secret(name) in there}
+
+
+def newest_versions(context: DeployContext, secrets: Collection[str]) -> dict[str, int]:
+    """The newest version of each of these secrets that is there."""
+    if not secrets:
+        return {}
+    there = context.clients.ssm.described(context.names.secrets_path)
+    return {name: there[full].version for name in secrets if (full := context.names.secret(name)) in there}
 
 
 def missing_secrets(context: DeployContext) -> list[str]:

@@ -6,31 +6,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.checks.observed import DesiredGroup
 from hermes_cfn.clock import Tempo
 from hermes_cfn.config import Settings
 from hermes_cfn.deciders.actions import Done, Stop
 from hermes_cfn.deciders.observed import Instance
 from hermes_cfn.deciders.release import Aftermath, CanaryRules, aftermath
-from hermes_cfn.deciders.rollout import RolloutTarget, Strategy, decide, decide_prepared
+from hermes_cfn.deciders.rollout import decide, decide_prepared
+from hermes_cfn.deciders.view import RolloutTarget, Strategy
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.events import InstanceEvent, Noted, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder
 from hermes_cfn.flows.base.loop import Story, drive
-from hermes_cfn.flows.fleet import diagnosis, hooks, migration, releases, verify
+from hermes_cfn.flows.fleet import diagnosis, hooks, migration, preconditions, releases, verify
 from hermes_cfn.flows.fleet.canary import Baking
 from hermes_cfn.flows.fleet.observer import Observer
 from hermes_cfn.flows.fleet.performer import Performer
-from hermes_cfn.flows.fleet.releases import ReleaseRecord
+from hermes_cfn.flows.fleet.releases import ENDS, FAILED, REQUESTED, ROLLED_BACK, STABLE, ReleaseRecord
 from hermes_cfn.instance.release import Release
 from hermes_cfn.plan import timing
 
 ALARMS = "alarms before"
 """The line of a release's history with the alarms that fired when it was begun."""
-
-ENDS = frozenset({"stable", "failed", "rolled back"})
-"""Lines of a release's history after which another attempt is a new one."""
 
 
 def strategy(settings: Settings) -> Strategy:
@@ -81,11 +80,12 @@ class Rollout:
         watched = self.context.settings.watch.enabled
         self.observer = Observer(self.context, watch_alarms=watched, alongside=self.held.certain)
         self.performer = Performer(self.context, self.observer)
+        self.anchored: Release | None = None
         self.tempo = Tempo(
             self.context.clock, self.context.clients.now, _known_waits(settings, self.strategy), ("prepare",)
         )
 
-    def want(self, release: Release, goal_version: int, back: bool = False) -> RolloutTarget:
+    def want(self, release: Release, goal_version: int, back: bool = False, proven: bool = True) -> RolloutTarget:
         settings = self.context.settings
         return RolloutTarget(
             release=release.id,
@@ -95,6 +95,7 @@ class Rollout:
             template=self.observer.template,
             strategy=self.strategy,
             back=back,
+            proven=proven,
             patience_s=settings.release.healthy_timeout_s + settings.release.return_after_s,
             paused_at=None if back else self.pause_at,
         )
@@ -107,13 +108,13 @@ class Rollout:
         those out that a run which died on its way back has left in standby.
         """
         context, release = self.context, kept.release
-        kept = replace(kept.then(context.now, "requested", release.requested_by), strategy=self.strategy)
+        kept = replace(kept.then(context.now, REQUESTED, release.requested_by), strategy=self.strategy)
         releases.keep(context, kept)
         kept = yield from self._alarms_before(kept)
         goal_version = releases.write_goal(context, release)
         verified = releases.stable_if_readable(context)
-        proven = any(line.get("what") == "stable" for line in kept.history)
-        again = proven and verified is not None and verified.id == release.id
+        again = kept.verified and verified is not None and verified.id == release.id
+        yield from self._anchor(verified, release)
         fleet, news = self.observer.look()
         yield from news
         result: Done | Stop = Done(f"{release.id} was on every instance before")
@@ -131,6 +132,7 @@ class Rollout:
             yield StageStarted(context.now, "rollout", f"{release.id}, {want.strategy.kind}", about.estimate_s or None)
             result = yield from self.drive(want, decide)
         if isinstance(result, Done) and result.paused:
+            yield from self.performer.settle()
             releases.keep(context, kept.then(context.now, "paused", result.what))
             yield StageEnded(context.now, "rollout", f"{result.what}; go on with release --resume, back with rollback")
             return
@@ -140,17 +142,35 @@ class Rollout:
         if isinstance(result, Stop):
             yield from self._failed(kept, goal_version, result)
             return
+        yield from self.performer.settle()
         releases.write_stable(context, release)
-        releases.keep(context, kept := kept.then(context.now, "stable", result.what))
+        releases.keep(context, kept := kept.then(context.now, STABLE, result.what))
         yield StageEnded(context.now, "rollout", result.what)
         after = yield from hooks.run(context, "after_deploy", kept)
         if after:
             releases.keep(context, kept.then(context.now, "after_deploy", str(after["outcome"])))
 
+    def _anchor(self, stable: Release | None, release: Release) -> Story[None]:
+        """New instances start ``stable`` until ``release`` is verified, unless it never was, or they cannot.
+
+        What the fleet then meets that cannot be seen from here the decider says (``WriteStable``).
+        """
+        context = self.context
+        self.anchored = release
+        self.performer.write_stable = lambda _: releases.write_stable(context, release)
+        record = releases.find(context, stable.id) if stable else None
+        if stable is None or (stable.id != release.id and not preconditions.boots(context, stable, record)):
+            releases.write_stable(context, release)
+            self.observer.boots = release.id
+            what = f"start with {release.id}: {stable.id if stable else 'nothing'} was never verified, or cannot be started"
+            yield InstanceEvent(context.now, "new instances", what)
+        else:
+            self.observer.boots = stable.id
+
     def _unmigrated(self, kept: ReleaseRecord, error: HermesError) -> Story[None]:
         """No instance was touched: leave everything as it was, and tell."""
         what = error.findings[0].what
-        kept = (releases.find(self.context, kept.release.id) or kept).then(self.context.now, "failed", what)
+        kept = (releases.find(self.context, kept.release.id) or kept).then(self.context.now, FAILED, what)
         releases.keep(self.context, kept)
         yield from self.resume_processes()
         yield from hooks.run(self.context, "on_failure", kept, HERMES_FAILURE=what)
@@ -183,15 +203,36 @@ class Rollout:
     def drive(self, want: RolloutTarget, decider: Any) -> Story[Done | Stop]:
         """Towards ``want``, whose template version is always the group's newest."""
         baking = Baking(self.context, self.held)
-        return drive(
-            self.observer.look,
-            lambda fleet: decider(baking.look(fleet, want), replace(want, template=self.observer.template)),
-            self.performer.act,
-            self.held.guard,
-            self.context.clock,
-            self.context.clients.now,
-            self.tempo,
-        )
+        try:
+            return (
+                yield from drive(
+                    self.observer.look,
+                    lambda fleet: decider(baking.look(fleet, want), replace(want, template=self.observer.template)),
+                    self.performer.act,
+                    self.held.guard,
+                    self.context.clock,
+                    self.context.clients.now,
+                    self.tempo,
+                )
+            )
+        except KeyboardInterrupt:
+            yield from (Noted(self.context.now, finding) for finding in self._left_out())
+            raise
+
+    def _left_out(self) -> list[Finding]:
+        """Who is out of service when somebody leaves, and what brings it back."""
+        out = self.observer.out_of_service
+        back = self.context.settings.release.return_after_s
+        return [
+            Finding(
+                "left-out-of-service",
+                name,
+                f"is out of service, and goes back by itself about {back} s after it was deployed to or prepared",
+                next="hermes-cfn release --resume goes on at once; hermes-cfn rollback goes back",
+                severity=Severity.WARNING,
+            )
+            for name in out
+        ]
 
     def _failed(self, kept: ReleaseRecord, goal_version: int, stop: Stop) -> Story[None]:
         """Say why, keep it, and go back where that is safe."""
@@ -199,8 +240,8 @@ class Rollout:
         yield Noted(context.now, stop.finding)
         fleet, _ = self.observer.look()
         told = diagnosis.of(context, self.held, stop.instances or self._sick(fleet.instances))
-        previous = releases.stable_if_readable(context)
-        kept = replace(kept.then(context.now, "failed", stop.finding.what), diagnosis=told)
+        previous = self._before(kept)
+        kept = replace(kept.then(context.now, FAILED, stop.finding.what), diagnosis=told)
         releases.keep(context, kept)
         finding = replace(
             stop.finding,
@@ -209,49 +250,70 @@ class Rollout:
             next=f"hermes-cfn releases show {release.id}",
         )
         touched = any(i.release == release.id or not i.up for i in fleet.instances)
+        bars = self._bars(previous) if previous and previous.id != release.id else []
         verdict = aftermath(
-            previous=previous.id if previous else None,
-            goal=release.id,
-            touched=touched,
-            migrated=bool(kept.migration.get("changed")),
-            compatible=release.compatible,
+            previous=previous.id if previous else None, goal=release.id, touched=touched, barred=bool(bars)
         )
         if verdict is not Aftermath.ROLL_BACK:
             yield from self.resume_processes()
             yield from hooks.run(context, "on_failure", kept, HERMES_FAILURE=stop.finding.what)
-            raise HermesError(finding, _choices(release, previous, verdict))
+            raise HermesError(finding, *bars, _choices(release, previous, verdict, bool(bars)))
         assert previous is not None
         yield from self.back(previous)
-        releases.keep(context, kept.then(context.now, "rolled back", previous.id))
+        releases.keep(context, kept.then(context.now, ROLLED_BACK, previous.id))
         yield from hooks.run(context, "on_failure", kept, HERMES_FAILURE=stop.finding.what)
         raise HermesError(finding, _rolled_back(release, previous), exit_code=ExitCode.ROLLED_BACK)
+
+    def _before(self, kept: ReleaseRecord) -> Release | None:
+        """What was stable when this attempt began, which a look at stable does not tell where that was no anchor."""
+        if kept.previous and kept.previous != kept.release.id:
+            record = releases.find(self.context, kept.previous)
+            return record.release if record and record.verified else None
+        stable = releases.stable_if_readable(self.context)
+        return stable if stable and kept.verified else None
+
+    def _bars(self, previous: Release) -> list[Finding]:
+        """What bars the way back; what AWS does not tell just now is found out on the instances."""
+        try:
+            return preconditions.bars(self.context, previous)
+        except AwsError:
+            return []
 
     def back(self, previous: Release) -> Story[None]:
         """Every instance to ``previous``, in the same careful way."""
         context = self.context
         yield StageStarted(context.now, "roll back", f"to {previous.id}")
-        self.begin_back(previous)
-        want = self.want(previous, releases.write_goal(context, previous), back=True)
+        proven = self.begin_back(previous)
+        yield from self._anchor(releases.stable_if_readable(context), previous)
+        want = self.want(previous, releases.write_goal(context, previous), back=True, proven=proven)
         result = yield from self.drive(want, decide)
         if isinstance(result, Stop):
             yield from self.resume_processes()
             raise HermesError(result.finding)
+        yield from self.performer.settle()
         self.end_back(previous)
         yield StageEnded(context.now, "roll back", result.what)
 
-    def begin_back(self, previous: Release) -> None:
-        """Kept with the release, so that whoever rolls back after a run that died goes on, and not to the one before."""
-        if kept := releases.find(self.context, previous.id):
-            kept = replace(kept.then(self.context.now, releases.GOING_BACK), strategy=self.strategy)
-            releases.keep(self.context, kept)
+    def begin_back(self, previous: Release) -> bool:
+        """Kept with the release, so that whoever rolls back after a run that died goes on, and not to the one before.
+
+        Answers whether the release was verified once.
+        """
+        kept = releases.find(self.context, previous.id)
+        if kept is None:
+            return True
+        going = replace(kept.then(self.context.now, releases.GOING_BACK), strategy=self.strategy)
+        releases.keep(self.context, going)
+        return kept.verified
 
     def end_back(self, previous: Release) -> None:
         releases.write_stable(self.context, previous)
         if kept := releases.find(self.context, previous.id):
-            releases.keep(self.context, kept.then(self.context.now, "stable", "by a rollback"))
+            releases.keep(self.context, kept.then(self.context.now, STABLE, "by a rollback"))
 
     def resume_processes(self) -> Story[None]:
         """Nothing stays suspended behind us."""
+        yield from self.performer.settle()
         fleet, _ = self.observer.look()
         if fleet.group.marked:
             self.context.clients.auto_scaling.resume(fleet.group.name, sorted(fleet.group.marked))
@@ -300,17 +362,17 @@ def _rolled_back(release: Release, previous: Release) -> Finding:
     )
 
 
-def _choices(release: Release, previous: Release | None, verdict: Aftermath) -> Finding:
+def _choices(release: Release, previous: Release | None, verdict: Aftermath, barred: bool) -> Finding:
     if verdict is Aftermath.NOTHING:
         return Finding("release-not-started", release.id, "no instance was touched", severity=Severity.WARNING)
-    other = previous is not None and previous.id != release.id
+    next_ = "mend and release again: it reaches every instance from here"
+    if barred and previous:
+        next_ += f"; or open the way back, then hermes-cfn rollback --to {previous.id}"
     return Finding(
         "release-held",
         release.id,
         "the healthy instances go on serving; nothing was rolled back",
-        why="the database was migrated and the release is not marked compatible with the one before"
-        if other
-        else "there is no other release to go back to",
-        next="mend and release again" + (f", or: hermes-cfn rollback --to {previous.id}" if previous and other else ""),
+        why="the way back is barred" if barred else "there is no other release to go back to",
+        next=next_,
         severity=Severity.WARNING,
     )

@@ -13,7 +13,7 @@ from hermes_cfn.checks.facts import Facts
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
 from hermes_cfn.errors import Finding, HermesError, Severity
 from hermes_cfn.flows.base.context import DeployContext
-from hermes_cfn.flows.fleet import group_drift, releases
+from hermes_cfn.flows.fleet import group_drift, preconditions, releases
 from hermes_cfn.flows.fleet.observer import group
 from hermes_cfn.flows.fleet.rollout import strategy
 from hermes_cfn.flows.stacks import account_facts
@@ -93,8 +93,10 @@ def make(context: DeployContext, question: PlanRequest) -> Plan:
             following = question.image
     elif now is None and known.first:
         findings += _first_image(context)
+    if now and not question.image:
+        findings += _startable(context, left if left and question.resume else now)
     if left and following != left.id:
-        findings.append(_half_way(left.id, following))
+        findings += _half_way(context, left, now if now and not question.image else None, following)
     chosen = strategy(context.settings)
     return plan.make(
         context.deployment,
@@ -182,16 +184,31 @@ def _kept(context: DeployContext, now: Release) -> Iterator[Finding]:
         )
 
 
-def _half_way(left: str, following: str) -> Finding:
-    """``rollout-left``: some instances may run what a paused or broken rollout brought them."""
-    return Finding(
-        "rollout-left",
-        left,
-        "its rollout was paused, or ended half way",
-        why=f"every instance that has it goes to {following}",
-        next="hermes-cfn release --resume, to go on with it instead",
-        severity=Severity.WARNING,
-    )
+def _startable(context: DeployContext, release: Release) -> list[Finding]:
+    """What the release lacks that the instances shall run: nothing of the plan would end well."""
+    try:
+        return list(preconditions.startable(context, release))
+    except AwsError:
+        return []
+
+
+def _half_way(context: DeployContext, left: Release, kept: Release | None, following: str) -> list[Finding]:
+    """``rollout-left``: some instances may run what a paused or broken rollout brought them.
+
+    Nobody takes off without a word what somebody paused: where no image is named, it stops the plan.
+    """
+    if kept and (stops := list(preconditions.half_way(context, kept))):
+        return stops
+    return [
+        Finding(
+            "rollout-left",
+            left.id,
+            "its rollout was paused, or ended half way",
+            why=f"every instance that has it goes to {following}",
+            next="hermes-cfn release --resume, to go on with it instead",
+            severity=Severity.WARNING,
+        )
+    ]
 
 
 def _first_image(context: DeployContext) -> Iterator[Finding]:

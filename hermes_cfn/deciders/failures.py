@@ -1,0 +1,134 @@
+"""What failed, whose fault it is, and what a rollout does about it.
+
+Theory
+------
+A failure is the release's, a dependency's or the machine's (:class:`hermes_cfn.instance.report.Fault`).  Only a
+machine's fault replaces a machine.  A release's fault stops: another machine would fail in the same way.  A
+dependency's has been waited for on the instance already, where it is tried again for a stated time; what still fails
+then stops, and the same command goes on later.
+
+Where it is unclear, because an application did not answer, it is the machine's when the release answers on another
+instance or was verified before, and even then nobody who serves is ended: nothing is ended on doubt.
+
+On the way forward every failure stops the rollout, whosever it is.  :data:`VERDICTS` is the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hermes_cfn.deciders.actions import Action, Ending, Stop, Terminate, Wait
+from hermes_cfn.deciders.observed import Instance, Lifecycle, Progress, Target
+from hermes_cfn.deciders.view import View, stop
+from hermes_cfn.instance.report import Fault
+
+
+class Verdict(StrEnum):
+    """What becomes of an instance that failed on the way back."""
+
+    STOP = "the rollout stops, the instance stays"
+    REPLACE = "it is replaced"
+    IN_TURN = "it is replaced when one more may be away"
+
+
+VERDICTS: Mapping[tuple[Fault, bool], Verdict] = {
+    (Fault.RELEASE, True): Verdict.STOP,
+    (Fault.RELEASE, False): Verdict.STOP,
+    (Fault.DEPENDENCY, True): Verdict.STOP,
+    (Fault.DEPENDENCY, False): Verdict.STOP,
+    (Fault.UNCLEAR, True): Verdict.STOP,
+    (Fault.UNCLEAR, False): Verdict.REPLACE,
+    (Fault.MACHINE, True): Verdict.IN_TURN,
+    (Fault.MACHINE, False): Verdict.REPLACE,
+}
+"""(whose fault, whether it serves) -> what becomes of it; at most as many are replaced as the fleet has instances."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What an instance failed at, in words, and whose fault it is.
+
+    ``passing``: it may become well again by itself, as a target that is unhealthy may.
+    """
+
+    instance: Instance
+    what: str
+    fault: Fault
+    passing: bool = False
+
+    @property
+    def serves(self) -> bool:
+        """It serves, or may serve by the time that something is done about it."""
+        return self.instance.lifecycle is Lifecycle.IN_SERVICE and self.instance.target in {
+            Target.HEALTHY,
+            Target.INITIAL,
+        }
+
+
+def failure(view: View, instance: Instance) -> Failure | None:
+    """How this instance failed the rollout, or None.
+
+    A report that is older than its document's end says nothing yet.  On the way back an instance that runs something
+    else again, because its timer or a hand brought that, is not failed: it is deployed to again.
+    """
+    for task in ("prepare", "deploy", "confirm"):
+        attempt = view.attempt(instance, task)
+        if attempt is not None and attempt.progress is Progress.FAILED:
+            return Failure(instance, f"{task} failed{': ' + attempt.detail if attempt.detail else ''}", attempt.fault)
+    deployed = view.attempt(instance, "deploy")
+    went_back = deployed is not None and deployed.progress is Progress.OK and not view.on_goal(instance)
+    if went_back and not (view.want.back or view.switching(instance) or instance.release is None):
+        return Failure(instance, f"went back to release {instance.release} by itself", Fault.UNCLEAR)
+    if instance.restarted and view.on_goal(instance) and not view.want.back:
+        return Failure(instance, "its container ended and was started again", Fault.RELEASE)
+    unhealthy = instance.lifecycle is Lifecycle.IN_SERVICE and instance.target is Target.UNHEALTHY
+    if unhealthy and view.on_goal(instance) and (instance.armed or view.want.back):
+        return Failure(instance, "is unhealthy behind the load balancer", Fault.UNCLEAR, passing=True)
+    return None
+
+
+def verdict(view: View, failed: Failure) -> Verdict:
+    """What becomes of it on the way back."""
+    if failed.fault is Fault.UNCLEAR and not (view.want.proven or _answers_elsewhere(view, failed.instance)):
+        return VERDICTS[Fault.RELEASE, failed.serves]
+    return VERDICTS[failed.fault, failed.serves]
+
+
+def _answers_elsewhere(view: View, instance: Instance) -> bool:
+    return any(other.up and view.on_goal(other) for other in view.members if other.id != instance.id)
+
+
+def failed(view: View) -> tuple[Action, ...]:
+    """A failed instance stops the way forward; on the way back :data:`VERDICTS` says what becomes of it."""
+    found = [one for instance in view.members if (one := failure(view, instance))]
+    if not found:
+        return ()
+    if view.want.back and _everywhere(view, found):
+        return (Wait("no instance is healthy, whatever it runs: what they all depend on may be away"),)
+    verdicts = {one.instance.id: verdict(view, one) for one in found}
+    if not view.want.back or Verdict.STOP in verdicts.values() or view.fleet.replaced >= view.want.size:
+        return (stopped(view, found),)
+    spare = view.up - view.floor
+    leave: list[Action] = []
+    for one in found:
+        if verdicts[one.instance.id] is Verdict.REPLACE or spare > 0:
+            spare -= one.instance.up
+            leave.append(Terminate(one.instance.id, decrement=False, rule=Ending.FAILED, why=one.what))
+    return tuple(leave)
+
+
+def stopped(view: View, found: list[Failure]) -> Stop:
+    """The end of a rollout for these failures."""
+    what = "; ".join(f"{one.instance.id} {one.what}" for one in found)
+    evidence = "; ".join(one.instance.detail for one in found if one.instance.detail)
+    return stop(view, "rollout-instance-failed", tuple(one.instance for one in found), what, evidence)
+
+
+def _everywhere(view: View, found: list[Failure]) -> bool:
+    """Nobody is healthy, not even where nothing was done, and nobody says that it failed: replacing would not help.
+
+    Believed for half the patience.
+    """
+    return all(one.passing for one in found) and not view.up and view.fleet.still_s <= view.want.patience_s / 2

@@ -1,0 +1,107 @@
+"""How a document ended on an instance, in words that programs compare: a cause, and whose fault it is.
+
+The scripts say ``why CAUSE`` where something fails; :func:`shell` gives them the words from this table, so that there
+is no second list.  The report of an instance and the last line of a document carry the cause beside the sentence for
+people, and nobody reads the sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """Whose fault a failure is, which says what may be done about it.
+
+    ``UNCLEAR``: the application did not answer on one machine, or nobody knows.  It is the machine's where the release
+    answers elsewhere or was verified before, and else the release's.
+    """
+
+    RELEASE = "release"
+    DEPENDENCY = "dependency"
+    MACHINE = "machine"
+    UNCLEAR = "unclear"
+
+
+class Cause(StrEnum):
+    """Why a document failed on an instance."""
+
+    IMAGE_MISSING = "image-missing"
+    IMAGE_UNUSABLE = "image-unusable"
+    SECRET_MISSING = "secret-missing"
+    SECRET_UNUSABLE = "secret-unusable"
+    RELEASE_MISSING = "release-missing"
+    REGISTRY_AWAY = "registry-away"
+    SYSTEMS_MANAGER_AWAY = "systems-manager-away"
+    DISK_FULL = "disk-full"
+    NO_MEMORY = "no-memory"
+    DOCKER_DOWN = "docker-down"
+    UNANSWERED = "unanswered"
+    RESTARTED = "restarted"
+    MIGRATION_FAILED = "migration-failed"
+    IN_SERVICE = "in-service"
+    NOBODY_CONFIRMED = "nobody-confirmed"
+    NOBODY_DEPLOYED = "nobody-deployed"
+    CUT_OFF = "cut-off"
+    TOKEN_OLD = "token-old"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """``fault`` and, for people, what happened and what to do about it."""
+
+    fault: Fault
+    what: str
+    next: str = ""
+
+
+MEANINGS: Mapping[Cause, Meaning] = {
+    Cause.IMAGE_MISSING: Meaning(Fault.RELEASE, "the registry does not have the image", "hermes-cfn image push TAG"),
+    Cause.IMAGE_UNUSABLE: Meaning(
+        Fault.RELEASE, "the container engine cannot start the image", "docker buildx build --platform linux/ARCH"
+    ),
+    Cause.SECRET_MISSING: Meaning(
+        Fault.RELEASE, "a version of a secret that the release names is not there", "hermes-cfn secrets list"
+    ),
+    Cause.SECRET_UNUSABLE: Meaning(Fault.RELEASE, "a secret has more than one line", "hermes-cfn secrets set NAME"),
+    Cause.RELEASE_MISSING: Meaning(
+        Fault.RELEASE, "the parameter that names the release is not there", "hermes-cfn release --image TAG"
+    ),
+    Cause.REGISTRY_AWAY: Meaning(
+        Fault.DEPENDENCY, "the registry did not give the image in time", "the same command again"
+    ),
+    Cause.SYSTEMS_MANAGER_AWAY: Meaning(
+        Fault.DEPENDENCY, "Systems Manager did not answer in time", "the same command again"
+    ),
+    Cause.DISK_FULL: Meaning(Fault.MACHINE, "the disk is full", "compute.volume_gib"),
+    Cause.NO_MEMORY: Meaning(
+        Fault.RELEASE, "the memory does not suffice", "less for application.migrate_memory_mib, or a larger machine"
+    ),
+    Cause.DOCKER_DOWN: Meaning(Fault.MACHINE, "the container engine does not answer"),
+    Cause.UNANSWERED: Meaning(Fault.UNCLEAR, "the application does not answer its health path", "hermes-cfn logs"),
+    Cause.RESTARTED: Meaning(Fault.RELEASE, "the container ended and was started again", "hermes-cfn logs"),
+    Cause.MIGRATION_FAILED: Meaning(Fault.RELEASE, "the migration failed", "hermes-cfn releases show RELEASE"),
+    Cause.IN_SERVICE: Meaning(Fault.UNCLEAR, "the instance is in service, where no container is stopped"),
+    Cause.NOBODY_CONFIRMED: Meaning(Fault.UNCLEAR, "nobody confirmed the deployment in time"),
+    Cause.NOBODY_DEPLOYED: Meaning(Fault.UNCLEAR, "it was taken out of service and nobody deployed"),
+    Cause.CUT_OFF: Meaning(Fault.UNCLEAR, "the document was cut off"),
+    Cause.TOKEN_OLD: Meaning(Fault.UNCLEAR, "another deployer has the lock"),
+    Cause.BROKEN: Meaning(Fault.MACHINE, "a command on the instance failed that nothing is expected of"),
+}
+"""Every cause; a test walks the table and the scripts."""
+
+UNDELIVERED = frozenset({"Undeliverable", "TimedOut", "DeliveryTimedOut", "ExecutionTimedOut", "InvalidPlatform"})
+"""Statuses of Systems Manager in which the agent or the machine did not do what was sent to it."""
+
+
+def fault(cause: str) -> Fault:
+    """Whose fault a cause is; a word that this version does not know is nobody's for certain."""
+    return MEANINGS[Cause(cause)].fault if cause in set(Cause) else Fault.UNCLEAR
+
+
+def shell() -> str:
+    """The causes as shell variables, ``WHY_IMAGE_MISSING=image-missing`` and so on, one line."""
+    return " ".join(f"WHY_{cause.name}={cause.value}" for cause in Cause)
