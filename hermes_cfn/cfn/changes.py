@@ -23,6 +23,7 @@ from hermes_cfn.cfn.template import (
     references,
     resource_references,
 )
+from hermes_cfn.cfn.values import Unknown
 
 Action = Literal["Add", "Modify", "Remove", "Import", "SyncWithActual"]
 Replacement = Literal["True", "False", "Conditional"]
@@ -99,6 +100,7 @@ def changes(
     tags_after: Mapping[str, str] | None = None,
     imported: frozenset[str] = frozenset(),
     template_before: Template | None = None,
+    unevaluated: Template | None = None,
 ) -> tuple[ResourceChange, ...]:
     """Every resource that changes, in the order of ``after``, then those that are removed.
 
@@ -106,7 +108,8 @@ def changes(
     of ``after`` with the attributes that resources have now.  ``template`` is the new one; with
     it replacement spreads to those that refer to what is replaced.  ``imported`` are logical
     IDs that are taken over instead of created.  With ``template_before``, the one deployed, a
-    change that only a parameter's value makes names the parameter.  Raises :class:`HermesError` when a logical ID
+    change that only a parameter's value makes names the parameter.  With ``unevaluated``, the one deployed, two Unknown
+    values are equal only where both templates write the same: an unknown value equals nothing.  Raises :class:`HermesError` when a logical ID
     changes its type.
     """
     odd = [name for name in after if name in before and before[name].type != after[name].type]
@@ -124,6 +127,9 @@ def changes(
             continue
         known = schema(resource.type, region)
         details = list(direct_changes(before[name], resource, known))
+        if unevaluated is not None and template is not None and name in unevaluated.resources:
+            raw = unevaluated.resources[name], template.resources[name]
+            details += _unknown_changes(before[name], resource, *raw, known)
         if template is not None and template_before is not None and name in template_before.resources:
             raw = template_before.resources[name], template.resources[name]
             details = [replace(one, cause=_parameter(one, *raw, template) or one.cause) for one in details]
@@ -188,6 +194,40 @@ def direct_changes(before: Resource, after: Resource, known: ResourceSchema | No
         old, new = getattr(before, field), getattr(after, field)
         if old != new:
             yield PropertyChange(f"/{attribute}", old, new, "Never")
+
+
+def _unknown_changes(
+    before: Resource, after: Resource, written_before: Resource, written: Resource, known: ResourceSchema | None
+) -> Iterator[PropertyChange]:
+    """Where both sides are Unknown, and the two templates write something else."""
+    for path, old, new in _both_unknown(before.properties, after.properties):
+        parts = path.split("/")[1:]
+        if _canonical(_written(written_before.properties, parts)) != _canonical(_written(written.properties, parts)):
+            yield PropertyChange(f"/Properties{path}", old, new, recreation(known, path, old, new))
+
+
+def _both_unknown(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in before:
+            if key in after:
+                yield from _both_unknown(before[key], after[key], f"{path}/{key}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _both_unknown(old, new, f"{path}/{index}")
+    elif isinstance(before, Unknown) and isinstance(after, Unknown) and before == after:
+        yield path, before, after
+
+
+def _canonical(written: Any) -> Any:
+    """What a template writes, without what makes no difference: how many ranges ``Fn::Cidr`` is to cut, where one is selected."""
+    match written:
+        case {"Fn::Select": [index, {"Fn::Cidr": [block, _, *bits]}]}:
+            return {"Fn::Select": [str(index), {"Fn::Cidr": [_canonical(block), *bits]}]}
+        case Mapping():
+            return {key: _canonical(value) for key, value in written.items()}
+        case list():
+            return [_canonical(item) for item in written]
+    return written
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -55,6 +55,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
     "network": {
         "cidr": "of the VPC, /16 to /24; subnets are computed from it",
         "zones": "at least two",
+        "layout": "zone: the letter of a zone says its ranges, so that they stay whatever the other zones are; order: by the order of `zones`, as before",
         "egress": "nat-gateway, nat-gateway-per-zone, nat-gateway-regional, nat-instance, public-subnets or ipv6",
         "interface_endpoints": "services reached without the NAT",
         "flow_logs": "who talked to whom",

@@ -12,6 +12,7 @@ from hermes_cfn.config.section import Section
 Egress = Literal[
     "nat-gateway", "nat-gateway-per-zone", "nat-gateway-regional", "nat-instance", "public-subnets", "ipv6"
 ]
+Layout = Literal["zone", "order"]
 STABLE: frozenset[str] = frozenset({"nat-gateway", "nat-gateway-per-zone", "nat-gateway-regional", "nat-instance"})
 """Ways out whose addresses an allow-list can name."""
 
@@ -19,6 +20,9 @@ ENDPOINTS = ("ssm", "ssmmessages", "ec2messages", "ecr.api", "ecr.dkr", "logs", 
 Endpoint = Literal["ssm", "ssmmessages", "ec2messages", "ecr.api", "ecr.dkr", "logs", "monitoring", "autoscaling"]
 SUBNET_BITS = 4
 """The VPC's range is cut in 16: the first half for public, the second for private subnets."""
+
+MOST_ZONES = 8
+"""Zones that the ranges have room for; their letters are a to h."""
 
 SMALLEST_SUBNET = 28
 
@@ -34,6 +38,7 @@ class Network(Section):
     )
     egress: Egress = "nat-gateway"
     interface_endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False)] = ()
+    layout: Layout = "zone"
     flow_logs: bool = True
     flow_log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365] = 14
 
@@ -59,4 +64,22 @@ class Network(Section):
         """Zone, public range and private range, in the order of the zones."""
         ranges = [str(part) for part in ip_network(self.cidr).subnets(prefixlen_diff=SUBNET_BITS)]
         half = len(ranges) // 2
-        return tuple((zone, ranges[n], ranges[half + n]) for n, zone in enumerate(self.zones))
+        return tuple((zone, ranges[n], ranges[half + n]) for zone, n in zip(self.zones, self._places, strict=True))
+
+    @property
+    def ipv6_places(self) -> tuple[tuple[int, int], ...]:
+        """Of each zone, in their order: the number of its public and of its private /64 in the VPC's IPv6 range.
+
+        The first three zones lie as three always have; a zone keeps its ranges whatever zones there are beside it.
+        """
+        if self.layout == "order":
+            return tuple((n, len(self.zones) + n) for n in range(len(self.zones)))
+        return tuple((n, n + 3) if n < 3 else (2 * n, 2 * n + 1) for n in self._places)
+
+    @property
+    def _places(self) -> tuple[int, ...]:
+        """The number of each zone's ranges: its letter says it, so that no other zone moves it."""
+        letters = tuple("abcdefgh".find(zone[-1]) for zone in self.zones)
+        if self.layout == "order" or -1 in letters or len(set(letters)) < len(letters):
+            return tuple(range(len(self.zones)))
+        return letters

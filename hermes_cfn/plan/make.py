@@ -74,6 +74,7 @@ def make(deployment: Deployment, deployed: Mapping[str, Deployed], inputs: PlanI
         *inputs.findings,
         *_data_findings(changes, inputs.replace),
         *_network_findings(changes),
+        *(finding for stack in stacks for finding in stack.findings),
         *(_addresses(stacks) if inputs.admitted else ()),
         *_ceiling(before, after, inputs),
     )

@@ -96,7 +96,8 @@ class Change:
 class StackPlan:
     """What happens to one stack: ``create``, ``update``, ``unchanged``, ``recreate`` or ``continue``.
 
-    ``status`` and ``commit`` are those that were observed, empty where there is no stack.
+    ``status`` and ``commit`` are those that were observed, empty where there is no stack.  ``findings``: what
+    CloudFormation or a service would refuse in it.
     """
 
     key: str
@@ -109,6 +110,7 @@ class StackPlan:
     waits_for: tuple[str, ...] = ()
     status: str = ""
     commit: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

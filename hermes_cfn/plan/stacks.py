@@ -17,6 +17,7 @@ from hermes_cfn.cfn.kinds import kind
 from hermes_cfn.cfn.template import Resource, Template, dependencies, references
 from hermes_cfn.cfn.values import Unknown
 from hermes_cfn.deployment import FromLookup, FromOutput, FromSetting, StackSpec
+from hermes_cfn.plan import claims
 from hermes_cfn.plan.model import MASKED, Change, Deployed, Shown, StackPlan
 from hermes_cfn.plan.timing import critical_path
 
@@ -68,11 +69,12 @@ def stack_plan(
     after = Template.parse(dict(spec.template))
     wanted = _resources(after, values, spec, account)
     there = mine.there and mine.status not in ANEW
-    before: Mapping[str, Any] = {}
+    before: Mapping[str, Resource] = {}
+    old: Template | None = None
     if there:
         old = Template.parse(dict(mine.template or {}))
         before = _resources(old, _known(old, mine.parameters), spec, account)
-    found = changes(before, wanted, spec.region, template=after if there else None)
+    found = changes(before, wanted, spec.region, after if there else None, unevaluated=old)
     shown = tuple(_change(spec.key, change, wanted.get(change.logical_id)) for change in found)
     parameter_changes = tuple(_parameters(mine.parameters, values, after)) if there else ()
     action = _action(mine.status, there, bool(shown or parameter_changes) or _else_differs(spec, mine))
@@ -89,6 +91,7 @@ def stack_plan(
         waits,
         mine.status or "",
         mine.commit,
+        (*claims.taken(spec.key, spec.region, before, wanted, found), *claims.too_long(spec.key, wanted)),
     )
 
 
@@ -127,7 +130,7 @@ def _known(template: Template, given: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _resources(template: Template, values: Mapping[str, Any], spec: StackSpec, account: str) -> Mapping[str, Any]:
+def _resources(template: Template, values: Mapping[str, Any], spec: StackSpec, account: str) -> Mapping[str, Resource]:
     scope = Scope(
         parameters=resolve_parameters(template, {k: v for k, v in values.items() if k in template.parameters}),
         region=spec.region,

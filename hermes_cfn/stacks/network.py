@@ -6,6 +6,7 @@ from awacs.aws import Action, Allow, Condition, PolicyDocument, Principal, State
 from troposphere import Cidr, GetAtt, Ref, Select, Sub, Template, ec2, iam, logs
 
 from hermes_cfn.config import Settings
+from hermes_cfn.config.network import MOST_ZONES
 from hermes_cfn.names import Names
 from hermes_cfn.stacks import egress
 from hermes_cfn.stacks.common import fresh, named, put, text, together, waive
@@ -57,11 +58,13 @@ def template(settings: Settings) -> Template:
 
 
 def _subnets(builder: NetworkBuilder, ipv6: bool) -> None:
-    subnets = builder.settings.network.subnets
-    for number, (zone, public_range, private_range) in enumerate(subnets):
-        for kind, block, found in (
-            ("Public", public_range, builder.public),
-            ("Private", private_range, builder.private),
+    network = builder.settings.network
+    for (zone, public_range, private_range), (public, private) in zip(
+        network.subnets, network.ipv6_places, strict=True
+    ):
+        for kind, block, number, found in (
+            ("Public", public_range, public, builder.public),
+            ("Private", private_range, private, builder.private),
         ):
             subnet = ec2.Subnet(
                 f"{kind}Subnet{zone[-1].upper()}",
@@ -73,8 +76,9 @@ def _subnets(builder: NetworkBuilder, ipv6: bool) -> None:
             )
             waive(subnet, {"W3010": "zones are named in the configuration, so that a subnet never moves by itself"})
             if ipv6:
-                ranges = Cidr(Select(0, GetAtt(builder.vpc, "Ipv6CidrBlocks")), 2 * len(subnets), 64)
-                subnet.Ipv6CidrBlock = Select(number + (len(subnets) if kind == "Private" else 0), ranges)
+                most = 2 * MOST_ZONES if network.layout == "zone" else 2 * len(network.zones)
+                ranges = Cidr(Select(0, GetAtt(builder.vpc, "Ipv6CidrBlocks")), most, 64)
+                subnet.Ipv6CidrBlock = Select(number, ranges)
                 subnet.AssignIpv6AddressOnCreation = True
                 subnet.DependsOn = "Ipv6Block"
             found.append(builder.stack.add_resource(subnet))

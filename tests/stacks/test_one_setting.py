@@ -62,6 +62,7 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "network.zones = ['eu-south-2a', 'eu-south-2b']"): {
         *(f"network/{kind}SubnetC{what}" for kind in ("Public", "Private") for what in ("", "Routes")),
         "network/PublicSubnets", "network/PrivateSubnets"},
+    ("", "network.layout = 'order'"): set(),
     ("", "network.interface_endpoints = ['ssm']"): {"network/EndpointSecurityGroup", "network/SsmEndpoint"},
     ("", "network.flow_logs = false"): {
         "network/FlowLog", "network/FlowLogGroup", "network/FlowLogRole", "foundation/CloudformationNetwork", *SERVICE_ROLE},
