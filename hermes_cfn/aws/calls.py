@@ -7,7 +7,9 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -67,6 +69,48 @@ class ServiceTime:
         return (self.last + timedelta(seconds=time.monotonic() - self.heard_at)).replace(microsecond=0)
 
 
+class Memo:
+    """Answers of one look: what several parts of it ask in the same words is asked once, even side by side.
+
+    A change ends it, and who asks again because an answer is old (:func:`until`) gets a new one.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: dict[str, Future[Any]] = {}
+
+    def clear(self) -> None:
+        with self._lock:
+            self._answers.clear()
+
+    def answer(self, key: str, ask: Callable[[], T]) -> T:
+        with self._lock:
+            known = None if _AGAIN.get() else self._answers.get(key)
+            mine: Future[T] = Future()
+            if known is None:
+                self._answers[key] = mine
+        if known is not None:
+            return known.result()  # type: ignore[no-any-return]
+        try:
+            mine.set_result(ask())
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        return mine.result()
+
+
+POLLED = (
+    "get_command_invocation",
+    "list_command_invocations",
+    "describe_stack_drift",
+    "describe_change_set",
+    "get_item",
+)
+"""Reads that are asked until something has changed: never from memory."""
+
+_AGAIN: ContextVar[bool] = ContextVar("again", default=False)
+
+
 class Calls:
     """The operations of one client by their boto3 names, as functions of keyword arguments."""
 
@@ -81,6 +125,7 @@ class Calls:
         self._service = service
         self._time = time
         self._sleep = sleep
+        self.memo: Memo | None = None
         client.meta.events.register("after-call.*", self._after)
         wire_log.attach(client, service)
 
@@ -102,15 +147,29 @@ class Calls:
         def call(**arguments: Any) -> dict[str, Any]:
             if write is not None and write.token:
                 arguments.setdefault(write.token, token())
+            if write is None:
+                return self._remembered(name, arguments, lambda: self._sent(method, name, arguments))
+            if self.memo is not None:
+                self.memo.clear()
             try:
                 with translated(f"{self._service}:{name}"):
                     return dict(method(**arguments))
             except AwsError as error:
-                if write is None or not error.retried or error.code not in write.done:
+                if not error.retried or error.code not in write.done:
                     raise
                 return {}
 
         return call
+
+    def _sent(self, method: Callable[..., Any], name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        with translated(f"{self._service}:{name}"):
+            return dict(method(**arguments))
+
+    def _remembered(self, name: str, arguments: Mapping[str, Any], ask: Callable[[], T]) -> T:
+        """The answer to a read, from the memory of this look where there is one."""
+        if self.memo is None or name.startswith(POLLED):
+            return ask()
+        return self.memo.answer(f"{self._service} {self.region} {name} {sorted(arguments.items())}", ask)
 
     def until(self, ask: Callable[[], T], fresh: Callable[[T], bool]) -> T:
         """The first answer that is ``fresh``: see :func:`until`."""
@@ -128,6 +187,15 @@ class Calls:
         return self._pages(name, key, True, arguments)
 
     def _pages(self, name: str, key: str, always: bool, arguments: dict[str, Any]) -> Iterator[Any]:
+        yield from (
+            self._remembered(
+                name, {**arguments, "always": always}, lambda: list(self._all_pages(name, key, always, arguments))
+            )
+            if self.memo is not None
+            else self._all_pages(name, key, always, arguments)
+        )
+
+    def _all_pages(self, name: str, key: str, always: bool, arguments: dict[str, Any]) -> Iterator[Any]:
         where = f"{self._service}:{name}"
         with translated(where):
             for page in self._client.get_paginator(name).paginate(**arguments):
@@ -142,13 +210,17 @@ def until(ask: Callable[[], T], fresh: Callable[[T], bool], sleep: Callable[[flo
 
     Asks again for :data:`LATE_S` seconds, then takes the answer as it is: the caller knows what it means.
     """
-    waited, pause = 0.0, 0.1
-    while True:
-        answer = ask()
-        if waited >= LATE_S or fresh(answer):
-            return answer
-        sleep(pause)
-        waited, pause = waited + pause, min(1.0, pause * 1.6)
+    waited, pause, before = 0.0, 0.1, _AGAIN.get()
+    try:
+        while True:
+            answer = ask()
+            if waited >= LATE_S or fresh(answer):
+                return answer
+            sleep(pause)
+            waited, pause = waited + pause, min(1.0, pause * 1.6)
+            _AGAIN.set(True)
+    finally:
+        _AGAIN.set(before)
 
 
 def token() -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +18,7 @@ from botocore.config import Config
 
 from hermes_cfn.aws.account import Account
 from hermes_cfn.aws.autoscaling import AutoScaling
-from hermes_cfn.aws.calls import Calls, ServiceTime, T, translated, until
+from hermes_cfn.aws.calls import Calls, Memo, ServiceTime, T, translated, until
 from hermes_cfn.aws.cloudformation import CloudFormation
 from hermes_cfn.aws.cloudwatch import CloudWatch
 from hermes_cfn.aws.dynamodb import Lock
@@ -28,7 +30,7 @@ from hermes_cfn.aws.s3 import S3
 from hermes_cfn.aws.ssm import Ssm
 
 SIDE_BY_SIDE = 8
-"""Calls at once: fewer than botocore's ten connections a client."""
+"""Calls at once of one part of a look; parts of it may ask side by side themselves."""
 
 Credentials = tuple[str, str]
 """Access key id and secret access key."""
@@ -56,29 +58,49 @@ class AwsClients:
     _clients: dict[tuple[str, str], Calls] = field(default_factory=dict)
     sleep: Callable[[float], None] = _sleep
     _stacks: dict[str, CloudFormation] = field(default_factory=dict)
-    _pool: ThreadPoolExecutor | None = None
+    _memo: Memo | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def calls(self, service: str, region: str = "") -> Calls:
         """The calls of one service in one region (default: the clients' own)."""
         key = (service, region or self.region)
-        if key not in self._clients:
-            style = {"addressing_style": "path"} if self.endpoint_url else {}
-            config = Config(s3=style, **(HURRIED if self.hurried else PATIENT))
-            with translated(service):
-                client = self.session.client(service, region_name=key[1], endpoint_url=self.endpoint_url, config=config)
-            self._clients[key] = Calls(client, service, self.time, self.sleep)
+        with self._lock:
+            if key not in self._clients:
+                style = {"addressing_style": "path"} if self.endpoint_url else {}
+                how = HURRIED if self.hurried else PATIENT
+                config = Config(s3=style, max_pool_connections=4 * SIDE_BY_SIDE, **how)
+                with translated(service):
+                    client = self.session.client(
+                        service, region_name=key[1], endpoint_url=self.endpoint_url, config=config
+                    )
+                self._clients[key] = Calls(client, service, self.time, self.sleep)
+                self._clients[key].memo = self._memo
         return self._clients[key]
 
     def together(self, asks: Sequence[Callable[[], Any]]) -> list[Any]:
-        """The answers of several calls that do not depend on each other, asked side by side.
-
-        Each must use a client that is there already: botocore makes clients one at a time only.
-        """
+        """The answers of several calls that do not depend on each other, asked side by side; each may do the same."""
         if len(asks) < 2:
             return [ask() for ask in asks]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE, thread_name_prefix="aws")
-        return list(self._pool.map(lambda ask: ask(), asks))
+        with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(asks)), thread_name_prefix="aws") as pool:
+            return list(pool.map(lambda ask: ask(), asks))
+
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """While it lasts, what is asked twice in the same words is asked once: for verbs that only read."""
+        if self._memo is not None:
+            yield
+            return
+        self._remember(Memo())
+        try:
+            yield
+        finally:
+            self._remember(None)
+
+    def _remember(self, memo: Memo | None) -> None:
+        with self._lock:
+            self._memo = memo
+            for calls in self._clients.values():
+                calls.memo = memo
 
     def until(self, ask: Callable[[], T], fresh: Callable[[T], bool]) -> T:
         """The first answer that is ``fresh``: see :func:`hermes_cfn.aws.calls.until`."""

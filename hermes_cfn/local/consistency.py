@@ -14,6 +14,7 @@ import json
 import random
 import re
 import threading
+import time
 import xml.etree.ElementTree as ET
 from collections import Counter, deque
 from collections.abc import Callable
@@ -79,6 +80,7 @@ class Consistency:
         self.mode = mode
         self.counts: Counter[str] = Counter()
         self.rules: list[Lag] = []
+        self.latency_s = 0.0
         self._random = random.Random(seed)
         self._clock = clock
         self._ask = ask
@@ -104,6 +106,8 @@ class Consistency:
 
     def answer(self, call: Call, action: str, request: HttpRequest) -> HttpResponse:
         """The answer that the caller gets; one with ``lost`` is never sent."""
+        if self.latency_s:
+            time.sleep(self.latency_s)
         if self.mode == "strong" or not action:
             return self._ask(call, action, request)
         broken, after = self._breaks()

@@ -2,7 +2,7 @@
 
 ``status``, ``stop``, ``clock {advance_s}``, ``images {repository, tag, directory?, env?,
 architecture?, region?}``, ``faults {...}`` (see :meth:`Controls.faults`), ``permissions``,
-``consistency {mode?, late?}``, ``identity-token {issuer, claims}``.  Asked by POST, with the token of ``cloud.json``.
+``consistency {mode?, late?, latency_s?}``, ``identity-token {issuer, claims}``.  Asked by POST, with the token of ``cloud.json``.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Controls:
         """How consistent the cloud is, from now on: ``{mode, counts}``.
 
         ``mode`` is strong, default or worst; ``late`` maps ``service.Action`` to seconds of service time by which every
-        read of it is late, in the mode default.
+        read of it is late, in the mode default; ``latency_s`` is what every call takes longer, in seconds of real time.
         """
         if body.get("mode", MODES[0]) not in MODES:
             raise ServiceError("BadControl", f"modes are {', '.join(MODES)}")
@@ -111,6 +111,7 @@ class Controls:
         found.mode = body.get("mode", found.mode)
         if "late" in body:
             found.rules = [Lag(calls, 1.0, 1e9, float(late_s), "asked for") for calls, late_s in body["late"].items()]
+        found.latency_s = float(body.get("latency_s", found.latency_s))
         return {"mode": found.mode, "counts": dict(found.counts)}
 
     def identity_token(self, body: dict[str, Any]) -> dict[str, Any]:
