@@ -29,7 +29,7 @@ the bill says that it has no price for it.
 $ hermes-cfn cost                                        # the stacks in templates/<environment>
 $ hermes-cfn cost --format json                          # or csv, markdown
 $ hermes-cfn cost --template any.yaml --region us-east-1 # somebody else's template, CDK's too
-$ hermes-cfn cost --focus 1.2                            # FOCUS rows as CSV, or 1.0
+$ hermes-cfn cost --focus 1.4 --period 2026-11           # FOCUS rows of that month as CSV, or 1.3, 1.2, 1.0
 $ hermes-cfn cost reconcile cur.csv                      # beside what AWS charged
 ```
 
@@ -97,10 +97,40 @@ The bill knows {count} types by a rule.
 
 ## Reconciliation
 
-`cost reconcile FILE` reads CUR 2.0 (CSV, gzipped or not), FOCUS and what `aws ce get-cost-and-usage`
-prints. Lines are matched on service, usage type, operation and region; the bill's month is scaled to
-the hours that the export covers; lines without a counterpart are listed for both sides; tax, credits
-and commitments stand apart.
+`cost reconcile EXPORT...` sets the bill beside what AWS charged. It reads:
+
+* **CUR 2.0** and the **legacy CUR** (`line_item_usage_type` and `lineItem/UsageType`), as CSV or Parquet;
+* **FOCUS 1.0 to 1.4**, as AWS writes it (the usage type is `x_UsageType` in 1.0 and `SkuMeter` since 1.2) and as the
+  FinOps Foundation's samples do (no usage type: matched by SKU, and summed by service);
+* **Cost Explorer**: what `aws ce get-cost-and-usage --metrics UnblendedCost UsageQuantity` prints, grouped by usage type,
+  by service and usage type, by service alone, or not at all;
+
+plain, gzipped, in a zip file or as Parquet; one file, several, folders and globs of one kind are one export. DuckDB sums
+it (`pip install 'hermes-cfn[reconcile]'`), so an export of 20 million lines needs no more memory than one of 2 million.
+
+```console
+$ hermes-cfn cost reconcile exports/BILLING_PERIOD=2026-11/            # a folder of AWS Data Exports
+$ hermes-cfn cost reconcile 'cur/*.parquet' --period 2026-11 --account 111122223333
+$ hermes-cfn cost reconcile focus.csv.gz --tag aws:cloudformation:stack-name=hermes-production-service
+```
+
+* **Matched** are lines of the same service, usage type, operation and region.
+* **The hours** are those from the first to the last use of each month. Lines of tax, credits and fees, and what AWS charges
+  for a whole month at once, bear the dates of the whole month and do not count, so a month that runs is not taken for a
+  whole one. What AWS counts by the month (`GB-Mo`, hosted zones, alarms) is due by the share of the month that passed,
+  everything else by hours of 730.
+* **Apart**, each with its own sum: commitments (reserved instances and savings plans, their fees up front too), use that
+  they covered, discounts, fees, credits, refunds and corrections, tax, other providers. A kind of line that nobody knows
+  stands under its own name. Use that a commitment covered is said beside the line of the bill that it belongs to. FOCUS
+  has what discounts take off in `BilledCost` already.
+* **Only on the bill** and **only charged**: the latter summed by service and usage type, the dearest twenty on the screen and
+  all with `--format json`. The last line is the sum of everything, as an invoice has it.
+* **Currencies are never added**: amounts in another than USD need `--rate CNY=0.1376`.
+* **Nothing is half read**: a cell that is no number or time, a row that is cut off, a damaged file, two kinds of export or
+  another provider's end in one finding with file, row and column.
+
+`cost --focus 1.4 --period 2026-11` writes the bill itself as FOCUS (1.4, 1.3, 1.2, or 1.0 for its public validator): the rows
+are of that month's hours, and `cost reconcile` of them agrees with the bill to the cent.
 """
 
 DOZEN = {

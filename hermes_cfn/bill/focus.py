@@ -1,24 +1,27 @@
-"""The bill in FOCUS, the FinOps Open Cost and Usage Specification (focus.finops.org), 1.2 or 1.0.
+"""The bill in FOCUS, the FinOps Open Cost and Usage Specification (focus.finops.org), 1.2 to 1.4 and 1.0.
 
-One row for each line that has a price and a quantity.  AWS's own columns follow with ``x_``,
-as in its FOCUS export.  1.0 is there for its public validator, focus-validator 1.0.0, whose
-rules ask for five columns by the names of a draft: :data:`DRAFT_NAMES` follow the columns
-of the specification with the same values (``make focus`` runs the validator).
+One row for each line that has a price and a quantity, for one month or some days of it: what costs by the hour costs
+the hours of that period, not the 730 of a bill's month (``bill/period.py``).  Our own columns follow with ``x_``, those
+that AWS has by AWS's names.  1.0 is there for its public validator, focus-validator 1.0.0, whose rules ask for five
+columns by the names of a draft: :data:`DRAFT_NAMES` follow the columns of the specification with the same values
+(``make focus`` runs the validator, and the rules of the later versions that are in ``tests/focus``).
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import StringIO
 
 from hermes_cfn.bill.lines import Bill, BillLine, State
+from hermes_cfn.bill.period import after, due, hours_of
 from hermes_cfn.clock import SystemClock
 from hermes_cfn.pricing.regions import PLACES
 
-VERSIONS = ("1.2", "1.0")
+VERSIONS = ("1.4", "1.3", "1.2", "1.0")
 
 MANDATORY_1_0 = (
     "AvailabilityZone",
@@ -81,6 +84,20 @@ ADDED_1_2 = (
     "SkuPriceDetails",
     "SubAccountType",
 )
+ADDED_1_3 = (
+    "AllocatedMethodDetails",
+    "AllocatedMethodId",
+    "AllocatedResourceId",
+    "AllocatedResourceName",
+    "AllocatedTags",
+    "ContractApplied",
+    "HostProviderName",
+    "ServiceProviderName",
+)
+"""Of December 2025; ``ServiceProviderName`` and ``HostProviderName`` take the place of two columns that 1.4 drops."""
+ADDED_1_4 = ("CommitmentProgramEligibilityDetails", "InvoiceDetailId")
+REMOVED_1_4 = ("ProviderName", "PublisherName")
+"""Of June 2026."""
 OURS = ("x_ServiceCode", "x_UsageType", "x_Operation", "x_PriceBasis")
 DRAFT_NAMES = {
     "ChargeType": "ChargeCategory",
@@ -94,7 +111,13 @@ DRAFT_NAMES = {
 NO_ACCOUNT = "estimate"
 """The account of a bill that nobody was sent; the validator takes digits for a number."""
 
-COLUMNS = {"1.0": (*MANDATORY_1_0, *DRAFT_NAMES, *OURS), "1.2": (*sorted((*MANDATORY_1_0, *ADDED_1_2)), *OURS)}
+_1_2 = {*MANDATORY_1_0, *ADDED_1_2}
+COLUMNS = {
+    "1.0": (*MANDATORY_1_0, *DRAFT_NAMES, *OURS),
+    "1.2": (*sorted(_1_2), *OURS),
+    "1.3": (*sorted(_1_2 | set(ADDED_1_3)), *OURS),
+    "1.4": (*sorted((_1_2 | {*ADDED_1_3, *ADDED_1_4}) - set(REMOVED_1_4)), *OURS),
+}
 
 SERVICES: dict[str, tuple[str, str, str]] = {
     "AmazonEC2": ("Amazon Elastic Compute Cloud", "Compute", "Virtual Machines"),
@@ -132,18 +155,41 @@ def service(line: BillLine) -> tuple[str, str, str]:
     return SERVICES.get(line.service_code, (line.service_code, "Other", "Other (Other)"))
 
 
-def month(at: datetime) -> tuple[str, str]:
-    """The month of ``at``, from its start to the start of the next, as ISO 8601 in UTC."""
-    start = datetime(at.year, at.month, 1, tzinfo=UTC)
-    end = datetime(at.year + at.month // 12, at.month % 12 + 1, 1, tzinfo=UTC)
-    return start.strftime("%Y-%m-%dT%H:%M:%SZ"), end.strftime("%Y-%m-%dT%H:%M:%SZ")
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days of one month: from the first to before the last."""
+
+    first: date
+    last: date
+
+    @property
+    def month(self) -> date:
+        return self.first.replace(day=1)
+
+    @property
+    def hours(self) -> Decimal:
+        return Decimal((self.last - self.first).days * 24)
+
+    @property
+    def months(self) -> Decimal:
+        return self.hours / hours_of(self.month)
+
+    @classmethod
+    def of(cls, at: datetime) -> Period:
+        """The month of ``at``."""
+        month = at.astimezone(UTC).date().replace(day=1)
+        return cls(month, after(month))
 
 
-def rows(bill: Bill, version: str = "1.2", at: datetime | None = None) -> Iterator[dict[str, str]]:
-    """A row for each priced line, for the month of ``at`` (default: this one); empty text is null."""
-    start, end = month(at or SystemClock().now())
+def _iso(day: date) -> str:
+    return f"{day.isoformat()}T00:00:00Z"
+
+
+def rows(bill: Bill, version: str = "1.2", period: Period | None = None) -> Iterator[dict[str, str]]:
+    """A row for each priced line, for a period (default: this month); empty text is null."""
+    chosen = period or Period.of(SystemClock().now())
     for line in bill.of(State.PRICED):
-        yield _row(line, version, start, end)
+        yield _row(line, version, chosen)
 
 
 def _decimal(number: Decimal) -> str:
@@ -152,12 +198,14 @@ def _decimal(number: Decimal) -> str:
     return text if "." in text else f"{text}.0"
 
 
-def _row(line: BillLine, version: str, start: str, end: str) -> dict[str, str]:
+def _row(line: BillLine, version: str, period: Period) -> dict[str, str]:
     name, category, subcategory = service(line)
-    quantity = line.quantity or line.allowed
-    charged = quantity - line.allowed
-    price = line.monthly / charged if charged else (line.unit_price or line.monthly)
-    cost = _decimal(line.monthly)
+    share = due(line.unit, period.hours, period.months)
+    quantity = (line.quantity or line.allowed) * share
+    charged = quantity - line.allowed * share
+    monthly = line.monthly * share
+    price = monthly / charged if charged else (line.unit_price or monthly)
+    cost = _decimal(monthly)
     unit_price = _decimal(price)
     filled = {
         "BilledCost": cost,
@@ -165,18 +213,19 @@ def _row(line: BillLine, version: str, start: str, end: str) -> dict[str, str]:
         "BillingAccountName": "estimate",
         "BillingAccountType": "Account",
         "BillingCurrency": "USD",
-        "BillingPeriodEnd": end,
-        "BillingPeriodStart": start,
+        "BillingPeriodEnd": _iso(after(period.month)),
+        "BillingPeriodStart": _iso(period.month),
         "ChargeCategory": "Usage",
         "ChargeDescription": line.what,
         "ChargeFrequency": "Usage-Based",
-        "ChargePeriodEnd": end,
-        "ChargePeriodStart": start,
+        "ChargePeriodEnd": _iso(period.last),
+        "ChargePeriodStart": _iso(period.first),
         "ConsumedQuantity": _decimal(quantity),
         "ConsumedUnit": line.unit,
         "ContractedCost": cost,
         "ContractedUnitPrice": unit_price,
         "EffectiveCost": cost,
+        "HostProviderName": "AWS",
         "InvoiceIssuerName": "Amazon Web Services, Inc.",
         "ListCost": cost,
         "ListUnitPrice": unit_price,
@@ -196,6 +245,7 @@ def _row(line: BillLine, version: str, start: str, end: str) -> dict[str, str]:
         "ResourceType": line.resource_type,
         "ServiceCategory": category,
         "ServiceName": name,
+        "ServiceProviderName": "AWS",
         "ServiceSubcategory": subcategory,
         "SkuId": line.sku or f"{line.service_code}/{line.usage_type}",
         "SkuMeter": line.usage_type,
@@ -213,10 +263,10 @@ def _row(line: BillLine, version: str, start: str, end: str) -> dict[str, str]:
     return {column: filled.get(column, "") for column in COLUMNS[version]}
 
 
-def as_csv(bill: Bill, version: str = "1.2", at: datetime | None = None) -> str:
+def as_csv(bill: Bill, version: str = "1.2", period: Period | None = None) -> str:
     """The rows as CSV with a heading."""
     out = StringIO()
     writer = csv.DictWriter(out, COLUMNS[version], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows(bill, version, at))
+    writer.writerows(rows(bill, version, period))
     return out.getvalue()

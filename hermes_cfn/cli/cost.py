@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hermes_cfn.cli import console
+from hermes_cfn.cli.cost_reconcile import Period, period_of, reconcile
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 @click.option("--usage", "usage_file", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file of [usage].")
 @click.option("--book", type=click.Choice(("auto", "live", "snapshot", "guide")), default="auto", show_default=True)
 @click.option("--all", "everything", is_flag=True, help="Show what is free, too.")
-@click.option("--focus", type=click.Choice(("1.2", "1.0")), default=None, help="FOCUS rows as CSV, of that version.")
+@click.option(
+    "--focus", type=click.Choice(("1.4", "1.3", "1.2", "1.0")), default=None, help="FOCUS rows as CSV, of that version."
+)
+@click.option("--period", callback=period_of, metavar="YYYY-MM", help="With --focus: the month, or FROM..UNTIL in one.")
 @click.option("--limit", default=None, metavar="USD", help="End with 4 when the expected month is above it.")
 @console.format_option("table", "json", "csv", "markdown")
 @click.pass_context
@@ -38,6 +42,7 @@ def command(
     book: str,
     everything: bool,
     focus: str | None,
+    period: Period | None,
     limit: str | None,
     form: str,
 ) -> int:
@@ -50,7 +55,7 @@ def command(
     if ctx.invoked_subcommand is not None:
         ctx.obj["bill"] = bill
         return ExitCode.OK
-    _put(bill, form, focus, everything)
+    _put(bill, form, focus, period, everything)
     return ExitCode.OK if ceiling is None or bill.expected <= ceiling else ExitCode.OVER_BUDGET
 
 
@@ -130,13 +135,17 @@ def _source(book: str) -> Source:
     return next(source for source in SOURCES if source == book)
 
 
-def _put(bill: Bill, form: str, focus: str | None, everything: bool) -> None:
+def _put(bill: Bill, form: str, focus: str | None, period: Period | None, everything: bool) -> None:
     from hermes_cfn.bill import show
 
     if focus:
-        from hermes_cfn.bill.focus import as_csv
+        from hermes_cfn.bill import focus as rows
+        from hermes_cfn.bill.period import after
 
-        click.echo(as_csv(bill, focus), nl=False)
+        chosen = rows.Period(*period) if period else None
+        if chosen and chosen.last > after(chosen.month):
+            raise click.BadParameter("FOCUS rows are of one month", param_hint="--period")
+        click.echo(rows.as_csv(bill, focus, chosen), nl=False)
     elif form == "json":
         console.put_json(show.as_data(bill))
     elif form == "csv":
@@ -160,22 +169,4 @@ def _ceiling(limit: str | None) -> Decimal | None:
         raise click.BadParameter(f"{limit!r} is no amount of dollars", param_hint="--limit") from None
 
 
-@command.command("reconcile")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@console.format_option("table", "json")
-@click.pass_context
-def reconcile(ctx: click.Context, file: Path, form: str) -> int:
-    """Compare the bill with what AWS charged: a CUR 2.0, FOCUS or Cost Explorer export.
-
-    What comes before the word chooses the bill: cost --usage FILE --book live reconcile EXPORT.
-    """
-    from hermes_cfn.bill import reconcile as matching
-
-    found = matching.reconcile(ctx.obj["bill"], matching.read(file))
-    if form == "json":
-        console.put_json(matching.as_data(found))
-        return ExitCode.OK
-    console.put_table("matched", matching.HEADINGS, matching.rows(found), right=(3, 4, 5))
-    for said in matching.summary(found):
-        click.echo(said)
-    return ExitCode.OK
+command.add_command(reconcile)
