@@ -129,6 +129,18 @@ $ hermes-cfn cost reconcile focus.csv.gz --tag aws:cloudformation:stack-name=her
 * **Nothing is half read**: a cell that is no number or time, a row that is cut off, a damaged file, two kinds of export or
   another provider's end in one finding with file, row and column.
 
+Where an export lies in S3 and is larger than a laptop, Amazon Athena sums it with the same statement:
+
+```console
+$ hermes-cfn cost reconcile --athena billing --table cid_data_export.cur2 --period 2026-11
+Athena reads at most 41.20 GB of AwsDataCatalog.cid_data_export.cur2: at most $0.2060 at $5.00 a TB
+Ask? [y/N]:
+```
+
+The estimate is the size of the table's objects (with `--period` of those in the folders `BILLING_PERIOD=` or `year=/month=`
+of these months); Parquet reads less, and what was read is said after. `--yes` does not ask. It needs the policy `athena`
+([permissions](permissions.md)); the workgroup must have a place for its answers. Athena takes more than 5.00 USD in some regions.
+
 `cost --focus 1.4 --period 2026-11` writes the bill itself as FOCUS (1.4, 1.3, 1.2, or 1.0 for its public validator): the rows
 are of that month's hours, and `cost reconcile` of them agrees with the bill to the cent.
 """

@@ -130,6 +130,7 @@ def permissions_page() -> str:
     parts = [PERMISSIONS]
     tables = {**permissions.ROLES, "instance": permissions.INSTANCE}
     tables["prices (a policy apart: docs/prices.md)"] = permissions.PRICES
+    tables["athena (whoever runs cost reconcile --athena)"] = permissions.ATHENA
     tables["init (whoever begins; what may not be asked is left out)"] = permissions.LOOKING_UP
     for role, rows in tables.items():
         parts.append(f"\n## {role}\n\n| action | on | why |\n|---|---|---|\n")

@@ -535,6 +535,26 @@ PRICES: tuple[Permission, ...] = (
 )
 """The policy ``prices``, for whoever runs ``prices refresh`` or ``prices commitments --ask``: in no role of a deployment."""
 
+ATHENA: tuple[Permission, ...] = (
+    may(
+        "athena:GetTableMetadata athena:GetWorkGroup athena:StartQueryExecution athena:GetQueryExecution "
+        "athena:GetQueryResults athena:StopQueryExecution",
+        "*",
+        "sums an export with one query; the workgroup and the catalog are whoever asks', not known beforehand",
+    ),
+    may(
+        "glue:GetTable glue:GetPartitions glue:GetDatabase",
+        "*",
+        "Athena reads the table's definition; not known beforehand",
+    ),
+    may(
+        "s3:ListBucket s3:GetObject s3:GetBucketLocation s3:PutObject",
+        "*",
+        "the export is measured and read, the answer kept where the workgroup says; buckets not known beforehand",
+    ),
+)
+"""The policy ``athena``, for whoever runs ``cost reconcile --athena``: in no role of a deployment."""
+
 LOOKING_UP: tuple[Permission, ...] = (
     may(
         "ec2:DescribeRegions ec2:DescribeAvailabilityZones ec2:DescribeVpcs iam:ListOpenIDConnectProviders "

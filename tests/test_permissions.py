@@ -10,7 +10,7 @@ from hermes_cfn.cfn import kinds
 from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.config import parse
 from hermes_cfn.config.network import Egress
-from hermes_cfn.permissions import DRIFT_READS, INSTANCE, LOOKING_UP, OBSERVE, PLAN, PRICES, ROLES
+from hermes_cfn.permissions import ATHENA, DRIFT_READS, INSTANCE, LOOKING_UP, OBSERVE, PLAN, PRICES, ROLES
 
 EVERYTHING = """
 network.egress = "{egress}"
@@ -132,7 +132,7 @@ def test_prices_are_read_with_a_policy_of_their_own():
 
 
 def test_a_star_has_its_reason():
-    for row in {*OBSERVE, *INSTANCE, *PRICES, *LOOKING_UP, *(row for rows in ROLES.values() for row in rows)}:
+    for row in {*OBSERVE, *INSTANCE, *PRICES, *ATHENA, *LOOKING_UP, *(row for rows in ROLES.values() for row in rows)}:
         assert row.reason
         if row.on == ("*",):
             assert re.search(r"no (narrower )?resource|AWS's|not known beforehand", row.reason), row

@@ -202,3 +202,70 @@ def test_the_bill_of_a_template_imports_neither_troposphere_nor_cfnlint_nor_boto
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[-1] == "[]"
     assert ",NAT gateway," in ended.stdout
+
+
+def test_reconcile_takes_several_exports_or_a_table_but_not_both(place, tmp_path):
+    rows = typed(place, "cost", "--focus", "1.4", "--period", "2026-11").output
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(rows)
+    one = json.loads(typed(place, "cost", "reconcile", str(tmp_path / "a.csv"), "--format", "json").output)
+    both = json.loads(typed(place, "cost", "reconcile", str(tmp_path / "?.csv"), "--format", "json").output)
+    assert (one["hours"], D(both["charged"])) == ("720", 2 * D(one["charged"]))
+    assert abs(D(one["charged"]) - D(one["expected"])) < D("0.001")
+    assert "in all" in typed(place, "cost", "reconcile", str(tmp_path / "a.csv")).output
+    for words in ([], ["a.csv", "--athena", "w", "--table", "d.t"], ["--athena", "w"], ["a.csv", "--table", "d.t"]):
+        assert isinstance(typed(place, "cost", "reconcile", *words).exception, click.UsageError)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--period", "November"],
+        ["--period", "2026-13"],
+        ["--period", "2026-11-02..2026-11-01"],
+        ["--tag", "Team"],
+        ["--tag", "=web"],
+        ["--rate", "CNY"],
+        ["--rate", "CNY=-1"],
+        ["--rate", "CNY=nan"],
+        ["--rate", "yuan=0.1"],
+    ],
+)
+def test_what_reconcile_cannot_choose_by_is_said(place, words):
+    assert isinstance(typed(place, "cost", "reconcile", "a.csv", *words).exception, click.BadParameter)
+
+
+def test_focus_rows_are_of_one_month(place):
+    said = typed(place, "cost", "--focus", "1.4", "--period", "2026-11-15..2026-12-15")
+    assert isinstance(said.exception, click.BadParameter)
+    assert typed(place, "cost", "--focus", "1.4", "--period", "2026-11-15..2026-12-01").exception is None
+
+
+@pytest.mark.parametrize(("answer", "asked"), [("n\n", False), ("y\n", True)])
+def test_what_a_query_costs_is_said_before_it_is_asked(place, monkeypatch, answer, asked):
+    from hermes_cfn.aws import athena, clients
+    from hermes_cfn.bill.exports import Charged, Export
+
+    class Door:
+        queries = []
+
+        def table(self, name):
+            columns = ("line_item_usage_type", "line_item_unblended_cost", "line_item_usage_start_date")
+            columns = (*columns, "line_item_usage_end_date")
+            return athena.Table("AwsDataCatalog", "d", "t", tuple((name, "string") for name in columns), (), "s3://b/")
+
+        def estimate(self, table, workgroup, chosen):
+            return athena.Estimate(2 * 10**12, 0)
+
+    def read(door, table, workgroup, chosen):
+        Door.queries.append(workgroup)
+        return Export("CUR 2.0", (Charged("AmazonEC2", "EUS2-Odd", "", "eu-south-2", D(1), D(7)),), ()), 10**12
+
+    monkeypatch.setattr(clients, "connect", lambda *_: None)
+    monkeypatch.setattr(athena.Athena, "of", lambda _: Door())
+    monkeypatch.setattr(athena, "read", read)
+    words = ["--config", str(place / "hermes.toml"), "cost", "reconcile", "--athena", "w", "--table", "d.t"]
+    said = CliRunner().invoke(hermes, words, input=answer, standalone_mode=False)
+    assert "$10.00" in said.output
+    assert (said.return_value, Door.queries) == ((ExitCode.OK, ["w"]) if asked else (ExitCode.REFUSED, []))
+    assert ("$5.00" in said.output.partition("it read")[2]) is asked

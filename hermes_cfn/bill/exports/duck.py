@@ -60,17 +60,15 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def layout_of(part: Part, names: Sequence[str]) -> Layout:
+def layout_of(shown: str, names: Sequence[str]) -> Layout:
     """What the columns are.  Raises ``export-unreadable`` for another provider's, and for columns that are missing."""
     of = columns.layout(names)
     if of is None:
         provider = columns.foreign(names)
         if provider:
-            raise unreadable(
-                part.shown, f"is an export of {provider}, not of AWS", "a CUR, FOCUS or Cost Explorer export"
-            )
+            raise unreadable(shown, f"is an export of {provider}, not of AWS", "a CUR, FOCUS or Cost Explorer export")
         raise unreadable(
-            part.shown,
+            shown,
             "neither a CUR nor a FOCUS nor a Cost Explorer export",
             "export line_item_usage_type and line_item_unblended_cost, or BilledCost and SkuMeter",
             why=f"its columns begin {', '.join(names[:5])}"[:200],
@@ -78,7 +76,7 @@ def layout_of(part: Part, names: Sequence[str]) -> Layout:
     there = columns.roles(of, names)
     missing = [of.spelled[role] for role in of.needed if role not in there]
     if missing:
-        raise unreadable(part.shown, f"has no column {', '.join(missing)}", f"export {', '.join(missing)}, too")
+        raise unreadable(shown, f"has no column {', '.join(missing)}", f"export {', '.join(missing)}, too")
     return of
 
 
@@ -91,7 +89,7 @@ def sources(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> lis
     layouts: dict[str, Part] = {}
     for part in parts:
         names, types = _columns(connection, part)
-        of = layout_of(part, names)
+        of = layout_of(part.shown, names)
         layouts.setdefault(of.name, part)
         alike.setdefault((part.kind, part.delimiter, part.packed, names, types), []).append(part)
     if len(layouts) > 1:
@@ -104,7 +102,7 @@ def sources(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> lis
         )
     made = []
     for (kind, delimiter, _, names, types), same in alike.items():
-        of = layout_of(same[0], names)
+        of = layout_of(same[0].shown, names)
         made.append((_source(kind, delimiter, names, types, of, same), same))
     return made
 

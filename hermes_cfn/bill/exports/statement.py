@@ -68,11 +68,13 @@ class Source:
     extra: str = ""
 
 
-class DuckDb:
-    """DuckDB's spellings."""
-
+class _Standard:
     def name(self, column: str) -> str:
         return '"' + column.replace('"', '""') + '"'
+
+
+class DuckDb(_Standard):
+    """DuckDB's spellings."""
 
     def in_map(self, column: str, key: str) -> str:
         return f"{column}[{text(key)}]"
@@ -82,10 +84,8 @@ class DuckDb:
         return f"CASE WHEN json_valid({column}) THEN json_extract_string({column}, {text(path)}) END"
 
 
-class Athena:
+class Athena(_Standard):
     """Athena's, of engine version 3 (Trino)."""
-
-    name = DuckDb.name
 
     def in_map(self, column: str, key: str) -> str:
         return f"element_at({column}, {text(key)})"
@@ -227,8 +227,8 @@ def summed(sources: Sequence[Source], dialect: Dialect, chosen: Selection) -> st
         where.append(f"account IN ({', '.join(text(account) for account in chosen.accounts)})")
     if chosen.period:
         first, last = chosen.period
-        where.append(f"COALESCE(began, period) >= TIMESTAMP '{first} 00:00:00'")
-        where.append(f"COALESCE(began, period) < TIMESTAMP '{last} 00:00:00'")
+        where.append(f"COALESCE(began, period) >= CAST('{first} 00:00:00' AS TIMESTAMP)")
+        where.append(f"COALESCE(began, period) < CAST('{last} 00:00:00' AS TIMESTAMP)")
     said = f" WHERE ({' AND '.join(where)}) OR wrong IS NOT NULL" if where else ""
     return (
         f"WITH lines AS ({every}), dated AS (SELECT *, COALESCE(period, DATE_TRUNC('month', began)) AS month, "
