@@ -204,6 +204,7 @@ def test_a_table_is_found_measured_asked_and_read_page_by_page():
 
     started = {
         "QueryString": ANY,
+        "ClientRequestToken": ANY,
         "WorkGroup": "billing",
         "QueryExecutionContext": {"Catalog": "AwsDataCatalog", "Database": "cur"},
     }
