@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analysis import text
+from hermes_cfn.cli import terminal
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def plain(value: Any) -> Any:
 
 def show(form: str, value: Any, table: Callable[[], str]) -> None:
     """Print ``value`` as JSON, or the table."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False) if form == "json" else table())
+    terminal.echo(json.dumps(plain(value), indent=2, ensure_ascii=False) if form == "json" else table())
 
 
 form_option = click.option(
@@ -233,14 +234,14 @@ def frontier(
     from analysis.options.frontier import Configuration, Lattice
 
     settings = context.settings()
-    click.echo("rendering the variants …", err=True)
+    terminal.echo("rendering the variants …", err=True)
     whole = Lattice(settings, context.book(settings), context.probed())
     best = whole.frontier()
     wanted = budget is not None or p99 is not None or availability is not None
     availability = settings.planning.availability if availability is None else availability
     answer = whole.answer(budget=budget, p99_ms=p99, availability=availability) if wanted else None
     moved = (
-        lattice.sensitivity(whole, budget, p99, availability, lambda what: click.echo(f"moving {what} …", err=True))
+        lattice.sensitivity(whole, budget, p99, availability, lambda what: terminal.echo(f"moving {what} …", err=True))
         if sensitivity and wanted
         else ()
     )
@@ -392,11 +393,11 @@ def sizing(context: Context, kind: str | None, count: int | None, compare: bool,
         from analysis.sizing.simulation import as_csv, compare_grid
 
         told = compare_grid(
-            told=lambda cell: click.echo(
+            told=lambda cell: terminal.echo(
                 f"{cell.shape} {cell.servers} {cell.utilisation} {cell.scv}: {cell.error:+.1%}", err=True
             )
         )
-        click.echo(as_csv(told), nl=False)
+        terminal.echo(as_csv(told), nl=False)
         return
     settings = context.settings()
     asked = enough(
@@ -518,10 +519,10 @@ def report(context: Context, output: Path) -> None:
 
     settings = context.settings()
     page = reporting.render(
-        settings, context.book(settings), context.probed(), told=lambda step: click.echo(f"{step} …", err=True)
+        settings, context.book(settings), context.probed(), told=lambda step: terminal.echo(f"{step} …", err=True)
     )
     output.write_text(page, encoding="utf-8")
-    click.echo(f"{output}: {len(page) / 1e6:.1f} MB")
+    terminal.echo(f"{output}: {len(page) / 1e6:.1f} MB")
 
 
 def main() -> None:
@@ -540,7 +541,7 @@ def main() -> None:
         if debug:
             raise
         for finding in error.findings:
-            click.echo(f"error: {finding}" + (f" ({finding.evidence})" if finding.evidence else ""), err=True)
+            terminal.echo(f"error: {finding}" + (f" ({finding.evidence})" if finding.evidence else ""), err=True)
         sys.exit(int(error.exit_code))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -548,11 +549,11 @@ def main() -> None:
     except OSError as error:
         if debug:
             raise
-        click.echo(f"error: {error.filename or ''}: {error.strerror}", err=True)
+        terminal.echo(f"error: {error.filename or ''}: {error.strerror}", err=True)
         sys.exit(int(ExitCode.FAILED))
     except Exception as error:
         if debug:
             raise
-        click.echo(f"error: internal: {type(error).__name__}: {error}", err=True)
-        click.echo("  next: run the same command with --debug and report what it prints", err=True)
+        terminal.echo(f"error: internal: {type(error).__name__}: {error}", err=True)
+        terminal.echo("  next: run the same command with --debug and report what it prints", err=True)
         sys.exit(int(ExitCode.FAILED))

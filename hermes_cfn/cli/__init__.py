@@ -11,10 +11,12 @@ import importlib
 import os
 import signal
 import sys
+from types import TracebackType
 from typing import Any
 
 import click
 
+from hermes_cfn.cli import terminal
 from hermes_cfn.cli.again import tell
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -136,6 +138,13 @@ def main(argv: list[str] | None = None) -> None:
     sys.exit(int(result) if isinstance(result, int) else 0)
 
 
+def _traced(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A traceback whose message may be somebody else's text."""
+    import traceback
+
+    terminal.echo("".join(traceback.format_exception(kind, error, trace)), nl=False, err=True)
+
+
 def _ended(error: BaseException, given: dict[str, Any], debug: bool) -> int:
     """Say what went wrong, and with which code that ends; raises it with ``--debug``."""
     from hermes_cfn.errors import ExitCode, HermesError
@@ -144,18 +153,19 @@ def _ended(error: BaseException, given: dict[str, Any], debug: bool) -> int:
         error.show()
         return ExitCode.USAGE
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        click.echo("interrupted; the same command goes on from here", err=True)
+        terminal.echo("interrupted; the same command goes on from here", err=True)
         return ExitCode.INTERRUPTED
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
     if debug:
+        sys.excepthook = _traced
         raise error
     if isinstance(error, HermesError):
         for finding in error.findings:
             tell(finding, "red", given, err=True)
         return error.exit_code
-    click.secho("error: internal", fg="red", err=True)
-    click.echo(f"  {type(error).__name__}: {error}", err=True)
-    click.secho("  next: run the same command with --debug and report what it prints", bold=True, err=True)
+    terminal.secho("error: internal", fg="red", err=True)
+    terminal.echo(f"  {type(error).__name__}: {error}", err=True)
+    terminal.secho("  next: run the same command with --debug and report what it prints", bold=True, err=True)
     return ExitCode.FAILED

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hermes_cfn.cli import terminal
+
 if TYPE_CHECKING:
     from hermes_cfn.errors import Finding
 
@@ -49,11 +51,11 @@ def again(text: str, given: Mapping[str, Any] | None = None) -> str:
 
 def tell(finding: Finding, colour: str, given: Mapping[str, Any] | None = None, err: bool = False) -> None:
     """A finding on several lines, with the command that comes next as it has to be typed."""
-    click.secho(f"{finding.severity}: {finding.code}", fg=colour, err=err, nl=False)
-    click.echo(f"  {finding.where}\n  {again(finding.what, given)}", err=err)
+    terminal.secho(f"{finding.severity}: {finding.code}", fg=colour, err=err, nl=False)
+    terminal.echo(f"  {finding.where}\n  {again(finding.what, given)}", err=err)
     if finding.why:
-        click.echo(f"  {again(finding.why, given)}", err=err)
+        terminal.echo(f"  {again(finding.why, given)}", err=err)
     for line in finding.evidence.splitlines():
-        click.echo(f"    | {line}", err=err)
+        terminal.echo(f"    | {line}", err=err)
     if finding.next:
-        click.secho(f"  next: {again(finding.next, given)}", bold=True, err=err)
+        terminal.secho(f"  next: {again(finding.next, given)}", bold=True, err=err)

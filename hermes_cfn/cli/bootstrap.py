@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
@@ -42,15 +42,15 @@ def command(yes: bool, form: str) -> int:
         console.put_json({"github_variables": arns, "github_secrets": [], "secrets": list(secrets)})
         return ExitCode.OK
     environment, repository = deploy_context.names.environment, deploy_context.settings.github.repository
-    click.echo(f"\nIn GitHub, {repository}, Settings → Secrets and variables → Actions → Variables:")
+    terminal.echo(f"\nIn GitHub, {repository}, Settings → Secrets and variables → Actions → Variables:")
     for name, arn in arns.items():
-        click.echo(f"  {name}={arn}")
-    click.echo("  no secret: the pipeline signs in with OIDC and holds no key")
-    click.echo("Settings → Environments:")
-    click.echo(f"  {environment}  restricted to branch {deploy_context.settings.github.branch}")
-    click.echo(f"  {environment}-infrastructure  the same, with required reviewers")
-    click.echo("In Systems Manager, from standard input:")
+        terminal.echo(f"  {name}={arn}")
+    terminal.echo("  no secret: the pipeline signs in with OIDC and holds no key")
+    terminal.echo("Settings → Environments:")
+    terminal.echo(f"  {environment}  restricted to branch {deploy_context.settings.github.branch}")
+    terminal.echo(f"  {environment}-infrastructure  the same, with required reviewers")
+    terminal.echo("In Systems Manager, from standard input:")
     for name in secrets:
-        click.echo(again(f"  hermes-cfn secrets set {name}"))
-    click.echo(again("next: hermes-cfn image push TAG, then hermes-cfn deploy --image TAG"), err=True)
+        terminal.echo(again(f"  hermes-cfn secrets set {name}"))
+    terminal.echo(again("next: hermes-cfn image push TAG, then hermes-cfn deploy --image TAG"), err=True)
     return ExitCode.OK

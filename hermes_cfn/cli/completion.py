@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from hermes_cfn.cli import terminal
 from hermes_cfn.errors import ExitCode
 
 SHELLS = ("bash", "zsh", "fish")
@@ -17,5 +18,5 @@ def command(shell: str) -> int:
     kind = get_completion_class(shell)
     assert kind is not None
     root = click.get_current_context().find_root().command
-    click.echo(kind(root, {}, "hermes-cfn", "_HERMES_CFN_COMPLETE").source())
+    terminal.echo(kind(root, {}, "hermes-cfn", "_HERMES_CFN_COMPLETE").source())
     return ExitCode.OK

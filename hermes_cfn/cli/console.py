@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from hermes_cfn import events
-from hermes_cfn.cli import live
+from hermes_cfn.cli import live, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.units import duration
 
@@ -31,10 +32,18 @@ PIPED_COLUMNS = 160
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+class Plain(Console):
+    """Writes control characters out that are in a text; those of its own, for colours and progress, stay."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(terminal.plain(segment.text), segment.style)
+
+
 def console(stderr: bool = False) -> Console:
     """A console that is plain when it is not a terminal and honours ``NO_COLOR``."""
     width = None if sys.stdout.isatty() else PIPED_COLUMNS
-    return Console(stderr=stderr, highlight=False, width=width, soft_wrap=False)
+    return Plain(stderr=stderr, highlight=False, width=width, soft_wrap=False)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> Table:
@@ -43,7 +52,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     for index, name in enumerate(columns):
         made.add_column(name, justify="right" if index in right else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(str(cell)) for cell in row))
+        made.add_row(*(Text(terminal.plain(str(cell))) for cell in row))
     return made
 
 
@@ -52,16 +61,16 @@ def put_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object
     if sys.stdout.isatty():
         console().print(table(title, columns, rows, right))
         return
-    lines = [tuple(columns), *(tuple(str(cell) for cell in row) for row in rows)]
+    lines = [tuple(columns), *(tuple(terminal.plain(str(cell)) for cell in row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     if title:
-        click.echo(title)
+        terminal.echo(title)
     for line in lines:
         cells = (
             cell.rjust(width) if index in right else cell.ljust(width)
             for index, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
-        click.echo("  ".join(cells).rstrip())
+        terminal.echo("  ".join(cells).rstrip())
 
 
 def at(time: datetime | None) -> str:
@@ -71,7 +80,7 @@ def at(time: datetime | None) -> str:
 
 def put_json(value: object) -> None:
     """Print ``value`` as JSON, two spaces deep."""
-    click.echo(json.dumps(value, indent=2, default=str))
+    terminal.echo(json.dumps(value, indent=2, default=str))
 
 
 def number_option(name: str, least: float, most: float, default: float, about: str) -> Callable[[Function], Function]:
@@ -201,7 +210,7 @@ def follow(stream: Iterator[events.Event], form: str = "text", quiet: bool = Fal
                 seen.append(event)
                 view.take(event)
                 if form == "json":
-                    click.echo(json.dumps(as_json(event), default=str))
+                    terminal.echo(json.dumps(as_json(event), default=str))
                 elif not quiet or isinstance(event, events.StageStarted | events.StageEnded | events.Noted):
                     style = "bold" if isinstance(event, events.StageStarted) else None
                     out.print(Text(describe(event), style=style or ""), soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hermes_cfn.cli import console
+from hermes_cfn.cli import console, terminal
 from hermes_cfn.cli.cost_reconcile import Period, period_of, reconcile
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
@@ -145,19 +145,19 @@ def _put(bill: Bill, form: str, focus: str | None, period: Period | None, everyt
         chosen = rows.Period(*period) if period else None
         if chosen and chosen.last > after(chosen.month):
             raise click.BadParameter("FOCUS rows are of one month", param_hint="--period")
-        click.echo(rows.as_csv(bill, focus, chosen), nl=False)
+        terminal.echo(rows.as_csv(bill, focus, chosen), nl=False)
     elif form == "json":
         console.put_json(show.as_data(bill))
     elif form == "csv":
-        click.echo(show.as_csv(bill), nl=False)
+        terminal.echo(show.as_csv(bill), nl=False)
     elif form == "markdown":
-        click.echo(show.as_markdown(bill, everything), nl=False)
+        terminal.echo(show.as_markdown(bill, everything), nl=False)
     else:
         for said in show.summary(bill):
-            click.echo(said)
+            terminal.echo(said)
         console.put_table("", show.HEADINGS, show.rows(bill, everything), right=(3, 4, 6, 7))
         for note in bill.notes:
-            click.echo(f"note: {note}")
+            terminal.echo(f"note: {note}")
 
 
 def _ceiling(limit: str | None) -> Decimal | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hermes_cfn.cli import console
+from hermes_cfn.cli import console, terminal
 from hermes_cfn.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def reconcile(
         return ExitCode.OK
     console.put_table("matched", matching.HEADINGS, matching.rows(found), right=(3, 4, 5))
     for said in matching.summary(found):
-        click.echo(said)
+        terminal.echo(said)
     return ExitCode.OK
 
 
@@ -138,10 +138,10 @@ def _of_table(workgroup: str, name: str, region: str, chosen: Selection, yes: bo
     said = f"Athena reads at most {estimate.most / GB:,.2f} GB of {table.shown}: at most ${estimate.usd:,.4f} at $5.00 a TB"
     if estimate.limit:
         said += f"; the workgroup stops a query after {estimate.limit / GB:,.2f} GB"
-    click.echo(said, err=True)
-    if not yes and not click.confirm("Ask?", err=True):
+    terminal.echo(said, err=True)
+    if not yes and not terminal.confirm("Ask?", err=True):
         return None
     with console.progress("Athena sums the export"):
         export, scanned = athena.read(door, table, workgroup, chosen)
-    click.echo(f"it read {scanned / GB:,.2f} GB: ${athena.cost(scanned):,.4f}", err=True)
+    terminal.echo(f"it read {scanned / GB:,.2f} GB: ${athena.cost(scanned):,.4f}", err=True)
     return export

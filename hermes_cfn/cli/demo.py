@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import click
 
-from hermes_cfn.cli import console
+from hermes_cfn.cli import console, terminal
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.units import dollars
 
@@ -89,7 +89,7 @@ def _stream(process: subprocess.Popen[str], words: tuple[str, ...], expected: Ex
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:
-            click.echo(f"  {line}", nl=False)
+            terminal.echo(f"  {line}", nl=False)
     if process.wait() not in (ExitCode.OK, expected):
         raise HermesError(
             Finding(

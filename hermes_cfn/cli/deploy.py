@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hermes_cfn.cli import console, live, reach
+from hermes_cfn.cli import console, live, reach, terminal
 from hermes_cfn.cli.plan import as_event, price_book, put
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
@@ -138,7 +138,7 @@ def agree(yes: bool, verb: str) -> None:
         return
     if sys.stdin.isatty():
         environment = console.context().settings().environment.name
-        click.confirm(f"{verb} now, in {environment}?", abort=True)
+        terminal.confirm(f"{verb} now, in {environment}?", abort=True)
         return
     raise HermesError(
         Finding("not-agreed", verb, "nobody can be asked here", next=f"hermes-cfn {verb} … --yes"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
@@ -41,7 +41,7 @@ def command(unprotect: bool, empty_buckets: bool, foundation: bool, only: str | 
         _put("what goes:", ahead.goes)
         _put("what stays:", ahead.stays)
         what = f"stack {only}" if only else "every stack"
-        click.confirm(f"delete {what} of {deploy_context.deployment.environment}?", abort=True)
+        terminal.confirm(f"delete {what} of {deploy_context.deployment.environment}?", abort=True)
     stays: list[str] = []
 
     def story() -> Iterator[Event]:
@@ -54,6 +54,6 @@ def command(unprotect: bool, empty_buckets: bool, foundation: bool, only: str | 
 
 
 def _put(title: str, lines: Iterable[str]) -> None:
-    click.echo(title)
+    terminal.echo(title)
     for line in list(lines) or ["nothing"]:
-        click.echo(f"  {again(line)}")
+        terminal.echo(f"  {again(line)}")

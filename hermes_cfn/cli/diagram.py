@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hermes_cfn.cli import console
+from hermes_cfn.cli import console, terminal
 
 
 @click.command()
@@ -17,7 +17,7 @@ def command(out: Path | None) -> None:
 
     picture = diagram.svg(console.context().deployment())
     if out is None:
-        click.echo(picture)
+        terminal.echo(picture)
     else:
         out.write_text(picture, encoding="utf-8")
-        click.echo(f"{out}")
+        terminal.echo(f"{out}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import tell
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 
@@ -40,7 +40,7 @@ def command(offline: bool, drift: bool, form: str) -> int:
         for finding in found:
             _show(finding)
         errors = sum(finding.severity is Severity.ERROR for finding in found)
-        click.echo(f"{len(found)} findings, {errors} of them errors" if found else "nothing is wrong")
+        terminal.echo(f"{len(found)} findings, {errors} of them errors" if found else "nothing is wrong")
     return ExitCode.FAILED if any(finding.severity is Severity.ERROR for finding in found) else ExitCode.OK
 
 
@@ -62,7 +62,7 @@ def _told(story: Story[list[Finding]]) -> list[Finding]:
         except StopIteration as end:
             return list(end.value)
         if isinstance(event, StageStarted) and event.detail:
-            click.echo(event.detail, err=True)
+            terminal.echo(event.detail, err=True)
         if out.is_terminal and isinstance(event, StageStarted):
             out.print(f"looks at {event.stage}", style="dim")
 

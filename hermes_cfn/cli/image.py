@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.errors import ExitCode
 
 
@@ -33,7 +33,7 @@ def digest(tag: str) -> int:
     """Print the digest that TAG names."""
     from hermes_cfn.flows import image
 
-    click.echo(image.digest(reach.deploy_context(console.context()), tag))
+    terminal.echo(image.digest(reach.deploy_context(console.context()), tag))
     return ExitCode.OK
 
 

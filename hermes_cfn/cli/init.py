@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hermes_cfn.cli import console, pins, reach
+from hermes_cfn.cli import console, pins, reach, terminal
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
@@ -102,12 +102,14 @@ def command(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(workflow(each, _values(settings)), encoding="utf-8")
     for target in written:
-        click.echo(str(target))
+        terminal.echo(str(target))
     if pins_text:
         _pin(pinned, *pins_text)
     if priced and not prices:
-        click.echo(f"no prices: {settings.account.region} has no price book; next: hermes-cfn prices refresh", err=True)
-    click.echo("next: hermes-cfn render && hermes-cfn cost", err=True)
+        terminal.echo(
+            f"no prices: {settings.account.region} has no price book; next: hermes-cfn prices refresh", err=True
+        )
+    terminal.echo("next: hermes-cfn render && hermes-cfn cost", err=True)
     return ExitCode.OK
 
 
@@ -115,10 +117,10 @@ def _pin(path: Path, text: str, missing: Finding | None) -> None:
     """Writes what the pipeline installs, and says what is missing from it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    click.echo(str(path))
+    terminal.echo(str(path))
     if missing:
-        click.echo(f"{missing.severity}: {missing}", err=True)
-        click.echo(f"next: {missing.next}", err=True)
+        terminal.echo(f"{missing.severity}: {missing}", err=True)
+        terminal.echo(f"next: {missing.next}", err=True)
 
 
 def _looked_up(context: console.Context, choices: Choices) -> dict[str, dict[str, Any]]:
@@ -130,16 +132,16 @@ def _looked_up(context: console.Context, choices: Choices) -> dict[str, dict[str
     try:
         clients = reach.hurried_clients(context, settings)
         if clients is None:
-            click.echo("AWS: no credentials on this machine, nothing is looked up", err=True)
+            terminal.echo("AWS: no credentials on this machine, nothing is looked up", err=True)
             return found
         from hermes_cfn.flows.base import account_discovery
 
         for heard in account_discovery.ask(clients, settings):
-            click.echo(f"AWS: {heard.line}", err=True)
+            terminal.echo(f"AWS: {heard.line}", err=True)
             for section, key, value in heard.sets:
                 found.setdefault(section, {})[key] = value
     except HermesError as error:
-        click.echo(f"AWS: nothing more was looked up: {error.findings[0]}", err=True)
+        terminal.echo(f"AWS: nothing more was looked up: {error.findings[0]}", err=True)
     return found
 
 
@@ -222,7 +224,7 @@ def _ask_preset(totals: Mapping[str, str]) -> str:
     from hermes_cfn.config import starter
 
     for preset in starter.PRESETS.values():
-        click.echo(f"  {preset.name:<9} {totals.get(preset.name, ''):>9}  {preset.what}")
+        terminal.echo(f"  {preset.name:<9} {totals.get(preset.name, ''):>9}  {preset.what}")
     return str(click.prompt("Preset", type=click.Choice(PRESETS), default="guide"))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ def show(status: Status, form: str) -> None:
         console.put_json(status.as_dict())
         return
     if not status.running:
-        click.echo("no embedded cloud runs here; next: hermes-cfn local start")
+        terminal.echo("no embedded cloud runs here; next: hermes-cfn local start")
         return
-    click.echo(f"endpoint   {status.endpoint}   process {status.pid}   service time {status.now}")
+    terminal.echo(f"endpoint   {status.endpoint}   process {status.pid}   service time {status.now}")
     for name, addresses in status.load_balancers.items():
         for scheme, address in addresses.items():
-            click.echo(f"balancer   {scheme}://{address}   {name}")
+            terminal.echo(f"balancer   {scheme}://{address}   {name}")
     for instance, address in status.instances.items():
-        click.echo(f"instance   {address}   {instance}")
+        terminal.echo(f"instance   {address}   {instance}")
     if status.database:
-        click.echo(f"database   {status.database}")
+        terminal.echo(f"database   {status.database}")
 
 
 @click.group()
@@ -126,9 +126,9 @@ def stop(reset: bool) -> None:
     state = control.default_state()
     if reset:
         control.reset(state)
-        click.echo("stopped and cleared")
+        terminal.echo("stopped and cleared")
     else:
-        click.echo("stopped" if control.stop(state) else "nothing runs here")
+        terminal.echo("stopped" if control.stop(state) else "nothing runs here")
 
 
 @command.command()
@@ -152,7 +152,7 @@ def env(region: str) -> None:
 
     reach.embedded(start=False)
     for name, value in control.variables(control.default_state(), region).items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        terminal.echo(f"export {name}={shlex.quote(value)}")
 
 
 @command.command()
@@ -161,7 +161,7 @@ def database() -> None:
     from hermes_cfn.local import control
 
     reach.embedded(start=False)
-    click.echo(control.database(control.default_state()))
+    terminal.echo(control.database(control.default_state()))
 
 
 @command.command()
@@ -189,4 +189,4 @@ def image(tag: str, directory: Path | None, variables: tuple[str, ...], architec
             "architecture": architecture or settings.application.architecture,
         },
     )
-    click.echo(f"{tag}  {pushed['reference']}")
+    terminal.echo(f"{tag}  {pushed['reference']}")

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
 
@@ -35,10 +35,10 @@ def show(form: str) -> int:
             }
         )
     elif seen is not None and held:
-        click.echo(f"{seen.owner} holds {deploy_context.names.lock_key} for: {seen.purpose}")
-        click.echo(f"until {seen.expires:%Y-%m-%d %H:%M:%S} UTC unless renewed; token {seen.token}")
+        terminal.echo(f"{seen.owner} holds {deploy_context.names.lock_key} for: {seen.purpose}")
+        terminal.echo(f"until {seen.expires:%Y-%m-%d %H:%M:%S} UTC unless renewed; token {seen.token}")
     else:
-        click.echo(f"{deploy_context.names.lock_key} is free" + (f"; last token {seen.token}" if seen else ""))
+        terminal.echo(f"{deploy_context.names.lock_key} is free" + (f"; last token {seen.token}" if seen else ""))
     return ExitCode.OK
 
 
@@ -53,13 +53,13 @@ def break_(yes: bool) -> int:
     lock = deploy_context.clients.lock(deploy_context.names.lock_table, deploy_context.names.lock_key)
     seen = lock.look()
     if seen is None or seen.expires <= deploy_context.now:
-        click.echo("nobody holds the lock")
+        terminal.echo("nobody holds the lock")
         return ExitCode.OK
     if not yes and not sys.stdin.isatty():
         agree(False, "lock break")
     if not yes:
-        click.confirm(f"{seen.owner} holds it for {seen.purpose}; break it?", abort=True)
+        terminal.confirm(f"{seen.owner} holds it for {seen.purpose}; break it?", abort=True)
     if not lock.break_(seen):
         raise locked(lock.look() or seen, deploy_context.now, deploy_context.names.lock_key)
-    click.echo(f"the lease of {seen.owner} is ended: its run stops before its next action")
+    terminal.echo(f"the lease of {seen.owner} is ended: its run stops before its next action")
     return ExitCode.OK

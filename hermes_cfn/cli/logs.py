@@ -6,7 +6,7 @@ from datetime import UTC
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.errors import ExitCode
 
 
@@ -29,7 +29,7 @@ def command(follow: bool, instance: str, since: str, pattern: str, form: str) ->
     for line in logs.lines(deploy_context, logs.since(since, deploy_context.now), instance, pattern, follow):
         at = line.at.astimezone(UTC)
         if form == "json":
-            click.echo(json.dumps({"at": at.isoformat(), "stream": line.stream, "text": line.text}))
+            terminal.echo(json.dumps({"at": at.isoformat(), "stream": line.stream, "text": line.text}))
         else:
-            click.echo(f"{at:%Y-%m-%d %H:%M:%S}Z  {line.stream}  {line.text}")
+            terminal.echo(f"{at:%Y-%m-%d %H:%M:%S}Z  {line.stream}  {line.text}")
     return ExitCode.OK

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
@@ -32,12 +32,12 @@ def show(form: str) -> int:
     if form == "json":
         console.put_json({**asdict(images), "stale": images.stale})
         return ExitCode.OK
-    click.echo(f"recorded  {_said(images.recorded) if images.recorded else 'nothing is deployed'}")
-    click.echo(f"newest    {_said(images.newest)}")
+    terminal.echo(f"recorded  {_said(images.recorded) if images.recorded else 'nothing is deployed'}")
+    terminal.echo(f"newest    {_said(images.newest)}")
     for instance, image in images.running.items():
-        click.echo(f"runs      {_said(image)}  {instance}")
+        terminal.echo(f"runs      {_said(image)}  {instance}")
     if images.stale:
-        click.echo(again("next: hermes-cfn machine-image update"))
+        terminal.echo(again("next: hermes-cfn machine-image update"))
     return ExitCode.OK
 
 
@@ -55,12 +55,12 @@ def update(image: str | None, yes: bool, form: str) -> int:
     images = machine_image.observe(deploy_context)
     chosen = image or images.newest.id
     if image is None and not images.stale:
-        click.echo(f"everything runs the newest, {_said(images.newest)}", err=form == "json")
+        terminal.echo(f"everything runs the newest, {_said(images.newest)}", err=form == "json")
         return ExitCode.OK
     oldest = max(images.running.values(), key=lambda one: one.days or 0, default=images.recorded)
     if oldest is not None:
         to = _said(images.newest) if chosen == images.newest.id else chosen
-        click.echo(f"{_said(oldest)} → {to}", err=form == "json")
+        terminal.echo(f"{_said(oldest)} → {to}", err=form == "json")
     agree(yes or context.local, "machine-image update")
     console.follow(machine_image.update(deploy_context, chosen), form)
     return ExitCode.OK

@@ -7,7 +7,7 @@ import shlex
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 
@@ -30,7 +30,7 @@ def command(name: str | None, form: str) -> int:
                 exit_code=ExitCode.USAGE,
             )
         value = found[name]
-        click.echo(value if isinstance(value, str) else json.dumps(value) if form == "json" else " ".join(value))
+        terminal.echo(value if isinstance(value, str) else json.dumps(value) if form == "json" else " ".join(value))
         return ExitCode.OK
     if form == "json":
         console.put_json(found)
@@ -38,9 +38,9 @@ def command(name: str | None, form: str) -> int:
     plain = {key: value if isinstance(value, str) else " ".join(value) for key, value in found.items()}
     if form == "env":
         for key, text in plain.items():
-            click.echo(f"{key.upper()}={shlex.quote(text)}")
+            terminal.echo(f"{key.upper()}={shlex.quote(text)}")
         return ExitCode.OK
     width = max(map(len, plain))
     for key, text in plain.items():
-        click.echo(f"{key:<{width}}  {text}")
+        terminal.echo(f"{key:<{width}}  {text}")
     return ExitCode.OK

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.errors import ExitCode, HermesError
 
@@ -70,7 +70,7 @@ def _online(image: str, replace: tuple[str, ...], older: bool, change_set: bool)
         code = error.findings[0].code if error.findings else ""
         if code != "credentials-missing" or context.profile or image or change_set:
             raise
-        click.echo("no credentials, so nothing was asked: what a first deployment would make", err=True)
+        terminal.echo("no credentials, so nothing was asked: what a first deployment would make", err=True)
         return None
     question = plan_inputs.PlanRequest(
         image=image, replace=frozenset(replace), book=price_book(deploy_context.region), older=older
@@ -118,7 +118,7 @@ def as_event(made: Plan, at: datetime) -> None:
     """Print a plan as a line of JSON, like an event."""
     from hermes_cfn.plan.model import as_data
 
-    click.echo(json.dumps({"event": "Planned", "at": str(at), "plan": as_data(made)}))
+    terminal.echo(json.dumps({"event": "Planned", "at": str(at), "plan": as_data(made)}))
 
 
 def put(made: Plan, form: str) -> None:
@@ -129,10 +129,10 @@ def put(made: Plan, form: str) -> None:
     if form == "json":
         console.put_json(as_data(made))
     elif form == "markdown":
-        click.echo(_findings(show.markdown(made)), nl=False)
+        terminal.echo(_findings(show.markdown(made)), nl=False)
     else:
         for line in show.lines(made):
-            click.echo(_findings(line))
+            terminal.echo(_findings(line))
 
 
 def _findings(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hermes_cfn.cli import console
+from hermes_cfn.cli import console, terminal
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
@@ -91,12 +91,12 @@ def show(word: str, region: str | None, book: str, form: str) -> int:
     ]
     found.sort(key=lambda price: (price.region, price.service_code, price.usage_type, price.operation))
     if form == "csv":
-        click.echo(tables.write(found, inferred=True), nl=False)
+        terminal.echo(tables.write(found, inferred=True), nl=False)
     elif form == "json":
         console.put_json([tables.as_data(price) for price in found])
     else:
         console.put_table("", HEADINGS, [_cells(price) for price in found], right=(4,))
-        click.echo(f"{len(found)} prices; book {prices.name} of {prices.as_of or 'no date'}")
+        terminal.echo(f"{len(found)} prices; book {prices.name} of {prices.as_of or 'no date'}")
     return ExitCode.OK
 
 
@@ -133,7 +133,7 @@ def diff(before: str, after: str, region: str, form: str) -> int:
         rows.append((key[0], key[2], key[3], _amounts(first), _amounts(second), second.unit, share))
     headings = ("service", "usage type", "operation", before, after, "unit", "change of the first tier")
     console.put_table("", headings, rows, right=(6,))
-    click.echo(f"{len(rows)} differ, {len(gone)} only in {before}, {len(came)} only in {after}")
+    terminal.echo(f"{len(rows)} differ, {len(gone)} only in {before}, {len(came)} only in {after}")
     return ExitCode.CHANGES if rows else ExitCode.OK
 
 
@@ -197,7 +197,7 @@ def _asked(instance_type: str, region: str) -> tuple[Offer, ...]:
     context = console.context()
     asked, refused = Prices.of(reach.clients(context, context.settings())).committed([instance_type], region)
     for finding in refused:
-        click.echo(f"{finding.severity}: {finding}", err=True)
+        terminal.echo(f"{finding.severity}: {finding}", err=True)
     return asked
 
 
@@ -222,9 +222,9 @@ def refresh(region: str | None, public: bool, offer: Path | None) -> int:
         raise HermesError(Finding("price-list-broken", where, "no price came", why="the old book stays in use"))
     path = cache.write(where, prices, datetime.now(UTC), origin, _directory(), offers)
     for finding in findings:
-        click.echo(f"{finding.severity}: {finding}", err=True)
+        terminal.echo(f"{finding.severity}: {finding}", err=True)
     more = f" and {len(offers)} reserved, savings plan and spot offers" if offers else ""
-    click.echo(f"{len(prices)} prices{more} of {where} from {origin}: {path}")
+    terminal.echo(f"{len(prices)} prices{more} of {where} from {origin}: {path}")
     return ExitCode.OK
 
 
@@ -246,7 +246,7 @@ def _fetched(region: str, public: bool, offer: Path | None) -> tuple[str, Fetche
         except HermesError as error:
             if error.findings[0].code != "credentials-missing":
                 raise
-            click.echo("no credentials for the Pricing API: asking for the public offer files", err=True)
+            terminal.echo("no credentials for the Pricing API: asking for the public offer files", err=True)
     found = prices.bulk(region)
     return "offer-files", (found.prices, found.findings, ())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hermes_cfn.cli import console
+from hermes_cfn.cli import console, terminal
 from hermes_cfn.errors import ExitCode
 
 
@@ -46,7 +46,7 @@ def command(
 
     if listing:
         for name, about in known.listing():
-            click.echo(f"{name:<28} {about}")
+            terminal.echo(f"{name:<28} {about}")
         return ExitCode.OK
     everywhere = [text for text in faults if text.partition("@")[0] == known.KILL_EVERYWHERE]
     if everywhere and len(faults) > 1:
@@ -64,7 +64,7 @@ def command(
     options = Options(follow_parent=True, database=True, speed=speed)
 
     def say(line: str) -> None:
-        click.echo(line, err=True)
+        terminal.echo(line, err=True)
 
     with (
         tempfile.TemporaryDirectory(prefix="hermes-rehearsal-") as directory,
@@ -89,6 +89,6 @@ def command(
     else:
         for one in seen:
             for line in verdict.screen(one):
-                click.echo(line)
+                terminal.echo(line)
     good = whole and all(verdict.good(one) for one in seen) and (bool(everywhere) or len(seen) == len(turns))
     return ExitCode.OK if good else ExitCode.FAILED

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.errors import ExitCode
 
 
@@ -70,16 +70,18 @@ def show(release: str, form: str) -> int:
         console.put_json(json.loads(kept.to_json()))
         return ExitCode.OK
     one = kept.release
-    click.echo(f"{one.id}\n  image      {one.image}\n  tag        {one.tag}\n  commit     {one.commit or '-'}")
-    click.echo(f"  requested  {one.requested_at} by {one.requested_by}\n  previous   {kept.previous or '-'}")
+    terminal.echo(f"{one.id}\n  image      {one.image}\n  tag        {one.tag}\n  commit     {one.commit or '-'}")
+    terminal.echo(f"  requested  {one.requested_at} by {one.requested_by}\n  previous   {kept.previous or '-'}")
     for name, value in one.variables.items():
-        click.echo(f"  variable   {name}={value}")
+        terminal.echo(f"  variable   {name}={value}")
     for name, version in one.secrets.items():
-        click.echo(f"  secret     {name} version {version}")
+        terminal.echo(f"  secret     {name} version {version}")
     if kept.migration:
-        click.echo(f"  migration  {kept.migration['outcome']}, {kept.migration['before']} -> {kept.migration['after']}")
+        terminal.echo(
+            f"  migration  {kept.migration['outcome']}, {kept.migration['before']} -> {kept.migration['after']}"
+        )
     for line in kept.history:
-        click.echo(f"  {line['at'][:19]}  {line['what']}  {line['detail']}")
+        terminal.echo(f"  {line['at'][:19]}  {line['what']}  {line['detail']}")
     if kept.diagnosis:
-        click.echo(diagnosis.shown(kept.diagnosis))
+        terminal.echo(diagnosis.shown(kept.diagnosis))
     return ExitCode.OK

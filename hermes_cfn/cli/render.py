@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hermes_cfn.cli import console
+from hermes_cfn.cli import console, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.errors import ExitCode
 
@@ -24,13 +24,13 @@ def command(out: Path | None, check: bool) -> int:
     if check:
         difference = templates.compare(deployment, directory)
         if difference:
-            click.echo(difference)
-            click.echo(again(f"{directory} is stale; next: hermes-cfn render"), err=True)
+            terminal.echo(difference)
+            terminal.echo(again(f"{directory} is stale; next: hermes-cfn render"), err=True)
             return ExitCode.CHANGES
-        click.echo(f"{directory} is fresh")
+        terminal.echo(f"{directory} is fresh")
         return ExitCode.OK
     templates.write(deployment, directory)
     for spec in deployment:
         count = len(spec.template["Resources"])
-        click.echo(f"{directory}/{spec.key}.template.json  {spec.region}  {count} resources")
+        terminal.echo(f"{directory}/{spec.key}.template.json  {spec.region}  {count} resources")
     return ExitCode.OK

@@ -6,7 +6,7 @@ import shlex
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 
@@ -34,9 +34,9 @@ def command(instance: str | None, everywhere: bool, host: bool, words: tuple[str
         with console.progress(f"{each} runs it"):
             well, text, why = story.run(deploy_context, each, line)
         if len(chosen) > 1:
-            click.echo(f"==> {each}")
+            terminal.echo(f"==> {each}")
         if text:
-            click.echo(text)
+            terminal.echo(text)
         if not well:
             failed.append(Finding("command-failed", each, why, next=f"hermes-cfn shell {each}"))
     if failed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hermes_cfn.cli import console
+from hermes_cfn.cli import console, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
@@ -33,13 +33,13 @@ def command(instances: int | None, instance_type: str | None, planned: bool) -> 
             text = edit.replace(text, section, key, value, str(given.config))
     after = config.parse(text, given.environment, str(given.config))
     given.config.write_text(text, encoding="utf-8")
-    click.echo(
+    terminal.echo(
         f"{given.config}: {before.compute.count} × {before.compute.instance_type}"
         f" → {after.compute.count} × {after.compute.instance_type}"
     )
     if planned:
         click.get_current_context().find_root().invoke(_plan())
-    click.echo(again("next: hermes-cfn deploy"), err=True)
+    terminal.echo(again("next: hermes-cfn deploy"), err=True)
     return ExitCode.OK
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
 
@@ -62,7 +62,7 @@ def rotate(name: str, source: TextIO | None, rolled: bool, yes: bool, form: str)
     deploy_context = reach.deploy_context(context)
     secrets.known(deploy_context, name)
     if name in secrets.GENERATED:
-        click.echo(f"{name}: {secrets.GENERATED[name]}", err=True)
+        terminal.echo(f"{name}: {secrets.GENERATED[name]}", err=True)
     agree(yes or context.local, f"secrets rotate {name}")
     value = secrets.generated(name) if name in secrets.GENERATED and source is None else _value(name, source)
     stable = releases.stable(deploy_context)
@@ -133,9 +133,9 @@ def check(form: str) -> int:
         console.put_json([finding.as_dict() for finding in missing])
     else:
         for finding in missing:
-            click.echo(str(finding))
+            terminal.echo(str(finding))
         if not missing:
-            click.echo("every secret is set")
+            terminal.echo("every secret is set")
     return ExitCode.FAILED if missing else ExitCode.OK
 
 
@@ -153,7 +153,7 @@ def delete(name: str, although_used: bool, yes: bool) -> int:
         agree(False, f"secrets delete {name}")
     if not yes:
         environment = context.settings().environment.name
-        click.confirm(f"delete {name} of {environment} and all its versions?", abort=True)
+        terminal.confirm(f"delete {name} of {environment} and all its versions?", abort=True)
     secrets.delete(reach.deploy_context(context), name, although_used)
     return ExitCode.OK
 
@@ -178,8 +178,8 @@ def _told(name: str, put: Put, then: str, err: bool = False) -> None:
     said = "" if name != DATABASE_URL else "not tried, for no instance is in service; "
     if put.tried_on:
         said = f"tried from {put.tried_on}, name, TCP, TLS and login are well; "
-    click.echo(f"{name}: version {put.version}; {said}{then}", err=err)
+    terminal.echo(f"{name}: version {put.version}; {said}{then}", err=err)
     if then == LATER and name in GENERATED:
-        click.echo(f"  {GENERATED[name]}", err=True)
+        terminal.echo(f"  {GENERATED[name]}", err=True)
     for note in put.notes:
-        click.echo(f"  {note.severity}: {note.what}; {note.why}", err=True)
+        terminal.echo(f"  {note.severity}: {note.what}; {note.why}", err=True)

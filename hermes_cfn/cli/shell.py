@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 PLUGIN = "session-manager-plugin"
@@ -33,7 +33,7 @@ def command(instance: str | None, shown: bool) -> int:
     if context.profile:
         words += ["--profile", context.profile]
     if shown:
-        click.echo(" ".join(words))
+        terminal.echo(" ".join(words))
         return ExitCode.OK
     if context.local:
         raise HermesError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
@@ -25,7 +25,7 @@ def command(yes: bool, form: str) -> int:
     if form == "text":
         from hermes_cfn.units import dollars
 
-        click.echo(
+        terminal.echo(
             f"an hour asleep saves {dollars(sleep_wake.hourly_saving(deploy_context.deployment))}; "
             + again("usage.asleep_hours counts them in the bill; next: hermes-cfn wake")
         )

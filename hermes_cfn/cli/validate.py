@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hermes_cfn.cli import console
+from hermes_cfn.cli import console, terminal
 from hermes_cfn.errors import ExitCode
 
 
@@ -32,6 +32,6 @@ def command(files: tuple[Path, ...], region: str | None, form: str) -> int:
         console.put_json([finding.as_dict() for finding in findings])
     else:
         for finding in findings:
-            click.echo(f"{finding.severity}: {finding.code} {finding}")
-        click.echo(f"{looked_at} templates, {len(findings)} findings")
+            terminal.echo(f"{finding.severity}: {finding.code} {finding}")
+        terminal.echo(f"{looked_at} templates, {len(findings)} findings")
     return ExitCode.FAILED if findings else ExitCode.OK

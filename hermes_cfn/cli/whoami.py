@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from hermes_cfn.cli import console, reach
+from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.errors import ExitCode
 
 
@@ -21,13 +21,13 @@ def command(form: str) -> int:
     if form == "json":
         console.put_json(asdict(who))
         return ExitCode.OK
-    click.echo(f"account      {who.account}")
-    click.echo(f"identity     {who.arn}" + (f"  (the {who.role} role)" if who.role else ""))
-    click.echo(f"environment  {who.environment} in {who.region}")
+    terminal.echo(f"account      {who.account}")
+    terminal.echo(f"identity     {who.arn}" + (f"  (the {who.role} role)" if who.role else ""))
+    terminal.echo(f"environment  {who.environment} in {who.region}")
     if all(answer is None for answer in who.may.values()):
-        click.echo("may          not known: iam:SimulatePrincipalPolicy is not allowed")
+        terminal.echo("may          not known: iam:SimulatePrincipalPolicy is not allowed")
         return ExitCode.OK
     for title, wanted in (("may", True), ("may not", False)):
         verbs = [verb for verb, answer in who.may.items() if answer is wanted]
-        click.echo(f"{title:<12} {', '.join(verbs) or 'nothing'}")
+        terminal.echo(f"{title:<12} {', '.join(verbs) or 'nothing'}")
     return ExitCode.OK

@@ -8,7 +8,7 @@ from hermes_cfn import stacks
 from hermes_cfn.aws.clients import connect
 from hermes_cfn.config import parse
 from hermes_cfn.flows.base.context import stand
-from hermes_cfn.flows.stacks.deployer import Bringing
+from hermes_cfn.flows.stacks.deployer import StackDeployer
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 from hermes_cfn.permissions import NAT
@@ -26,7 +26,7 @@ class Nat:
         config = parse("[network]\negress = 'nat-instance'\n")
         deployment = stacks.build(config)
         context = stand(connect(None, REGION, self.endpoint, control.administrator(state)), config, deployment)
-        deployer = Bringing(context, [deployment.stack(key) for key in ("foundation", "network")])
+        deployer = StackDeployer(context, [deployment.stack(key) for key in ("foundation", "network")])
         list(deployer.run(lambda: None))
         self.outputs = deployer.outputs["network"]
         self.address = self.outputs["NatPublicIps"]
