@@ -35,6 +35,6 @@ def secho(text: object = "", nl: bool = True, err: bool = False, **styles: Any) 
     click.secho(plain(str(text)), nl=nl, err=err, **styles)
 
 
-def confirm(question: str, abort: bool = False) -> bool:
+def confirm(question: str, default: bool | None = False, abort: bool = False, err: bool = False) -> bool:
     """Ask for yes or no."""
-    return click.confirm(plain(question), abort=abort)
+    return click.confirm(plain(question), default=default, abort=abort, err=err)
