@@ -7,7 +7,7 @@ only this, or the same from ``templates/<environment>/``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Json = Any
@@ -96,6 +96,14 @@ class Deployment:
                 return spec
         raise KeyError(key)
 
+    def in_account(self, account: str) -> Deployment:
+        """The same with the names of resources that outlive their stack spelled out, for the account of 12 digits.
+
+        CloudFormation takes up what an earlier stack left only under a name that the template itself says
+        (``ImportExistingResources``: "must have a static custom name"; a function's value does not count).
+        """
+        return replace(self, stacks=tuple(_spelled_out(spec, account) for spec in self.stacks))
+
     @property
     def keys(self) -> tuple[str, ...]:
         return tuple(spec.key for spec in self.stacks)
@@ -117,3 +125,27 @@ class Deployment:
             done |= {spec.key for spec in ready}
             left = [spec for spec in left if spec.key not in done]
         return tuple(waves)
+
+
+def _spelled_out(spec: StackSpec, account: str) -> StackSpec:
+    known = {"${AWS::AccountId}": account, "${AWS::Region}": spec.region}
+
+    def text(value: Json) -> Json:
+        said = value.get("Fn::Sub") if isinstance(value, Mapping) and len(value) == 1 else None
+        if not isinstance(said, str):
+            return value
+        for variable, meant in known.items():
+            said = said.replace(variable, meant)
+        return value if "${" in said else said
+
+    def resource(one: Mapping[str, Json]) -> Mapping[str, Json]:
+        properties = one.get("Properties")
+        if not str(one.get("DeletionPolicy", "")).startswith("Retain") or not isinstance(properties, Mapping):
+            return one
+        named = {name: text(value) if name.endswith("Name") else value for name, value in properties.items()}
+        return {**one, "Properties": named}
+
+    resources = spec.template.get("Resources", {})
+    assert isinstance(resources, Mapping)
+    found = {title: resource(one) for title, one in resources.items() if isinstance(one, Mapping)}
+    return spec if found == resources else replace(spec, template={**spec.template, "Resources": found})

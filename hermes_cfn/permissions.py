@@ -392,7 +392,12 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
     may(
         "elasticloadbalancing:ModifyLoadBalancerAttributes",
         "load-balancer",
-        "destroy takes the protection away where it is told to",
+        "destroy takes the protection away where it is told to, and deploy where a first creation failed",
+    ),
+    may(
+        "acm:ListCertificates",
+        "*",
+        "finds the certificate that is being made, to tell its DNS records; the action has no resource",
     ),
     may("s3:ListBucketVersions", "buckets", "destroy empties the environment's buckets where it is told to"),
     may("s3:DeleteObjectVersion", "bucket-objects", "destroy empties the environment's buckets where it is told to"),

@@ -25,6 +25,21 @@ class Certificates:
             for one in found
         }
 
+    def pending(self, domain: str) -> tuple[str, ...]:
+        """ARNs of certificates for ``domain`` that wait for their validation; none where one may not list them."""
+        try:
+            found = self._calls.pages(
+                "list_certificates",
+                "CertificateSummaryList",
+                CertificateStatuses=["PENDING_VALIDATION"],
+                Includes={"keyTypes": KEYS},
+            )
+            return tuple(str(one["CertificateArn"]) for one in found if one.get("DomainName") == domain)
+        except AwsError as error:
+            if error.code not in {"AccessDenied", "AccessDeniedException"}:
+                raise
+            return ()
+
     def describe(self, arn: str) -> CertificateSeen | None:
         """The certificate, or None when this region has none with that ARN."""
         try:

@@ -158,7 +158,8 @@ def _deployed(seen: StackSeen, goal: Goal, tried: Tried) -> StackStep:
             seen.reason,
             f"aws cloudformation rollback-stack --stack-name {goal.name}"
             if status in PAUSED
-            else f"aws cloudformation continue-update-rollback --stack-name {goal.name} --resources-to-skip LOGICAL_ID",
+            else f"aws cloudformation continue-update-rollback --stack-name {goal.name} --force-rollback, which skips what "
+            "cannot go back; then hermes-cfn deploy, and hermes-cfn doctor for what differs from the template",
         )
     return ContinueRollback()
 

@@ -19,6 +19,7 @@ from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder, there
 from hermes_cfn.flows.base.loop import Story, drive
 from hermes_cfn.flows.stacks import adoption, orphaned_stacks
+from hermes_cfn.flows.stacks.deployer import never_whole, unprotect
 from hermes_cfn.flows.stacks.operation import Operation
 
 
@@ -255,9 +256,9 @@ class StackDeleter:
         track.opened = True
         if self.consent.unprotect:
             track.door.protect(track.spec.name, on=False)
+        if self.consent.unprotect or never_whole(track.seen, track.door):
+            unprotect(self.context, track.door, track.spec.name)
         for resource in track.door.resources(track.spec.name):
-            if self.consent.unprotect and resource.resource_type == "AWS::ElasticLoadBalancingV2::LoadBalancer":
-                self.context.clients.elb.unprotect(resource.physical_id)
             if self.consent.empty_buckets and resource.resource_type == "AWS::S3::Bucket" and resource.physical_id:
                 self.context.clients.s3.empty(resource.physical_id)
 

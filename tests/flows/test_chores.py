@@ -14,7 +14,7 @@ ARN = "arn:aws:acm:eu-south-2:123456789012:certificate/one"
 NETWORK = {"network": {"NatPublicIps": "203.0.113.7"}}
 
 
-def context(secrets=(), tags=("v1",), stable=False, pending=True):
+def context(secrets=(), tags=("v1",), stable=False, pending=True, told_arn=ARN):
     """Clients that answer as an account before its first deployment."""
     settings = parse("")
     names = Names.of(settings, "123456789012")
@@ -34,9 +34,16 @@ def context(secrets=(), tags=("v1",), stable=False, pending=True):
     )
     formation = Some(
         describe=lambda name: {"StackStatus": "CREATE_IN_PROGRESS"},
-        resources=lambda name: [Some(physical_id=ARN, logical_id="Certificate")],
+        resources=lambda name: [Some(physical_id=told_arn, logical_id="Certificate")],
     )
-    calls = Some(describe_certificate=lambda **_: {"Certificate": certificate})
+    listed = [
+        {"CertificateArn": ARN, "DomainName": "hermes.yourdomain.com"},
+        {"CertificateArn": "x", "DomainName": "y"},
+    ]
+    calls = Some(
+        describe_certificate=lambda CertificateArn: {"Certificate": certificate} if CertificateArn == ARN else {},
+        pages=lambda action, key, **_: iter(listed),
+    )
     clients = Some(ssm=ssm, ecr=ecr, cloudformation=lambda region="": formation, calls=lambda service, region="": calls)
     return Some(clients=clients, names=names, settings=settings, deployment=stacks.build(settings), now=None)
 
@@ -129,3 +136,8 @@ def test_a_zone_with_caa_records_is_told_what_lets_acm_issue(wildcard, records) 
     assert finding.evidence.splitlines()[-1] == (
         f"only where {domain} or a zone above it has CAA records: {records.format(domain)}"
     )
+
+
+def test_the_records_are_told_also_while_cloudformation_does_not_tell_the_certificates_arn() -> None:
+    found = {finding.code: finding for finding in told(context(tags=(), told_arn=""), image="")}
+    assert "_x.hermes.yourdomain.com. CNAME _y.acm.aws." in found["certificate-pending"].evidence

@@ -156,7 +156,8 @@ def test_a_failed_update_restores_what_was_there(cloud):
     assert cloud.update(after) == "UPDATE_COMPLETE"
 
 
-def test_update_rollback_failed_and_continue(cloud):
+@pytest.mark.parametrize("skipping", [{"ResourcesToSkip": ["P"]}, {"ForceRollback": True}])
+def test_update_rollback_failed_and_continue(cloud, skipping):
     cloud.create({"T": topic(DisplayName="a"), "P": parameter("a")})
     after = {"T": topic(DisplayName="b"), "P": parameter("b"), "Z": {**parameter("x"), "DependsOn": ["T", "P"]}}
 
@@ -176,7 +177,9 @@ def test_update_rollback_failed_and_continue(cloud):
     cloud("ContinueUpdateRollback", StackName="s")
     cloud.settle()
     assert cloud.status() == "UPDATE_ROLLBACK_FAILED"
-    cloud("ContinueUpdateRollback", StackName="s", ResourcesToSkip=["P"])
+    both = {"ResourcesToSkip": ["P"], "ForceRollback": True}
+    assert refused("ValidationError", cloud, action="ContinueUpdateRollback", StackName="s", **both)
+    cloud("ContinueUpdateRollback", StackName="s", **skipping)
     cloud.settle()
     assert cloud.status() == "UPDATE_ROLLBACK_COMPLETE"
     cloud.mend()

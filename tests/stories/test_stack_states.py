@@ -225,3 +225,76 @@ def test_protection_and_data_go_only_when_told_and_what_was_kept_is_taken_up_aga
     assert brought(context, kept, told=told) == {"kept": "CREATE_COMPLETE"}
     assert any(event.status == "IMPORT_COMPLETE" for event in told if isinstance(event, ResourceEvent))
     assert context.clients.s3.get("state-kept-bucket", "key") == b"data"
+
+
+def test_what_a_function_names_is_taken_up_only_where_the_template_spells_it_out(context) -> None:
+    """A second bootstrap, after one that failed or was destroyed, finds its bucket."""
+    account = context.names.account
+    name = {"Fn::Sub": "state-sub-${AWS::AccountId}-bucket"}
+    written = spec("sub", Bucket=bucket(name, DeletionPolicy="Retain"))
+    brought(context, written)
+    gone(context, written)
+    with pytest.raises(HermesError):
+        brought(context, written)
+    deployment = replace(context.deployment, stacks=(written,)).in_account(account)
+    assert (
+        deployment.stack("sub").template["Resources"]["Bucket"]["Properties"]["BucketName"]
+        == f"state-sub-{account}-bucket"
+    )
+    assert brought(context, deployment.stack("sub")) == {"sub": "IMPORT_COMPLETE"}
+
+
+def balanced() -> dict:
+    """A load balancer that nobody deletes by accident, and what it needs; ``After`` is made when it stands."""
+    subnets = {
+        f"Subnet{zone.upper()}": {
+            "Type": "AWS::EC2::Subnet",
+            "Properties": {
+                "VpcId": {"Ref": "Vpc"},
+                "CidrBlock": f"10.77.{n}.0/24",
+                "AvailabilityZone": f"eu-south-2{zone}",
+            },
+        }
+        for n, zone in enumerate("ab")
+    }
+    attribute = {"Key": "deletion_protection.enabled", "Value": "true"}
+    balancer = {
+        "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "Properties": {
+            "Scheme": "internal",
+            "Subnets": [{"Ref": name} for name in subnets],
+            "LoadBalancerAttributes": [attribute],
+        },
+    }
+    vpc = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.77.0.0/16"}}
+    return {"Vpc": vpc, **subnets, "Balancer": balancer, "After": {**topic(), "DependsOn": "Balancer"}}
+
+
+def test_protection_is_no_trap_for_a_first_creation_that_failed(context) -> None:
+    made = spec("trapped", **balanced())
+    control.ask(control.default_state(), "faults", {"set": "create-fails", "subject": "After", "value": "no"})
+    with pytest.raises(HermesError):
+        brought(context, made)
+    assert status(context, made) == "ROLLBACK_FAILED", "the load balancer cannot be deleted"
+    control.ask(control.default_state(), "faults", {"clear": True})
+    assert brought(context, made) == {"trapped": "CREATE_COMPLETE"}
+
+
+def test_a_failed_first_creation_is_destroyed_without_a_word_about_protection(context) -> None:
+    made = spec("trapped-again", **balanced())
+    control.ask(control.default_state(), "faults", {"set": "create-fails", "subject": "After", "value": "no"})
+    with pytest.raises(HermesError):
+        brought(context, made)
+    control.ask(control.default_state(), "faults", {"clear": True})
+    gone(context, made)
+
+
+def test_protection_stays_on_what_was_whole(context) -> None:
+    made = spec("whole", **balanced())
+    brought(context, made)
+    with pytest.raises(HermesError):
+        gone(context, made)
+    assert status(context, made) == "DELETE_FAILED"
+    with pytest.raises(HermesError):
+        brought(context, made)
+    gone(context, made, unprotect=True)

@@ -138,7 +138,7 @@ def stand(
         clients,
         Names.of(settings, identity.account),
         settings,
-        deployment,
+        deployment.in_account(identity.account),
         clock or SystemClock(),
         connect_to,
         verify_certificate,

@@ -45,6 +45,11 @@ PAUSE_S = 1.0
 COMMIT = "hermes:commit"
 """The stack tag that carries the commit it was deployed from."""
 
+BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+
+WHOLE = frozenset({"CREATE_COMPLETE", "IMPORT_COMPLETE"})
+"""What the history of a stack has once it was whole."""
+
 Guard = Callable[[StackSpec, list[dict[str, Any]]], list[Finding]]
 """Looks at a change set's resource changes before it is executed; what it finds stops."""
 
@@ -403,6 +408,8 @@ class StackDeployer:
                 yield Noted(
                     self.context.now, Finding("stack-recreated", name, "the stack is deleted and created anew", why=why)
                 )
+                if never_whole(track.seen, door):
+                    unprotect(self.context, door, name)
                 door.delete(name, operation.ask(track.seen, self.context.now, deletes=True))
                 track.tried = replace(tried, deletes=tried.deletes + 1)
             case ContinueRollback():
@@ -472,6 +479,22 @@ def _role_waited_for(role: str) -> Finding:
         next=f"it is tried again for {ROLE_S:.0f} s",
         severity=Severity.INFO,
     )
+
+
+def never_whole(seen: StackSeen | None, door: CloudFormation) -> bool:
+    """Whether the creation of a stack never ended well, so that nothing in it has ever served."""
+    if seen is None or seen.status not in decider.DEAD | decider.UNDELETED:
+        return False
+    return seen.status in decider.DEAD or not any(
+        event.logical_id == event.stack and event.status in WHOLE for event in door.events(seen.stack_id, None)
+    )
+
+
+def unprotect(context: DeployContext, door: CloudFormation, stack: str) -> None:
+    """Takes the deletion protection off what a stack holds: CloudFormation itself deletes nothing that has it."""
+    for resource in door.resources(stack):
+        if resource.resource_type == BALANCER and resource.physical_id and resource.status != "DELETE_COMPLETE":
+            context.clients.elb.unprotect(resource.physical_id)
 
 
 def _detached(busy: Sequence[str]) -> Finding:

@@ -92,8 +92,11 @@ class Gate:
         if spec is None or "certificate" in outputs or context.settings.certificate.validation != "manual":
             return
         door, acm = context.clients.cloudformation(spec.region), Certificates(context.clients.calls("acm", spec.region))
-        for resource in door.resources(spec.name) if door.describe(spec.name) else ():
-            seen = acm.describe(resource.physical_id) if resource.physical_id.startswith("arn:") else None
+        made = list(door.resources(spec.name)) if door.describe(spec.name) else []
+        named = [one.physical_id for one in made if one.physical_id.startswith("arn:")]
+        # CloudFormation may tell a certificate's ARN only when it is issued, and that is when it is too late to tell.
+        for arn in named or (acm.pending(context.settings.certificate.domain) if made else ()):
+            seen = acm.describe(arn)
             if seen is not None and seen.status == "PENDING_VALIDATION" and seen.records:
                 yield Finding(
                     "certificate-pending",

@@ -159,7 +159,7 @@ def _existing(
     """Physical IDs of resources that are already there under the custom name that the template gives."""
     found: dict[str, str] = {}
     for name, resource in after.items():
-        if name in before:
+        if name in before or not _says_its_name(request, name, resource.type, stack.region):
             continue
         there = HANDLERS[resource.type].prior(engine.context(stack, resource, request.session), resource.properties)
         if there is None:
@@ -178,6 +178,22 @@ def _existing(
             raise invalid(f"Resource {name} cannot be imported: {there} belongs to the stack {owner}.")
         found[name] = there
     return found
+
+
+def _says_its_name(request: Request, name: str, kind: str, region: str) -> bool:
+    """Whether the template itself says what the resource is called: only then is one that exists taken up.
+
+    "The resource must have a static custom name […] Dynamic names (using !Ref or other functions) are not currently
+    supported"; "Primary IDs with read only properties aren't supported".
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+    """
+    known, written = schema(kind, region), request.template.resources.get(name)
+    if known is None or written is None:
+        return False
+    paths = known.primary_identifier
+    return all(
+        path not in known.read_only and isinstance(written.properties.get(path.lstrip("/")), str) for path in paths
+    )
 
 
 def imports_of(params: Mapping[str, Any], engine: Engine, stack: Stack, request: Request) -> dict[str, str]:

@@ -382,6 +382,10 @@ class CloudFormation:
         stack = self._stack(params["StackName"])
         self._allowed(stack, "ContinueUpdateRollback", "rolled back")
         skip = frozenset(params.get("ResourcesToSkip") or ())
+        if params.get("ForceRollback"):
+            if skip:
+                raise validation("ForceRollback and ResourcesToSkip cannot be specified together.")
+            skip = frozenset(stack.undo.failed)
         strange = sorted(skip - stack.undo.failed)
         if strange:
             raise validation(f"Resources [{', '.join(strange)}] cannot be skipped: they are not in UPDATE_FAILED.")
