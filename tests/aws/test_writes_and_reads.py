@@ -17,7 +17,7 @@ from hermes_cfn.aws.ssm import Ssm
 from hermes_cfn.errors import HermesError
 
 HOME = Path(hermes_cfn.aws.__file__).parent
-CLIENTS = {"_calls", "_iam", "_sts", "_quotas", "calls"}
+CLIENTS = {"_athena", "_calls", "_iam", "_sts", "_quotas", "calls"}
 
 
 def called() -> set[str]:
