@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import regex  # type: ignore[import-untyped]
+
 from hermes_cfn.cfn.refusal import invalid
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.cfn.values import Unknown, text
@@ -61,6 +63,24 @@ def _resolve(name: str, spec: Mapping[str, Any], value: Any, ssm: Mapping[str, s
     return value
 
 
+def _fits(pattern: str, item: str, name: str) -> bool:
+    """Whether all of ``item`` is as ``pattern`` says, which may be a pattern that takes for ever.
+
+    Raises HermesError for one that cannot be read, or not be decided within :data:`PATTERN_S`.
+    """
+    where = f"Parameters/{name}"
+    try:
+        return regex.fullmatch(pattern, item, timeout=PATTERN_S) is not None
+    except TimeoutError:
+        raise invalid(f"Parameter '{name}': AllowedPattern takes too long to decide", where) from None
+    except (regex.error, RecursionError, OverflowError, MemoryError):
+        raise invalid(f"Parameter '{name}': AllowedPattern is no regular expression", where) from None
+
+
+PATTERN_S = 0.5
+"""As long as a pattern of a template may take for one value, in seconds of work."""
+
+
 def _constrain(name: str, spec: Mapping[str, Any], value: str, kind: str) -> None:
     where = f"Parameters/{name}"
     said = spec.get("ConstraintDescription")
@@ -77,7 +97,7 @@ def _constrain(name: str, spec: Mapping[str, Any], value: str, kind: str) -> Non
     if allowed and not set(items) <= set(allowed):
         refuse(f"Parameter '{name}' must be one of AllowedValues")
     pattern = spec.get("AllowedPattern")
-    if pattern and not all(re.fullmatch(pattern, item) for item in items):
+    if pattern and not all(_fits(str(pattern), item, name) for item in items):
         refuse(f"Parameter '{name}' must match pattern {pattern}")
     if "MinLength" in spec and len(value) < int(spec["MinLength"]):
         refuse(f"Parameter '{name}' must contain at least {spec['MinLength']} characters")

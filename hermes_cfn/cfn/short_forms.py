@@ -37,8 +37,15 @@ _Loader.yaml_implicit_resolvers = {
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     loader.flatten_mapping(node)
     return unique(
-        [(loader.construct_object(k, deep=True), loader.construct_object(v, deep=True)) for k, v in node.value]
+        [(_key(loader.construct_object(k, deep=True)), loader.construct_object(v, deep=True)) for k, v in node.value]
     )
+
+
+def _key(key: Any) -> Any:
+    """A name of a map, which in a template is no list and no map."""
+    if isinstance(key, (list, dict, set)):
+        raise invalid("Template format error: YAML not well-formed: a list or a map stands where a name belongs.")
+    return key
 
 
 def _construct_short(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:

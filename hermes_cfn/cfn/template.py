@@ -6,12 +6,14 @@ Anatomy and sections: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserG
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hermes_cfn.cfn.refusal import invalid, unique
+from hermes_cfn.errors import HermesError
 
 PSEUDO_PARAMETERS = frozenset(
     f"AWS::{name}"
@@ -98,6 +100,7 @@ class Template:
         if not resources:
             raise invalid("Template format error: At least one Resources member must be defined.")
         _within_limits(body)
+        _conditions_end(_section(body, "Conditions"))
         return cls(
             body=body,
             resources={name: _resource(str(name), value) for name, value in resources.items()},
@@ -145,6 +148,31 @@ def _within_limits(body: Mapping[str, Any]) -> None:
         for key in _section(body, name):
             if not re.fullmatch(r"[A-Za-z0-9]{1,255}", str(key)):
                 raise invalid(f"Template format error: {word} name {key} is non alphanumeric.", f"{name}/{key}")
+
+
+def _conditions_end(conditions: Mapping[str, Any]) -> None:
+    """Raises HermesError where a condition stands on itself."""
+    on = {name: {found for found in _named(value) if found in conditions} for name, value in conditions.items()}
+    while on:
+        ready = {name for name, needed in on.items() if not needed & set(on)}
+        if not ready:
+            raise invalid(
+                f"Template error: Found circular condition dependency between [{', '.join(sorted(map(str, on)))}]",
+                "Conditions",
+            )
+        on = {name: needed for name, needed in on.items() if name not in ready}
+
+
+def _named(value: Any) -> Iterator[str]:
+    """The conditions that a condition names."""
+    if isinstance(value, Mapping):
+        if len(value) == 1 and isinstance(value.get("Condition"), str):
+            yield value["Condition"]
+        for inner in value.values():
+            yield from _named(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _named(inner)
 
 
 def _resource(name: str, value: Any) -> Resource:
@@ -211,7 +239,53 @@ def _outputs(body: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     return outputs
 
 
+LIMIT_BYTES = 1024 * 1024
+"""The largest template (CloudFormation user guide, "Quotas": 1 MB, from a bucket)."""
+DEEPEST = 100
+"""Lists and maps within each other; AWS's own largest sample is below 30."""
+MOST_VALUES = 200_000
+"""Values of a template once what YAML's anchors repeat is written out."""
+
+
 def _load(text: str) -> Any:
+    """What a template says, if it is one that can be looked at: hostile ones are refused before anything is done with them."""
+    if len(text.encode("utf-8", "surrogatepass")) > LIMIT_BYTES:
+        raise invalid(f"Template may not exceed {LIMIT_BYTES} bytes in size.")
+    try:
+        said = _read(text)
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise invalid(f"Template format error: a number or a text of it cannot be read: {str(error)[:120]}") from None
+    _measure(said, 0, {}, [])
+    return said
+
+
+def _too_deep() -> HermesError:
+    return invalid(f"Template format error: lists and maps are more than {DEEPEST} deep within each other.")
+
+
+def _measure(value: Any, depth: int, seen: dict[int, int], above: list[int]) -> int:
+    """How many values ``value`` holds, each as often as it is repeated.  Raises HermesError for what is too much, or endless."""
+    if depth > DEEPEST:
+        raise _too_deep()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise invalid("Template format error: a number is not finite.")
+    if isinstance(value, int) and value.bit_length() > 128:
+        raise invalid("Template format error: a number has more than 38 digits.")
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) in above:
+        raise invalid("Template format error: a part of it contains itself (YAML anchors).")
+    if id(value) not in seen:
+        inner = value.values() if isinstance(value, dict) else value
+        seen[id(value)] = 1 + sum(_measure(one, depth + 1, seen, [*above, id(value)]) for one in inner)
+    if seen[id(value)] > MOST_VALUES:
+        raise invalid(f"Template format error: more than {MOST_VALUES} values.")
+    return seen[id(value)]
+
+
+def _read(text: str) -> Any:
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text, object_pairs_hook=unique)

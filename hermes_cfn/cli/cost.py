@@ -91,7 +91,7 @@ def _of_template(path: Path, region: str, parameters: tuple[str, ...], usage: Us
     from hermes_cfn.pricing import books
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _bounded(path)
     except (OSError, UnicodeDecodeError) as error:
         raise HermesError(Finding("file-unreadable", str(path), str(error))) from error
     for pair in parameters:
@@ -106,6 +106,22 @@ def _of_template(path: Path, region: str, parameters: tuple[str, ...], usage: Us
             *(replace(finding, where=f"{path}: {finding.where}") for finding in error.findings)
         ) from error
     return bill.compute_template(parsed, region, prices, usage, given)
+
+
+def _bounded(path: Path) -> str:
+    """The text of a file, of which no more is read than a template may hold.  Raises OSError for what is no file, and for one that is larger."""
+    import stat
+
+    from hermes_cfn.cfn.template import LIMIT_BYTES
+
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+        raise OSError("it is neither a file nor a pipe")
+    with path.open("rb") as file:
+        raw = file.read(LIMIT_BYTES + 1)
+    if len(raw) > LIMIT_BYTES:
+        raise OSError(f"it has more than {LIMIT_BYTES} bytes, which no template has")
+    return raw.decode("utf-8")
 
 
 def _of_stacks(usage: Usage | None, book: str) -> Bill:

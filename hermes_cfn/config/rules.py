@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from hermes_cfn.config.compute import ABSENT
@@ -156,7 +157,35 @@ def names_fit_a_bucket(settings: Settings) -> Iterator[Complaint]:
         )
 
 
+def operators_are_people_of_the_account(settings: Settings) -> Iterator[Complaint]:
+    """Whom an ARN with a wildcard means, whoever may make a role decides; another account's roles are another account's to give.
+
+    Identity Center alone makes roles under its path, and ends their names with letters of its own (IAM Identity Center user guide,
+    "Referencing permission sets in resource policies"): there an end may be left open.
+    """
+    for arn in settings.account.operators:
+        account, name = arn.split(":")[4], arn.partition(":role/")[2]
+        if settings.account.id and account != settings.account.id:
+            yield (
+                ("account", "operators"),
+                f"{arn!r} is a role of another account",
+                f"a role of account {settings.account.id}",
+            )
+        if "*" in name and not _IDENTITY_CENTER.fullmatch(name):
+            yield (
+                ("account", "operators"),
+                f"{arn!r} means every role that somebody may make under such a name",
+                "the whole ARN, or aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_<PermissionSet>_*",
+            )
+
+
+_IDENTITY_CENTER = re.compile(
+    r"aws-reserved/sso\.amazonaws\.com/(?:[a-z0-9-]+/|\*/|\*)?AWSReservedSSO_[A-Za-z0-9+=,.@_-]+_(?:[0-9a-f]{16}|\*)"
+)
+
+
 RULES: tuple[Rule, ...] = (
+    operators_are_people_of_the_account,
     zones_are_of_the_region,
     image_fits_the_machine,
     allow_list_needs_stable_addresses,

@@ -120,7 +120,7 @@ container_options() {
   local total
   total=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' "$ROOT/proc/meminfo" 2>/dev/null || echo 1048576) / 1024))
   OPTIONS=(--log-driver json-file --log-opt max-size=20m --log-opt max-file=5
-    --security-opt no-new-privileges --cap-drop ALL)
+    --security-opt no-new-privileges --cap-drop ALL --pids-limit 4096)
   if [ "$HERMES_MEMORY_MIB" -gt 0 ]; then total=$HERMES_MEMORY_MIB; else total=$((total - total / 5)); fi
   OPTIONS+=(--memory "${total}m")
   if [ "$HERMES_READ_ONLY" = yes ]; then OPTIONS+=(--read-only --tmpfs /tmp); fi
