@@ -122,24 +122,35 @@ def stacks(context: DeployContext, wish: DeployOptions, held: LeaseHolder, made:
     def unplanned(spec: StackSpec, changes: list[dict[str, Any]]) -> list[Finding]:
         return list(guard.unplanned(made, spec.key, changes))
 
-    deployer = StackDeployer(
-        context,
-        own,
-        outputs={spec.key: before.get(spec.key, {}) for spec in common},
-        lookups=made.lookups,
-        gate=manual_steps.Gate(context, wish.question.image, wish.question.compatible, wish.wait),
-        guard=unplanned,
-        role=context.names.service_role_arn,
-        sizes=sizes(made),
-        interrupted=wish.interrupted,
-    )
+    def deployer(specs: list[StackSpec], outputs: Mapping[str, Mapping[str, str]]) -> StackDeployer:
+        return StackDeployer(
+            context,
+            specs,
+            outputs=outputs,
+            lookups=made.lookups,
+            gate=manual_steps.Gate(context, wish.question.image, wish.question.compatible, wish.wait),
+            guard=unplanned,
+            role=context.names.service_role_arn,
+            sizes=sizes(made),
+            interrupted=wish.interrupted,
+        )
+
     yield StageStarted(context.now, "stacks", f"{len(own)} of {context.deployment.environment}", made.stacks_s or None)
     yield from adoption.adopt(context, held, context.names.service_role_arn)
-    outcomes = yield from deployer.run(held.guard)
+    moving = deployer(
+        [made.held_back.get(spec.key, spec) for spec in own], {spec.key: before.get(spec.key, {}) for spec in common}
+    )
+    outcomes = yield from moving.run(held.guard)
+    outputs = moving.outputs
+    if made.held_back:
+        letting_go = [spec for spec in own if spec.key in made.held_back]
+        last = deployer(letting_go, {key: value for key, value in outputs.items() if key not in made.held_back})
+        outcomes |= yield from last.run(held.guard)
+        outputs = outputs | last.outputs
     changed = sum(outcome != "unchanged" for outcome in outcomes.values())
     yield StageEnded(context.now, "stacks", f"{changed} changed, {len(outcomes) - changed} unchanged")
-    yield from default_security_group.close(context, deployer.outputs)
-    found = manual_steps.record(context, before, deployer.outputs)
+    yield from default_security_group.close(context, outputs)
+    found = manual_steps.record(context, before, outputs)
     if found is not None:
         yield Noted(context.now, found)
     return outcomes

@@ -11,6 +11,7 @@ from hermes_cfn import bill
 from hermes_cfn.config.usage import Usage
 from hermes_cfn.deployment import Deployment, FromSetting, StackSpec
 from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.plan import handover
 from hermes_cfn.plan.model import Change, Deployed, Interruption, Plan, StackPlan
 from hermes_cfn.plan.stacks import followed, stack_plan
 from hermes_cfn.plan.timing import Pace, RolloutTime, critical_path, rollout
@@ -97,6 +98,7 @@ def make(deployment: Deployment, deployed: Mapping[str, Deployed], inputs: PlanI
         image=inputs.image,
         replace=inputs.replace,
         lookups=inputs.lookups,
+        held_back=handover.held_back(deployment, deployed),
     )
 
 

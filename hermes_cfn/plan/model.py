@@ -9,7 +9,7 @@ from typing import Any
 
 from hermes_cfn.bill.lines import Difference
 from hermes_cfn.cfn.values import Unknown
-from hermes_cfn.deployment import Json
+from hermes_cfn.deployment import Json, StackSpec
 from hermes_cfn.errors import Finding, Severity
 
 MASKED = "********"
@@ -129,6 +129,7 @@ class Plan:
     ``image`` and ``replace`` are what was asked for: the image to release, and the logical IDs
     whose replacement was agreed to.  ``bill_high`` is the P90 of the bill after it, in USD a month.
     ``lookups`` are the looked-up values that it was made with, and that are deployed with it.
+    ``held_back``: stacks as they are first, until those that use what they stop having have moved (``plan.handover``).
     """
 
     environment: str
@@ -146,6 +147,7 @@ class Plan:
     image: str = ""
     replace: frozenset[str] = frozenset()
     lookups: Mapping[str, str] = field(default_factory=dict)
+    held_back: Mapping[str, StackSpec] = field(default_factory=dict)
 
     @property
     def changes(self) -> tuple[Change, ...]:

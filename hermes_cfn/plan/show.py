@@ -52,6 +52,8 @@ def summary(plan: Plan) -> Iterator[str]:
         )
         for line in plan.bill.changes:
             yield f"    {line.stack} {line.logical_id}  {line.what}: {dollars(line.before)} -> {dollars(line.after)}"
+    for key in plan.held_back:
+        yield f"order: {key} lets go of what it stops having after the stacks that use it have moved"
     yield f"interruption: {interruption(plan)}"
     yield f"time: stacks about {duration(plan.stacks_s)}, rollout about {duration(plan.rollout_s)}"
     if plan.release_next:
