@@ -79,10 +79,12 @@ def command(
     if not agreement and not sys.stdin.isatty():
         agree(False, "deploy")
     deploy_context = reach.deploy_context(context, start=True)
+    book, unpriced = price_book(deploy_context.region)
     question = PlanRequest(
         image=image,
         replace=frozenset(replace),
-        book=price_book(deploy_context.region),
+        book=book,
+        unpriced=unpriced,
         older=allow_older,
         compatible=not incompatible,
         resume=resume,

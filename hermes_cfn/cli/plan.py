@@ -13,7 +13,7 @@ import click
 
 from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
-from hermes_cfn.errors import ExitCode, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 
 if TYPE_CHECKING:
     from hermes_cfn.plan import Plan
@@ -72,8 +72,9 @@ def _online(image: str, replace: tuple[str, ...], older: bool, change_set: bool)
             raise
         terminal.echo("no credentials, so nothing was asked: what a first deployment would make", err=True)
         return None
+    book, unpriced = price_book(deploy_context.region)
     question = plan_inputs.PlanRequest(
-        image=image, replace=frozenset(replace), book=price_book(deploy_context.region), older=older
+        image=image, replace=frozenset(replace), book=book, older=older, unpriced=unpriced
     )
     made = plan_inputs.make(deploy_context, question)
     return change_set_preview.of_aws(deploy_context, made) if change_set else made
@@ -89,6 +90,7 @@ def _offline(directory: Path | None, replace: tuple[str, ...]) -> Plan:
     context = console.context()
     settings, deployment = context.settings(), context.deployment()
     chosen = strategy(settings)
+    book, unpriced = price_book(settings.account.region)
     inputs = PlanInputs(
         account=settings.account.id,
         strategy=chosen.kind,
@@ -97,7 +99,8 @@ def _offline(directory: Path | None, replace: tuple[str, ...]) -> Plan:
         bake_s=chosen.bake_s,
         instances=settings.compute.count,
         pace=Pace.of(settings),
-        book=price_book(settings.account.region),
+        book=book,
+        findings=unpriced,
         replace=frozenset(replace),
         ceiling=settings.budget.ceiling_usd,
         commit=reach.head(context.config),
@@ -107,11 +110,21 @@ def _offline(directory: Path | None, replace: tuple[str, ...]) -> Plan:
     return plan_inputs.against(inputs, deployment, before)
 
 
-def price_book(region: str) -> PriceBook:
-    """The book that ``cost`` uses by default."""
+def price_book(region: str) -> tuple[PriceBook | None, tuple[Finding, ...]]:
+    """The book that ``cost`` uses by default; none where the region has no prices, and then a warning that says so."""
     from hermes_cfn.pricing import books
 
-    return books.load(region)
+    try:
+        return books.load(region), ()
+    except HermesError as error:
+        if {finding.code for finding in error.findings} != {"book-missing"}:
+            raise
+        return None, tuple(
+            dataclasses.replace(
+                finding, severity=Severity.WARNING, why="the plan goes on without its bill: nothing is priced"
+            )
+            for finding in error.findings
+        )
 
 
 def as_event(made: Plan, at: datetime) -> None:

@@ -257,8 +257,18 @@ def _as_it_is(spec: StackSpec, mine: Deployed) -> StackSpec:
 
 
 def _ceiling(before: bill.Bill | None, after: bill.Bill | None, inputs: PlanInputs) -> Iterator[Finding]:
-    """``over-budget``: the bill is above the ceiling, as expected or at its P90."""
-    if before is None or after is None or not inputs.ceiling or after.high <= inputs.ceiling:
+    """``over-budget``: the bill is above the ceiling, as expected or at its P90; ``ceiling-undecided``: there is no bill."""
+    if not inputs.ceiling:
+        return
+    if before is None or after is None:
+        yield Finding(
+            "ceiling-undecided",
+            "hermes.toml [budget] ceiling_usd",
+            f"nobody can say whether the bill stays below {dollars(inputs.ceiling)} a month: this region has no prices here",
+            next="hermes-cfn prices refresh, or [budget] ceiling_usd = 0 to go on without a ceiling",
+        )
+        return
+    if after.high <= inputs.ceiling:
         return
     above = after.expected > inputs.ceiling
     amount = after.expected if above else after.high

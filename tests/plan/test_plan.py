@@ -322,3 +322,10 @@ def test_every_format_tells_the_same(there) -> None:
 def test_nothing_there_is_not_an_unknown_account(wanted) -> None:
     plan = planned(wanted, {"network": Deployed(None)})
     assert all(ACCOUNT not in one.after for change in plan.changes for one in change.details)
+
+
+def test_without_a_price_book_the_plan_goes_on_and_only_a_ceiling_stops_it(wanted) -> None:
+    plan = planned(wanted, {}, book=None)
+    assert plan.bill is None and plan.changes and not plan.errors
+    (finding,) = planned(wanted, {}, book=None, ceiling=Decimal(50)).errors
+    assert finding.code == "ceiling-undecided"

@@ -34,7 +34,7 @@ class PlanRequest:
     """What the plan is for: an image (or what runs), what may be replaced, prices.
 
     ``resume``: the goal of a run that was cut off instead of what runs; ``older``: a checkout that
-    lacks what was deployed may undo it.
+    lacks what was deployed may undo it; ``unpriced``: why there is no price book, where there is none.
     """
 
     image: str = ""
@@ -44,6 +44,7 @@ class PlanRequest:
     older: bool = False
     compatible: bool = True
     resume: bool = False
+    unpriced: tuple[Finding, ...] = ()
 
 
 def deployed(context: DeployContext) -> dict[str, Deployed]:
@@ -72,6 +73,7 @@ def make(context: DeployContext, question: PlanRequest) -> Plan:
     there = deployed(context)
     known = account_facts.gather(context, question.image, there)
     findings = [
+        *question.unpriced,
         *forecast.of(context.settings, known),
         *several.alone(context.settings),
         *_foundation(context, there),
