@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import itertools
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,7 +34,8 @@ class Scope:
 
     ``parameters`` are typed, as :func:`resolve_parameters` gives them.  ``attributes`` answers
     Fn::GetAtt, and Ref when its second argument is None.  ``imports`` is by export name,
-    ``ssm`` by ``name`` or ``name:version``, ``zones`` are those of ``region`` in order.
+    ``ssm`` by ``name`` or ``name:version``, ``zones`` are those of ``region`` in order,
+    ``other_zones`` those of other regions.
     """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class Scope:
     imports: Mapping[str, Any] = field(default_factory=dict)
     ssm: Mapping[str, str] = field(default_factory=dict)
     zones: Sequence[str] = ()
+    other_zones: Mapping[str, Sequence[str]] = field(default_factory=dict)
     notification_arns: Sequence[str] = ()
 
     def pseudo(self, name: str) -> Any:
@@ -84,7 +87,7 @@ def evaluate(value: Any, template: Template, scope: Scope) -> Any:
 
 def condition(name: str, template: Template, scope: Scope) -> bool | Unknown:
     """Whether the condition ``name`` holds."""
-    if name not in template.conditions:
+    if isinstance(name, Mapping | list) or name not in template.conditions:
         raise invalid(
             f"Template format error: Unresolved condition dependency {name} in the Conditions block of the template"
         )
@@ -280,7 +283,7 @@ def _split(argument: Any, template: Template, scope: Scope) -> Any:
 
 
 def _if(argument: Any, template: Template, scope: Scope) -> Any:
-    if not (isinstance(argument, list) and len(argument) == 3 and isinstance(argument[0], str)):
+    if not (isinstance(argument, list) and len(argument) == 3 and not isinstance(argument[0], Mapping | list)):
         raise invalid("Template error: Fn::If requires a list argument with three parameters")
     holds = condition(argument[0], template, scope)
     if isinstance(holds, Unknown):
@@ -293,13 +296,16 @@ _IN_MAP_KEYS = frozenset({"Ref", "Fn::FindInMap"})
 
 
 def _find_in_map(argument: Any, template: Template, scope: Scope) -> Any:
+    otherwise = _default_value(argument) if template.extended else MISSING
+    if otherwise is not MISSING:
+        argument = argument[:3]
     if not (isinstance(argument, list) and len(argument) == 3):
         raise invalid(
             "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the "
             "attribute for return value"
         )
     odd = [name for key in argument if isinstance(key, Mapping) for name in key if name not in _IN_MAP_KEYS]
-    if odd:
+    if odd and not template.extended:
         raise invalid(f"Template error: Fn::FindInMap may use only Ref and Fn::FindInMap in its keys, not {odd[0]}")
     keys = [evaluate(key, template, scope) for key in argument]
     unknown = _first_unknown(*keys)
@@ -308,6 +314,8 @@ def _find_in_map(argument: Any, template: Template, scope: Scope) -> Any:
     found: Any = template.mappings
     for key in keys:
         if not isinstance(found, Mapping) or text(key) not in {text(known) for known in found}:
+            if otherwise is not MISSING:
+                return evaluate(otherwise, template, scope)
             if found is template.mappings:
                 raise invalid(
                     f"Template format error: Mapping named '{keys[0]}' is not present in the 'Mappings' section of template."
@@ -315,6 +323,40 @@ def _find_in_map(argument: Any, template: Template, scope: Scope) -> Any:
             raise invalid("Template error: Unable to get mapping for " + "::".join(text(part) for part in keys))
         found = next(inner for known, inner in found.items() if text(known) == text(key))
     return found
+
+
+MISSING = object()
+
+
+def _default_value(argument: Any) -> Any:
+    """The ``DefaultValue`` of Fn::FindInMap, if there is one."""
+    last = argument[3] if isinstance(argument, list) and len(argument) == 4 else None
+    return last["DefaultValue"] if isinstance(last, Mapping) and "DefaultValue" in last else MISSING
+
+
+def _length(argument: Any, template: Template, scope: Scope) -> Any:
+    _needs_extensions("Fn::Length", template)
+    value = evaluate(argument, template, scope)
+    if isinstance(value, Unknown):
+        return value
+    if not isinstance(value, list):
+        raise invalid("Template error: Fn::Length needs a list.")
+    return len(value)
+
+
+def _to_json_string(argument: Any, template: Template, scope: Scope) -> Any:
+    _needs_extensions("Fn::ToJsonString", template)
+    value = evaluate(argument, template, scope)
+    if has_unknown(value):
+        return Unknown("Fn::ToJsonString of what is not known")
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _needs_extensions(name: str, template: Template) -> None:
+    if not template.extended:
+        raise invalid(
+            f"Template error: Encountered unsupported function: {name}: it needs the transform AWS::LanguageExtensions"
+        )
 
 
 def _base64(argument: Any, template: Template, scope: Scope) -> Any:
@@ -356,6 +398,8 @@ def _get_azs(argument: Any, template: Template, scope: Scope) -> Any:
         raise invalid("Template error: every Fn::GetAZs object must have a String-typed value.")
     if region in ("", scope.region) and scope.zones:
         return list(scope.zones)
+    if region in scope.other_zones:
+        return list(scope.other_zones[region])
     return Unknown(f"zones of {region or scope.region}")
 
 
@@ -374,7 +418,8 @@ def _boolean(value: Any, template: Template, scope: Scope) -> bool | Unknown:
     if isinstance(value, Mapping) and len(value) == 1:
         name, argument = next(iter(value.items()))
         if name == "Condition":
-            return condition(argument, template, scope)
+            nested = isinstance(argument, Mapping)  # as SAM writes it
+            return _boolean(argument, template, scope) if nested else condition(argument, template, scope)
         if name == "Fn::Equals":
             return _equals(argument, template, scope)
         if name == "Fn::Not":
@@ -443,4 +488,6 @@ _FUNCTIONS: dict[str, Callable[[Any, Template, Scope], Any]] = {
     "Fn::Or": _truth("Fn::Or"),
     "Fn::Sub": _sub,
     "Fn::Cidr": _cidr,
+    "Fn::Length": _length,
+    "Fn::ToJsonString": _to_json_string,
 }

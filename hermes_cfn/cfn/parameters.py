@@ -15,6 +15,8 @@ from hermes_cfn.cfn.refusal import invalid
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.cfn.values import Unknown, text
 
+VALUE_LIMIT = 4_096
+"""Bytes of a parameter's value (cloudformation-limits.html)."""
 SSM_TYPE = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
 _AWS_TYPE = re.compile(r"(?:List<)?AWS::(?:EC2|Route53|SSM)::[A-Za-z:]+>?")
 
@@ -39,27 +41,36 @@ def resolve_parameters(
     }
 
 
+def known_type(kind: str) -> bool:
+    """Whether CloudFormation has the parameter type."""
+    stored = SSM_TYPE.fullmatch(kind)
+    inner = stored.group(1) if stored else kind
+    return inner in _PLAIN or _AWS_TYPE.fullmatch(inner) is not None
+
+
+_PLAIN = ("String", "Number", "CommaDelimitedList", "List<Number>", "List<String>")
+
+
 def _resolve(name: str, spec: Mapping[str, Any], value: Any, ssm: Mapping[str, str]) -> Any:
     kind = str(spec["Type"])
     stored = SSM_TYPE.fullmatch(kind)
     inner = stored.group(1) if stored else kind
-    if not (
-        inner in ("String", "Number", "CommaDelimitedList", "List<Number>", "List<String>")
-        or _AWS_TYPE.fullmatch(inner)
-    ):
+    if not known_type(kind):
         raise invalid(f"Template format error: Unrecognized parameter type: {kind}", f"Parameters/{name}")
     if isinstance(value, Unknown):
         return value
     if isinstance(value, list):
         value = ",".join(text(item) for item in value)
     value = text(value)
+    if len(value.encode()) > VALUE_LIMIT:
+        raise invalid(f"Parameter value for parameter name {name} is too long. Length is {len(value.encode())}.")
     _constrain(name, spec, value, inner)
     if stored:
         if value not in ssm:
             return Unknown(f"SSM parameter {value}")
         value = ssm[value]
     if inner == "CommaDelimitedList" or inner.startswith("List<"):
-        return [item.strip() for item in value.split(",")] if value else []
+        return [item.strip() for item in value.split(",")]
     return value
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from hermes_cfn.cfn.refusal import invalid, unique
+from hermes_cfn.cfn.refusal import invalid
 
 
 def load(text: str) -> Any:
@@ -20,8 +20,13 @@ def load(text: str) -> Any:
         mark = error.problem_mark
         place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise invalid(f"Template format error: YAML not well-formed.{place}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError) as error:
         raise invalid("Template format error: YAML not well-formed.") from error
+
+
+def has_aliases(text: str) -> bool:
+    """Whether a YAML text uses an alias, which CloudFormation does not allow; the AWS command line resolves them."""
+    return any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)) if "*" in text else False
 
 
 class _Loader(yaml.SafeLoader):
@@ -36,9 +41,9 @@ _Loader.yaml_implicit_resolvers = {
 
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     loader.flatten_mapping(node)
-    return unique(
-        [(_key(loader.construct_object(k, deep=True)), loader.construct_object(v, deep=True)) for k, v in node.value]
-    )
+    return {
+        _key(loader.construct_object(k, deep=True)): loader.construct_object(v, deep=True) for k, v in node.value
+    }
 
 
 def _key(key: Any) -> Any:

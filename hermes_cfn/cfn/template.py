@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hermes_cfn.cfn.refusal import invalid, unique
+from hermes_cfn.cfn.extensions import TRANSFORM, expand, transforms_of
+from hermes_cfn.cfn.refusal import invalid
 from hermes_cfn.errors import HermesError
 
 PSEUDO_PARAMETERS = frozenset(
@@ -85,17 +86,19 @@ class Template:
     outputs: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def parse(cls, source: str | Mapping[str, Any]) -> Template:
-        """A template from text or from a mapping.
+    def parse(cls, source: str | Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Template:
+        """A template from text or from a mapping; with AWS::LanguageExtensions its loops are unrolled.
 
+        ``given`` are values of parameters, for loops over them; others have their defaults.
         Raises :class:`HermesError` with the code ``template-invalid``.
         """
-        body = _load(source) if isinstance(source, str) else source
+        body = load(source) if isinstance(source, str) else source
         if not isinstance(body, Mapping):
             raise invalid("Template format error: unsupported structure.")
         odd = sorted(str(key) for key in body if key not in _SECTIONS)
         if odd:
             raise invalid(f"Invalid template property or properties [{', '.join(odd)}]")
+        body = expand(body, given or {})
         resources = _section(body, "Resources")
         if not resources:
             raise invalid("Template format error: At least one Resources member must be defined.")
@@ -122,8 +125,12 @@ class Template:
     @property
     def transforms(self) -> tuple[str, ...]:
         """Names of the macros that the template asks for."""
-        given = self.body.get("Transform", [])
-        return tuple(str(name) for name in (given if isinstance(given, list) else [given]))
+        return transforms_of(self.body)
+
+    @property
+    def extended(self) -> bool:
+        """Whether AWS::LanguageExtensions holds, with which functions take more."""
+        return TRANSFORM in self.transforms
 
 
 def _section(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -190,6 +197,11 @@ def _resource(name: str, value: Any) -> Resource:
     depends = [depends] if isinstance(depends, str) else depends
     if not isinstance(depends, list) or not all(isinstance(item, str) for item in depends):
         raise invalid(f"Template format error: [/{where}/DependsOn] must be a string or list of strings.", where)
+    if isinstance(value.get("Condition"), Mapping | list):
+        raise invalid(f"Template format error: [/{where}/Condition] must be the name of a condition.", where)
+    for key in ("CreationPolicy", "UpdatePolicy", "Metadata"):
+        if not isinstance(value.get(key) or {}, Mapping):
+            raise invalid(f"Template format error: [/{where}/{key}] must be an object.", where)
     for key, allowed in _POLICIES.items():
         policy = value.get(key)
         if isinstance(policy, str) and policy not in allowed:
@@ -203,12 +215,16 @@ def _resource(name: str, value: Any) -> Resource:
         properties=properties,
         depends_on=tuple(depends),
         condition=value.get("Condition"),
-        deletion_policy=value.get("DeletionPolicy") or default_deletion_policy(value["Type"], properties),
-        update_replace_policy=value.get("UpdateReplacePolicy") or "Delete",
+        deletion_policy=_policy(value.get("DeletionPolicy")) or default_deletion_policy(value["Type"], properties),
+        update_replace_policy=_policy(value.get("UpdateReplacePolicy")) or "Delete",
         creation_policy=value.get("CreationPolicy") or {},
         update_policy=value.get("UpdatePolicy") or {},
         metadata=value.get("Metadata") or {},
     )
+
+
+def _policy(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def default_deletion_policy(resource_type: str, properties: Mapping[str, Any]) -> str:
@@ -247,8 +263,12 @@ MOST_VALUES = 200_000
 """Values of a template once what YAML's anchors repeat is written out."""
 
 
-def _load(text: str) -> Any:
-    """What a template says, if it is one that can be looked at: hostile ones are refused before anything is done with them."""
+def load(text: str) -> Any:
+    """What a template says, if it is one that can be looked at: hostile ones are refused before anything is done with them.
+
+    A key that comes twice has its last value, as on AWS.  Raises :class:`HermesError` (``template-invalid``).
+    """
+    text = text.removeprefix("\ufeff")
     if len(text.encode("utf-8", "surrogatepass")) > LIMIT_BYTES:
         raise invalid(f"Template may not exceed {LIMIT_BYTES} bytes in size.")
     try:
@@ -288,7 +308,7 @@ def _measure(value: Any, depth: int, seen: dict[int, int], above: list[int]) -> 
 def _read(text: str) -> Any:
     if text.lstrip().startswith("{"):
         try:
-            return json.loads(text, object_pairs_hook=unique)
+            return json.loads(text)
         except json.JSONDecodeError as error:
             raise invalid(
                 f"Template format error: JSON not well-formed. (line {error.lineno}, column {error.colno})"
@@ -469,21 +489,22 @@ def _check_imports(template: Template) -> None:
                 f"Template format error: [/Outputs/{name}/Export] cannot depend on a resource.", f"Outputs/{name}"
             )
     for resource in template.resources.values():
-        for argument in _arguments_of("Fn::ImportValue", resource.properties):
+        for argument in arguments_of("Fn::ImportValue", resource.properties):
             if any(one.target in template.resources for one in references(argument)):
                 where = f"Resources/{resource.logical_id}"
                 raise invalid(f"Template format error: [/{where}] Fn::ImportValue cannot depend on a resource.", where)
 
 
-def _arguments_of(function: str, value: Any) -> Iterator[Any]:
+def arguments_of(function: str, value: Any) -> Iterator[Any]:
+    """What ``function`` is given, wherever it stands in ``value``."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if key == function:
                 yield inner
-            yield from _arguments_of(function, inner)
+            yield from arguments_of(function, inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _arguments_of(function, inner)
+            yield from arguments_of(function, inner)
 
 
 def _circle(edges: Mapping[str, frozenset[str]]) -> list[str]:

@@ -155,7 +155,6 @@ def test_policies_have_defaults():
             {"Resources": {"A": topic()}, "Parameters": {"a-b": {"Type": "String"}}},
             "Template format error: Parameter name a-b is non alphanumeric.",
         ),
-        ('{"Resources": {}, "Resources": {}}', 'Template format error: duplicate key "Resources" found.'),
     ],
 )
 def test_refused_in_cloudformations_words(source, words):

@@ -77,7 +77,7 @@ class World:
     """An embedded cloud with what strangers' templates expect of an account."""
 
     def __init__(self, state: Path, endpoint: str, region: str) -> None:
-        self.endpoint, self.region, self.key = endpoint, region, control.access_key(state)
+        self.endpoint, self.region, self.key = endpoint, region, control.administrator(state)
         self._made: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:

@@ -39,14 +39,16 @@ def stack(stack: Stack) -> dict[str, Any]:
             "NotificationARNs": list(request.notification_arns) if request else [],
             "Capabilities": list(request.capabilities) if request else [],
             "Outputs": [
-                _given(
-                    {
-                        "OutputKey": name,
-                        "OutputValue": output["Value"],
-                        "Description": output.get("Description"),
-                        "ExportName": output.get("Export"),
-                    }
-                )
+                {
+                    "OutputValue": output["Value"],
+                    **_given(
+                        {
+                            "OutputKey": name,
+                            "Description": output.get("Description"),
+                            "ExportName": output.get("Export"),
+                        }
+                    ),
+                }
                 for name, output in stack.outputs.items()
             ],
             "RoleARN": stack.role_arn or None,

@@ -130,6 +130,7 @@ class Engine:
             imports=_Imports(self.exports(stack.region), request),
             ssm=request.ssm,
             zones=self.zones(request, stack.region),
+            other_zones=_Zones(self, request),
             notification_arns=request.notification_arns,
         )
 
@@ -181,6 +182,20 @@ def attribute_of(live: Live | None, logical_id: str, attribute: str | None) -> A
             f"Template error: resource {logical_id} does not support attribute type {attribute} in Fn::GetAtt"
         )
     return value
+
+
+class _Zones(dict[str, tuple[str, ...]]):
+    """Zones of other regions, looked up when a template asks for them."""
+
+    def __init__(self, engine: Engine, request: Request) -> None:
+        super().__init__()
+        self._engine, self._request = engine, request
+
+    def __contains__(self, region: object) -> bool:
+        if not isinstance(region, str) or not region:
+            return False
+        self[region] = self._engine.zones(self._request, region)
+        return bool(self[region])
 
 
 class _Imports(dict[str, Any]):

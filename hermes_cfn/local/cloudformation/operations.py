@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hermes_cfn.cfn.intrinsics import active_resources, outputs
+from hermes_cfn.cfn.intrinsics import active_resources, has_unknown, outputs
+from hermes_cfn.cfn.refusal import invalid
 from hermes_cfn.cfn.template import dependencies
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local.cloudformation.engine import Engine
 from hermes_cfn.local.cloudformation.graph import Done, Graph
 from hermes_cfn.local.cloudformation.model import Live, Request, Stack, exports_of
-from hermes_cfn.local.cloudformation.steps import Steps
+from hermes_cfn.local.cloudformation.steps import Steps, unknown_reason
 
 log = logging.getLogger("hermes.local")
 
@@ -125,7 +126,11 @@ class Operation:
         if request is None:
             return
         scope = self.engine.scope(self.stack, request)
-        self.stack.outputs = outputs(request.template, scope)
+        made = outputs(request.template, scope)
+        unknown = next((output for output in made.values() if has_unknown(output)), None)
+        if unknown is not None:
+            raise invalid(unknown_reason(unknown))
+        self.stack.outputs = made
 
 
 _BROKEN = {

@@ -10,12 +10,15 @@ from urllib.parse import unquote, urlparse
 
 from botocore.exceptions import ClientError
 
+from hermes_cfn.cfn import anatomy
+from hermes_cfn.cfn.extensions import TRANSFORM, transforms_of
 from hermes_cfn.cfn.intrinsics import Scope, Unknown, active_resources, outputs, resolve_parameters
 from hermes_cfn.cfn.parameters import SSM_TYPE
 from hermes_cfn.cfn.refusal import invalid
 from hermes_cfn.cfn.rules import check_rules
 from hermes_cfn.cfn.schemas import schema, supported
-from hermes_cfn.cfn.template import Template, dependencies, resource_references
+from hermes_cfn.cfn.short_forms import has_aliases
+from hermes_cfn.cfn.template import Template, arguments_of, dependencies, load, references, resource_references
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local.clients import Door, Session
 from hermes_cfn.local.cloudformation.model import Request, Stack
@@ -96,19 +99,22 @@ def fetched(url: str, caller: Door, region: str) -> str:
     return str(raw.decode())
 
 
-def parse(text: str, region: str) -> Template:
+def parse(text: str, region: str, given: Mapping[str, Any] | None = None) -> Template:
     """A template that can be deployed here.
 
     Refuses transforms, nested stacks, types that the region or the embedded cloud lacks, and
     properties that AWS has but the embedded cloud does not act on; each by name.
     """
     try:
-        template = Template.parse(text)
+        body = load(text)
+        _refuse_macros(body)
+        template = Template.parse(body, given)
+        if not text.lstrip("\ufeff \n\r\t").startswith("{") and has_aliases(text):
+            raise invalid("Template error: YAML aliases are not allowed in CloudFormation templates")
+        anatomy.check(template)
         dependencies(template)
     except HermesError as error:
         raise validation(error.findings[0].what) from error
-    if template.transforms:
-        raise refused(f"transforms [{', '.join(template.transforms)}]")
     if "Hooks" in template.body:
         raise refused("the template section Hooks")
     types = {resource.type for resource in template.resources.values()}
@@ -125,6 +131,17 @@ def parse(text: str, region: str) -> Template:
     _check_properties(template, region)
     _check_attributes(template, region)
     return template
+
+
+def _refuse_macros(body: Any) -> None:
+    """Transforms are named before anything else is said: a template that one will change need not have the form."""
+    if not isinstance(body, Mapping):
+        return
+    others = [name for name in transforms_of(body) if name != TRANSFORM]
+    if others:
+        raise refused(f"transforms [{', '.join(others)}]")
+    if "Fn::Transform" in body or any(True for _ in arguments_of("Fn::Transform", body)):
+        raise refused("transforms [Fn::Transform]")
 
 
 def refused(what: str) -> ServiceError:
@@ -172,8 +189,9 @@ def _check_secure(template: Template) -> None:
 
 def _check_attributes(template: Template, region: str) -> None:
     places: list[Any] = [resource_references(resource) for resource in template.resources.values()]
-    for references in places:
-        for reference in references:
+    places += [references(output["Value"]) for output in template.outputs.values()]
+    for found in places:
+        for reference in found:
             target = template.resources.get(reference.target)
             known = schema(target.type, region) if target else None
             if target is None or known is None or reference.attribute in (None, "*"):
@@ -314,8 +332,8 @@ def read(
         text = before.text
     else:
         text = text_of(params, caller, region)
-    template = parse(text, region)
     given = given_parameters(params, stack)
+    template = parse(text, region, given)
     try:
         ssm = ssm_values(text, template, given, acting, region)
         parameters = resolve_parameters(template, given, ssm)

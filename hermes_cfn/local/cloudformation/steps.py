@@ -399,7 +399,7 @@ class Steps:
         assert request is not None
         resource = evaluated(raw, request.template, self.engine.scope(self.stack, request))
         if has_unknown(resource.properties):
-            raise Failure(_unknown_reason(resource.properties))
+            raise Failure(unknown_reason(resource.properties))
         return resource
 
     def _applied(self, resource: Resource, tags: Mapping[str, str], secret: bool = True) -> Mapping[str, Any]:
@@ -450,14 +450,15 @@ class Steps:
         return row.create_s if row else DEFAULT_CREATE_S
 
 
-def _unknown_reason(value: Any) -> str:
+def unknown_reason(value: Any) -> str:
+    """Why a value cannot be given, in CloudFormation's words."""
     if isinstance(value, Unknown):
         kind, _, name = value.reason.rpartition(" ")
         if kind == "SSM parameter":
             return f"Parameters: [ssm:{name}] cannot be found."
         return f"No export named {name} found" if kind == "export" else f"Unresolved: {value.reason}"
     inner = value.values() if isinstance(value, Mapping) else value
-    return next(_unknown_reason(item) for item in inner if has_unknown(item))
+    return next(unknown_reason(item) for item in inner if has_unknown(item))
 
 
 def _signals(resource: Resource) -> tuple[int, float]:
