@@ -101,8 +101,8 @@ class _Unroll:
             return [item.strip() for item in found.split(",")] if listed else found
         if name == "Fn::FindInMap" and isinstance(argument, list) and len(argument) >= 3:
             found = self._body.get("Mappings") or {}
-            for part in argument[:3]:
-                part = self._known(part) if isinstance(part, Mapping) else part
+            for written in argument[:3]:
+                part: Any = self._known(written) if isinstance(written, Mapping) else written
                 found = found.get(part) if isinstance(found, Mapping) else None
             if found is not None:
                 return found
