@@ -94,7 +94,7 @@ class _Unroll:
     def _known(self, value: Mapping[str, Any]) -> Any:
         """What a reference gives that needs nothing but parameters and mappings."""
         name, argument = next(iter(value.items())) if len(value) == 1 else ("", None)
-        if name == "Ref" and argument in (self._body.get("Parameters") or {}):
+        if name == "Ref" and isinstance(argument, str) and argument in (self._body.get("Parameters") or {}):
             spec = self._body["Parameters"][argument]
             found = self._given.get(argument, spec.get("Default", ""))
             listed = "List" in str(spec.get("Type")) and isinstance(found, str)

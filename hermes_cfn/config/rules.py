@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from hermes_cfn.config.compute import ABSENT
 from hermes_cfn.config.network import STABLE
 from hermes_cfn.config.settings import Settings
+from hermes_cfn.service_names import refusal
 
 Complaint = tuple[tuple[str, ...], str, str]
 Rule = Callable[[Settings], Iterator[Complaint]]
@@ -184,8 +185,48 @@ _IDENTITY_CENTER = re.compile(
 )
 
 
+def names_of(application: str, environment: str) -> dict[tuple[str, str], str]:
+    """What names that services restrict are made of, by resource type and property; a test compares with ``names``."""
+    both = f"{application}-{environment}"
+    return {
+        ("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name"): both[:32].rstrip("-"),
+        ("AWS::ElasticLoadBalancingV2::TargetGroup", "Name"): both[:32].rstrip("-"),
+        ("AWS::EC2::SecurityGroup", "GroupName"): f"{both}-alb-sg",
+        ("AWS::ECR::Repository", "RepositoryName"): application,
+        ("AWS::S3::Bucket", "BucketName"): f"{both}-assets-123456789012",
+        ("AWS::SSM::Parameter", "Name"): f"/{application}/{environment}/release/goal",
+        ("AWS::SSM::Document", "Name"): f"{both}-run",
+        ("AWS::CloudTrail::Trail", "TrailName"): both,
+        ("AWS::AutoScaling::AutoScalingGroup", "AutoScalingGroupName"): both,
+        ("AWS::DynamoDB::Table", "TableName"): f"{application}-deploy-lock",
+    }
+
+
+def names_that_services_take(settings: Settings) -> Iterator[Complaint]:
+    """Rules that stand in the services' prose (``service_names``): the first that refuses a name made of these two."""
+    application, environment = settings.application.name, settings.environment.name
+    parts = (
+        (("application", "name"), application, names_of(application, "production")),
+        (
+            ("environment", "name"),
+            environment,
+            {
+                ("AWS::EC2::SecurityGroup", "GroupName"): f"{environment}-app-sg",
+                ("AWS::CloudTrail::Trail", "TrailName"): f"hermes-{environment}",
+            },
+        ),
+    )
+    for key, name, made in parts:
+        for (kind, prop), whole in made.items():
+            why = refusal(kind, prop, whole)
+            if why:
+                yield key, f"{name!r} makes {whole!r}, which AWS refuses as {kind}: {why}", "another name, like hermes"
+                break
+
+
 RULES: tuple[Rule, ...] = (
     operators_are_people_of_the_account,
+    names_that_services_take,
     zones_are_of_the_region,
     image_fits_the_machine,
     allow_list_needs_stable_addresses,

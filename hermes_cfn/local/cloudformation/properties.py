@@ -13,12 +13,14 @@ from hermes_cfn.cfn.validation import violations
 from hermes_cfn.local.clients import Door
 from hermes_cfn.local.providers import HANDLERS
 from hermes_cfn.local.providers.base import Failure
+from hermes_cfn.service_names import properties_of, refusal, tags_refusal
 
 _SECRET = re.compile(r"\{\{resolve:secretsmanager:([^}]+)\}\}")
 
 
 def check(resource: Resource, region: str) -> None:
     """Raises Failure for properties that do not fit the type's schema, as AWS words it."""
+    check_prose(resource)
     known = schema(resource.type, region)
     if known is None:
         return
@@ -27,6 +29,33 @@ def check(resource: Resource, region: str) -> None:
         raise Failure(
             f"Properties validation failed for resource {resource.logical_id} with message:\n" + "\n".join(found)
         )
+
+
+def check_prose(resource: Resource) -> None:
+    """Raises Failure for what the service's pages do not allow and no schema says: names, tags, user data."""
+    properties = resource.properties
+    for prop in sorted(properties_of(resource.type)):
+        value: Any = properties
+        for part in prop.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if isinstance(value, str | int) and (why := refusal(resource.type, prop, str(value))):
+            raise Failure(f'Resource handler returned message: "{why}" (HandlerErrorCode: InvalidRequest)')
+    tags = properties.get("Tags")
+    keys = (
+        list(tags) if isinstance(tags, Mapping) else [one.get("Key") for one in tags or () if isinstance(one, Mapping)]
+    )
+    if why := tags_refusal(str(key) for key in keys):
+        raise Failure(f'Resource handler returned message: "{why}" (HandlerErrorCode: InvalidRequest)')
+    data = properties.get("LaunchTemplateData") or {}
+    encoded = properties.get("UserData") or (data.get("UserData") if isinstance(data, Mapping) else None)
+    if isinstance(encoded, str) and len(encoded) * 3 // 4 - encoded.count("=") > USER_DATA_LIMIT:
+        raise Failure(
+            'Resource handler returned message: "User data is limited to 16384 bytes" (HandlerErrorCode: InvalidRequest)'
+        )
+
+
+USER_DATA_LIMIT = 16_384
+"""Bytes before base64: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html"""
 
 
 def tagged(resource: Resource, tags: Mapping[str, str], region: str) -> Mapping[str, Any]:
