@@ -29,7 +29,7 @@ def violations(properties: Mapping[str, Any], known: ResourceSchema) -> list[str
 def _check(value: Any, rule: Mapping[str, Any], body: Mapping[str, Any], path: str, top: bool = False) -> Iterator[str]:
     if isinstance(value, Unknown):
         return
-    rule = _resolved(rule, body)
+    rule = resolved(rule, body)
     kinds = rule.get("type", "object" if top else None)
     kinds = kinds if isinstance(kinds, list) else [kinds] if kinds else []
     if kinds and not any(_fits(value, kind) for kind in kinds):
@@ -101,7 +101,8 @@ def _check_scalar(value: Any, rule: Mapping[str, Any], path: str, kinds: list[st
             yield f"{path}: {words} is not less or equal to {rule['maximum']}"
 
 
-def _resolved(rule: Mapping[str, Any], body: Mapping[str, Any]) -> Mapping[str, Any]:
+def resolved(rule: Mapping[str, Any], body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A rule of a schema with its ``$ref`` followed."""
     while "$ref" in rule:
         found: Any = body
         for part in str(rule["$ref"]).removeprefix("#/").split("/"):

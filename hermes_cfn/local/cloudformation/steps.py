@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hermes_cfn.cfn.changes import PropertyChange, direct_changes
+from hermes_cfn.cfn.conversion import converted
 from hermes_cfn.cfn.intrinsics import Unknown, evaluated, has_unknown
 from hermes_cfn.cfn.kinds import DEFAULT_CREATE_S, DEFAULT_UPDATE_S, DELETE_S, kind
 from hermes_cfn.cfn.schemas import schema
@@ -406,7 +407,8 @@ class Steps:
         properties: Mapping[str, Any] = tagged(resource, tags, self.stack.region)
         if secret:
             properties = with_secrets(properties, self.engine.door(self.stack.session), self.stack.region)
-        return properties
+        known = schema(resource.type, self.stack.region)
+        return converted(properties, known) if known is not None else properties
 
     def _context(self, live: Live) -> Context:
         return self.engine.context(self.stack, live.resource, self.stack.session)
