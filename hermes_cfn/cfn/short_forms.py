@@ -41,9 +41,7 @@ _Loader.yaml_implicit_resolvers = {
 
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     loader.flatten_mapping(node)
-    return {
-        _key(loader.construct_object(k, deep=True)): loader.construct_object(v, deep=True) for k, v in node.value
-    }
+    return {_key(loader.construct_object(k, deep=True)): loader.construct_object(v, deep=True) for k, v in node.value}
 
 
 def _key(key: Any) -> Any:
