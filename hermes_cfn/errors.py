@@ -26,6 +26,7 @@ class ExitCode(IntEnum):
     LOCKED = 5
     ROLLED_BACK = 6
     REFUSED = 7
+    NOT_ALLOWED = 8
     INTERRUPTED = 130
 
 

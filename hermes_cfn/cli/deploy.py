@@ -13,6 +13,7 @@ from hermes_cfn.cli.plan import as_event, price_book, put
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
+    from hermes_cfn.config.allowance import Allowance
     from hermes_cfn.flows.base.context import DeployContext
     from hermes_cfn.flows.stacks.plan_inputs import PlanRequest
 
@@ -23,9 +24,16 @@ if TYPE_CHECKING:
 @click.option("--image", default="", help="Tag or digest to release; what runs is kept without it.")
 @click.option(
     "--plan",
-    "recorded",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Do what plan --out FILE recorded, if it would still be the same.",
+    "approved",
+    default="",
+    metavar="FILE|HASH",
+    help="Do what plan --out FILE recorded, or what plan showed under HASH, if it would still be the same.",
+)
+@click.option(
+    "--allow",
+    default=None,
+    metavar="LIMITS",
+    help="At most this, else nothing is done and the exit code is 8: interruption=30s,replace=none,cost=+20,duration=15m.",
 )
 @click.option("--replace", multiple=True, metavar="LOGICAL_ID", help="It may be replaced, and its data go with it.")
 @click.option("--allow-older", is_flag=True, help="This checkout may undo what was deployed from a newer one.")
@@ -49,7 +57,8 @@ if TYPE_CHECKING:
 @console.format_option("text", "json")
 def command(
     image: str,
-    recorded: Path | None,
+    approved: str,
+    allow: str | None,
     replace: tuple[str, ...],
     allow_older: bool,
     resume: bool,
@@ -66,16 +75,17 @@ def command(
     from hermes_cfn.flows.stacks.plan_inputs import PlanRequest
     from hermes_cfn.plan import record
 
-    if resume and (image or recorded):
+    if resume and (image or approved):
         raise click.UsageError("--resume knows which release; give neither --image nor --plan beside it")
     context = console.context()
-    agreed = recorded.read_text(encoding="utf-8") if recorded else ""
-    if recorded:
+    agreed, hashed = _approved(approved)
+    if agreed:
         asked = record.asked(agreed)
         if image or replace:
-            raise click.UsageError("--plan says which image and what may be replaced; give neither beside it")
+            raise click.UsageError("--plan FILE says which image and what may be replaced; give neither beside it")
         image, replace = asked.image, tuple(asked.replace)
-    agreement = recorded is not None or yes or context.local
+    limits = _limits(context.settings().release.allow if allow is None else allow)
+    agreement = bool(approved) or yes or context.local
     if not agreement and not sys.stdin.isatty():
         agree(False, "deploy")
     deploy_context = reach.deploy_context(context, start=True)
@@ -89,7 +99,7 @@ def command(
         compatible=not incompatible,
         resume=resume,
     )
-    agreed = agreed or _shown(deploy_context, question, agreement, form)
+    agreed = agreed or _shown(deploy_context, question, agreement, form, limits, hashed)
     wish = deploy.DeployOptions(
         question,
         agreed=agreed,
@@ -97,12 +107,38 @@ def command(
         interrupted=lambda: _leaving(on_interrupt),
         assets=assets,
         stacks_only=stacks_only,
+        allowed=limits,
     )
     console.follow(deploy.run(deploy_context, wish), form)
     return ExitCode.OK
 
 
-def _shown(deploy_context: DeployContext, question: PlanRequest, agreement: bool, form: str) -> str:
+def _approved(given: str) -> tuple[str, str]:
+    """The text of a recorded plan, or the hash of one.  Raises UsageError for what is neither."""
+    from hermes_cfn.plan import record
+
+    if not given or record.is_digest(given):
+        return "", given
+    try:
+        return Path(given).read_text(encoding="utf-8"), ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(
+            f"--plan {given} is neither a plan's hash of 16 hexadecimal digits nor a file that can be read: {error}"
+        ) from error
+
+
+def _limits(text: str) -> Allowance:
+    from hermes_cfn.config import allowance
+
+    try:
+        return allowance.parse(text)
+    except ValueError as error:
+        raise click.UsageError(f"--allow: {error}") from error
+
+
+def _shown(
+    deploy_context: DeployContext, question: PlanRequest, agreement: bool, form: str, limits: Allowance, hashed: str
+) -> str:
     """The first half: the plan, and whether it may be done.  Answers its record."""
     from hermes_cfn.flows import deploy
     from hermes_cfn.flows.stacks import plan_inputs
@@ -113,7 +149,9 @@ def _shown(deploy_context: DeployContext, question: PlanRequest, agreement: bool
         as_event(made, deploy_context.now)
     else:
         put(made, "text")
-    deploy.stop(made)
+    deploy.stop(made, limits)
+    if hashed:
+        record.approved(hashed, made)
     agree(agreement or made.empty, "deploy")
     return record.text(made)
 

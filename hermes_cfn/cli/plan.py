@@ -136,16 +136,19 @@ def as_event(made: Plan, at: datetime) -> None:
 
 def put(made: Plan, form: str) -> None:
     """Print a plan."""
-    from hermes_cfn.plan import show
+    from hermes_cfn.plan import record, show
     from hermes_cfn.plan.model import as_data
 
+    hashed = record.digest(made)
     if form == "json":
-        console.put_json(as_data(made))
+        console.put_json(as_data(made) | {"hash": hashed})
     elif form == "markdown":
         terminal.echo(_findings(show.markdown(made)), nl=False)
+        terminal.echo(f"\nPlan `{hashed}`: `hermes-cfn deploy --plan {hashed}` does this and nothing else.")
     else:
         for line in show.lines(made):
             terminal.echo(_findings(line))
+        terminal.echo(f"plan {hashed}; deploy --plan {hashed} does this and nothing else")
 
 
 def _findings(text: str) -> str:

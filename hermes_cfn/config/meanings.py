@@ -99,6 +99,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "addresses": "ipv4, ipv6 or both",
     },
     "release": {
+        "allow": "what `deploy` may do at most, such as `interruption=30s,replace=none,cost=+20,duration=15m`; a plan beyond it is not carried out",
         "strategy": "in-place, or surge: an extra instance first",
         "batch": 'instances at a time in place, or a share: "25%"',
         "minimum": "instances that stay in service, whatever the batch",

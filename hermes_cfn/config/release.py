@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
+from hermes_cfn.config import allowance
 from hermes_cfn.config.section import Section
 
 Share = Annotated[str, StringConstraints(pattern=r"^(100|[1-9][0-9]?)%$")]
+
+
+def _allowance(text: str) -> str:
+    allowance.parse(text)
+    return text
+
+
 Command = Annotated[tuple[str, ...], Field(strict=False)]
 
 
@@ -26,6 +34,7 @@ class Release(Section):
     canary_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 300
     return_after_s: Annotated[int, Field(ge=60, le=7200)] = 900
     healthy_timeout_s: Annotated[int, Field(ge=10, le=3600)] = 300
+    allow: Annotated[str, AfterValidator(_allowance)] = ""
     keep_images: Annotated[int, Field(ge=2, le=100)] = 10
     before_migrate: Command = ()
     after_deploy: Command = ()

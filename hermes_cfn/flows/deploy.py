@@ -9,6 +9,7 @@ from typing import Any
 
 from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT
 from hermes_cfn.cfn.template import Template, dependencies, references
+from hermes_cfn.config.allowance import ANYTHING, Allowance
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Noted, StageEnded, StageStarted
@@ -20,7 +21,7 @@ from hermes_cfn.flows.fleet import releases
 from hermes_cfn.flows.stacks import adoption, default_security_group, manual_steps, plan_inputs
 from hermes_cfn.flows.stacks.deployer import Size, StackDeployer, as_sent, outputs_of, size
 from hermes_cfn.flows.stacks.plan_inputs import PlanRequest
-from hermes_cfn.plan import Plan, guard, record
+from hermes_cfn.plan import Plan, allowance, guard, record
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class DeployOptions:
     ``agreed``: the record of the plan that somebody agreed to; what would be done now must be the
     same.  ``wait``: stay while a person does chores.  ``interrupted`` says ``detach`` or ``cancel``
     when a person wants to leave.  ``assets``: a directory of static files to publish before the release.
-    ``stacks_only``: leave the release to whoever may make one.
+    ``stacks_only``: leave the release to whoever may make one.  ``allowed``: a plan that goes beyond it is not done.
     """
 
     question: PlanRequest = field(default_factory=PlanRequest)
@@ -39,6 +40,7 @@ class DeployOptions:
     interrupted: Callable[[], str] = lambda: "detach"
     assets: Path | None = None
     stacks_only: bool = False
+    allowed: Allowance = ANYTHING
 
 
 def run(context: DeployContext, wish: DeployOptions) -> Story[None]:
@@ -63,17 +65,19 @@ def run(context: DeployContext, wish: DeployOptions) -> Story[None]:
 def _planned(context: DeployContext, wish: DeployOptions, done: frozenset[str]) -> Plan:
     """The plan as of now.  Raises HermesError for what would fail, and when it is not what was agreed to."""
     made = plan_inputs.make(context, wish.question)
-    stop(made)
+    stop(made, wish.allowed)
     if wish.agreed:
         record.compare(wish.agreed, made, done)
     return made
 
 
-def stop(made: Plan) -> None:
-    """Raises HermesError with everything that would make the plan fail."""
+def stop(made: Plan, allowed: Allowance = ANYTHING) -> None:
+    """Raises HermesError with everything that would make the plan fail, or goes beyond what is allowed."""
     if made.errors:
         budget = {finding.code for finding in made.errors} == {"over-budget"}
         raise HermesError(*made.errors, exit_code=ExitCode.OVER_BUDGET if budget else ExitCode.REFUSED)
+    if more := list(allowance.beyond(allowed, made)):
+        raise HermesError(*more, exit_code=ExitCode.NOT_ALLOWED)
 
 
 def foundation(context: DeployContext) -> Story[None]:

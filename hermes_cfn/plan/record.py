@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +19,32 @@ VERSION = 3
 
 def text(plan: Plan) -> str:
     """The record; durations and findings of age are told, not compared."""
-    content = {"version": VERSION, "plan": as_data(plan), "said": show.parts(plan)}
+    content = {"version": VERSION, "hash": digest(plan), "plan": as_data(plan), "said": show.parts(plan)}
     return json.dumps(content, indent=2) + "\n"
+
+
+def digest(plan: Plan) -> str:
+    """Sixteen hexadecimal digits that stand for all that is compared of a plan: what somebody approves."""
+    return hashlib.sha256("\n".join(_lines(_compared(as_data(plan), frozenset()))).encode()).hexdigest()[:16]
+
+
+def is_digest(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{16}", text) is not None
+
+
+def approved(hashed: str, plan: Plan) -> None:
+    """Raises HermesError ``plan-changed`` when ``hashed`` is not the plan's."""
+    if hashed != digest(plan):
+        raise HermesError(
+            Finding(
+                "plan-changed",
+                "--plan",
+                f"what would be done now is plan {digest(plan)}, not {hashed}; nothing was touched",
+                why="the settings, the release, what is deployed, or what was asked for is another than when it was approved",
+                next="hermes-cfn plan, look at it, and approve its hash",
+            ),
+            exit_code=ExitCode.REFUSED,
+        )
 
 
 @dataclass(frozen=True, slots=True)

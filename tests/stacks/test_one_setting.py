@@ -63,6 +63,7 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
         *(f"network/{kind}SubnetC{what}" for kind in ("Public", "Private") for what in ("", "Routes")),
         "network/PublicSubnets", "network/PrivateSubnets"},
     ("", "network.layout = 'order'"): set(),
+    ("", "release.allow = 'replace=none'"): set(),
     ("", "network.interface_endpoints = ['ssm']"): {"network/EndpointSecurityGroup", "network/SsmEndpoint"},
     ("", "network.flow_logs = false"): {
         "network/FlowLog", "network/FlowLogGroup", "network/FlowLogRole", "foundation/CloudformationNetwork", *SERVICE_ROLE},
