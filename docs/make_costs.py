@@ -242,7 +242,9 @@ def _allowances() -> str:
 def prices() -> str:
     """The page on the price book."""
     book = books.snapshot()
-    steps = "".join(f"* {step}\n" for step in coverage.steps(book))
+    steps = "".join(
+        f"* {step}\n" for step in coverage.steps(price for price in book if price.region in coverage.REGIONS)
+    )
     return (
         PRICES
         + steps

@@ -4,7 +4,7 @@
 a :class:`Bill`; ``bill.difference(before, after)`` what a change costs.
 """
 
-from hermes_cfn.bill.compute import compute, compute_template
+from hermes_cfn.bill.compute import compute, compute_template, compute_templates
 from hermes_cfn.bill.lines import Bill, BillLine, Coverage, Difference, LineChange, State, difference
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "State",
     "compute",
     "compute_template",
+    "compute_templates",
     "difference",
 ]

@@ -63,4 +63,12 @@ class NotPriced:
     why: str
 
 
-Item = Charge | Free | NotPriced
+@dataclass(frozen=True, slots=True)
+class NotGiven:
+    """A part of a resource that costs by a use which no figure of ``[usage]`` says."""
+
+    what: str
+    why: str
+
+
+Item = Charge | Free | NotPriced | NotGiven

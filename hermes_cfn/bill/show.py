@@ -7,7 +7,7 @@ from decimal import Decimal
 from io import StringIO
 from typing import Any
 
-from hermes_cfn.bill.lines import Bill, BillLine, Coverage, State
+from hermes_cfn.bill.lines import Bill, BillLine, Coverage, Difference, LineChange, State
 from hermes_cfn.units import dollars, rounded
 
 HEADINGS = (
@@ -48,10 +48,14 @@ def row(line: BillLine) -> tuple[str, ...]:
         plain(line.allowed) if line.allowed else "",
         line.unit,
         unit_price(line.unit_price),
-        dollars(line.monthly) if counted else "",
+        _money(line) if counted or line.possible else "",
         str(line.state),
         str(line.basis or ""),
     )
+
+
+def _money(line: BillLine) -> str:
+    return dollars(line.monthly) if line.high == line.monthly else f"{dollars(line.monthly)} to {dollars(line.high)}"
 
 
 def rows(bill: Bill, everything: bool = False) -> list[tuple[str, ...]]:
@@ -65,18 +69,50 @@ def summary(bill: Bill) -> list[str]:
     cover = bill.coverage
     said = [
         f"coverage by count: {cover.resources} resources: {cover.priced} priced, {cover.not_given} with usage not given, "
-        f"{cover.free} free, {cover.not_priced} with something not priced",
+        f"{cover.free} free, {cover.not_priced} with something not priced"
+        + (f", {cover.depends} that hang on something unknown" if cover.depends else ""),
         _by_dollars(cover),
-        f"total {dollars(bill.total)} a month (730 hours); book {bill.book}"
-        + (f" of {bill.as_of}" if bill.as_of else ""),
+        f"total {total(bill)} a month (730 hours); book {bill.book}" + (f" of {bill.as_of}" if bill.as_of else ""),
     ]
-    if bill.low != bill.high:
+    if bill.open_reasons:
+        said.append("the total hangs on: " + ", ".join(bill.open_reasons))
+    if bill.draw is not None and bill.low != bill.high:
         said.append(f"P10 {dollars(bill.low)}, mean {dollars(bill.expected)}, P90 {dollars(bill.high)}")
     if bill.inferred:
         low, high = bill.inference_range
         said.append(f"inferred prices as far off as was ever seen: {dollars(low)} to {dollars(high)}")
     if cover.types_not_priced:
         said.append("not priced: " + ", ".join(cover.types_not_priced))
+    return said
+
+
+def total(bill: Bill) -> str:
+    """The total, or the interval in which it is."""
+    if bill.total == bill.total_high:
+        return dollars(bill.total)
+    return f"{dollars(bill.total)} to {dollars(bill.total_high)}"
+
+
+TOLD = {
+    State.PRICED: "estimated",
+    State.FREE: "free",
+    State.DEPENDS: "that hang on something unknown",
+    State.NOT_GIVEN: "with usage not given",
+    State.NOT_PRICED: "not supported, or in part",
+}
+"""State of a resource -> how the closing count names it."""
+
+
+def closing(bill: Bill) -> list[str]:
+    """So many resources, and what became of each type, by name; in money where it can be said."""
+    cover = bill.coverage
+    waits = {State.NOT_GIVEN, State.NOT_PRICED}
+    said = [f"{cover.resources} resources, {total(bill)} a month:"]
+    for state, named in cover.by_state.items():
+        money = sum((line.monthly for line in bill.lines if (line.stack, line.logical_id) in named.members), Decimal(0))
+        worth = f" ({dollars(money)} of it known)" if state in waits and money else ""
+        listed = ", ".join(f"{count} × {name}" for name, count in named.types.items())
+        said.append(f"  {len(named.members)} {TOLD[state]}{worth}: {listed}")
     return said
 
 
@@ -102,6 +138,8 @@ def as_data(bill: Bill) -> dict[str, Any]:
     cover = bill.coverage
     return {
         "total": str(bill.total),
+        "total_high": str(bill.total_high),
+        "hangs_on": list(bill.open_reasons),
         "low": str(bill.low),
         "expected": str(bill.expected),
         "high": str(bill.high),
@@ -118,7 +156,9 @@ def as_data(bill: Bill) -> dict[str, Any]:
             "dollars": {str(basis): str(amount) for basis, amount in cover.by_basis.items()},
             "lines_usage_not_given": cover.lines_not_given,
             "lines_not_priced": cover.lines_not_priced,
+            "depends": cover.depends,
             "types_not_priced": list(cover.types_not_priced),
+            "by_state": {str(state): dict(named.types) for state, named in cover.by_state.items()},
         },
         "lines": [
             {
@@ -139,6 +179,10 @@ def as_data(bill: Bill) -> dict[str, Any]:
                 "marginal": None if line.marginal is None else str(line.marginal),
                 "blended": None if line.blended is None else str(line.blended),
                 "monthly": str(line.monthly),
+                "monthly_high": str(line.high),
+                "possible": [
+                    {"if": one.told, "monthly": str(one.monthly), "state": str(one.state)} for one in line.possible
+                ],
                 "basis": str(line.basis or ""),
                 "source": line.source,
                 "note": line.note,
@@ -155,7 +199,7 @@ def as_csv(bill: Bill) -> str:
     lines = as_data(bill)["lines"]
     writer = csv.DictWriter(out, list(lines[0]) if lines else list(HEADINGS), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({**line, "possible": line["note"] if line["possible"] else ""} for line in lines)
     return out.getvalue()
 
 
@@ -165,3 +209,72 @@ def as_markdown(bill: Bill, everything: bool = False) -> str:
     rule = "|" + "---|" * len(HEADINGS)
     body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in rows(bill, everything)]
     return "\n".join([*(f"* {said}" for said in summary(bill)), "", head, rule, *body]) + "\n"
+
+
+CHANGE_HEADINGS = ("resource", "what", "before", "after", "USD a month")
+
+
+def signed(amount: Decimal) -> str:
+    """``+$3.65``, ``-$3.65``."""
+    return ("+" if amount >= 0 else "-") + dollars(abs(amount))
+
+
+def change_rows(found: Difference) -> list[tuple[str, ...]]:
+    """The lines of a difference as cells under :data:`CHANGE_HEADINGS`, the dearest change first."""
+    rows_: list[tuple[str, ...]] = [
+        (one.logical_id, one.what, _span(one.before, one.before_high), _span(one.after, one.after_high), _signed(one))
+        for one in found.changes
+    ]
+    rows_ += [(line.logical_id, line.what, "", str(line.state), line.note) for line in found.unknown]
+    return rows_
+
+
+def _span(low: Decimal, high: Decimal) -> str:
+    return dollars(low) if low == high else f"{dollars(low)} to {dollars(high)}"
+
+
+def _signed(change: LineChange) -> str:
+    most = change.after_high - change.before_high
+    return signed(change.monthly) if most == change.monthly else f"{signed(change.monthly)} to {signed(most)}"
+
+
+def change_summary(found: Difference) -> str:
+    """What the change costs, as a sentence."""
+    more = found.after_high - found.before_high
+    by = signed(found.monthly) if more == found.monthly else f"{signed(found.monthly)} to {signed(more)}"
+    before, after = _span(found.before, found.before_high), _span(found.after, found.after_high)
+    open_ = f"; new lines without a price or with usage not given: {len(found.unknown)}" if found.unknown else ""
+    return f"{by} a month; before {before}, after {after}{open_}"
+
+
+def change_markdown(found: Difference) -> str:
+    """One table for a pull request."""
+    head = "| " + " | ".join(CHANGE_HEADINGS) + " |"
+    rule = "|---|---|" + "---:|" * (len(CHANGE_HEADINGS) - 2)
+    body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in change_rows(found)]
+    return "\n".join([f"**{change_summary(found)}**", "", head, rule, *body]) + "\n"
+
+
+def change_data(found: Difference) -> dict[str, Any]:
+    """The difference as JSON carries it; money as text with all digits."""
+    return {
+        "before": str(found.before),
+        "before_high": str(found.before_high),
+        "after": str(found.after),
+        "after_high": str(found.after_high),
+        "monthly": str(found.monthly),
+        "changes": [
+            {
+                "logical_id": one.logical_id,
+                "what": one.what,
+                "before": str(one.before),
+                "after": str(one.after),
+                "monthly": str(one.monthly),
+            }
+            for one in found.changes
+        ],
+        "unknown": [
+            {"logical_id": line.logical_id, "what": line.what, "state": str(line.state), "note": line.note}
+            for line in found.unknown
+        ],
+    }

@@ -6,19 +6,35 @@ that a rule can follow them from one stack to another; what nobody can know stay
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
 
+from hermes_cfn.bill.open import YES_NO, Assumed, Exports, Open, Undecided, compared, options
 from hermes_cfn.cfn.intrinsics import Scope, condition, evaluate, outputs, resolve_parameters
 from hermes_cfn.cfn.template import Resource, Template
-from hermes_cfn.cfn.values import NO_VALUE, Unknown
+from hermes_cfn.cfn.values import NO_VALUE, Unknown, has_unknown
 from hermes_cfn.config.usage import Usage
 from hermes_cfn.deployment import Deployment, FromOutput, FromSetting
-from hermes_cfn.errors import HermesError
+from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.pricing.regions import partition
 
 ACCOUNT = "123456789012"
+
+
+class Images(dict[str, str]):
+    """Public SSM parameters that name machine images: each stands for itself, so that its path tells the platform."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, name: object) -> bool:
+        return str(name).startswith("/aws/service/")
+
+    def __missing__(self, name: str) -> str:
+        return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +44,94 @@ class Placed:
     stack: str
     region: str
     resource: Resource
+    there: Callable[[], bool | Unknown] = field(default=lambda: True, compare=False, repr=False)
 
     @property
     def id(self) -> str:
         return f"{self.stack}.{self.resource.logical_id}"
 
     def get(self, name: str, default: Any = None) -> Any:
-        """A property, evaluated; Unknown if nobody can know it."""
-        return self.resource.properties.get(name, default)
+        """A property, evaluated; Unknown if nobody can know it.  Raises :class:`Undecided` where all it can be is known."""
+        return known(self.resource.properties.get(name, default))
+
+
+def known(value: Any) -> Any:
+    """``value``.  Raises :class:`Undecided` for an unknown of which all possible values are known."""
+    if isinstance(value, Open) and value.options:
+        raise Undecided(value)
+    return value
+
+
+Value = TypeVar("Value")
+
+
+class derived(Generic[Value]):
+    """A property worked out once, unless something is assumed at the moment."""
+
+    def __init__(self, make: Callable[[Any], Value]) -> None:
+        self._make, self.__doc__ = make, make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, around: Any, owner: type | None = None) -> Value:
+        if around.assumed:
+            return self._make(around)
+        if self._name not in around.kept:
+            around.kept[self._name] = self._make(around)
+        found: Value = around.kept[self._name]
+        return found
 
 
 @dataclass
 class Surroundings:
-    """All resources together, and the usage that decides which path traffic takes."""
+    """All resources together, and the usage that decides which path traffic takes.
+
+    ``assumed`` is what is taken to be so while a rule is asked; every property and every
+    condition is read under it.
+    """
 
     placed: tuple[Placed, ...]
     usage: Usage
+    assumed: dict[Any, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
+    firsts: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _by_id: dict[str, Placed] = field(init=False)
+    _by_type: dict[str, list[Placed]] = field(init=False)
 
     def __post_init__(self) -> None:
         self._by_id = {place.id: place for place in self.placed}
+        self._by_type = defaultdict(list)
+        for place in self.placed:
+            self._by_type[place.resource.type].append(place)
+
+    def under(self, assumed: Assumed, ask: Callable[[], Value]) -> Value:
+        """What ``ask`` gives while ``assumed`` is taken to be so."""
+        before = dict(self.assumed)
+        self.assumed.clear()
+        self.assumed.update(assumed)
+        try:
+            return ask()
+        finally:
+            self.assumed.clear()
+            self.assumed.update(before)
+
+    def exists(self, place: Placed) -> bool:
+        """Whether its condition holds.  Raises :class:`Undecided`."""
+        holds = place.there()
+        if isinstance(holds, Unknown):
+            raise Undecided(holds)
+        return holds
 
     def of(self, *types: str) -> list[Placed]:
-        """The resources of some types."""
-        return [place for place in self.placed if place.resource.type in types]
+        """The resources of some types that are there."""
+        found = [place for type_ in types for place in self._by_type.get(type_, ())]
+        return [place for place in found if self.exists(place)]
+
+    def share(self, among: list[Placed]) -> Decimal:
+        """The part of a figure that falls to one of those who have it together."""
+        return Decimal(1) / max(1, len(among))
 
     def find(self, reference: Any) -> Placed | None:
         """The resource that a Ref or an attribute names, if it is one of these."""
@@ -62,17 +142,59 @@ class Surroundings:
             return self._by_id[name]
         return self._by_id.get(".".join(name.split(".")[:2]))
 
-    @cached_property
+    def named(self, type_: str, property_: str, reference: Any) -> Placed | None:
+        """The resource of a type that a Ref names, or a name of its own."""
+        found = self.find(reference)
+        if found is not None or not isinstance(reference, str):
+            return found
+        return next((place for place in self.of(type_) if place.get(property_) == reference), None)
+
+    def pointing(self, type_: str, property_: str) -> Mapping[str, list[Placed]]:
+        """Id of a resource -> the resources of a type whose property names it."""
+
+        def make(around: Surroundings) -> Mapping[str, list[Placed]]:
+            found: dict[str, list[Placed]] = defaultdict(list)
+            for place in around.of(type_):
+                other = around.find(place.get(property_))
+                if other is not None:
+                    found[other.id].append(place)
+            return found
+
+        key = f"{type_} {property_}"
+        if self.assumed:
+            return make(self)
+        if key not in self.kept:
+            self.kept[key] = make(self)
+        result: Mapping[str, list[Placed]] = self.kept[key]
+        return result
+
+    def once(self, what: str, place: Placed) -> bool:
+        """Whether ``place`` is the first of its region that pays for something of which a region has one."""
+        first = self.firsts.setdefault((what, place.region), place.id)
+        return first == place.id
+
+    @derived
     def nat_gateways(self) -> int:
         return len(self.of("AWS::EC2::NatGateway"))
 
-    @cached_property
+    @derived
+    def vended(self) -> frozenset[str]:
+        """Ids of the log groups into which flow logs go."""
+        names = {place.get("LogGroupName"): place.id for place in self.of("AWS::Logs::LogGroup")}
+        found = set()
+        for flow in self.of("AWS::EC2::FlowLog"):
+            for reference in (flow.get("LogGroupName"), flow.get("LogDestination")):
+                group = self.find(reference)
+                found.add(group.id if group else names.get(reference, "") if isinstance(reference, str) else "")
+        return frozenset(found)
+
+    @derived
     def zones(self) -> int:
         """Zones in which subnets are, at least one."""
         seen = {str(place.get("AvailabilityZone", place.id)) for place in self.of("AWS::EC2::Subnet")}
         return max(1, len(seen))
 
-    @cached_property
+    @derived
     def s3_gateway(self) -> bool:
         """Whether S3, from which ECR's layers come too, is reached through a gateway endpoint."""
         return any(
@@ -80,7 +202,7 @@ class Surroundings:
             for place in self.of("AWS::EC2::VPCEndpoint")
         )
 
-    @cached_property
+    @derived
     def private_endpoints(self) -> frozenset[str]:
         """Services (``logs``, ``ecr.dkr``) whose names lead to an interface endpoint inside the network."""
         found = [
@@ -95,18 +217,22 @@ class Surroundings:
         stated = self.usage.logs_path if service == "logs" else self.usage.registry_path
         return "endpoint" if service in self.private_endpoints else stated
 
-    @cached_property
+    @derived
     def serving(self) -> tuple[Placed, ...]:
         """Groups and instances behind a load balancer, or all if none is: what ``[usage]`` speaks of."""
         all_ = self.of("AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::Instance")
         behind = [place for place in all_ if place.get("TargetGroupARNs") or place.get("LoadBalancerNames")]
         return tuple(behind or all_)
 
+    @derived
+    def _serving_ids(self) -> frozenset[str]:
+        return frozenset(place.id for place in self.serving)
+
     def serves(self, place: Placed) -> bool:
         """Whether it is one of :attr:`serving`."""
-        return any(place is other for other in self.serving)
+        return place.id in self._serving_ids
 
-    @cached_property
+    @derived
     def addresses_at_boot(self) -> frozenset[str]:
         """Stacks with an Elastic IP that nothing in them names: an instance takes it when it starts."""
         named: set[str] = set()
@@ -116,13 +242,12 @@ class Surroundings:
             "AWS::EC2::EIPAssociation",
         ):
             named.update(_strings(dict(place.resource.properties)))
+        names = {".".join(text.split(".")[:2]) for text in named}
         return frozenset(
-            place.stack
-            for place in self.of("AWS::EC2::EIP")
-            if not place.get("InstanceId") and not any(text.startswith(place.id) for text in named)
+            place.stack for place in self.of("AWS::EC2::EIP") if not place.get("InstanceId") and place.id not in names
         )
 
-    @cached_property
+    @derived
     def instances(self) -> int:
         """Instances that serve, of groups whose size is known."""
         groups = [place for place in self.serving if place.resource.type == "AWS::AutoScaling::AutoScalingGroup"]
@@ -141,7 +266,11 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def whole(value: Any) -> int | None:
-    """A whole number from a property, or None if it is unknown, none, or beyond what AWS sells."""
+    """A whole number from a property, or None if it is unknown, none, or beyond what AWS sells.
+
+    Raises :class:`Undecided` for an unknown of which all possible values are known.
+    """
+    value = known(value)
     try:
         number = None if isinstance(value, Unknown | bool) else int(str(value))
     except ValueError:
@@ -154,18 +283,53 @@ MOST = 10**9
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """A property that should be an object; empty if it is unknown or another thing."""
+    """A property that should be an object; empty if it is another thing.  Raises :class:`Undecided` for an unknown."""
+    if isinstance(value, Unknown):
+        raise Undecided(value)
     return value if isinstance(value, Mapping) else {}
 
 
 def items(value: Any) -> list[Mapping[str, Any]]:
-    """The objects in a property that should be a list of them."""
+    """The objects in a property that should be a list of them.  Raises :class:`Undecided` for an unknown."""
+    if isinstance(value, Unknown):
+        raise Undecided(value)
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def true(value: Any) -> bool:
-    """Whether a property says true, as JSON or as text."""
+    """Whether a property says true, as JSON or as text.  Raises :class:`Undecided` for an unknown."""
+    if isinstance(value, Unknown):
+        raise Undecided(value, YES_NO)
     return str(value).lower() == "true"
+
+
+def word(value: Any, *choices: str) -> str:
+    """A property that is one of few words.  Raises :class:`Undecided` for an unknown, between ``choices``."""
+    if isinstance(value, Unknown):
+        raise Undecided(value, choices)
+    return str(value)
+
+
+def given(place: Placed, name: str) -> bool:
+    """Whether a property is set to something."""
+    return place.get(name) not in (None, "", [], {})
+
+
+def count_of(value: Any, place: Placed, around: Surroundings, what: str, *possible: int) -> int:
+    """How many there are in a list; if nobody knows, ``possible`` counts.  Raises :class:`Undecided`."""
+    if isinstance(value, list) and not any(isinstance(one, Unknown) for one in value):
+        return len(value)
+    if isinstance(value, list) and len(value) in possible:
+        return len(value)
+    return int(decided(place, around, what, *possible))
+
+
+def decided(place: Placed, around: Surroundings, what: str, *possible: Any) -> Any:
+    """What is assumed of something that no property says.  Raises :class:`Undecided` between ``possible``."""
+    key = (place.stack, f"{what} of", place.resource.logical_id)
+    if key not in around.assumed:
+        raise Undecided(Open(f"{what} of {place.resource.logical_id}", key, possible))
+    return around.assumed[key]
 
 
 def group_size(place: Placed) -> int | None:
@@ -181,18 +345,47 @@ def of_template(
     parameters: Mapping[str, Any] | None = None,
     stack: str = "",
 ) -> Surroundings:
-    """The resources of one template; parameters without value or default are Unknown.
+    """The resources of one template; parameters without value or default are open.
 
     Raises :class:`HermesError` for a value that the template does not allow.
     """
-    scope = _scope(template, region, stack or "template", dict(parameters or {}), {})
-    return Surroundings(_placed(template, scope, stack or "template"), usage)
+    return of_templates({stack or "template": template}, region, usage, parameters)
+
+
+def of_templates(
+    templates: Mapping[str, Template], region: str, usage: Usage, parameters: Mapping[str, Any] | None = None
+) -> Surroundings:
+    """The resources of several templates together, each a stack by its name; one usage, shared by all.
+
+    A parameter is for every template that has it.  Raises :class:`HermesError` for a value that a
+    template does not allow, and for a parameter that none has.
+    """
+    given = dict(parameters or {})
+    assumed: dict[Any, Any] = {}
+    placed: list[Placed] = []
+    notes: dict[str, None] = {}
+    several = len(templates) > 1
+    for name, template in templates.items():
+        chosen = {key: value for key, value in given.items() if not several or key in template.parameters}
+        scope = _scope(template, region, name, chosen, {})
+        placed += _placed(template, scope, name, assumed)
+        notes.update(dict.fromkeys(_transforms(template)))
+    nobody = sorted(key for key in given if all(key not in template.parameters for template in templates.values()))
+    if several and nobody:
+        raise HermesError(Finding("template-invalid", f"parameter {nobody[0]}", "none of the templates has it"))
+    return Surroundings(tuple(placed), usage, assumed, tuple(notes))
+
+
+def _transforms(template: Template) -> tuple[str, ...]:
+    others = [name for name in template.transforms if name != "AWS::LanguageExtensions"]
+    return tuple(f"transform {name}: what it adds or changes is not on this bill" for name in others)
 
 
 def of_deployment(deployment: Deployment, usage: Usage) -> Surroundings:
     """The resources of every stack, with the outputs of one as parameters of the next."""
     placed: list[Placed] = []
     given: dict[str, Mapping[str, Any]] = {}
+    assumed: dict[Any, Any] = {}
     for wave in deployment.waves():
         for spec in wave:
             template = Template.parse(spec.template)
@@ -205,9 +398,9 @@ def of_deployment(deployment: Deployment, usage: Usage) -> Surroundings:
                 else:
                     values[name] = Unknown(source.lookup)
             scope = _scope(template, spec.region, spec.key, {}, values)
-            placed += _placed(template, scope, spec.key)
+            placed += _placed(template, scope, spec.key, assumed)
             given[spec.key] = _outputs(template, scope)
-    return Surroundings(tuple(placed), usage)
+    return Surroundings(tuple(placed), usage, assumed)
 
 
 def _outputs(template: Template, scope: Scope) -> Mapping[str, Any]:
@@ -236,51 +429,85 @@ def _scope(template: Template, region: str, stack: str, chosen: Mapping[str, Any
             values[name] = Unknown(f"parameter {name}")
     strange = {name: value for name, value in chosen.items() if name not in template.parameters}
     try:
-        resolved = resolve_parameters(template, {**values, **strange})
+        resolved = resolve_parameters(template, {**values, **strange}, Images())
     except HermesError:
         if chosen:
             raise
         resolved = {name: values.get(name, spec.get("Default")) for name, spec in template.parameters.items()}
+    seen = compared(template.conditions)
     return Scope(
-        parameters=resolved,
+        parameters={
+            name: Open(value.reason, (stack, "parameter", name), options(name, template.parameters[name], seen))
+            if isinstance(value, Unknown)
+            else value
+            for name, value in resolved.items()
+        },
         region=region,
         account=ACCOUNT,
+        partition=partition(region),
         stack_name=stack,
         attributes=attributes,
+        imports=Exports(stack),
+        ssm=Images(),
         zones=tuple(f"{region}{letter}" for letter in "abc"),
     )
 
 
-def _placed(template: Template, scope: Scope, stack: str) -> tuple[Placed, ...]:
-    return tuple(
-        Placed(stack, scope.region, replace(resource, properties=Evaluated(resource.properties, template, scope)))
-        for resource in template.resources.values()
-        if not resource.condition or _holds(resource.condition, template, scope)
-    )
+def _under(scope: Scope, stack: str, assumed: Assumed) -> Scope:
+    """The scope in which what is assumed of a stack's parameters and imports is so."""
+    mine = {key[1:]: value for key, value in assumed.items() if key[0] == stack}
+    if not mine:
+        return scope
+    parameters = {name: value for (kind, name), value in mine.items() if kind == "parameter"}
+    exports = {name: value for (kind, name), value in mine.items() if kind == "export"}
+    return replace(scope, parameters={**scope.parameters, **parameters}, imports=Exports(stack, exports))
 
 
-def _holds(name: str, template: Template, scope: Scope) -> bool:
-    return condition(name, template, scope) is not False
+def _placed(template: Template, scope: Scope, stack: str, assumed: Assumed) -> tuple[Placed, ...]:
+    made = []
+    for resource in template.resources.values():
+        holds = condition(resource.condition, template, scope) if resource.condition else True
+        if holds is False:
+            continue
+        there = (
+            _there(str(resource.condition), template, scope, stack, assumed) if isinstance(holds, Unknown) else _always
+        )
+        properties = Evaluated(resource.properties, template, scope, stack, assumed)
+        made.append(Placed(stack, scope.region, replace(resource, properties=properties), there))
+    return tuple(made)
+
+
+def _always() -> bool:
+    return True
+
+
+def _there(name: str, template: Template, scope: Scope, stack: str, assumed: Assumed) -> Callable[[], bool | Unknown]:
+    return lambda: condition(name, template, _under(scope, stack, assumed))
 
 
 class Evaluated(Mapping[str, Any]):
     """Properties evaluated when they are asked for: one that cannot be is Unknown and spoils no other."""
 
-    def __init__(self, raw: Mapping[str, Any], template: Template, scope: Scope) -> None:
+    def __init__(
+        self, raw: Mapping[str, Any], template: Template, scope: Scope, stack: str = "", assumed: Assumed | None = None
+    ) -> None:
         self._raw, self._template, self._scope = raw, template, scope
+        self._stack, self._assumed = stack, assumed if assumed is not None else {}
         self._known: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._known:
-            self._known[name] = self._evaluate(self._raw[name])
+            self._known[name] = self._evaluate(self._raw[name], self._scope)
         value = self._known[name]
+        if self._assumed and has_unknown(value):
+            value = self._evaluate(self._raw[name], _under(self._scope, self._stack, self._assumed))
         if value is NO_VALUE:
             raise KeyError(name)
         return value
 
-    def _evaluate(self, value: Any) -> Any:
+    def _evaluate(self, value: Any, scope: Scope) -> Any:
         try:
-            return evaluate(value, self._template, self._scope)
+            return evaluate(value, self._template, scope)
         except HermesError as error:
             return Unknown(str(error.findings[0].what))
 

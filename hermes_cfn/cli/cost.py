@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--template", type=click.Path(dir_okay=False, path_type=Path), help="Any CloudFormation template.")
+@click.option(
+    "--template",
+    "templates",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Any CloudFormation template, or a folder of them; several make one bill.",
+)
 @click.option("--region", default=None, help="The region of --template (default: us-east-1).")
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of --template.")
 @click.option("--usage", "usage_file", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file of [usage].")
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context,
-    template: Path | None,
+    templates: tuple[Path, ...],
     region: str | None,
     parameters: tuple[str, ...],
     usage_file: Path | None,
@@ -48,15 +54,23 @@ def command(
 ) -> int:
     """The bill, line by line: what is priced, free, without usage, and without a price."""
     usage, ceiling = _usage(usage_file), _ceiling(limit)
-    if template is not None:
-        bill = _of_template(template, region or "us-east-1", parameters, usage, book)
+    for pair in parameters:
+        if "=" not in pair:
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--parameter")
+    if ctx.invoked_subcommand == "diff":
+        ctx.obj["cost"] = (region or "us-east-1", parameters, usage, _source(book))
+        return ExitCode.OK
+    if templates:
+        from hermes_cfn.cli import given_templates
+
+        bill = given_templates.bill_of(templates, region or "us-east-1", parameters, usage, _source(book))
     else:
         bill = _of_stacks(usage, book)
     if ctx.invoked_subcommand is not None:
         ctx.obj["bill"] = bill
         return ExitCode.OK
     _put(bill, form, focus, period, everything)
-    return ExitCode.OK if ceiling is None or bill.expected <= ceiling else ExitCode.OVER_BUDGET
+    return ExitCode.OK if ceiling is None or bill.most <= ceiling else ExitCode.OVER_BUDGET
 
 
 def _usage(path: Path | None) -> Usage | None:
@@ -81,47 +95,6 @@ def _usage(path: Path | None) -> Usage | None:
             for item in error.errors()
         )
         raise HermesError(*findings, exit_code=ExitCode.USAGE) from error
-
-
-def _of_template(path: Path, region: str, parameters: tuple[str, ...], usage: Usage | None, book: str) -> Bill:
-    from dataclasses import replace
-
-    from hermes_cfn import bill
-    from hermes_cfn.cfn.template import Template
-    from hermes_cfn.pricing import books
-
-    try:
-        text = _bounded(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise HermesError(Finding("file-unreadable", str(path), str(error))) from error
-    for pair in parameters:
-        if "=" not in pair:
-            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--parameter")
-    given = dict(pair.split("=", 1) for pair in parameters)
-    prices = books.load(region, _source(book))
-    try:
-        parsed = Template.parse(text)
-    except HermesError as error:
-        raise HermesError(
-            *(replace(finding, where=f"{path}: {finding.where}") for finding in error.findings)
-        ) from error
-    return bill.compute_template(parsed, region, prices, usage, given)
-
-
-def _bounded(path: Path) -> str:
-    """The text of a file, of which no more is read than a template may hold.  Raises OSError for what is no file, and for one that is larger."""
-    import stat
-
-    from hermes_cfn.cfn.template import LIMIT_BYTES
-
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-        raise OSError("it is neither a file nor a pipe")
-    with path.open("rb") as file:
-        raw = file.read(LIMIT_BYTES + 1)
-    if len(raw) > LIMIT_BYTES:
-        raise OSError(f"it has more than {LIMIT_BYTES} bytes, which no template has")
-    return raw.decode("utf-8")
 
 
 def _of_stacks(usage: Usage | None, book: str) -> Bill:
@@ -174,6 +147,8 @@ def _put(bill: Bill, form: str, focus: str | None, period: Period | None, everyt
         console.put_table("", show.HEADINGS, show.rows(bill, everything), right=(3, 4, 6, 7))
         for note in bill.notes:
             terminal.echo(f"note: {note}")
+        for said in show.closing(bill):
+            terminal.echo(said)
 
 
 def _ceiling(limit: str | None) -> Decimal | None:
@@ -186,3 +161,31 @@ def _ceiling(limit: str | None) -> Decimal | None:
 
 
 command.add_command(reconcile)
+
+
+@command.command("diff")
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@console.format_option("table", "json", "markdown")
+@click.pass_context
+def diff(ctx: click.Context, before: Path, after: Path, form: str) -> int:
+    """Show what AFTER costs more or less than BEFORE, line by line: two templates, or two folders of them.
+
+    What comes before the word is for both: cost --region eu-west-1 --usage FILE diff A B.  As
+    markdown it is one table for a pull request.
+    """
+    from hermes_cfn import bill
+    from hermes_cfn.bill import show
+    from hermes_cfn.cli import given_templates
+
+    region, parameters, usage, book = ctx.obj["cost"]
+    old, new = (given_templates.bill_of([path], region, parameters, usage, book) for path in (before, after))
+    found = bill.difference(old, new)
+    if form == "json":
+        console.put_json(show.change_data(found))
+    elif form == "markdown":
+        terminal.echo(show.change_markdown(found), nl=False)
+    else:
+        console.put_table("", show.CHANGE_HEADINGS, show.change_rows(found), right=(2, 3, 4))
+        terminal.echo(show.change_summary(found))
+    return ExitCode.OK

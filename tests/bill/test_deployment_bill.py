@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from hermes_cfn import bill, config, stacks
-from hermes_cfn.bill import State
+from hermes_cfn.bill import State, contract
 from hermes_cfn.bill.rules import RULES
-from hermes_cfn.cfn.kinds import kinds
 from hermes_cfn.config.usage import Usage
 from hermes_cfn.pricing import books
 from hermes_cfn.pricing.prices import Basis
@@ -73,7 +72,7 @@ def test_with_everything_on_nothing_has_no_price(region, egress):
 
 def test_no_type_of_the_stacks_is_free_by_oversight(deployment):
     types = {resource["Type"] for spec in deployment for resource in spec.template["Resources"].values()}
-    charged = {one.type for one in kinds().values() if one.billing != "free"}
+    charged = {name for name, one in contract.types().items() if one.cls is not contract.Class.FREE}
     assert types & charged <= RULES.keys()
 
 

@@ -96,7 +96,7 @@ SUBCATEGORIES = {
     "Management and Governance": ("Observability", "Other (Management and Governance)"),
     "Networking": ("Application Networking", "Content Delivery", "Network Infrastructure"),
     "Security": ("Secret Management", "Other (Security)"),
-    "Storage": ("Block Storage", "Object Storage"),
+    "Storage": ("Block Storage", "File Storage", "Object Storage"),
 }
 """Those of the page's service categories and subcategories that AWS's services here belong to."""
 

@@ -65,7 +65,6 @@ def test_a_fetched_price_replaces_the_snapshots_although_aws_names_its_operation
     cache.write("eu-west-1", [logs], NOW, "api")
     book = books.load("eu-west-1", now=NOW)
     assert book.find("AmazonCloudWatch", "DataProcessing-Bytes", "eu-west-1", "").first == D("0.60")
-    assert book.find("AmazonCloudWatch", "DataProcessing-Bytes", "eu-south-2", "").first == D("0.60")
 
 
 def test_without_a_cache_it_is_the_snapshot():

@@ -3,7 +3,8 @@
 One LCU is 25 new connections a second, 3,000 active ones a minute, 1 GB an hour (both
 directions) or 1,000 rule evaluations a second, whichever is the most; the first ten rules of
 a request are free.  One NLCU is 800 new TCP connections a second, 100,000 active ones or 1 GB an hour
-(https://aws.amazon.com/elasticloadbalancing/pricing/).
+or, of a Gateway Load Balancer,
+600, 60,000 or 1 GB (https://aws.amazon.com/elasticloadbalancing/pricing/).
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from decimal import Decimal
 from hermes_cfn.bill.charge import Charge, Free, Item
 from hermes_cfn.bill.quantity import Largest, Quantity, Sum, Total, fixed, per
 from hermes_cfn.bill.rules.ec2 import address
-from hermes_cfn.bill.surroundings import Placed, Surroundings, items, true
+from hermes_cfn.bill.surroundings import Placed, Surroundings, count_of, items, true, word
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 NEW_A_SECOND, ACTIVE, GB_AN_HOUR, RULES_A_SECOND, FREE_RULES = 25, 3000, 1, 1000, 10
 SECONDS = 3600
 NLB_NEW_A_SECOND, NLB_ACTIVE = 800, 100_000
+GLB_NEW_A_SECOND, GLB_ACTIVE = 600, 60_000
 
 
 def dimensions(rules: int) -> tuple[Sum, Sum, Sum, Sum]:
@@ -57,49 +59,76 @@ def lcu_hours(
     return Total(tuple(hours))
 
 
+V2, CLASSIC = "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancing::LoadBalancer"
+
+
+def _kind(place: Placed) -> str:
+    return word(place.get("Type", "application"), "application", "network")
+
+
+def fronts(around: Surroundings) -> list[Placed]:
+    """The balancers among which what users send and get is divided: application and classic ones, or else the others."""
+    web = [place for place in around.of(V2) if _kind(place) == "application"]
+    return [*web, *around.of(CLASSIC)] or around.of(V2)
+
+
 def balancer(place: Placed, around: Surroundings) -> Iterable[Item]:
-    kind = place.get("Type", "application")
-    public = place.get("Scheme", "internet-facing") == "internet-facing"
+    kind = _kind(place)
+    public = word(place.get("Scheme", "internet-facing"), "internet-facing", "internal") == "internet-facing"
     operation = {"network": "LoadBalancing:Network", "gateway": "LoadBalancing:Gateway"}.get(
-        str(kind), "LoadBalancing:Application"
+        kind, "LoadBalancing:Application"
     )
     yield Charge("load balancer", "AWSELB", "LoadBalancerUsage", fixed(HOURS), "Hrs", operation=operation)
-    count = len(around.of("AWS::ElasticLoadBalancingV2::LoadBalancer"))
+    sharing = fronts(around)
+    front = any(one.id == place.id for one in sharing)
     if kind == "application":
         usage = around.usage
         yield Charge(
             "capacity units (LCU)",
             "AWSELB",
             "LCUUsage",
-            lcu_hours(_rules(place, around), count, usage.daily_profile, usage.connections_profile),
+            lcu_hours(_rules(place, around), len(sharing), usage.daily_profile, usage.connections_profile),
             "LCU-Hrs",
             operation=operation,
         )
         yield Free("between zones, to its targets", "AWS does not charge for it")
-        if _logged(place):
-            logs = per("access_logs_gb", Decimal(1) / count)
-            yield Charge("access logs kept", "AmazonS3", "TimedStorage-ByteHrs", logs, "GB-Mo", operation="")
     else:
-        share = Decimal(1) / count
-        units = Largest(
-            (
-                per("new_connections", share / (NLB_NEW_A_SECOND * SECONDS)),
-                per("active_connections", share * HOURS / NLB_ACTIVE),
-                per("nlb_gb", share / GB_AN_HOUR),
-            )
-        )
-        yield Charge("capacity units (NLCU)", "AWSELB", "LCUUsage", units, "LCU-Hrs", operation=operation)
-    if public:
-        yield from addresses(place)
-        yield Charge(
-            "transfer to users",
-            "AWSDataTransfer",
-            "DataTransfer-Out-Bytes",
-            per("to_users_gb", Decimal(1) / count),
-            "GB",
-            operation="",
-            allowance="internet_out_gb",
-        )
+        share = around.share([one for one in around.of(V2) if _kind(one) == kind])
+        gateway = kind == "gateway"
+        parts = [per("glb_gb" if gateway else "nlb_gb", share / GB_AN_HOUR)]
+        if front:
+            new, active = (GLB_NEW_A_SECOND, GLB_ACTIVE) if gateway else (NLB_NEW_A_SECOND, NLB_ACTIVE)
+            part = around.share(sharing)
+            parts = [
+                per("new_connections", part / (new * SECONDS)),
+                per("active_connections", part * HOURS / active),
+                *parts,
+            ]
+        what = "capacity units (GLCU)" if gateway else "capacity units (NLCU)"
+        yield Charge(what, "AWSELB", "LCUUsage", Largest(tuple(parts)), "LCU-Hrs", operation=operation)
+    if _logged(place):
+        logs = per("access_logs_gb", around.share([one for one in around.of(V2) if _logged(one)]))
+        yield Charge("access logs kept", "AmazonS3", "TimedStorage-ByteHrs", logs, "GB-Mo", operation="")
+    if public and kind != "gateway":
+        if str(place.get("IpAddressType", "ipv4")) != "dualstack-without-public-ipv4":
+            yield from addresses(place, around, 2 if kind == "application" else 1)
+        if front:
+            yield to_users(around.share(sharing))
+        else:
+            yield Free("transfer to users", "to_users_gb is given to the application and classic load balancers")
+
+
+def to_users(share: Decimal) -> Item:
+    """A balancer's part of what goes to users over the internet."""
+    return Charge(
+        "transfer to users",
+        "AWSDataTransfer",
+        "DataTransfer-Out-Bytes",
+        per("to_users_gb", share),
+        "GB",
+        operation="",
+        allowance="internet_out_gb",
+    )
 
 
 def _logged(place: Placed) -> bool:
@@ -109,56 +138,42 @@ def _logged(place: Placed) -> bool:
 
 def _rules(place: Placed, around: Surroundings) -> int:
     """Rules that a request meets: those of the listener that has most, with its default."""
-    listeners = [
-        listener
-        for listener in around.of("AWS::ElasticLoadBalancingV2::Listener")
-        if around.find(listener.get("LoadBalancerArn")) is place
-    ]
-    counts = [
-        1
-        + sum(
-            around.find(rule.get("ListenerArn")) is listener
-            for rule in around.of("AWS::ElasticLoadBalancingV2::ListenerRule")
-        )
-        for listener in listeners
-    ]
-    return max(counts, default=1)
+    listeners = around.pointing("AWS::ElasticLoadBalancingV2::Listener", "LoadBalancerArn").get(place.id, [])
+    rules = around.pointing("AWS::ElasticLoadBalancingV2::ListenerRule", "ListenerArn")
+    return max((1 + len(rules.get(listener.id, [])) for listener in listeners), default=1)
 
 
-def addresses(place: Placed) -> Iterable[Item]:
+def addresses(place: Placed, around: Surroundings, least: int) -> Iterable[Item]:
     """One public IPv4 address a zone, but those that are an Elastic IP of their own."""
     mappings, subnets = place.get("SubnetMappings"), place.get("Subnets")
     if isinstance(mappings, list):
         count = sum("AllocationId" not in mapping for mapping in items(mappings))
     else:
-        count = len(subnets) if isinstance(subnets, list) else 2
+        count = count_of(subnets, place, around, "number of zones", *range(least, MOST_ZONES + 1))
     if count:
         yield address(count, f"public IPv4 addresses, one in each of {count} zones")
 
 
+MOST_ZONES = 3
+"""Zones that a balancer whose subnets nobody knows may be in, as most regions have them."""
+
+
 def classic(place: Placed, around: Surroundings) -> Iterable[Item]:
+    share = around.share(fronts(around))
     yield Charge("load balancer", "AWSELB", "LoadBalancerUsage", fixed(HOURS), "Hrs", operation="LoadBalancing")
     yield Charge(
         "data processed",
         "AWSELB",
         "DataProcessing-Bytes",
-        per("to_users_gb") + per("from_users_gb"),
+        (per("to_users_gb") + per("from_users_gb")).times(share),
         "GB",
         operation="LoadBalancing",
     )
-    if place.get("Scheme", "internet-facing") == "internet-facing":
+    if word(place.get("Scheme", "internet-facing"), "internet-facing", "internal") == "internet-facing":
         subnets = place.get("Subnets", place.get("AvailabilityZones"))
-        count = len(subnets) if isinstance(subnets, list) else 1
+        count = count_of(subnets, place, around, "number of zones", *range(1, MOST_ZONES + 1))
         yield address(count, f"public IPv4 addresses, one in each of {count} zones")
-        yield Charge(
-            "transfer to users",
-            "AWSDataTransfer",
-            "DataTransfer-Out-Bytes",
-            per("to_users_gb"),
-            "GB",
-            operation="",
-            allowance="internet_out_gb",
-        )
+        yield to_users(share)
 
 
 RULES = {

@@ -1,21 +1,36 @@
-"""Instances, their disks, addresses and surplus credits.
+"""Instances, groups, fleets and hosts: what runs, on which platform, with which purchase option.
 
 T instances run in unlimited mode by default (T3, T3a, T4g) and are charged for vCPU use above their
 baseline: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances-unlimited-mode-concepts.html
 Baselines: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-credits-baseline-concepts.html
+The platform is read from the path of a public image parameter; an image ID tells nothing and counts as Linux.
+A region with dedicated instances costs 2.00 an hour besides (https://aws.amazon.com/ec2/pricing/dedicated-instances/).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from hermes_cfn.bill.charge import Charge, Item, NotPriced
-from hermes_cfn.bill.quantity import Largest, Sum, fixed, per
-from hermes_cfn.bill.surroundings import Placed, Surroundings, group_size, mapping, true, whole
-from hermes_cfn.cfn.values import Unknown
+from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
+from hermes_cfn.bill.quantity import Largest, fixed, per
+from hermes_cfn.bill.rules.disks import root_missing, volume, while_there
+from hermes_cfn.bill.surroundings import (
+    Placed,
+    Surroundings,
+    decided,
+    given,
+    group_size,
+    items,
+    known,
+    mapping,
+    true,
+    whole,
+    word,
+)
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
+from hermes_cfn.units import dollars
 
 BASELINE: dict[str, tuple[int, int]] = {
     "nano": (2, 5),
@@ -28,19 +43,8 @@ BASELINE: dict[str, tuple[int, int]] = {
 }
 """Size -> (vCPUs, baseline percent a vCPU) of T3, T3a and T4g."""
 
-VOLUME_USAGE = {
-    "gp2": "EBS:VolumeUsage.gp2",
-    "gp3": "EBS:VolumeUsage.gp3",
-    "io1": "EBS:VolumeUsage.piops",
-    "io2": "EBS:VolumeUsage.io2",
-    "st1": "EBS:VolumeUsage.st1",
-    "sc1": "EBS:VolumeUsage.sc1",
-    "standard": "EBS:VolumeUsage",
-}
-ASLEEP = "asleep_hours"
-"""The driver that ``sleep`` means; surplus credits, which are for a busy instance, are left as they are."""
-
-GP3_IOPS, GP3_MIBPS = 3000, 125
+EBS_OPTIMISED = ("c1", "c3", "g2", "i2", "m1", "m2", "m3", "r3")
+"""Families that pay for EBS optimisation; later ones have it for nothing."""
 
 
 def address(count: int, what: str = "public IPv4 address") -> Charge:
@@ -48,74 +52,123 @@ def address(count: int, what: str = "public IPv4 address") -> Charge:
     return Charge(what, "AmazonVPC", "PublicIPv4:InUseAddress", fixed(HOURS * count), "Hrs")
 
 
-def while_there(month: Decimal | int, sleeps: bool) -> Sum:
-    """What a month costs in full, less the hours that ``sleep`` takes the instances and their disks away."""
-    whole_month = fixed(month)
-    return whole_month + per(ASLEEP, -Decimal(month) / HOURS) if sleeps else whole_month
-
-
-def volume(
-    properties: Mapping[str, Any], count: int, what: str, default: str = "gp2", sleeps: bool = False
-) -> Iterator[Item]:
-    """A disk: its size, and what of IOPS and throughput goes beyond gp3's 3,000 and 125 MiB/s.
-
-    EBS bills GiB under the unit ``GB-Mo``, and throughput in GiB/s.
-    """
-    kind = properties.get("VolumeType", default)
-    size = whole(properties.get("VolumeSize", properties.get("Size")))
-    if isinstance(kind, Unknown) or size is None or kind not in VOLUME_USAGE:
-        yield NotPriced(what, f"type {kind} and size {size or 'unknown'} are not both known")
-        return
-    yield Charge(f"{what} {kind}", "AmazonEC2", VOLUME_USAGE[str(kind)], while_there(size * count, sleeps), "GB-Mo")
-    iops = whole(properties.get("Iops")) or 0
-    if kind == "gp3" and iops > GP3_IOPS:
-        yield Charge(f"{what} IOPS", "AmazonEC2", "EBS:VolumeP-IOPS.gp3", fixed((iops - GP3_IOPS) * count), "IOPS-Mo")
-    if kind in ("io1", "io2") and iops:
-        usage = "EBS:VolumeP-IOPS.piops" if kind == "io1" else "EBS:VolumeP-IOPS.io2"
-        yield Charge(f"{what} IOPS", "AmazonEC2", usage, fixed(iops * count), "IOPS-Mo")
-    throughput = whole(properties.get("Throughput")) or 0
-    if kind == "gp3" and throughput > GP3_MIBPS:
-        more = Decimal((throughput - GP3_MIBPS) * count) / 1024
-        yield Charge(f"{what} throughput", "AmazonEC2", "EBS:VolumeP-Throughput.gp3", fixed(more), "GiBps-mo")
-
-
-def surplus(instance_type: str, credits: Any, count: int, driver: str = "cpu_percent") -> Iterator[Item]:
-    """vCPU-hours above the baseline, which unlimited mode charges; driven by mean CPU use in percent."""
+def vcpus(instance_type: str) -> int | None:
+    """Virtual CPUs of an instance type by its size; None where the size does not say."""
     family, _, size = instance_type.partition(".")
+    if family.startswith("t"):
+        return BASELINE[size][0] if size in BASELINE else None
+    known = {"medium": 1, "large": 2, "xlarge": 4}
+    times = size.removesuffix("xlarge")
+    return known.get(size) or (4 * int(times) if times.isdigit() else None)
+
+
+def surplus(
+    instance_type: str, credits: Any, count: int, driver: str = "cpu_percent", service: str = "AmazonEC2"
+) -> Iterator[Item]:
+    """vCPU-hours above the baseline, which unlimited mode charges; driven by mean CPU use in percent."""
+    family, _, size = instance_type.removeprefix("db.").partition(".")
     if family not in ("t3", "t3a", "t4g") or size not in BASELINE:
         return
-    if isinstance(credits, str) and credits.lower() == "standard":
+    if credits is not None and word(credits, "standard", "unlimited").lower() == "standard":
         return
-    vcpus, baseline = BASELINE[size]
-    hours = HOURS * vcpus * count / 100
+    cpus, baseline = BASELINE[size]
+    hours = HOURS * cpus * count / 100
     over = per(driver, hours) + fixed(-baseline * hours)
-    yield Charge("surplus CPU credits", "AmazonEC2", f"CPUCredits:{family}", Largest((over,)), "vCPU-Hours")
+    name = f"CPUCredits:{'db.' if service != 'AmazonEC2' else ''}{family}"
+    yield Charge("surplus CPU credits", service, name, Largest((over,)), "vCPU-Hours")
+
+
+def platform(image: Any) -> str:
+    """``windows``, ``windows with SQL Server``, ``rhel`` or ``suse`` by the path of an image; empty for Linux."""
+    path = str(image).lower() if isinstance(image, str) else ""
+    if "windows" in path:
+        return "windows with SQL Server" if "sql" in path else "windows"
+    return next((name for name in ("rhel", "suse") if name in path), "")
+
+
+def tenancy(specification: Mapping[str, Any], place: Placed, around: Surroundings) -> str:
+    """``default``, ``dedicated`` or ``host``: an instance's own, or that of the network it is in."""
+    placement = mapping(specification.get("Placement"))
+    own = specification.get("Tenancy") or placement.get("Tenancy") or specification.get("PlacementTenancy")
+    if placement.get("HostId") or specification.get("HostId") or specification.get("HostResourceGroupArn"):
+        return "host"
+    if own is not None and word(own, "default", "dedicated") != "default":
+        return str(own)
+    zone = place.get("VPCZoneIdentifier")
+    cards = specification.get("NetworkInterfaces")
+    subnets = [specification.get("SubnetId"), *(zone if isinstance(zone, list) else [])]
+    subnets += [card.get("SubnetId") for card in cards if isinstance(card, Mapping)] if isinstance(cards, list) else []
+    for subnet in map(around.find, subnets):
+        network = around.find(subnet.get("VpcId")) if subnet else None
+        if network and word(network.get("InstanceTenancy", "default"), "default", "dedicated") == "dedicated":
+            return "dedicated"
+    return "default"
+
+
+def hours_of(
+    kind: str, count: int, specification: Mapping[str, Any], place: Placed, around: Surroundings
+) -> Iterator[Item]:
+    """The hours of ``count`` machines on demand, with the licence of their platform."""
+    hours = while_there(HOURS * count, around.serves(place))
+    on = tenancy(specification, place, around)
+    if on == "host":
+        yield Free(f"{count} × {kind}", "its Dedicated Host is charged where it is")
+        return
+    image = known(specification.get("ImageId"))
+    runs = platform(image)
+    usage = "DedicatedUsage" if on == "dedicated" else "BoxUsage"
+    if on == "dedicated" and around.once("dedicated instances", place):
+        yield Charge(
+            "fee of a region with dedicated instances", "AmazonEC2", "DedicatedPerRegionFee", fixed(HOURS), "Hrs"
+        )
+    yield Charge(f"{count} × {kind}", "AmazonEC2", f"{usage}:{kind}", hours, "Hrs", operation="RunInstances")
+    cpus = vcpus(kind)
+    if "windows" in runs and kind.startswith("t"):
+        yield Charge("licence of Windows", "AmazonEC2", f"WindowsLicense:{kind}", hours, "Hrs")
+    elif "windows" in runs:
+        if cpus is None:
+            yield NotPriced("licence of Windows", "the number of its processors is not known")
+        else:
+            licence = while_there(HOURS * count * cpus, around.serves(place))
+            yield Charge("licence of Windows", "AmazonEC2", "WindowsLicense", licence, "vCPU-Hours")
+    if runs not in ("", "windows"):
+        yield NotPriced(f"licence of {runs}", "it is in the image's price, which is not in the book")
+    if true(specification.get("EbsOptimized", False)) and kind.partition(".")[0] in EBS_OPTIMISED:
+        yield Charge("EBS optimisation", "AmazonEC2", f"EBSOptimized:{kind}", hours, "Hrs")
 
 
 def machines(
-    specification: Mapping[str, Any], count: int, place: Placed, around: Surroundings, addressed: bool = True
+    specification: Mapping[str, Any],
+    count: int,
+    place: Placed,
+    around: Surroundings,
+    addressed: bool = True,
+    spot: int | None = None,
 ) -> Iterator[Item]:
-    """``count`` instances of a launch template's data or of an instance's own properties."""
-    kind = specification.get("InstanceType")
+    """``count`` instances of a launch template's data or of an instance's own properties, ``spot`` of them spot."""
+    kind = known(specification.get("InstanceType"))
+    if specification.get("InstanceRequirements") is not None:
+        yield NotPriced("instances", "AWS chooses their type by requirements")
+        return
     if not isinstance(kind, str):
         yield NotPriced("instances", "the instance type is not known")
         return
+    market = isinstance(specification.get("InstanceMarketOptions"), Mapping) or given_bid(specification) is not None
+    cheap = count if market else (spot or 0)
+    if cheap:
+        bid = given_bid(specification)
+        most = f"; at most {dollars(bid * cheap * HOURS)} a month by its own bid" if bid is not None else ""
+        yield NotPriced(f"{cheap} spot instances", f"spot prices move{most}: hermes-cfn prices commitments {kind}")
+    if count - cheap or not count:
+        yield from hours_of(kind, count - cheap, specification, place, around)
     sleeps = around.serves(place)
-    spot = isinstance(specification.get("InstanceMarketOptions"), Mapping)
-    if spot:
-        yield NotPriced("spot instances", f"spot prices move: hermes-cfn prices commitments {kind}")
-    else:
-        own = specification.get("Tenancy") or mapping(specification.get("Placement")).get("Tenancy")
-        usage = f"{'DedicatedUsage' if own in ('dedicated', 'host') else 'BoxUsage'}:{kind}"
-        hours = while_there(HOURS * count, sleeps)
-        yield Charge(f"{count} × {kind}", "AmazonEC2", usage, hours, "Hrs", operation="RunInstances")
     credits = specification.get("CreditSpecification") or {}
     said = credits.get("CpuCredits", credits.get("CPUCredits")) if isinstance(credits, Mapping) else None
     driver = "cpu_percent" if sleeps else f"cpu_percent of {place.resource.logical_id}"
     yield from surplus(kind, said, count, driver)
     disks = specification.get("BlockDeviceMappings")
     backed = [disk["Ebs"] for disk in disks if "Ebs" in disk] if isinstance(disks, list) else []
-    if not backed:
+    if not backed or root_missing(disks):
         yield NotPriced("root volume", "its size is the machine image's")
     for disk in backed:
         if isinstance(disk, Mapping):
@@ -135,6 +188,15 @@ def machines(
             yield NotPriced("public IPv4 address", "whether its subnet gives one is not known")
         elif public:
             yield address(count)
+
+
+def given_bid(specification: Mapping[str, Any]) -> Decimal | None:
+    """The most that a launch configuration pays for a spot instance, USD an hour; None on demand."""
+    price = specification.get("SpotPrice")
+    try:
+        return None if price in (None, "") else Decimal(str(price))
+    except ArithmeticError:
+        return Decimal(0)
 
 
 def _monitoring(specification: Mapping[str, Any]) -> Any:
@@ -167,13 +229,12 @@ def sent(place: Placed, around: Surroundings) -> Iterator[Item]:
     """What instances send to the database and to other APIs over the internet, whatever path it takes."""
     if not around.serves(place):
         return
-    groups = len(around.serving)
     for driver, whom in (("to_database_gb", "the external database"), ("to_apis_gb", "other APIs")):
         yield Charge(
             f"transfer to {whom}",
             "AWSDataTransfer",
             "DataTransfer-Out-Bytes",
-            per(driver, Decimal(1) / groups),
+            per(driver, Decimal(1) / len(around.serving)),
             "GB",
             operation="",
             allowance="internet_out_gb",
@@ -208,53 +269,110 @@ def besides(place: Placed, around: Surroundings) -> Iterator[Item]:
 
 def instance(place: Placed, around: Surroundings) -> Iterable[Item]:
     properties = dict(place.resource.properties)
-    template = _template(properties.get("LaunchTemplate"), around)
+    base = launch_data(properties.get("LaunchTemplate"), around)
     addressed = not any(
-        around.find(other.get("InstanceId")) is place
-        for other in around.of("AWS::EC2::EIP", "AWS::EC2::EIPAssociation")
+        place.id in around.pointing(type_, "InstanceId") for type_ in ("AWS::EC2::EIP", "AWS::EC2::EIPAssociation")
     )
-    yield from machines({**template, **properties}, 1, place, around, addressed)
+    yield from machines({**base, **properties}, 1, place, around, addressed)
     yield from sent(place, around)
     yield from besides(place, around)
 
 
-def _template(reference: Any, around: Surroundings) -> Mapping[str, Any]:
+def launch_data(reference: Any, around: Surroundings) -> Mapping[str, Any]:
+    """The data of the launch template that a specification names, by a Ref or by its own name."""
     if not isinstance(reference, Mapping):
         return {}
-    found = around.find(reference.get("LaunchTemplateId")) or around.find(reference.get("LaunchTemplateName"))
+    found = around.find(reference.get("LaunchTemplateId")) or around.named(
+        "AWS::EC2::LaunchTemplate", "LaunchTemplateName", reference.get("LaunchTemplateName")
+    )
     data = found.get("LaunchTemplateData") if found else None
     return data if isinstance(data, Mapping) else {}
 
 
 def group(place: Placed, around: Surroundings) -> Iterable[Item]:
-    count = group_size(place)
+    count = _size(place, around)
     if count is None:
         yield NotPriced("instances", "the size of the group is not known")
         return
-    specification = _template(place.get("LaunchTemplate"), around)
-    policy = place.get("MixedInstancesPolicy")
-    if isinstance(policy, Mapping):
-        specification = _template(policy.get("LaunchTemplate", {}).get("LaunchTemplateSpecification"), around)
-    old = around.find(place.get("LaunchConfigurationName"))
+    specification = launch_data(place.get("LaunchTemplate"), around)
+    spot = 0
+    policy = mapping(place.get("MixedInstancesPolicy"))
+    if policy:
+        specification, count, spot = _mixed(policy, count, around)
+    old = around.named(
+        "AWS::AutoScaling::LaunchConfiguration", "LaunchConfigurationName", place.get("LaunchConfigurationName")
+    )
     if old is not None:
-        specification = {
-            **old.resource.properties,
-            "Monitoring": {"Enabled": old.get("InstanceMonitoring", True)},
-        }
-    yield from machines(specification, count, place, around, place.stack not in around.addresses_at_boot)
+        specification = {**old.resource.properties, "Monitoring": {"Enabled": old.get("InstanceMonitoring", True)}}
+    if not specification and given(place, "InstanceId"):
+        model = around.find(place.get("InstanceId"))
+        specification = dict(model.resource.properties) if model else {}
+    addressed = place.stack not in around.addresses_at_boot
+    yield from machines(specification, count, place, around, addressed, spot)
     yield from sent(place, around)
     yield from besides(place, around)
 
 
-def disk(place: Placed, around: Surroundings) -> Iterable[Item]:
-    yield from volume(place.resource.properties, 1, "volume")
-    if around.usage.ebs_snapshot_gb is not None:
-        share = Decimal(1) / len(around.of("AWS::EC2::Volume"))
-        yield Charge("snapshots", "AmazonEC2", "EBS:SnapshotUsage", per("ebs_snapshot_gb", share), "GB-Mo")
+def _size(place: Placed, around: Surroundings) -> int | None:
+    """The size of a group; where scheduled actions change it, each size that they set is possible."""
+    size = group_size(place)
+    actions = around.pointing("AWS::AutoScaling::ScheduledAction", "AutoScalingGroupName").get(place.id, [])
+    sizes = {whole(action.get("DesiredCapacity", action.get("MinSize"))) for action in actions} - {None}
+    if size is None or not sizes:
+        return size
+    possible = sorted({size, *(one for one in sizes if one is not None)})
+    chosen: int = decided(place, around, "scheduled size", *possible)
+    return chosen
+
+
+def _mixed(policy: Mapping[str, Any], count: int, around: Surroundings) -> tuple[Mapping[str, Any], int, int]:
+    """(what runs, how many, how many of them spot) of a MixedInstancesPolicy.
+
+    On demand the first override is taken, as AWS does; weights are units of capacity that one instance stands for.
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/mixed-instances-groups-set-up-overview.html
+    """
+    launch = mapping(policy.get("LaunchTemplate"))
+    data = dict(launch_data(launch.get("LaunchTemplateSpecification"), around))
+    overrides = items(launch.get("Overrides"))
+    weight = 1
+    if overrides:
+        first = overrides[0]
+        data = {**data, **launch_data(first.get("LaunchTemplateSpecification"), around)}
+        data |= {name: first[name] for name in ("InstanceType", "InstanceRequirements") if name in first}
+        weight = whole(first.get("WeightedCapacity", 1)) or 1
+    spread = mapping(policy.get("InstancesDistribution"))
+    base = min(count, whole(spread.get("OnDemandBaseCapacity", 0)) or 0)
+    percent = whole(spread.get("OnDemandPercentageAboveBaseCapacity", 100))
+    share = Decimal(100 if percent is None else percent) / 100
+    above = int((Decimal(count - base) * share).to_integral_value(ROUND_CEILING))
+    machines_ = -(-count // weight)
+    on_demand = -(-(base + above) // weight)
+    return data, machines_, machines_ - on_demand
+
+
+def host(place: Placed, around: Surroundings) -> Iterable[Item]:
+    """A Dedicated Host costs by the family that it carries."""
+    kind = place.get("InstanceFamily") or str(place.get("InstanceType", "")).partition(".")[0]
+    usage = f"HostUsage:{kind}"
+    yield Charge(f"Dedicated Host {kind}", "AmazonEC2", usage, fixed(HOURS), "Hrs", operation="RunInstances")
+
+
+def fleet(place: Placed, around: Surroundings) -> Iterable[Item]:
+    yield NotPriced("instances", "a fleet chooses types and purchase options when it starts them")
+
+
+def network(place: Placed, around: Surroundings) -> Iterable[Item]:
+    if word(place.get("InstanceTenancy", "default"), "default", "dedicated") == "dedicated":
+        yield Free("network", "every instance in it is dedicated, and charged so where it is")
+    else:
+        yield Free("network", "AWS does not charge for it (https://aws.amazon.com/vpc/pricing/)")
 
 
 RULES = {
     "AWS::EC2::Instance": instance,
     "AWS::AutoScaling::AutoScalingGroup": group,
-    "AWS::EC2::Volume": disk,
+    "AWS::EC2::Host": host,
+    "AWS::EC2::EC2Fleet": fleet,
+    "AWS::EC2::SpotFleet": fleet,
+    "AWS::EC2::VPC": network,
 }

@@ -9,12 +9,13 @@ a resource of the template (AWS::PricingPlanManager::Subscription), or chosen el
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 
-from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
+from hermes_cfn.bill.charge import Charge, Free, Item, NotGiven, NotPriced
 from hermes_cfn.bill.quantity import fixed, per
-from hermes_cfn.bill.surroundings import Placed, Surroundings, group_size
+from hermes_cfn.bill.surroundings import Placed, Surroundings, decided, group_size, items, mapping, true, word
 
 EDGES = "europe"
 
@@ -60,7 +61,7 @@ def distribution(place: Placed, around: Surroundings) -> Iterable[Item]:
             yield plan_price(tier)
         yield Free("transfer and requests", f"in the flat-rate plan {tier}, meant for {PLANS.get(tier, 'its tier')}")
         return
-    share = Decimal(1) / len(around.of("AWS::CloudFront::Distribution"))
+    share = around.share(around.of("AWS::CloudFront::Distribution"))
     yield Charge(
         "transfer to users",
         "AmazonCloudFront",
@@ -80,11 +81,55 @@ def distribution(place: Placed, around: Surroundings) -> Iterable[Item]:
         region=EDGES,
     )
     yield Free("from its origin", "AWS does not charge for what CloudFront fetches from an origin in AWS")
+    yield from _extras(mapping(place.get("DistributionConfig")), share)
+
+
+def _extras(said: Mapping[str, Any], share: Decimal) -> Iterator[Item]:
+    """What a distribution costs besides: a certificate with addresses of its own, code at the edge, a shield."""
+    if mapping(said.get("ViewerCertificate")).get("SslSupportMethod") == "vip":
+        what = "certificate with dedicated addresses"
+        yield Charge(what, "AmazonCloudFront", "SSL-Cert-Custom", fixed(1), "Certificates", region="global")
+    behaviours = [mapping(said.get("DefaultCacheBehavior")), *items(said.get("CacheBehaviors"))]
+    functions = [one for each in behaviours for one in items(each.get("LambdaFunctionAssociations"))]
+    for one in functions:
+        event = str(one.get("EventType"))
+        driver = "asset_requests" if event.startswith("viewer") else "origin_requests"
+        what, amount = f"Lambda@Edge requests, {event}", per(driver, share)
+        yield Charge(what, "AmazonCloudFront", "Lambda-Edge-Request", amount, "Request", region=EDGES)
+    if functions:
+        yield NotGiven("Lambda@Edge duration", "0.00005001 USD a GB and second; how long it runs is in no figure")
+    small = sum(len(items(each.get("FunctionAssociations"))) for each in behaviours)
+    if small:
+        amount = per("asset_requests", share * small)
+        usage = "Executions-CloudFrontFunctions"
+        yield Charge("CloudFront functions", "AmazonCloudFront", usage, amount, "Invocations", region="global")
+    if any(true(mapping(one.get("OriginShield")).get("Enabled", False)) for one in items(said.get("Origins"))):
+        amount = per("origin_requests", share)
+        yield Charge("Origin Shield", "AmazonCloudFront", "Requests-OriginShield", amount, "Requests", region=EDGES)
+    if any(each.get("RealtimeLogConfigArn") for each in behaviours):
+        yield NotGiven("real-time log lines", "0.01 USD a million lines (https://aws.amazon.com/cloudfront/pricing/)")
+
+
+def edge_function(place: Placed, around: Surroundings) -> Iterable[Item]:
+    if around.of("AWS::CloudFront::Distribution"):
+        yield Free("function", "its runs are counted with the distributions that name it")
+    else:
+        amount = per("asset_requests", around.share(around.of("AWS::CloudFront::Function")))
+        usage = "Executions-CloudFrontFunctions"
+        yield Charge("runs", "AmazonCloudFront", usage, amount, "Invocations", region="global")
+
+
+MANAGED = {
+    "AWSManagedRulesBotControlRuleSet": ("Bot Control", "BotControl-Subscription", "BotControl-Request"),
+    "AWSManagedRulesATPRuleSet": ("account takeover prevention", "AccountTakeover-Subscription", ""),
+    "AWSManagedRulesACFPRuleSet": ("account creation fraud prevention", "AccountTakeover-Subscription", ""),
+}
+"""Managed rule group with a price of its own -> its name, its subscription, and what a request costs in it."""
 
 
 def web_acl(place: Placed, around: Surroundings) -> Iterable[Item]:
     rules = place.get("Rules", [])
-    world = place.get("Scope") == "CLOUDFRONT"
+    world = word(place.get("Scope", "REGIONAL"), "REGIONAL", "CLOUDFRONT") == "CLOUDFRONT"
     if world and covered(place, around):
         yield Free("web ACL", f"in the flat-rate plan {covered(place, around)}")
         return
@@ -94,8 +139,26 @@ def web_acl(place: Placed, around: Surroundings) -> Iterable[Item]:
         yield Charge(f"{len(rules)} rules", "awswaf", "RuleV2", fixed(len(rules)), "Month", region=region)
     else:
         yield NotPriced("rules", "their number is not known")
-    driver = "asset_requests" if world else "requests"
-    yield Charge("requests inspected", "awswaf", "RequestV2-Tier1", per(driver), "Request", region=region)
+    alike = [one for one in around.of("AWS::WAFv2::WebACL") if (one.get("Scope") == "CLOUDFRONT") is world]
+    amount = per("asset_requests" if world else "requests", around.share(alike))
+    yield Charge("requests inspected", "awswaf", "RequestV2-Tier1", amount, "Request", region=region)
+    for rule in items(rules) if isinstance(rules, list) else ():
+        group = mapping(mapping(rule.get("Statement")).get("ManagedRuleGroupStatement"))
+        if str(group.get("Name")) in MANAGED:
+            name, subscription_, request = MANAGED[str(group.get("Name"))]
+            yield Charge(name, "awswaf", subscription_, fixed(1), "Month", region=region)
+            targeted = any("TARGETED" in str(one) for one in items(group.get("ManagedRuleGroupConfigs")))
+            if request and not targeted:
+                yield Charge(f"requests in {name}", "awswaf", request, amount, "Request", region=region)
+            else:
+                yield NotGiven(f"requests in {name}", "each that is analysed costs; how many are is in no figure")
+        elif str(group.get("VendorName", "AWS")) != "AWS":
+            yield NotPriced(f"rule group {group.get('Name')}", "its seller on the Marketplace sets the price")
+
+
+def rule_group(place: Placed, around: Surroundings) -> Iterable[Item]:
+    """Its rules are counted where a web ACL uses it; the group itself costs as one rule there."""
+    yield Free("rule group", "it costs where a web ACL uses it (https://aws.amazon.com/waf/pricing/)")
 
 
 def hosted_zone(place: Placed, around: Surroundings) -> Iterable[Item]:
@@ -103,21 +166,55 @@ def hosted_zone(place: Placed, around: Surroundings) -> Iterable[Item]:
         yield Free("hosted zone", f"in the flat-rate plan {covered(place, around)}")
         return
     yield Charge("hosted zone", "AmazonRoute53", "HostedZone", fixed(1), "HostedZone", region="global")
-    share = Decimal(1) / len(around.of("AWS::Route53::HostedZone"))
+    share = around.share(around.of("AWS::Route53::HostedZone"))
     yield Charge("DNS queries", "AmazonRoute53", "DNS-Queries", per("dns_queries", share), "Queries", region="global")
 
 
+IN_AWS = ("amazonaws.com", "cloudfront.net", "elasticbeanstalk.com", "awsglobalaccelerator.com")
+
+
 def health_check(place: Placed, around: Surroundings) -> Iterable[Item]:
-    yield Charge("health check", "AmazonRoute53", "Health-Check-AWS", fixed(1), "HealthChecks", region="global")
+    """A check costs by where its endpoint is, and each option of it; a free text address tells no such thing."""
+    said = mapping(place.get("HealthCheckConfig"))
+    endpoint = said.get("FullyQualifiedDomainName", said.get("IPAddress"))
+    inside = said.get("Type") in ("CALCULATED", "CLOUDWATCH_METRIC", "RECOVERY_CONTROL") or endpoint is None
+    inside = inside or around.find(endpoint) is not None or str(endpoint).endswith(IN_AWS)
+    inside = inside or bool(around.of("AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::CloudFront::Distribution"))
+    if not inside:
+        inside = decided(place, around, "place", "in AWS", "outside AWS") == "in AWS"
+    where = "AWS" if inside else "Non-AWS"
+    yield Charge("health check", "AmazonRoute53", f"Health-Check-{where}", fixed(1), "HealthChecks", region="global")
+    options = sum(
+        (
+            str(said.get("Type", "")).startswith("HTTPS"),
+            "STR_MATCH" in str(said.get("Type", "")),
+            str(said.get("RequestInterval", 30)) == "10",
+            true(said.get("MeasureLatency", False)),
+        )
+    )
+    if options:
+        usage = f"Health-Check-Option-{where}"
+        what = f"{options} options of the health check"
+        yield Charge(what, "AmazonRoute53", usage, fixed(options), "HealthChecks", region="global")
+
+
+ROUTED = (("Region", "LBR-Queries"), ("GeoLocation", "Geo-Queries"), ("GeoProximityLocation", "Geo-Queries"))
+"""Property that chooses among records -> usage type of a query that it answers."""
 
 
 def record(place: Placed, around: Surroundings) -> Iterable[Item]:
+    usage = next((usage for name, usage in ROUTED if place.get(name) is not None), "DNS-Queries")
     if place.get("AliasTarget") is not None:
         yield Free("alias record", "queries for alias records of AWS resources are free")
     elif around.of("AWS::Route53::HostedZone"):
-        yield Free("record", "counted with its hosted zone")
+        if usage == "DNS-Queries":
+            yield Free("record", "counted with its hosted zone")
+        else:
+            yield NotGiven("routed queries", "they cost more than the others, and no figure tells them apart")
     else:
-        yield Charge("DNS queries", "AmazonRoute53", "DNS-Queries", per("dns_queries"), "Queries", region="global")
+        among = [one for one in around.of("AWS::Route53::RecordSet") if one.get("AliasTarget") is None]
+        amount = per("dns_queries", around.share(among))
+        yield Charge("DNS queries", "AmazonRoute53", usage, amount, "Queries", region="global")
 
 
 def namespace(place: Placed, around: Surroundings) -> Iterable[Item]:
@@ -156,7 +253,9 @@ RULES = {
     "AWS::ServiceDiscovery::Service": registry,
     "AWS::CloudFront::Distribution": distribution,
     "AWS::PricingPlanManager::Subscription": subscription,
+    "AWS::CloudFront::Function": edge_function,
     "AWS::WAFv2::WebACL": web_acl,
+    "AWS::WAFv2::RuleGroup": rule_group,
     "AWS::Route53::HostedZone": hosted_zone,
     "AWS::Route53::HealthCheck": health_check,
     "AWS::Route53::RecordSet": record,

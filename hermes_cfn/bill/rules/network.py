@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from hermes_cfn.bill.charge import Charge, Free, Item
+from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
 from hermes_cfn.bill.quantity import Sum, fixed, per
 from hermes_cfn.bill.rules.ec2 import address
-from hermes_cfn.bill.surroundings import Placed, Surroundings
+from hermes_cfn.bill.surroundings import Placed, Surroundings, count_of, word
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 
@@ -35,7 +35,7 @@ def nat_gateway(place: Placed, around: Surroundings) -> Iterable[Item]:
     regional = place.get("AvailabilityMode") == "regional"
     name = "RegionalNatGateway" if regional else "NatGateway"
     zones = around.zones if regional else 1
-    public = place.get("ConnectivityType", "public") == "public"
+    public = word(place.get("ConnectivityType", "public"), "public", "private") == "public"
     what = f"regional NAT gateway in {zones} zones" if regional else "NAT gateway"
     yield Charge(what, "AmazonEC2", f"{name}-Hours", fixed(HOURS * zones), "Hrs", operation=name)
     if regional and public and not place.get("AllocationId") and not place.get("AvailabilityZoneAddresses"):
@@ -58,26 +58,44 @@ def nat_gateway(place: Placed, around: Surroundings) -> Iterable[Item]:
         yield Free("image pulls", "layers come from S3 through the gateway endpoint")
 
 
+def _own_driver(place: Placed) -> str:
+    name = str(place.get("ServiceName", ""))
+    return next((end for end in (".logs", ".ecr.dkr") if name.endswith(end)), "")
+
+
 def endpoint(place: Placed, around: Surroundings) -> Iterable[Item]:
-    kind = place.get("VpcEndpointType", "Gateway")
+    kind = word(place.get("VpcEndpointType", "Gateway"), "Gateway", "Interface")
     if kind == "Gateway":
         yield Free("gateway endpoint", "gateway endpoints for S3 and DynamoDB are free")
         return
+    if kind not in ("Interface", "GatewayLoadBalancer"):
+        yield NotPriced("endpoint", f"an endpoint of type {kind} has prices that are not in the book")
+        return
     subnets = place.get("SubnetIds")
-    count = len(subnets) if isinstance(subnets, list) and subnets else 1
-    yield Charge(f"endpoint in {count} zones", "AmazonVPC", "VpcEndpoint-Hours", fixed(HOURS * count), "Hrs")
-    name = str(place.get("ServiceName", ""))
-    if name.endswith(".logs"):
+    count = count_of(subnets, place, around, "number of zones", 1, 2, 3) if subnets is not None else 1
+    name = "VpcEndpoint-GWLBE" if kind == "GatewayLoadBalancer" else "VpcEndpoint"
+    yield Charge(f"endpoint in {count} zones", "AmazonVPC", f"{name}-Hours", fixed(HOURS * count), "Hrs")
+    end = _own_driver(place)
+    if end == ".logs":
         amount = per("logs_gb") if around.path("logs") == "endpoint" else fixed(0)
-    elif name.endswith(".ecr.dkr"):
+    elif end == ".ecr.dkr":
         own = around.path("ecr.dkr") == "endpoint" and not around.s3_gateway
         amount = per("image_pulled_gb", around.instances) if own else fixed(0)
     else:
-        amount = per("endpoint_gb")
-    yield Charge("endpoint traffic", "AmazonVPC", "VpcEndpoint-Bytes", amount, "GB")
+        others = [
+            one
+            for one in around.of("AWS::EC2::VPCEndpoint")
+            if one.get("VpcEndpointType") in ("Interface", "GatewayLoadBalancer") and not _own_driver(one)
+        ]
+        amount = per("endpoint_gb", around.share(others))
+    yield Charge("endpoint traffic", "AmazonVPC", f"{name}-Bytes", amount, "GB")
 
 
 def elastic_ip(place: Placed, around: Surroundings) -> Iterable[Item]:
+    pool = place.get("PublicIpv4Pool")
+    if pool is not None and pool != "amazon":
+        yield Free("public IPv4 address", "addresses of an own pool cost nothing (https://aws.amazon.com/vpc/pricing/)")
+        return
     yield address(1, "public IPv4 address (Elastic IP)")
 
 

@@ -6,37 +6,30 @@ Flow logs are vended logs with prices of their own (https://aws.amazon.com/cloud
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
+from hermes_cfn.bill.charge import Charge, Free, Item, NotGiven, NotPriced
 from hermes_cfn.bill.quantity import fixed, per
-from hermes_cfn.bill.surroundings import Placed, Surroundings
+from hermes_cfn.bill.surroundings import Placed, Surroundings, items, word
 
 CLOUDWATCH = "AmazonCloudWatch"
 
 
-def _vended(place: Placed, around: Surroundings) -> bool:
-    named = (place.id, place.get("LogGroupName", place.id))
-    for flow in around.of("AWS::EC2::FlowLog"):
-        if flow.get("LogGroupName") in named or around.find(flow.get("LogDestination")) is place:
-            return True
-    return False
-
-
 def log_group(place: Placed, around: Surroundings) -> Iterable[Item]:
     groups = around.of("AWS::Logs::LogGroup")
-    own = [group for group in groups if not _vended(group, around)]
-    if _vended(place, around):
+    kind = word(place.get("LogGroupClass", "STANDARD"), "STANDARD", "INFREQUENT_ACCESS")
+    if place.id in around.vended:
         yield Free("ingestion", "counted with the flow log")
+    elif kind == "DELIVERY":
+        yield NotPriced("log ingestion", "the class DELIVERY is in no book")
     else:
-        rare = place.get("LogGroupClass") == "INFREQUENT_ACCESS"
         yield Charge(
             "log ingestion",
             CLOUDWATCH,
-            "DataProcessingIA-Bytes" if rare else "DataProcessing-Bytes",
-            per("logs_gb", Decimal(1) / len(own)),
+            "DataProcessingIA-Bytes" if kind == "INFREQUENT_ACCESS" else "DataProcessing-Bytes",
+            per("logs_gb", Decimal(1) / max(1, len(groups) - len(around.vended - {""}))),
             "GB",
             operation="",
             allowance="logs_gb",
@@ -54,7 +47,10 @@ def log_group(place: Placed, around: Surroundings) -> Iterable[Item]:
 
 def flow_log(place: Placed, around: Surroundings) -> Iterable[Item]:
     share = per("flow_logs_gb", Decimal(1) / len(around.of("AWS::EC2::FlowLog")))
-    if place.get("LogDestinationType", "cloud-watch-logs") == "s3":
+    kind = word(place.get("LogDestinationType", "cloud-watch-logs"), "cloud-watch-logs", "s3")
+    if kind not in ("cloud-watch-logs", "s3"):
+        yield NotPriced("flow logs (vended)", f"delivery to {kind} is in no book")
+    elif kind == "s3":
         yield Charge("flow logs to S3 (vended)", CLOUDWATCH, "S3-Egress-Bytes", share, "GB")
     else:
         yield Charge("flow logs (vended)", CLOUDWATCH, "VendedLog-Bytes", share, "GB", allowance="logs_gb")
@@ -100,9 +96,26 @@ def metric_filter(place: Placed, around: Surroundings) -> Iterable[Item]:
 
 
 def trail(place: Placed, around: Surroundings) -> Iterable[Item]:
-    yield Free("management events", "the first copy in each region is free")
+    trails = around.of("AWS::CloudTrail::Trail")
+    first = trails[0].id == place.id
+    if first:
+        yield Free("management events", "the first copy in each region is free")
+    else:
+        yield Charge(
+            "management events, a further copy",
+            "AWSCloudTrail",
+            "PaidEventsRecorded",
+            per("trail_management_events"),
+            "Events",
+        )
     if place.get("EventSelectors") or place.get("AdvancedEventSelectors"):
-        yield Charge("data events", "AWSCloudTrail", "DataEventsRecorded", per("trail_events"), "Events")
+        watching = [one for one in trails if one.get("EventSelectors") or one.get("AdvancedEventSelectors")]
+        events = per("trail_events", around.share(watching))
+        yield Charge("data events", "AWSCloudTrail", "DataEventsRecorded", events, "Events")
+    if place.get("InsightSelectors"):
+        insights = [one for one in trails if one.get("InsightSelectors")]
+        events = per("trail_management_events", around.share(insights))
+        yield Charge("events analysed for insights", "AWSCloudTrail", "InsightsEvents", events, "Events")
 
 
 def event_rule(place: Placed, around: Surroundings) -> Iterable[Item]:
@@ -110,11 +123,33 @@ def event_rule(place: Placed, around: Surroundings) -> Iterable[Item]:
     if place.get("EventBusName", "default") == "default":
         yield Free("rule", "events of AWS services and schedules on the default bus are free")
     else:
-        yield NotPriced("events", "how many an own bus carries is not known")
+        yield Free("rule", "events of an own bus are charged with the bus")
+    for target in items(place.get("Targets")):
+        task = target.get("EcsParameters")
+        if isinstance(task, Mapping):
+            where = " on Fargate" if task.get("LaunchType") == "FARGATE" or task.get("PlatformVersion") else ""
+            yield NotGiven("tasks that it starts", f"how long tasks{where} run is in no figure")
+        if "HttpParameters" in target or ":api-destination/" in str(target.get("Arn")):
+            yield NotGiven(
+                "calls of an API destination", "0.20 USD a million calls (https://aws.amazon.com/eventbridge/pricing/)"
+            )
+
+
+def bus(place: Placed, around: Surroundings) -> Iterable[Item]:
+    share = around.share(around.of("AWS::Events::EventBus"))
+    yield Charge("own events", "AWSEvents", "Event-64K-Chunks", per("bus_events", share), "64K-Chunks")
+
+
+def archive(place: Placed, around: Surroundings) -> Iterable[Item]:
+    share = around.share(around.of("AWS::Events::Archive"))
+    yield Charge("events archived", "AWSEvents", "ArchivedEvents-Bytes", per("archived_gb", share), "GB")
+    yield Charge("archive kept", "AWSEvents", "TimedStorage-ByteHrs", per("archive_kept_gb", share), "GB-Mo")
 
 
 RULES = {
     "AWS::Events::Rule": event_rule,
+    "AWS::Events::EventBus": bus,
+    "AWS::Events::Archive": archive,
     "AWS::Logs::LogGroup": log_group,
     "AWS::EC2::FlowLog": flow_log,
     "AWS::CloudWatch::Alarm": alarm,

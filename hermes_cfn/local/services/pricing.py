@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal
 
 from hermes_cfn.local.wire import ServiceError, unsupported
@@ -22,16 +23,25 @@ PAGE = 100
 """``MaxResults`` at most and by default (API reference, GetProducts)."""
 
 
+AREAS = {"europe": "Europe", "united-states": "United States"}
+"""CloudFront's areas as its price list names them."""
+
+
 class Pricing:
     """``GetProducts``, ``DescribeServices`` and ``GetAttributeValues`` over a book."""
 
     def __init__(self, book: PriceBook) -> None:
-        own = tuple(price for price in book if not price.stem.startswith("FlatRatePlan:"))
         self._book = book
+        self._laid_out: dict[tuple[int, str], list[dict[str, Any]]] = {}
         self._terms: dict[str, Mapping[str, Any]] = {}
-        self._prices = (*own, *_decoys(own))
         self._version = f"embedded {book.name} {book.as_of}".strip()
         self._faults: deque[Fault] = deque()
+
+    @cached_property
+    def _prices(self) -> tuple[Price, ...]:
+        """Every price of every region, and what stands beside them; read when somebody first asks."""
+        own = tuple(price for price in self._book if not price.stem.startswith("FlatRatePlan:"))
+        return (*own, *_decoys(own))
 
     def fail(self, fault: Fault, times: int = 1) -> None:
         """The next ``times`` calls fail in that way."""
@@ -60,14 +70,21 @@ class Pricing:
                 raise ServiceError("InvalidParameterException", f"Filter type {kind} is not served here.")
         found = [
             item
-            for item in map(self._item, self._prices)
-            if item["serviceCode"] == service and all(_attribute(item, field) == value for field, value, _ in wanted)
+            for item in self._of_service(str(service))
+            if all(_attribute(item, field) == value for field, value, _ in wanted)
         ]
         page, token = _page(found, params)
         texts = [json.dumps(item) for item in page]
         if broken and texts:
             texts[-1] = texts[-1][: len(texts[-1]) // 2]
         return {"FormatVersion": "aws_v1", "PriceList": texts, **token}
+
+    def _of_service(self, service: str) -> list[dict[str, Any]]:
+        """A service's products, laid out once for as long as the prices stay."""
+        key = (id(self._prices), service)
+        if key not in self._laid_out:
+            self._laid_out[key] = [self._item(price) for price in self._prices if price.service_code == service]
+        return self._laid_out[key]
 
     def _item(self, price: Price) -> dict[str, Any]:
         sku = price.sku or f"{price.service_code}.{price.usage_type}.{price.operation}"
@@ -79,7 +96,7 @@ class Pricing:
             "operation": price.operation,
         }
         if price.service_code == "AmazonCloudFront":
-            attributes["fromLocation"] = "Europe" if price.region == "europe" else price.region
+            attributes["fromLocation"] = AREAS.get(price.region, price.region)
         elif price.region != "global":
             transfer = price.service_code == "AWSDataTransfer"
             attributes["fromRegionCode" if transfer else "regionCode"] = price.region

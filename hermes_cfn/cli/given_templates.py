@@ -1,0 +1,78 @@
+"""Templates that a command line names: files, and folders with templates among other files."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hermes_cfn.errors import Finding, HermesError
+
+if TYPE_CHECKING:
+    from hermes_cfn.bill import Bill
+    from hermes_cfn.cfn.template import Template
+    from hermes_cfn.config.usage import Usage
+    from hermes_cfn.pricing.books import Source
+
+ENDINGS = (".yaml", ".yml", ".json", ".template")
+
+
+def bill_of(paths: Iterable[Path], region: str, parameters: tuple[str, ...], usage: Usage | None, book: Source) -> Bill:
+    """One bill of everything that is named.  Raises :class:`HermesError` for what cannot be read."""
+    from hermes_cfn import bill
+    from hermes_cfn.pricing import books
+
+    given = dict(pair.split("=", 1) for pair in parameters)
+    prices = books.load(region, book)
+    return bill.compute_templates(read(paths), region, prices, usage, given)
+
+
+def read(paths: Iterable[Path]) -> dict[str, Template]:
+    """Name -> template: a file by its name, one of a folder by its path inside; a folder's other files are left out."""
+    found: dict[str, Template] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(one for one in path.rglob("*") if one.suffix in ENDINGS and one.is_file())
+            for one in inside:
+                text = _text(one)
+                if _is_template(text):
+                    found[one.relative_to(path).with_suffix("").as_posix()] = _parsed(one, text)
+            if not any(_is_template(_text(one)) for one in inside):
+                raise HermesError(Finding("template-missing", str(path), "no file of the folder has Resources"))
+        else:
+            found[path.stem if path.stem not in found else path.as_posix()] = _parsed(path, _text(path))
+    return found if len(found) != 1 else {"template": next(iter(found.values()))}
+
+
+def _is_template(text: str) -> bool:
+    return "Resources" in text and ("Type" in text)
+
+
+def _text(path: Path) -> str:
+    """The text of a file or a pipe, of which no more is read than a template may hold."""
+    from hermes_cfn.cfn.template import LIMIT_BYTES
+
+    try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+            raise OSError("it is neither a file nor a pipe")
+        with path.open("rb") as file:
+            raw = file.read(LIMIT_BYTES + 1)
+        if len(raw) > LIMIT_BYTES:
+            raise OSError(f"it has more than {LIMIT_BYTES} bytes, which no template has")
+        return raw.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HermesError(Finding("file-unreadable", str(path), str(error))) from error
+
+
+def _parsed(path: Path, text: str) -> Template:
+    from hermes_cfn.cfn.template import Template
+
+    try:
+        return Template.parse(text)
+    except HermesError as error:
+        raise HermesError(
+            *(replace(finding, where=f"{path}: {finding.where}") for finding in error.findings)
+        ) from error
