@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,11 +26,14 @@ def bill_of(paths: Iterable[Path], region: str, parameters: tuple[str, ...], usa
 
     given = dict(pair.split("=", 1) for pair in parameters)
     prices = books.load(region, book)
-    return bill.compute_templates(read(paths), region, prices, usage, given)
+    return bill.compute_templates(read(paths, given), region, prices, usage, given)
 
 
-def read(paths: Iterable[Path]) -> dict[str, Template]:
-    """Name -> template: a file by its name, one of a folder by its path inside; a folder's other files are left out."""
+def read(paths: Iterable[Path], given: Mapping[str, str] | None = None) -> dict[str, Template]:
+    """Name -> template: a file by its name, one of a folder by its path inside; a folder's other files are left out.
+
+    ``given`` are values of parameters, which loops of AWS::LanguageExtensions run over.
+    """
     found: dict[str, Template] = {}
     for path in paths:
         if path.is_dir():
@@ -38,11 +41,11 @@ def read(paths: Iterable[Path]) -> dict[str, Template]:
             for one in inside:
                 text = _text(one)
                 if _is_template(text):
-                    found[one.relative_to(path).with_suffix("").as_posix()] = _parsed(one, text)
+                    found[one.relative_to(path).with_suffix("").as_posix()] = _parsed(one, text, given)
             if not any(_is_template(_text(one)) for one in inside):
                 raise HermesError(Finding("template-missing", str(path), "no file of the folder has Resources"))
         else:
-            found[path.stem if path.stem not in found else path.as_posix()] = _parsed(path, _text(path))
+            found[path.stem if path.stem not in found else path.as_posix()] = _parsed(path, _text(path), given)
     return found if len(found) != 1 else {"template": next(iter(found.values()))}
 
 
@@ -67,11 +70,11 @@ def _text(path: Path) -> str:
         raise HermesError(Finding("file-unreadable", str(path), str(error))) from error
 
 
-def _parsed(path: Path, text: str) -> Template:
+def _parsed(path: Path, text: str, given: Mapping[str, str] | None) -> Template:
     from hermes_cfn.cfn.template import Template
 
     try:
-        return Template.parse(text)
+        return Template.parse(text, given)
     except HermesError as error:
         raise HermesError(
             *(replace(finding, where=f"{path}: {finding.where}") for finding in error.findings)

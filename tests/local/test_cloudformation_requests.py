@@ -107,6 +107,33 @@ TOPIC = {"Type": "AWS::SNS::Topic"}
             body({"A": {**TOPIC, "DeletionPolicy": "Snapshot"}}),
             "AWS::SNS::Topic of A does not support the policy Snapshot",
         ),
+        (
+            body({"A": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Type": "network"}}}),
+            "does not support load balancers of type network (A)",
+        ),
+        (
+            body({"A": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"Protocol": "TCP"}}}),
+            "does not support target groups with Protocol TCP (A)",
+        ),
+        (
+            body(
+                {
+                    "A": {
+                        "Type": "AWS::AutoScaling::AutoScalingGroup",
+                        "Properties": {"MinSize": "0", "MaxSize": "0"},
+                        "UpdatePolicy": {"AutoScalingInstanceRefresh": {}},
+                    }
+                }
+            ),
+            "does not support the update policy AutoScalingInstanceRefresh (A)",
+        ),
+        (body({"A": TOPIC}, Transform=["AWS::LanguageExtensions", "Count"]), "transforms [Count]"),
+        (body({"A": TOPIC}, Transform="AWS::Serverless-2016-10-31", Globals={}), "transforms [AWS::Serverless-2016-"),
+        (body({"A": {"Type": "x", "Count": 2}}, Transform="Count"), "transforms [Count]"),
+        (
+            body({"A": {**TOPIC, "Properties": {"Fn::Transform": {"Name": "AWS::Include"}}}}),
+            "does not support transforms [Fn::Transform]",
+        ),
         (body({"A": TOPIC}, Hooks={}), "does not support the template section Hooks"),
         ("x" * 51_201, "failed to satisfy constraint: Member must have length less than or equal to 51200"),
     ],

@@ -377,10 +377,16 @@ def _check_tags(tags: Iterable[Mapping[str, str]]) -> None:
 def _try_out(template: Template, scope: Scope) -> None:
     """Raises ServiceError for what no resource's value could mend: a missing mapping, a wrong condition."""
     try:
-        active_resources(template, scope)
+        resources = active_resources(template, scope)
         outputs(template, scope)
     except HermesError as error:
         raise validation(error.findings[0].what) from error
+    for name, resource in resources.items():
+        what = HANDLERS[resource.type].refuses(resource.properties)
+        if not what and "AutoScalingInstanceRefresh" in resource.update_policy:
+            what = "the update policy AutoScalingInstanceRefresh"
+        if what:
+            raise refused(f"{what} ({name})")
 
 
 def _on_failure(params: Mapping[str, Any]) -> str:

@@ -83,6 +83,10 @@ class LoadBalancer(Elb):
         }
     )
 
+    def refuses(self, properties: Properties) -> str:
+        kind = properties.get("Type", "application")
+        return "" if kind in ("application", "") or not isinstance(kind, str) else f"load balancers of type {kind}"
+
     def create(self, context: Context, properties: Properties) -> Made:
         made = self.client(context).create_load_balancer(
             Name=properties.get("Name") or context.name(32),
@@ -202,6 +206,17 @@ class TargetGroup(Elb):
         if "HealthCheckEnabled" in properties:
             made["HealthCheckEnabled"] = boolean(properties["HealthCheckEnabled"])
         return made
+
+    def refuses(self, properties: Properties) -> str:
+        for key, known in (
+            ("Protocol", ("HTTP", "HTTPS")),
+            ("ProtocolVersion", ("HTTP1",)),
+            ("TargetType", ("instance", "ip")),
+        ):
+            value = properties.get(key, known[0])
+            if isinstance(value, str) and value not in known:
+                return f"target groups with {key} {value}"
+        return ""
 
     def create(self, context: Context, properties: Properties) -> Made:
         given = pick(properties, "Protocol", "ProtocolVersion", "VpcId", "TargetType", "IpAddressType")

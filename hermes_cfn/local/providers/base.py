@@ -106,6 +106,10 @@ class Handler:
     known: frozenset[str] = frozenset()
     accepted: frozenset[str] = frozenset()
 
+    def refuses(self, properties: Properties) -> str:
+        """What the embedded cloud does not do of values that AWS takes, said before anything is made; else empty."""
+        return ""
+
     def create(self, context: Context, properties: Properties) -> Made:
         """Make it."""
         raise Failure("This type cannot be created.")

@@ -268,6 +268,8 @@ _BOOLEANS = frozenset(
 def _data(value: Any, key: str = "") -> Any:
     """Launch template data with the types that EC2's API asks for."""
     if isinstance(value, Mapping):
+        if key == "NoDevice":  # an object in templates, a text in the API
+            return ""
         return {name: _data(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
         return [_data(inner, key) for inner in value]
