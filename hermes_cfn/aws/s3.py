@@ -28,9 +28,13 @@ class S3:
             raise
 
     def objects(self, bucket: str, prefix: str = "") -> Iterator[tuple[str, datetime]]:
-        """Keys under a prefix, with the time of their last change."""
-        for item in self._calls.pages("list_objects_v2", "Contents", Bucket=bucket, Prefix=prefix):
-            yield item["Key"], item["LastModified"]
+        """Keys under a prefix, with the time of their last change; none where the bucket is not there yet."""
+        try:
+            for item in self._calls.pages("list_objects_v2", "Contents", Bucket=bucket, Prefix=prefix):
+                yield item["Key"], item["LastModified"]
+        except AwsError as error:
+            if error.code != "NoSuchBucket":
+                raise
 
     def holds_any(self, bucket: str) -> bool:
         """Whether there is an object, or a version of one."""

@@ -47,7 +47,7 @@ def run(context: DeployContext, wish: DeployOptions) -> Story[None]:
     """Foundation, then under the lock every other stack, then the release."""
     common = frozenset(spec.key for spec in context.deployment if spec.account_wide)
     done: frozenset[str] = frozenset()
-    if not there(context):
+    if not there(context) or not founded(context):
         _planned(context, wish, done)
         yield from foundation(context)
         done = common
@@ -69,6 +69,13 @@ def _planned(context: DeployContext, wish: DeployOptions, done: frozenset[str]) 
     if wish.agreed:
         record.compare(wish.agreed, made, done)
     return made
+
+
+def founded(context: DeployContext) -> bool:
+    """Whether every account-wide stack stands: a lock table that an earlier destroy left behind does not say so."""
+    common = (spec for spec in context.deployment if spec.account_wide)
+    statuses = [context.clients.cloudformation(spec.region).observe(spec.name).status for spec in common]
+    return all(status not in (None, "REVIEW_IN_PROGRESS") for status in statuses)
 
 
 def stop(made: Plan, allowed: Allowance = ANYTHING) -> None:

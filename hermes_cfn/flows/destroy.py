@@ -76,9 +76,12 @@ def run(context: DeployContext, consent: Consent) -> Story[list[str]]:
     specs = _specs(context, consent)
     _check(context, consent, specs)
     stays = staying(context, consent, specs)
+    own = [spec for spec in specs if not spec.account_wide]
     if there(context):
         with LeaseHolder(context, "destroy") as held:
-            yield from StackDeleter(context, [spec for spec in specs if not spec.account_wide], consent).run(held)
+            yield from StackDeleter(context, own, consent).run(held)
+    else:  # without a lock table nobody can hold the lock, and shells of stacks may be left all the same
+        yield from StackDeleter(context, own, consent).run(None)
     if common := [spec for spec in specs if spec.account_wide]:
         yield from StackDeleter(context, common, consent).run(None)
     return stays
@@ -166,10 +169,19 @@ def staying(context: DeployContext, consent: Consent, specs: Iterable[StackSpec]
                 lines.append(f"{kind}: {resource.physical_id}; a later deploy {later}")
     if consent.only:
         return lines
-    if not consent.foundation:
-        lines.append("hermes-foundation: artifacts, images, the lock and the roles of the account")
-    lines.append(f"{context.names.secrets_path}: secrets; hermes-cfn secrets delete NAME")
-    lines.append(f"{context.names.stable_parameter}: the release that a later deploy takes up again")
+    common = [spec for spec in context.deployment if spec.account_wide and spec not in specs]
+    for spec in common:
+        status = context.clients.cloudformation(spec.region).observe(spec.name).status
+        if status == "REVIEW_IN_PROGRESS":
+            lines.append(f"{spec.name}: an empty shell, REVIEW_IN_PROGRESS; destroy --foundation deletes it")
+        elif status is not None:
+            lines.append(f"{spec.name}: artifacts, images, the lock and the roles of the account")
+    secrets = context.clients.ssm.described(context.names.secrets_path)
+    if secrets:
+        named = ", ".join(sorted(name.rpartition("/")[2] for name in secrets))
+        lines.append(f"{context.names.secrets_path}: {named}; hermes-cfn secrets delete NAME")
+    if context.clients.ssm.parameters([context.names.stable_parameter]):
+        lines.append(f"{context.names.stable_parameter}: the release that a later deploy takes up again")
     return lines
 
 
