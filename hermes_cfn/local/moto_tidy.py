@@ -11,6 +11,8 @@ import copy
 from functools import cache
 from typing import Any
 
+from hermes_cfn.local import public_images
+
 
 @cache
 def install() -> None:
@@ -22,6 +24,7 @@ def install() -> None:
     _nat_gateways(EC2Backend)
     _vpcs(EC2Backend)
     _endpoints(EC2Backend)
+    public_images.install()
 
 
 def _interfaces(backend: Any) -> None:

@@ -366,3 +366,22 @@ def test_a_summary_names_capabilities_identifiers_and_metadata(cloud):
     assert service.handle("ValidateTemplate", {"TemplateBody": body({"R": role})})["Capabilities"] == [
         "CAPABILITY_NAMED_IAM"
     ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/aws/service/ami-windows-latest/Windows_Server-2022-English-Full-Base",
+        "/aws/service/debian/release/12/latest/arm64",
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+    ],
+)
+def test_machine_images_of_others_are_there_by_their_public_parameters(cloud, name):
+    from hermes_cfn.local import moto_tidy
+
+    moto_tidy.install()
+    parameter = {"P": {"Type": "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", "Default": name}}
+    machine = {"Type": "AWS::EC2::Instance", "Properties": {"ImageId": {"Ref": "P"}, "InstanceType": "t3.micro"}}
+    cloud[0].handle("CreateStack", {"StackName": "s", "TemplateBody": body({"I": machine}, Parameters=parameter)})
+    assert cloud[0].engine.scheduler.settle(60)
+    assert cloud[0].handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"

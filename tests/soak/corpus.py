@@ -243,7 +243,7 @@ def ended(world: World, path: Path, number: int, values: dict[str, str], patienc
     if status is None:
         busy = [e["LogicalResourceId"] for e in events if e["ResourceStatus"].endswith("_IN_PROGRESS")]
         return End(path, "stuck", f"in progress: {sorted(set(busy))}")
-    formation.delete_stack(StackName=stack)
+    _delete(formation, stack, patience_s)
     after = _until_still(formation, stack, patience_s)
     events = formation.describe_stack_events(StackName=stack)["StackEvents"]
     kept = tuple(e["PhysicalResourceId"] for e in events if e["ResourceStatus"] == "DELETE_SKIPPED")
@@ -265,6 +265,19 @@ def ended(world: World, path: Path, number: int, values: dict[str, str], patienc
         else next((e.get("ResourceStatusReason", "") for e in events if "ROLLBACK_IN" in e["ResourceStatus"]), why)
     )
     return End(path, "wrong" if any(map(_WRONG.search, [*reasons, why])) else "own", why, kept)
+
+
+def _delete(formation: Any, stack: str, patience_s: float) -> None:
+    """Asks for the deletion, again as long as another stack of the corpus imports what this one exports."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            formation.delete_stack(StackName=stack)
+            return
+        except ClientError as error:
+            if "in use by" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def _until_still(formation: Any, stack: str, patience_s: float) -> str | None:
