@@ -98,7 +98,7 @@ CASES = [
     ("Kubernetes", "C: {Type: AWS::EKS::Cluster, Properties: {Version: '1.35'}}\nN: {Type: AWS::EKS::Nodegroup, Properties: {ClusterName: !Ref C, InstanceTypes: [m5.large], ScalingConfig: {DesiredSize: 2}}}", {}, 0.1 * M + 2 * 0.096 * M + 2 * 20 * 0.08),
     ("directory", "D: {Type: AWS::DirectoryService::MicrosoftAD, Properties: {Edition: Standard}}", {}, 87.6),
     ("firewall", "F: {Type: AWS::NetworkFirewall::Firewall, Properties: {SubnetMappings: [{SubnetId: a}, {SubnetId: b}]}}", {"firewall_gb": 100}, 2 * 0.395 * M + 6.5),
-    ("files", "F: {Type: AWS::EFS::FileSystem, Properties: {ThroughputMode: provisioned, ProvisionedThroughputInMibps: 10}}", {"efs_gb": 100}, 30 + 60),
+    ("files", "F: {Type: AWS::EFS::FileSystem, Properties: {ThroughputMode: provisioned, ProvisionedThroughputInMibps: 10}}", {"efs_gb": 100}, 30 + (10 - 5) * 6),
 ]  # fmt: skip
 
 

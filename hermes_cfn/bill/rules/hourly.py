@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Item, NotGiven, NotPriced
-from hermes_cfn.bill.quantity import fixed, per
+from hermes_cfn.bill.quantity import Largest, Quantity, fixed, per
 from hermes_cfn.bill.rules.disks import volume
 from hermes_cfn.bill.rules.ec2 import address, hours_of, launch_data, machines
 from hermes_cfn.bill.surroundings import Placed, Surroundings, count_of, items, mapping, true, whole, word
@@ -142,6 +142,10 @@ def warehouse(place: Placed, around: Surroundings) -> Iterable[Item]:
         yield Charge("managed storage", "AmazonRedshift", "RMS", per("redshift_gb", share), "GB-Mo")
 
 
+INCLUDED_GB_A_MIBPS = 20
+"""GB of standard storage that include 1 MiB/s (https://aws.amazon.com/efs/pricing/)."""
+
+
 def file_system(place: Placed, around: Surroundings) -> Iterable[Item]:
     share = around.share(around.of("AWS::EFS::FileSystem"))
     zone = "-Z" if place.get("AvailabilityZoneName") is not None else ""
@@ -156,7 +160,11 @@ def file_system(place: Placed, around: Surroundings) -> Iterable[Item]:
         if rate is None:
             yield NotPriced("provisioned throughput", "how much is not known")
         else:
-            yield Charge("provisioned throughput", "AmazonEFS", "ProvisionedTP-MiBpsHrs", fixed(rate), "MiBps-Mo")
+            beyond: Quantity = fixed(rate)
+            if around.usage.efs_gb is not None:
+                beyond = Largest((fixed(rate) + per("efs_gb", -share / INCLUDED_GB_A_MIBPS),))
+            what = "throughput beyond what its storage includes"
+            yield Charge(what, "AmazonEFS", "ProvisionedTP-MiBpsHrs", beyond, "MiBps-Mo")
     elif mode == "elastic":
         yield NotGiven("elastic throughput", "each gigabyte that is read or written costs")
 
