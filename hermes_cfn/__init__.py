@@ -1,9 +1,10 @@
 """Say once, in ``hermes.toml``, what you want to run; let it deploy itself.
 
-The data walks one way, and nothing states a fact twice::
+The data walks one way, but for the bill's estimate, which is a parameter of the budget::
 
-    hermes.toml -> Settings -> stacks -> Deployment -+-> templates/<environment>/ -> Plan -> change sets -> rollout -> Release
-                                                     |                               ^
+    hermes.toml -> Settings -> stacks -> Deployment -+-> templates/<environment>/   (for reviewers)
+                                                     +-> Plan -> change sets -> rollout -> Release
+                                                     |    ^
                                                      +-> Charges x PriceBook x usage -> Bill -> options, latency, sizing -> report
 
 The narrow waist is the :class:`hermes_cfn.deployment.Deployment`: above it things are

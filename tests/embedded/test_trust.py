@@ -140,14 +140,3 @@ def test_tokens_that_nobody_made_are_over_or_are_of_another_provider(books, worl
     over = control.identity_token(books.state, owners.GITHUB, exp=1, **claims)
     assert given(assume, RoleArn=arn, RoleSessionName="job", WebIdentityToken=over) == "ExpiredTokenException"
     assert given(assume, RoleArn=arn, RoleSessionName="job", WebIdentityToken=good) == ""
-
-
-def test_an_instance_whose_role_does_not_trust_ec2_gets_no_credentials(books):
-    iam = books.client("iam")
-    iam.create_role(RoleName="closed", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
-    iam.create_instance_profile(InstanceProfileName="closed")
-    iam.add_role_to_instance_profile(InstanceProfileName="closed", RoleName="closed")
-    made = books.client("ec2").run_instances(
-        ImageId="ami-0123456789abcdef0", MinCount=1, MaxCount=1, IamInstanceProfile={"Name": "closed"}
-    )["Instances"]
-    books.client("ec2").terminate_instances(InstanceIds=[one["InstanceId"] for one in made])
