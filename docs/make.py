@@ -13,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import make_architecture  # noqa: E402
+import make_consistency  # noqa: E402
 import make_costs  # noqa: E402
 import make_planning  # noqa: E402
 import make_reference  # noqa: E402
@@ -20,6 +21,7 @@ import make_security  # noqa: E402
 
 PAGES: Mapping[Path, Callable[[], str]] = {
     make_architecture.PAGE: make_architecture.page,
+    make_consistency.PAGE: make_consistency.page,
     **make_costs.PAGES,
     **make_planning.PAGES,
     make_reference.PAGE: make_reference.page,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from hermes_cfn import permissions
 from hermes_cfn.aws.calls import DENIED, AwsError
@@ -74,18 +75,23 @@ class Doctor:
     drift: bool = False
 
     def visit(self) -> Story[list[Finding]]:
-        """Runs every check; the value is all findings, the worst first."""
+        """Runs every check, side by side, and tells of them in order; the value is all findings, the worst first."""
         found: list[Finding] = []
-        for subject, check in (
-            ("account", self._account),
-            ("permissions", self._permissions),
-            ("stacks", self._stacks),
-            ("fleet", self._fleet),
-            ("instances", self._instances),
-            ("certificate", self._certificate),
-        ):
-            yield StageStarted(self.context.now, subject, self._expected() if subject == "account" else "")
-            news = list(self._safely(subject, check))
+        subjects: dict[str, Callable[[], Iterator[Finding]]] = {
+            "account": self._account,
+            "permissions": self._permissions,
+            "stacks": self._stacks,
+            "fleet": self._fleet,
+            "instances": self._instances,
+            "certificate": self._certificate,
+        }
+        yield StageStarted(self.context.now, "account", self._expected())
+        with self.context.clients.one_look():
+            asks = [partial(self._listed, subject, check) for subject, check in subjects.items()]
+            answers = self.context.clients.together(asks)
+        for subject, news in zip(subjects, answers, strict=True):
+            if subject != "account":
+                yield StageStarted(self.context.now, subject)
             yield from (Noted(self.context.now, finding) for finding in news)
             found += news
             yield StageEnded(self.context.now, subject, f"{len(news)} findings" if news else "well")
@@ -99,6 +105,9 @@ class Doctor:
             return ""
         subject = settings.github.deployment_subject(settings.environment.name)
         return f"GitHub is expected as {subject} (github.subject = {settings.github.subject!r})"
+
+    def _listed(self, subject: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
+        return list(self._safely(subject, check))
 
     @staticmethod
     def _safely(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -139,7 +148,11 @@ class Doctor:
 
     def _stacks(self) -> Iterator[Finding]:
         lines = list(status.stack_lines(self.context))
-        lines = [self._drifted(line) if self.drift or line.drift == "DRIFTED" else line for line in lines]
+        asks = [
+            partial(self._drifted if self.drift or line.drift == "DRIFTED" else lambda line: line, line)
+            for line in lines
+        ]
+        lines = self.context.clients.together(asks)
         yield from deployed.stacks(lines, self._put_back)
         try:
             seen = self.context.clients.lock(self.context.names.lock_table, self.context.names.lock_key).look()
@@ -197,12 +210,15 @@ class Doctor:
         lines = status.instance_lines(context)
         online = context.clients.ssm.online()
         well: set[str] = set()
+        answering = [line.id for line in lines if line.id in online]
+        told = context.clients.together([partial(command.diagnose, context, name) for name in answering])
+        diagnoses = dict(zip(answering, told, strict=True))
         for line in lines:
             if line.id not in online:
                 if line.age_s > GROUP_PATIENCE_S:
                     yield from instance.silent(line.id, line.age_s)
                 continue
-            said = command.diagnose(context, line.id)
+            said = diagnoses[line.id]
             if not said:
                 yield from instance.silent(line.id, line.age_s)
                 continue

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 
 from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.checks.observed import InstanceLine, StackLine
 from hermes_cfn.deciders.observed import Lifecycle, Target
+from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import HermesError
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet import releases
@@ -74,11 +77,29 @@ class Status:
 
 def observe(context: DeployContext, history: int = 5) -> Status:
     """Looks once; reads only.  Raises HermesError ``release-unreadable``."""
+    with context.clients.one_look():
+        return _observed(context, history)
+
+
+def _observed(context: DeployContext, history: int) -> Status:
+    """What does not depend on each other is asked side by side."""
     clients, names = context.clients, context.names
     outputs: dict[str, str] = {}
-    for spec in context.deployment:
-        outputs |= clients.cloudformation(spec.region).observe(spec.name).outputs
-    seen, goal = clients.auto_scaling.observe(names.auto_scaling_group), releases.goal(context)
+    group, goal, stable, stacks, instances, alarms, lock, rollouts, seen = clients.together(
+        [
+            lambda: clients.auto_scaling.observe(names.auto_scaling_group),
+            lambda: releases.goal(context),
+            lambda: releases.stable(context),
+            lambda: stack_lines(context),
+            lambda: instance_lines(context),
+            lambda: clients.cloudwatch.firing(names.alarm("")) if context.settings.watch.enabled else None,
+            lambda: _lock(context),
+            lambda: _rollouts(context, history),
+            lambda: clients.together([partial(_outputs, context, spec) for spec in context.deployment]),
+        ]
+    )
+    for found in seen:
+        outputs |= found
     certificate, days = _certificate(
         context, outputs.get(output_id("certificate_arn")) or context.settings.certificate.arn
     )
@@ -87,29 +108,34 @@ def observe(context: DeployContext, history: int = 5) -> Status:
         environment=names.environment,
         account=names.account,
         region=names.region,
-        stacks=stack_lines(context),
+        stacks=stacks,
         goal=goal[0] if goal else None,
-        stable=releases.stable(context),
-        instances=instance_lines(context),
-        desired=seen.group.desired if seen else 0,
-        minimum=seen.group.minimum if seen else 0,
-        maximum=seen.group.maximum if seen else 0,
-        suspended=tuple(sorted(seen.group.suspended)) if seen else (),
+        stable=stable,
+        instances=instances,
+        desired=group.group.desired if group else 0,
+        minimum=group.group.minimum if group else 0,
+        maximum=group.group.maximum if group else 0,
+        suspended=tuple(sorted(group.group.suspended)) if group else (),
         load_balancer=outputs.get(output_id("alb_dns_name"), ""),
-        alarms=clients.cloudwatch.firing(names.alarm("")) if context.settings.watch.enabled else None,
+        alarms=alarms,
         certificate=certificate,
         certificate_days=days,
-        lock=_lock(context),
-        rollouts=_rollouts(context, history),
+        lock=lock,
+        rollouts=rollouts,
     )
+
+
+def _outputs(context: DeployContext, spec: StackSpec) -> Mapping[str, str]:
+    return context.clients.cloudformation(spec.region).observe(spec.name).outputs
 
 
 def stack_lines(context: DeployContext) -> tuple[StackLine, ...]:
     """Every stack of the deployment, there or not."""
-    return tuple(
-        _stack(spec.key, spec.name, context.clients.cloudformation(spec.region).describe(spec.name))
-        for spec in context.deployment
-    )
+
+    def line(spec: StackSpec) -> StackLine:
+        return _stack(spec.key, spec.name, context.clients.cloudformation(spec.region).describe(spec.name))
+
+    return tuple(context.clients.together([partial(line, spec) for spec in context.deployment]))
 
 
 def _stack(key: str, name: str, described: dict[str, object] | None) -> StackLine:
@@ -127,9 +153,13 @@ def instance_lines(context: DeployContext) -> tuple[InstanceLine, ...]:
     seen = clients.auto_scaling.observe(names.auto_scaling_group)
     if seen is None or not seen.members:
         return ()
-    reports = clients.ssm.under(names.instance_reports_path)
-    machines = clients.ec2.describe([member.id for member in seen.members])
-    health = clients.elb.health(seen.target_groups[0]) if seen.target_groups else {}
+    reports, machines, health = clients.together(
+        [
+            lambda: clients.ssm.under(names.instance_reports_path),
+            lambda: clients.ec2.describe([member.id for member in seen.members]),
+            lambda: clients.elb.health(seen.target_groups[0]) if seen.target_groups else {},
+        ]
+    )
     lines: list[InstanceLine] = []
     for member in seen.members:
         machine, target = machines.get(member.id), health.get(member.id)
@@ -174,8 +204,9 @@ def _lock(context: DeployContext) -> str:
 def _rollouts(context: DeployContext, limit: int) -> tuple[str, ...]:
     """What became of the releases touched last, newest first: when, which, and how it ended."""
     lines: list[tuple[str, str]] = []
-    for name in releases.listed(context)[:limit]:
-        kept = releases.find(context, name)
+    names = releases.listed(context)[:limit] if limit else []
+    found = context.clients.together([partial(releases.find, context, name) for name in names])
+    for name, kept in zip(names, found, strict=True):
         for line in kept.history if kept else ():
             at = datetime.fromisoformat(line["at"]).astimezone(UTC)
             said = f"{at:%Y-%m-%d %H:%M:%S} UTC  {name}  {line['what']}"

@@ -29,7 +29,7 @@ KINDS: dict[str, str] = {
     "registry-times-out": "pulling an image ends in a timeout for 40 s of service time",
     "ssm-throttles": "Systems Manager answers ThrottlingException for 40 s of service time",
     "ssm-times-out": "three calls of Systems Manager are carried out, and answer nothing after 20 s of service time",
-    "answer-lost": "one call that changes something is carried out and its answer does not arrive",
+    "answer-lost": "of each kind of call that changes something one is carried out, CloudFormation's too, and its answer does not arrive",
     "zone-gone": "every instance of one zone ends, and none can be launched there",
     "disk-full": "no image can be unpacked on the instance",
     "migration-fails": "the migration command ends with 1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from hermes_cfn import permissions
 from hermes_cfn.aws.account import Identity
@@ -80,9 +81,9 @@ def denied(context: DeployContext, verb: str) -> Mapping[str, str] | None:
     simulation = _simulation(context, source)
     places = permissions.places(context.settings)
     found: dict[str, str] = {}
-    for action, place in NEEDS[verb]:
-        where = _concrete(places[place][0], identity.account)
-        answer = simulation.allowed(action, where)
+    wheres = [(action, _concrete(places[place][0], identity.account)) for action, place in NEEDS[verb]]
+    answers = context.clients.together([partial(simulation.allowed, *one) for one in wheres])
+    for (action, where), answer in zip(wheres, answers, strict=True):
         if answer is None:
             return None
         if not answer:
@@ -100,9 +101,8 @@ def lacking(
     """
     places = permissions.places(context.settings)
     account = context.names.account
-    for row in rows:
-        if not row.needed(context.settings):
-            continue
+
+    def ask(row: permissions.Permission) -> list[tuple[str, str, str]]:
         tests = row.filled(context.settings).values()
         condition_keys = {
             key: _concrete(str(value), account).replace("*", "x") for test in tests for key, value in test.items()
@@ -112,10 +112,12 @@ def lacking(
         )
         arns = [_concrete(arn, account) for place in row.on for arn in places[place]]
         resources = [arn for arn in arns if "${" not in arn]
-        if not resources:
-            continue
-        for action, resource in door.denied(row.actions, resources) or ():
-            yield action, resource, row.reason
+        denied = (door.denied(row.actions, resources) or ()) if resources else ()
+        return [(action, resource, row.reason) for action, resource in denied]
+
+    needed = [row for row in rows if row.needed(context.settings)]
+    for found in context.clients.together([partial(ask, row) for row in needed]):
+        yield from found
 
 
 def _simulation(context: DeployContext, source: str) -> Simulation:

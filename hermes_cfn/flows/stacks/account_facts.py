@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hermes_cfn.aws.billing import REGION, Billing
 from hermes_cfn.aws.calls import AwsError
@@ -29,36 +29,50 @@ def gather(context: DeployContext, image: str, there: Mapping[str, Deployed]) ->
     """Facts for a plan that releases ``image``, or what runs; ``there`` is what is deployed, by stack key."""
     clients, settings = context.clients, context.settings
     fresh, networked = "service" not in there, "network" in there
-    arn, certificate = _certificate(context)
     fleet = _fleet(there)
     grows = fleet != (settings.compute.count, settings.compute.instance_type) or settings.release.strategy == "surge"
 
     def quota(name: str) -> float | None:
         return clients.account.quota(*QUOTAS[name])
 
+    def roles() -> tuple[str, ...]:
+        names = list(_roles(context, there))
+        found = clients.together([partial(_allowed, partial(clients.account.role_exists, name)) for name in names])
+        return tuple(name for name, there in zip(names, found, strict=True) if there)
+
+    asks: dict[str, Callable[[], Any]] = {
+        "addresses": lambda: None if networked else _allowed(clients.ec2.addresses),
+        "addresses_quota": lambda: None if networked else quota("addresses"),
+        "nat_gateways": lambda: None if networked else _allowed(lambda: sum(clients.ec2.nat_gateways().values())),
+        "nat_gateways_quota": lambda: None if networked else quota("nat-gateways"),
+        "vcpus": lambda: _allowed(clients.ec2.vcpus) if grows else None,
+        "vcpus_quota": lambda: quota("vcpus") if grows else None,
+        "buckets": lambda: {
+            name: _allowed(partial(clients.s3.exists, name)) or "" for name in _buckets(context, there)
+        },
+        "roles": roles,
+        "provider": lambda: _provider(context, there),
+        "records": lambda: tuple(_records(context, there)),
+        "missing_secrets": lambda: tuple(_allowed(lambda: releases.missing_secrets(context)) or ()),
+        "image": lambda: _image(context, image),
+        "denied": lambda: denied(context, "deploy"),
+    }
+    known: Facts
+    known, (arn, certificate), *found = clients.together(
+        [lambda: place(context), lambda: _certificate(context), *asks.values()]
+    )
+    answers: dict[str, Any] = dict(zip(asks, found, strict=True))
     return replace(
-        place(context),
+        known,
         first=fresh,
-        addresses=None if networked else _allowed(clients.ec2.addresses),
-        addresses_quota=None if networked else quota("addresses"),
-        nat_gateways=None if networked else _allowed(lambda: sum(clients.ec2.nat_gateways().values())),
-        nat_gateways_quota=None if networked else quota("nat-gateways"),
         fleet=fleet,
-        vcpus=_allowed(clients.ec2.vcpus) if grows else None,
-        vcpus_quota=quota("vcpus") if grows else None,
-        buckets={name: _allowed(partial(clients.s3.exists, name)) or "" for name in _buckets(context, there)},
-        roles=tuple(name for name in _roles(context, there) if _allowed(partial(clients.account.role_exists, name))),
-        provider=_provider(context, there),
-        records=tuple(_records(context, there)),
         certificate_arn=arn,
         certificate=certificate,
-        missing_secrets=tuple(_allowed(lambda: releases.missing_secrets(context)) or ()),
-        image=_image(context, image),
         image_wanted=image,
         stacks={key: str(one.status) for key, one in there.items()},
         drifted=tuple(key for key, one in there.items() if one.drift == "DRIFTED"),
         stale=tuple(_stale(context, there)),
-        denied=denied(context, "deploy"),
+        **answers,
     )
 
 
@@ -75,13 +89,20 @@ def place(context: DeployContext) -> Facts:
     """What the settings want of the account whatever is deployed: type, key pair, and the budget's tag."""
     clients, settings = context.clients, context.settings
     key = settings.compute.key_name
+    offered, key_pair, cost_tag = clients.together(
+        [
+            lambda: _allowed(lambda: clients.ec2.offered(settings.compute.instance_type)),
+            lambda: _allowed(lambda: clients.ec2.key_pair(key)) if key else None,
+            lambda: _cost_tag(context),
+        ]
+    )
     return Facts(
         account=context.names.account,
         region=settings.account.region,
         now=context.now,
-        offered=_allowed(lambda: clients.ec2.offered(settings.compute.instance_type)),
-        key_pair=_allowed(lambda: clients.ec2.key_pair(key)) if key else None,
-        cost_tag=_cost_tag(context),
+        offered=offered,
+        key_pair=key_pair,
+        cost_tag=cost_tag,
     )
 
 

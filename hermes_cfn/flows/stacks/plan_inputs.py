@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 from hermes_cfn import bill, plan
 from hermes_cfn.aws.calls import AwsError
@@ -49,14 +52,13 @@ class PlanRequest:
 
 def deployed(context: DeployContext) -> dict[str, Deployed]:
     """Every stack of the deployment as it is."""
-    found: dict[str, Deployed] = {}
-    for spec in context.deployment:
+
+    def one(spec: StackSpec) -> Deployed | None:
         door = context.clients.cloudformation(spec.region)
-        seen = door.observe(spec.name)
+        seen, template = context.clients.together([lambda: door.observe(spec.name), lambda: door.template(spec.name)])
         if seen.status is None or seen.status == "REVIEW_IN_PROGRESS":
-            continue
-        template = door.template(spec.name)
-        found[spec.key] = Deployed(
+            return None
+        return Deployed(
             status=seen.status,
             template=template if isinstance(template, Mapping) else None,
             parameters=seen.parameters,
@@ -65,12 +67,37 @@ def deployed(context: DeployContext) -> dict[str, Deployed]:
             commit=seen.tags.get(COMMIT, ""),
             drift=seen.drift,
         )
-    return found
+
+    found = context.clients.together([partial(one, spec) for spec in context.deployment])
+    return {spec.key: seen for spec, seen in zip(context.deployment, found, strict=True) if seen is not None}
 
 
 def make(context: DeployContext, question: PlanRequest) -> Plan:
-    """The plan for what the deployment says now.  Nothing is written."""
-    there = deployed(context)
+    """The plan for what the deployment says now.  Nothing is written.
+
+    What does not depend on each other is asked side by side first; what asks for it afterwards finds the answer there.
+    """
+    with context.clients.one_look():
+        return _made(context, question)
+
+
+def _made(context: DeployContext, question: PlanRequest) -> Plan:
+    there, *_ = context.clients.together(
+        [
+            lambda: deployed(context),
+            *(
+                partial(_known, ask)
+                for ask in (
+                    lambda: releases.stable(context),
+                    lambda: releases.goal(context),
+                    lambda: group(context),
+                    lambda: releases.secret_versions(context),
+                    lambda: list(left_stacks.findings(context)),
+                    lambda: context.clients.account.identity(),
+                )
+            ),
+        ]
+    )
     known = account_facts.gather(context, question.image, there)
     findings = [
         *question.unpriced,
@@ -123,6 +150,12 @@ def make(context: DeployContext, question: PlanRequest) -> Plan:
             admitted=context.settings.database.allow_list,
         ),
     )
+
+
+def _known(ask: Callable[[], Any]) -> None:
+    """Asks now what is asked again below; there it says what is wrong with it."""
+    with suppress(HermesError):
+        ask()
 
 
 def _narrowed(known: Facts) -> dict[str, str]:
