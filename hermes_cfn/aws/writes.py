@@ -93,7 +93,7 @@ WRITES: dict[str, Write] = {
     "s3.put_object": _row(twice="the same object", seen_by="S3 is strongly consistent"),
     "s3.delete_objects": _row(twice="what is gone stays gone", seen_by="S3 is strongly consistent"),
     "athena.start_query_execution": _row(
-        twice="botocore gives it a client token of its own", seen_by="asked for by the ID that the call answered"
+        token="ClientRequestToken", seen_by="asked for by the ID that the call answered"
     ),
     "athena.stop_query_execution": _row(twice="what is stopped stays stopped", seen_by="not read again"),
     "cloudfront.create_invalidation": _row(twice="CallerReference is the same in both", seen_by="not read again"),
