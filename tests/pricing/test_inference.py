@@ -1,6 +1,7 @@
 """Inference against what is known: regions, charges, families, kinds and services are left out and guessed."""
 
 from decimal import Decimal as D
+from functools import cache
 
 import pytest
 
@@ -23,18 +24,28 @@ LEVELS = {
 }
 
 
+EACH = 11
+"""Of single charges every eleventh is left out, of larger groups every third: all of them take a minute."""
+
+
+@cache
 def guesses(level):
-    """(price as published, step of the guess) of every known price, with all that is like it at ``level`` left out."""
-    alike = LEVELS[level]
-    for region in REGIONS:
+    """(price as published, its origin's, step of the guess) of known prices, with all that is like each at ``level`` left out."""
+    return tuple(_guesses(level, LEVELS[level], {"charge": EACH, "family": 3}.get(level, 1)))
+
+
+def _guesses(level, alike, every):
+    for number, region in enumerate(REGIONS):
         known, origin = books.packaged(region), books.packaged(inference.origin(region))
         there = {key(price): price for price in origin}
         made = {}
+        groups = sorted({alike(price) for price in known}, key=str)
+        chosen = set(groups[number % every :: every])
         for price in known:
             base = there.get(key(price))
-            if base is None or not price.first or not base.first:
-                continue
             group = alike(price)
+            if base is None or not price.first or not base.first or group not in chosen:
+                continue
             if group not in made:
                 rest = [other for other in known if alike(other) != group]
                 made[group] = inference.Ratios.of(region, rest, origin)
@@ -44,7 +55,7 @@ def guesses(level):
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_spread_would_have_held_for_what_is_known(level):
     held = [step.low <= price.first / (base.first * step.factor) <= step.high for price, base, step in guesses(level)]
-    assert len(held) > 3_000
+    assert len(held) > 300
     assert sum(held) / len(held) > 0.99
 
 
