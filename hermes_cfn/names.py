@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hermes_cfn.config import Settings
+from hermes_cfn.config.section import shortened
 
 ACCOUNT = "${AWS::AccountId}"
 ROLES = ("infrastructure", "release", "plan", "operator")
@@ -86,11 +87,12 @@ class Names:
 
     @property
     def target_group(self) -> str:
-        return self._both[:32].rstrip("-")
+        return self.load_balancer
 
     @property
     def load_balancer(self) -> str:
-        return self._both[:32].rstrip("-")
+        """At most 32 characters; a longer name is cut and told from others that begin alike by six digits of its hash."""
+        return shortened(self._both)
 
     @property
     def launch_template(self) -> str:
@@ -178,6 +180,14 @@ class Names:
         """Roles of this environment: ``infrastructure``, ``release``, ``plan``, ``operator``, ``instance``…"""
         return f"{self._both}-{task}"
 
+    def made_role_arn(self, task: str) -> str:
+        """The ARN of a role that a stack makes, with its path."""
+        return f"arn:aws:iam::{self.account}:role{self.made_path}{self.role(task)}"
+
+    @property
+    def trail_bucket(self) -> str:
+        return f"{self._both}-trail-{self.account}-{self.region}"
+
     @property
     def service_role_arn(self) -> str:
         """The role that CloudFormation works with on the stacks of this environment."""
@@ -185,12 +195,26 @@ class Names:
 
     @property
     def boundary(self) -> str:
-        """The permissions boundary, one an account."""
-        return f"{self.application}-boundary"
+        """The permissions boundary of the roles that this environment's stacks make."""
+        return f"{self._both}-boundary"
+
+    @property
+    def made_path(self) -> str:
+        """The IAM path of roles and instance profiles that stacks make; no other environment's begins with it."""
+        return f"{self._path}/"
 
     @property
     def tags(self) -> Mapping[str, str]:
         return {"hermes:application": self.application, ENVIRONMENT_TAG: self.environment}
+
+    def clashes(self, other: Names) -> bool:
+        """Whether a pattern of names of the one (``hermes-production-*``) can mean something of the other."""
+        mine, theirs = self._both, other._both
+        return mine == theirs or theirs.startswith(f"{mine}-") or mine.startswith(f"{theirs}-")
+
+    def template_key(self, stack: str, digest: str) -> str:
+        """Key in the artifacts bucket of a template that is too long to be sent."""
+        return f"templates/{self.environment}/{stack}-{digest}.json"
 
     def released_tag(self, release_id: str) -> str:
         """The image's tag that says: released, in this environment.  The registry's own rules never touch it."""

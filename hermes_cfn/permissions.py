@@ -85,6 +85,8 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
     def role(task: str) -> str:
         return f"arn:aws:iam::{account}:role/{names.role(task)}"
 
+    made = f"arn:aws:iam::{account}:role{names.made_path}"
+
     return {
         "*": ("*",),
         "goal": (here("ssm", f"parameter{names.goal_parameter}"),),
@@ -113,33 +115,43 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "lock": (here("dynamodb", f"table/{names.lock_table}"),),
         "log-group": (here("logs", f"log-group:{names.log_group}"), here("logs", f"log-group:{names.log_group}:*")),
         "artifacts": (f"arn:aws:s3:::{names.artifacts_bucket}",),
-        "template-objects": (f"arn:aws:s3:::{names.artifacts_bucket}/templates/*",),
+        "template-objects": (f"arn:aws:s3:::{names.artifacts_bucket}/templates/{names.environment}/*",),
         "release-objects": (f"arn:aws:s3:::{names.artifacts_bucket}/releases/{names.environment}/*",),
         "assets": (f"arn:aws:s3:::{names.assets_bucket}",),
         "asset-objects": (f"arn:aws:s3:::{names.assets_bucket}/*",),
         "stacks": (here("cloudformation", f"stack/{both}-*/*"), world("cloudformation", f"stack/{both}-*/*")),
         "foundation": (here("cloudformation", f"stack/{names.stack('foundation')}/*"),),
         "service-role": (role("cloudformation"),),
-        "made-roles": (role("*"),),
-        "all-roles": (f"arn:aws:iam::{account}:role/{names.application}-*",),
+        "made-roles": (f"{made}*",),
+        "all-roles": (*(f"arn:aws:iam::{account}:role/{names.application}-*",), f"{made}*"),
         "identities": (
-            f"arn:aws:iam::{account}:instance-profile/{both}-*",
+            f"arn:aws:iam::{account}:instance-profile{names.made_path}*",
             f"arn:aws:iam::{account}:policy/{names.application}-*",
             f"arn:aws:iam::{account}:oidc-provider/*",
         ),
         "roles": tuple(role(task) for task in TASKS_OF_PEOPLE),
-        "instance-role": (role("instance"),),
+        "instance-role": (names.made_role_arn("instance"),),
         "buckets": (f"arn:aws:s3:::{both}-*",),
-        "bucket-objects": (f"arn:aws:s3:::{both}-*/*",),
+        "bucket-objects": (f"arn:aws:s3:::{names.assets_bucket}/*", f"arn:aws:s3:::{names.logs_bucket}/*"),
         "load-balancer": (here("elasticloadbalancing", f"loadbalancer/app/{names.load_balancer}/*"),),
         "distributions": (f"arn:aws:cloudfront::{account}:distribution/*",),
         "cluster": (here("servicediscovery", "service/*"),),
     }
 
 
+OWN_ROW: Condition = {
+    "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["{environment}"]},
+    "Null": {"dynamodb:LeadingKeys": "false"},
+}
+"""The lock's table is the account's; each environment has one row of it."""
+
+
 def _clustered(settings: Settings) -> bool:
     return settings.service.cluster
 
+
+IMPORTED = ("AWS::EC2::EIP", "AWS::S3::Bucket")
+"""Types of resources that outlive their stack, and come back into it: flows/adoption.py, and buckets by their name."""
 
 INSTANCE: tuple[Permission, ...] = (
     may("ssm:GetParameter", "goal stable", "reads its release"),
@@ -222,7 +234,7 @@ OBSERVE: tuple[Permission, ...] = (
     ),
     may("cloudwatch:DescribeAlarms", "*", "stops a rollout on an alarm; listing has no resource"),
     may("ecr:DescribeImages ecr:DescribeRepositories", "repository", "knows tags and digests"),
-    may("dynamodb:GetItem", "lock", "sees who works"),
+    may("dynamodb:GetItem", "lock", "sees who works; its own environment's row alone", OWN_ROW),
     may("s3:GetObject", "release-objects", "reads releases that were made"),
     may("s3:ListBucket", "artifacts", "lists releases that were made"),
     may(
@@ -259,7 +271,9 @@ _ARCHITECTURES = may(
 NO_SECRETS: Condition = {"StringLike": {"kms:ViaService": "ssm.*.amazonaws.com"}}
 """Denied to every role of people and pipelines: AWS's own key for parameters lets anybody in the account decrypt."""
 
-_LOCK = may("dynamodb:UpdateItem", "lock", "takes, renews and gives back the lock")
+_LOCK = may(
+    "dynamodb:UpdateItem", "lock", "takes, renews and gives back the lock; its own environment's row alone", OWN_ROW
+)
 
 _BALANCER = may(
     "elasticloadbalancing:DescribeLoadBalancers", "*", "asks through the load balancer; the action has no resource"
@@ -366,7 +380,13 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
         "follows what it changes",
     ),
     may(
-        "cloudformation:CreateChangeSet cloudformation:ExecuteChangeSet cloudformation:DeleteChangeSet "
+        "cloudformation:CreateChangeSet",
+        "stacks",
+        "changes stacks through change sets; imports what an environment keeps when it is destroyed, and nothing else",
+        {"ForAllValues:StringEquals": {"cloudformation:ImportResourceTypes": list(IMPORTED)}},
+    ),
+    may(
+        "cloudformation:ExecuteChangeSet cloudformation:DeleteChangeSet "
         "cloudformation:DeleteStack cloudformation:CancelUpdateStack cloudformation:ContinueUpdateRollback "
         "cloudformation:RollbackStack cloudformation:UpdateTerminationProtection cloudformation:TagResource",
         "stacks",
@@ -385,9 +405,9 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
         "closes the VPC's default security group, which has no tag of ours to bind to; rules can only go, never come",
     ),
     may(
-        "s3:PutObject s3:GetObject",
+        "s3:PutObject s3:GetObject s3:GetObjectVersion",
         "template-objects",
-        "templates beyond 51,200 bytes go through the bucket, where CloudFormation reads them with the caller's rights",
+        "templates beyond 51,200 bytes go through the bucket, where CloudFormation reads that very version with the caller's rights",
     ),
     may(
         "elasticloadbalancing:ModifyLoadBalancerAttributes",

@@ -154,27 +154,35 @@ def test_the_operators_document_is_the_operators_alone():
         assert holds is (role == "operator")
 
 
-def test_ci_is_trusted_by_one_exact_subject():
-    template = foundation("github.repository = 'me/hermes'\n")
+@pytest.mark.parametrize(("ids", "known"), [("", {}), ("github.repository_id = 77\n", {"repository_id": "77"})])
+def test_ci_is_trusted_by_one_exact_subject(ids, known):
+    """Whatever changes anything: on the branch, by the branch's own workflow, of this repository and no namesake."""
+    template = foundation(f"github.repository = 'me/hermes'\ngithub.branch = 'live'\n{ids}")
+    branch = {"ref": "refs/heads/live", "job_workflow_ref": "me/hermes/.github/workflows/cd.yml@refs/heads/live"}
     expected = {
-        "Release": "environment:production",
-        "Infrastructure": "environment:production-infrastructure",
-        "Plan": "pull_request",
+        "Release": {"sub": "repo:me/hermes:environment:production", **branch},
+        "Infrastructure": {"sub": "repo:me/hermes:environment:production-infrastructure", **branch},
+        "Plan": {"sub": "repo:me/hermes:pull_request"},
     }
-    for title, tail in expected.items():
+    for title, claims in expected.items():
         github = template[f"Production{title}"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
+        wanted = {"aud": "sts.amazonaws.com", **claims, **known}
         assert github["Condition"] == {
-            "StringEquals": {
-                "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-                "token.actions.githubusercontent.com:sub": f"repo:me/hermes:{tail}",
-            }
+            "StringEquals": {f"token.actions.githubusercontent.com:{name}": value for name, value in wanted.items()}
         }
     operator = template["ProductionOperator"]["Properties"]["AssumeRolePolicyDocument"]
     assert "token.actions" not in json.dumps(operator)
 
 
+def test_nothing_but_cloudformation_may_have_the_service_role_and_no_key_that_it_may_not_send_is_asked_for():
+    (row,) = foundation()["ProductionCloudformation"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert row["Principal"] == {"Service": "cloudformation.amazonaws.com"} and "Condition" not in row
+
+
 def test_sending_documents_is_two_statements():
-    sends = [row for row in statements(foundation(), "ProductionRelease") if "ssm:SendCommand" in row["Action"]]
+    template = foundation()
+    assert {"Ref": "ProductionRoll"} in template["ProductionRelease"]["Properties"]["ManagedPolicyArns"]
+    sends = [row for row in statements(template, "ProductionRoll") if "ssm:SendCommand" in row["Action"]]
     documents, instances = sends
     assert "document/" in json.dumps(documents["Resource"])
     assert "Condition" not in documents
@@ -187,10 +195,10 @@ def test_cloudformation_makes_roles_only_under_the_boundary_and_never_touches_ou
     rows = {row["Sid"]: row for row in statements(foundation(), "ProductionCloudformationIdentity")}
     guarded = rows["UnderTheBoundary"]
     assert {"iam:CreateRole", "iam:PutRolePolicy"} <= set(guarded["Action"])
-    assert "hermes-boundary" in json.dumps(guarded["Condition"])
-    protected = json.dumps(rows["NeverTheseRoles"])
-    for role in ("infrastructure", "release", "plan", "operator", "cloudformation"):
-        assert f"role/hermes-production-{role}" in protected
+    assert "hermes-production-boundary" in json.dumps(guarded["Condition"])
+    made = {"UnderTheBoundary", "Own", "Pass"} & set(rows)
+    assert all("/hermes/production/*" in json.dumps(one) for sid in made for one in rows[sid]["Resource"])
+    assert "role/hermes-*" in json.dumps(rows["NeverTheseRoles"])
     assert rows["NeverTheseRoles"]["Effect"] == rows["NeverTheBoundary"]["Effect"] == "Deny"
     assert "iam:DeleteRolePermissionsBoundary" in rows["NeverTheBoundary"]["Action"]
     everything = granted(foundation(), "ProductionCloudformationIdentity")
@@ -202,8 +210,9 @@ def test_every_role_outside_the_foundation_is_under_the_boundary():
         for spec in stacks.build(parse(EVERYTHING.format(egress=egress))):
             for resource in spec.template["Resources"].values():
                 if resource["Type"] == "AWS::IAM::Role" and spec.key != "foundation":
-                    assert "hermes-boundary" in json.dumps(resource["Properties"]["PermissionsBoundary"])
-                    boundary = granted(foundation("service.cluster = true\n"), "Boundary")
+                    assert "hermes-production-boundary" in json.dumps(resource["Properties"]["PermissionsBoundary"])
+                    assert resource["Properties"]["Path"] == "/hermes/production/"
+                    boundary = granted(foundation("service.cluster = true\n"), "ProductionBoundary")
                     inner = {
                         action
                         for policy in resource["Properties"]["Policies"]

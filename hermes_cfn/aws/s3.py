@@ -15,8 +15,9 @@ class S3:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def put(self, bucket: str, key: str, body: bytes, **headers: Any) -> None:
-        self._calls.put_object(Bucket=bucket, Key=key, Body=body, **headers)
+    def put(self, bucket: str, key: str, body: bytes, **headers: Any) -> str:
+        """The version that is written; empty in a bucket without versions."""
+        return str(self._calls.put_object(Bucket=bucket, Key=key, Body=body, **headers).get("VersionId", ""))
 
     def get(self, bucket: str, key: str) -> bytes | None:
         """The object's bytes, or None."""
@@ -66,6 +67,6 @@ class S3:
         return count
 
     @staticmethod
-    def url(bucket: str, region: str, key: str) -> str:
-        """The address by which CloudFormation reads a template."""
-        return f"https://{bucket}.s3.{region}.amazonaws.com/{key}"
+    def url(bucket: str, region: str, key: str, version: str = "") -> str:
+        """The address by which CloudFormation reads a template, of exactly one version where there are versions."""
+        return f"https://{bucket}.s3.{region}.amazonaws.com/{key}" + (f"?versionId={version}" if version else "")

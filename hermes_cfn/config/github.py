@@ -17,6 +17,7 @@ class GitHub(Section):
     owner_id: Annotated[int, Field(ge=0)] = 0
     repository_id: Annotated[int, Field(ge=0)] = 0
     branch: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]{1,100}$")] = "main"
+    workflow: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}\.ya?ml$")] = "cd.yml"
 
     @field_validator("repository")
     @classmethod
@@ -40,10 +41,25 @@ class GitHub(Section):
             owner, name = f"{owner}-{self.owner_id}", f"{name}-{self.repository_id}"
         return f"repo:{owner}/{name}:{tail}"
 
-    def deployment_subject(self, environment: str) -> str:
-        """The subject of a job with that GitHub environment."""
-        return self._subject(f"environment:{environment}")
+    def deployment_claims(self, environment: str) -> dict[str, str]:
+        """What the token of a job with that GitHub environment says, that runs the workflow of the branch, on the branch.
+
+        IAM user guide, "Available keys for AWS OIDC federation": STS compares these claims beside the subject.
+        """
+        branch = f"refs/heads/{self.branch}"
+        return {
+            "sub": self._subject(f"environment:{environment}"),
+            "ref": branch,
+            "job_workflow_ref": f"{self.repository}/.github/workflows/{self.workflow}@{branch}",
+            **self._ids,
+        }
 
     @property
-    def pull_request_subject(self) -> str:
-        return self._subject("pull_request")
+    def pull_request_claims(self) -> dict[str, str]:
+        """A pull request runs the workflow as it proposes it: only the repository can be named."""
+        return {"sub": self._subject("pull_request"), **self._ids}
+
+    @property
+    def _ids(self) -> dict[str, str]:
+        """A name can be registered again by others, the number cannot."""
+        return {"repository_id": str(self.repository_id)} if self.repository_id else {}

@@ -122,6 +122,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "owner_id": "for ids: gh api repos/OWNER/NAME --jq .owner.id",
         "repository_id": "for ids: gh api repos/OWNER/NAME --jq .id",
         "branch": "that deploys",
+        "workflow": "that deploys, in .github/workflows: no other may take the roles that change anything",
     },
     "watch": {
         "enabled": "alarms that a person can act on",

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from hermes_cfn.config.lines import line_of, lines, syntax_line
-from hermes_cfn.config.rules import RULES
+from hermes_cfn.config.rules import RULES, apart
 from hermes_cfn.config.secrets import suspicious
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import ConfigurationError, Finding
@@ -44,6 +44,12 @@ def parse(text: str, environment: str | None = None, name: str = "hermes.toml") 
     """
     settings = _one(text, environment, name)
     others = [_one(text, other, name) for other in _environments(text)]
+    problems: list[Problem] = [
+        (key, "configuration-conflict", what, instead) for key, what, instead in apart(_environments(text))
+    ]
+    if problems:
+        where = lines(text)
+        raise ConfigurationError.of(_finding(problem, where, name) for problem in problems)
     shared = (settings.application.name, settings.account.id, settings.region)
     family = tuple(one for one in others if (one.application.name, one.account.id, one.region) == shared)
     return settings.model_copy(update={"siblings": family})

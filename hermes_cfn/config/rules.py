@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from hermes_cfn.config.compute import ABSENT
 from hermes_cfn.config.network import STABLE
+from hermes_cfn.config.section import shortened
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.service_names import refusal
 
@@ -189,8 +190,8 @@ def names_of(application: str, environment: str) -> dict[tuple[str, str], str]:
     """What names that services restrict are made of, by resource type and property; a test compares with ``names``."""
     both = f"{application}-{environment}"
     return {
-        ("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name"): both[:32].rstrip("-"),
-        ("AWS::ElasticLoadBalancingV2::TargetGroup", "Name"): both[:32].rstrip("-"),
+        ("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name"): shortened(both),
+        ("AWS::ElasticLoadBalancingV2::TargetGroup", "Name"): shortened(both),
         ("AWS::EC2::SecurityGroup", "GroupName"): f"{both}-alb-sg",
         ("AWS::ECR::Repository", "RepositoryName"): application,
         ("AWS::S3::Bucket", "BucketName"): f"{both}-assets-123456789012",
@@ -224,6 +225,34 @@ def names_that_services_take(settings: Settings) -> Iterator[Complaint]:
                 break
 
 
+RESERVED = ("artifacts", "boundary", "check", "cloudformation", "deploy", "drift", "foundation", "observe")
+"""Words that names of the account have where those of an environment have its name: ``hermes-artifacts-...``."""
+
+
+def names_of_environments_are_apart(settings: Settings) -> Iterator[Complaint]:
+    """Roles are bound to names like ``hermes-production-*``: another environment must not be meant by them."""
+    name = settings.environment.name
+    if name.split("-")[0] in RESERVED:
+        yield (
+            ("environment", "name"),
+            f"{name!r} begins with {name.split('-')[0]!r}, which is in names of the account",
+            f"another name than {', '.join(RESERVED)}",
+        )
+
+
+def apart(names: Iterable[str]) -> Iterator[Complaint]:
+    """Between all environments of a file: none is another's name and a dash."""
+    known = sorted(set(names))
+    for short in known:
+        for long in known:
+            if long.startswith(f"{short}-"):
+                yield (
+                    ("environments", long),
+                    f"{long!r} begins with the name of another environment, {short!r}: permissions on {short}-* would mean both",
+                    "a name that does not begin so, like " + repr(f"{long.removeprefix(short + '-')}-{short}"),
+                )
+
+
 RULES: tuple[Rule, ...] = (
     operators_are_people_of_the_account,
     names_that_services_take,
@@ -237,4 +266,5 @@ RULES: tuple[Rule, ...] = (
     github_subject_has_ids,
     variables_are_not_secrets,
     names_fit_a_bucket,
+    names_of_environments_are_apart,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -22,3 +23,10 @@ ZoneId = Annotated[str, StringConstraints(pattern=r"^(Z[A-Z0-9]{5,31})?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/*-]+$")]
+
+
+def shortened(name: str, limit: int = 32) -> str:
+    """``name`` in ``limit`` characters: a longer one is cut, and told from others that begin alike by six digits of its hash."""
+    if len(name) <= limit:
+        return name
+    return f"{name[: limit - 7].rstrip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -103,7 +103,7 @@ class Doctor:
         settings = self.context.settings
         if settings.account.github_provider == "none":
             return ""
-        subject = settings.github.deployment_subject(settings.environment.name)
+        subject = settings.github.deployment_claims(settings.environment.name)["sub"]
         return f"GitHub is expected as {subject} (github.subject = {settings.github.subject!r})"
 
     def _listed(self, subject: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:

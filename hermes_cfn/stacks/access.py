@@ -24,10 +24,12 @@ from hermes_cfn.permissions import (
     Permission,
     places,
 )
+from hermes_cfn.stacks import fences
 from hermes_cfn.stacks.common import text, waive
 from hermes_cfn.stacks.roles import Tests, allow, boundary, policy, when
-from hermes_cfn.stacks.statements import statements
+from hermes_cfn.stacks.statements import filled, statements
 
+AUDIENCE = "sts.amazonaws.com"
 SSO = "role/aws-reserved/sso.amazonaws.com/*"
 
 
@@ -40,25 +42,39 @@ SHARED: Mapping[str, tuple[Permission, ...]] = {
 detects drift."""
 
 
-def build_boundary(stack: Template, settings: Settings) -> iam.ManagedPolicy:
-    """At most what instances, NAT instances and log deliveries need, in any environment; nothing of IAM."""
-    everywhere = places(settings, environment="*")
-    rows = [
-        allow(f"Instance{number}", row.actions, [text(arn) for name in row.on for arn in everywhere[name]])
-        for number, row in enumerate(INSTANCE, start=1)
+def _boundary(stack: Template, settings: Settings, names: Names, title: str) -> iam.ManagedPolicy:
+    """At most what instances, NAT instances and log deliveries of this environment need; nothing of IAM.
+
+    Secrets answer to credentials that an instance has: no other role reads them, whoever it trusts.
+    """
+    known = places(settings)
+    rows = []
+    for number, row in enumerate(INSTANCE, start=1):
+        condition = filled(row, settings)
+        if "secrets" in row.on:
+            condition = {**condition, "Null": {"ec2:SourceInstanceARN": "false"}}
+        arns = [text(arn) for name in row.on for arn in known[name]]
+        rows.append(allow(f"Instance{number}", row.actions, arns, condition or None))
+    account, region, both = names.account, settings.region, names.auto_scaling_group
+
+    def ec2(*kinds: str) -> list[Any]:
+        return [f"arn:aws:ec2:{region}:*:{kind}/*" for kind in kinds]
+
+    groups = [
+        f"arn:aws:logs:{region}:{account}:log-group:/aws/{kind}/{names.environment}/{names.application}{rest}"
+        for kind in ("vpc", "cloudtrail")
+        for rest in ("", ":*")
     ]
-    account, region = "${AWS::AccountId}", settings.region
-    nat = [
-        f"arn:aws:ec2:{region}:{account}:{kind}/*"
-        for kind in ("elastic-ip", "instance", "network-interface", "route-table")
-    ]
-    groups = [f"arn:aws:logs:{region}:{account}:log-group:/aws/{kind}/*" for kind in ("vpc", "cloudtrail")]
-    rows.append(allow("Nat", NAT, [text(arn) for arn in nat]))
+    rows.append(allow("NatWay", NAT[:3], ec2("elastic-ip", "route-table"), fences.ours(names)))
+    rows.append(allow("NatAddress", NAT[:1], ec2("instance", "network-interface")))
+    nat = {"StringEquals": {"aws:ResourceTag/hermes:role": f"{both}-nat"}}
+    rows.append(allow("NatForward", NAT[3:], ec2("instance"), nat))
     rows.append(allow("Logs", FLOW_LOGS, [text(arn) for arn in groups]))
+    rows.append(allow("LogGroups", ["logs:DescribeLogGroups"], ["*"]))
     limit = stack.add_resource(
         iam.ManagedPolicy(
-            "Boundary",
-            ManagedPolicyName=Names.of(settings).boundary,
+            f"{title}Boundary",
+            ManagedPolicyName=names.boundary,
             Description="The most that a role made by CloudFormation may do",
             PolicyDocument=policy(*rows),
         )
@@ -94,17 +110,23 @@ def build_roles(stack: Template, settings: Settings, types: Sequence[str], provi
     """The four roles and the service role of one environment; ``types`` are the resource types of its stacks."""
     names = Names.of(settings)
     title = "".join(word.capitalize() for word in names.environment.split("-"))
+    _boundary(stack, settings, names, title)
     _service_role(stack, settings, names, f"{title}Cloudformation", types)
-    look = stack.add_resource(
-        iam.ManagedPolicy(
-            f"{title}Look",
-            ManagedPolicyName=names.role("look"),
-            PolicyDocument=policy(*statements((row for row in OBSERVE if row.on != ("*",)), settings)),
+    alike = {
+        "Look": [row for row in OBSERVE if row.on != ("*",)],
+        "Roll": [row for row in ROLES["release"] if row in ROLES["infrastructure"] and row not in _SHARED_ROWS],
+    }
+    for name, rows in alike.items():
+        stack.add_resource(
+            iam.ManagedPolicy(
+                f"{title}{name}",
+                ManagedPolicyName=names.role(name.lower()),
+                PolicyDocument=policy(*statements(rows, settings)),
+            )
         )
-    )
     for task in TASKS:
-        shared = [name for name, rows in SHARED.items() if set(rows) <= set(ROLES[task])]
-        covered = {*OBSERVE, *(row for name in shared for row in SHARED[name])}
+        shared = {name: rows for name, rows in {**SHARED, **alike}.items() if set(rows) <= set(ROLES[task])}
+        covered = {row for rows in shared.values() for row in rows}
         own = [row for row in ROLES[task] if row not in covered]
         stack.add_resource(
             iam.Role(
@@ -112,22 +134,32 @@ def build_roles(stack: Template, settings: Settings, types: Sequence[str], provi
                 RoleName=names.role(task),
                 MaxSessionDuration=3600,
                 AssumeRolePolicyDocument=policy(*_trust(settings, names, task, provider)),
-                ManagedPolicyArns=[Ref(look), *(Ref(name) for name in shared)],
-                Policies=[iam.Policy(PolicyName=task, PolicyDocument=policy(*statements(own, settings)))],
+                ManagedPolicyArns=[Ref(f"{title}{name}" if name in alike else name) for name in shared],
+                **_inline(task, own, settings),
             )
         )
 
 
+_SHARED_ROWS = frozenset((*OBSERVE, *SHARED["Check"], *SHARED["Drift"]))
+
+
+def _inline(task: str, rows: Sequence[Permission], settings: Settings) -> dict[str, Any]:
+    """A role's own policy, if anything is left for it."""
+    if not rows:
+        return {}
+    return {"Policies": [iam.Policy(PolicyName=task, PolicyDocument=policy(*statements(rows, settings)))]}
+
+
 def _trust(settings: Settings, names: Names, task: str, provider: str | None) -> list[Statement]:
-    """CI by exactly one subject (infrastructure by an environment of its own, with reviewers); people by their Identity Center roles; nobody else."""
+    """CI by exactly one subject, and releases from one branch by one workflow; people by their Identity Center roles; nobody else."""
     found = []
     if provider and task != "operator":
         github = settings.github
         guarded = f"{names.environment}-infrastructure"
-        subject = {
-            "plan": github.pull_request_subject,
-            "infrastructure": github.deployment_subject(guarded),
-            "release": github.deployment_subject(names.environment),
+        claims = {
+            "plan": github.pull_request_claims,
+            "infrastructure": github.deployment_claims(guarded),
+            "release": github.deployment_claims(names.environment),
         }[task]
         found.append(
             Statement(
@@ -135,7 +167,9 @@ def _trust(settings: Settings, names: Names, task: str, provider: str | None) ->
                 Effect=Allow,
                 Principal=Principal("Federated", text(provider)),
                 Action=[Action("sts", "AssumeRoleWithWebIdentity")],
-                Condition=when({"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com", f"{GITHUB}:sub": subject}}),
+                Condition=when(
+                    {"StringEquals": {f"{GITHUB}:{name}": value for name, value in {"aud": AUDIENCE, **claims}.items()}}
+                ),
             )
         )
     people = settings.account.operators or (f"arn:aws:iam::${{AWS::AccountId}}:{SSO}AWSReservedSSO_HermesOperator_*",)
@@ -161,17 +195,18 @@ def _service_role(stack: Template, settings: Settings, names: Names, title: str,
                     Effect=Allow,
                     Principal=Principal("Service", "cloudformation.amazonaws.com"),
                     Action=[Action("sts", "AssumeRole")],
-                    Condition=when({"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}}),
                 )
             ),
         )
     )
-    role.ManagedPolicyArns = [Ref(NETWORK), Ref(READ)]
-    actions = [action for action in service_role.actions(types) if not _shared(action)]
+    role.ManagedPolicyArns = [Ref(READ)]
+    actions = [action for action in service_role.actions(types) if not service_role.reads(action)]
     identity = [action for action in actions if action.startswith("iam:")]
+    network = [action for action in actions if action.startswith("ec2:")]
     groups = {
         "Identity": _identity(names, identity),
-        "Service": _writing(settings, names, [action for action in actions if action not in identity]),
+        "Network": fences.network(names, network),
+        **fences.writing(settings, names, [action for action in actions if action not in {*identity, *network}]),
     }
     for group, rows in groups.items():
         stack.add_resource(
@@ -184,80 +219,23 @@ def _service_role(stack: Template, settings: Settings, names: Names, title: str,
         )
 
 
-NETWORK, READ = "CloudformationNetwork", "CloudformationRead"
-
-
-def _shared(action: str) -> bool:
-    """The network's and the reading actions have no names to bind to, so all environments share them."""
-    return action.startswith("ec2:") or service_role.reads(action)
+READ = "CloudformationRead"
 
 
 def build_service_policies(stack: Template, settings: Settings, types: Iterable[str]) -> None:
-    """What CloudFormation may do for every environment alike."""
+    """What CloudFormation may look at for every environment alike: most such actions have no resource."""
+    actions = [action for action in service_role.actions(types) if service_role.reads(action)]
+    # IAM, Route 53, CloudFront and Budgets answer from us-east-1 whichever region asks.
     regions: Tests = {"StringEquals": {"aws:RequestedRegion": [settings.region, "us-east-1"]}}
-    actions = [action for action in service_role.actions(types) if _shared(action)]
-    network = [action for action in actions if action.startswith("ec2:")]
-    names = {NETWORK: network, READ: [action for action in actions if action not in network]}
-    for title, found in names.items():
-        suffix = "network" if title == NETWORK else "read"
-        # IAM, Route 53, CloudFront and Budgets answer from us-east-1 whichever region asks.
-        stack.add_resource(
-            iam.ManagedPolicy(
-                title,
-                ManagedPolicyName=f"{settings.application.name}-cloudformation-{suffix}",
-                PolicyDocument=policy(allow(suffix.capitalize(), found, ["*"], regions)),
-            )
-        )
-
-
-def _writing(settings: Settings, names: Names, actions: Iterable[str]) -> list[Statement]:
-    """On our names where the service has names, in our regions everywhere."""
-    regions: Tests = {"StringEquals": {"aws:RequestedRegion": [settings.region, "us-east-1"]}}
-    by_service: dict[str, list[str]] = {}
-    for action in actions:
-        by_service.setdefault(action.split(":")[0], []).append(action)
-    wide = [action for service, own in by_service.items() if _resources(names, service) == ["*"] for action in own]
-    rows = [allow("Wide", wide, ["*"], regions)] if wide else []
-    for service, own in by_service.items():
-        if _resources(names, service) != ["*"]:
-            rows.append(allow(service.capitalize(), own, _resources(names, service)))
-    return rows
-
-
-def _resources(names: Names, service: str) -> list[Any]:
-    """ARNs with our names; ``*`` where AWS gives ids of its own, bound to our regions."""
-    both, anywhere = names.auto_scaling_group, f"*:{names.account}"
-    found = {
-        "autoscaling": [f"arn:aws:autoscaling:{anywhere}:autoScalingGroup:*:autoScalingGroupName/{both}*"],
-        "cloudwatch": [
-            f"arn:aws:cloudwatch:{anywhere}:alarm:{both}-*",
-            f"arn:aws:cloudwatch::{names.account}:dashboard/{both}",
-        ],
-        "elasticloadbalancing": [
-            f"arn:aws:elasticloadbalancing:{anywhere}:{kind}/{names.load_balancer}/*"
-            for kind in ("loadbalancer/app", "listener/app", "targetgroup")
-        ],
-        "events": [f"arn:aws:events:{anywhere}:rule/{both}-*"],
-        "logs": [f"arn:aws:logs:{anywhere}:log-group:/aws/*/{names.environment}/{names.application}*"],
-        "s3": [f"arn:aws:s3:::{both}-*"],
-        "sns": [f"arn:aws:sns:{anywhere}:{both}-*"],
-        "ssm": [
-            f"arn:aws:ssm:{anywhere}:document/{both}-*",
-            f"arn:aws:ssm:{anywhere}:parameter/{names.application}/{names.environment}/*",
-        ],
-        "cloudtrail": [f"arn:aws:cloudtrail:{anywhere}:trail/{names.trail}"],
-        "budgets": [f"arn:aws:budgets::{names.account}:budget/{names.budget}"],
-    }
-    return [text(arn) for arn in found.get(service, ["*"])]
+    name = f"{settings.application.name}-cloudformation-read"
+    document = policy(allow("Read", actions, ["*"], regions))
+    stack.add_resource(iam.ManagedPolicy(READ, ManagedPolicyName=name, PolicyDocument=document))
 
 
 def _identity(names: Names, actions: Iterable[str]) -> list[Statement]:
-    """Roles of this environment, under the boundary; never the roles of people and pipelines, nor its own."""
+    """Roles under this environment's path and boundary; those of people and pipelines, and its own, are on no such path."""
     found = list(actions)
-    own = [
-        text(f"arn:aws:iam::{names.account}:{kind}/{names.auto_scaling_group}-*")
-        for kind in ("role", "instance-profile")
-    ]
+    own = [text(f"arn:aws:iam::{names.account}:{kind}{names.made_path}*") for kind in ("role", "instance-profile")]
     guarded = [action for action in found if action in GUARDED]
     linked = [action for action in found if action == "iam:CreateServiceLinkedRole"]
     passing = [action for action in found if action == "iam:PassRole"]
@@ -274,7 +252,7 @@ def _identity(names: Names, actions: Iterable[str]) -> list[Statement]:
         rows.append(allow("ServiceLinked", linked, [text(f"arn:aws:iam::{names.account}:role/aws-service-role/*")]))
     if rest:
         rows.append(allow("Own", rest, own))
-    protected = [text(f"arn:aws:iam::{names.account}:role/{names.role(task)}") for task in (*TASKS, "cloudformation")]
+    protected = [text(f"arn:aws:iam::{names.account}:role/{names.application}-*")]
     rows.append(Statement(Sid="NeverTheseRoles", Effect=Deny, Action=[Action("iam", "*")], Resource=protected))
     rows.append(
         Statement(

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from troposphere import AWSObject, Join, Output, Parameter, Ref, Sub, Tags, Template
+from troposphere import AWSObject, Join, Output, Parameter, Ref, Sub, Tags, Template, ec2
 
-from hermes_cfn.names import output_id
+from hermes_cfn.names import Names, output_id
 
 WAIVERS = "hermes:waivers"
 """Metadata key: rule -> reason, beside the resource; ``docs/security.md`` lists them."""
@@ -29,6 +29,11 @@ def text(value: str) -> Any:
 def named(name: str) -> Tags:
     """The Name tag; the other tags are the stack's, and CloudFormation passes them on."""
     return Tags(Name=name)
+
+
+def own_tags(names: Names) -> list[ec2.TagSpecifications]:
+    """Of a launch template, to which CloudFormation passes no tags of the stack."""
+    return [ec2.TagSpecifications(ResourceType="launch-template", Tags=Tags(**names.tags))]
 
 
 def parameter(template: Template, name: str, kind: str, description: str) -> Ref:

@@ -14,7 +14,7 @@ from troposphere import elasticloadbalancingv2 as elb
 from hermes_cfn.config import Settings
 from hermes_cfn.instance import documents
 from hermes_cfn.names import Names
-from hermes_cfn.stacks.common import waive
+from hermes_cfn.stacks.common import own_tags, waive
 from hermes_cfn.stacks.instance_role import instance_role
 
 _PUBLIC = "chosen in the configuration, network.egress; nothing comes in but from the load balancer"
@@ -33,11 +33,12 @@ def build(
     target: elb.TargetGroup,
 ) -> tuple[ec2.LaunchTemplate, autoscaling.AutoScalingGroup]:
     role = instance_role(stack, settings, names)
-    profile = stack.add_resource(iam.InstanceProfile("InstanceProfile", Roles=[Ref(role)]))
+    profile = stack.add_resource(iam.InstanceProfile("InstanceProfile", Path=names.made_path, Roles=[Ref(role)]))
     launch = stack.add_resource(
         ec2.LaunchTemplate(
             "LaunchTemplate",
             LaunchTemplateName=names.launch_template,
+            TagSpecifications=own_tags(names),
             LaunchTemplateData=_machine(settings, names, image, group, profile),
         )
     )

@@ -32,7 +32,6 @@ def template(settings: Settings, types: Mapping[str, Sequence[str]]) -> Template
     _images(stack, names)
     _lock(stack, names)
     provider = _github(stack, settings)
-    access.build_boundary(stack, settings)
     access.build_shared(stack, settings)
     access.build_service_policies(stack, settings, {kind for kinds in types.values() for kind in kinds})
     for one in settings.family:

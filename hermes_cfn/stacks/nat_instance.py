@@ -5,7 +5,7 @@ from __future__ import annotations
 from troposphere import Base64, GetAtt, Join, Ref, Sub, autoscaling, ec2, iam
 
 from hermes_cfn.instance import documents
-from hermes_cfn.stacks.common import named, parameter, waive
+from hermes_cfn.stacks.common import named, own_tags, parameter, waive
 from hermes_cfn.stacks.network_builder import NetworkBuilder
 from hermes_cfn.stacks.roles import allow, service_role
 
@@ -61,11 +61,12 @@ def build(builder: NetworkBuilder, kept: ec2.EIP, table: ec2.RouteTable) -> None
             ]
         },
     )
-    profile = stack.add_resource(iam.InstanceProfile("NatProfile", Roles=[Ref(role)]))
+    profile = stack.add_resource(iam.InstanceProfile("NatProfile", Path=names.made_path, Roles=[Ref(role)]))
     launch = stack.add_resource(
         ec2.LaunchTemplate(
             "NatLaunchTemplate",
             LaunchTemplateName=f"{builder.prefix}-nat",
+            TagSpecifications=own_tags(names),
             LaunchTemplateData=ec2.LaunchTemplateData(
                 ImageId=image,
                 InstanceType=INSTANCE_TYPE,

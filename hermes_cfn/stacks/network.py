@@ -197,6 +197,7 @@ def _flow_logs(builder: NetworkBuilder) -> None:
         iam.Role(
             "FlowLogRole",
             RoleName=builder.names.role("flow-logs"),
+            Path=builder.names.made_path,
             PermissionsBoundary=text(f"arn:aws:iam::${{AWS::AccountId}}:policy/{builder.names.boundary}"),
             AssumeRolePolicyDocument=PolicyDocument(
                 Version="2012-10-17",
@@ -223,7 +224,8 @@ def _flow_logs(builder: NetworkBuilder) -> None:
                                     Action("logs", "DescribeLogStreams"),
                                 ],
                                 Resource=[GetAtt(group, "Arn"), Sub(f"${{{group.title}.Arn}}:log-stream:*")],
-                            )
+                            ),
+                            Statement(Effect=Allow, Action=[Action("logs", "DescribeLogGroups")], Resource=["*"]),
                         ],
                     ),
                 )

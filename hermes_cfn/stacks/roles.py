@@ -36,7 +36,7 @@ def allow(sid: str, actions: Sequence[str], resources: Sequence[Any], condition:
 
 def when(tests: Tests) -> Condition:
     """The condition that all ``tests`` hold."""
-    return Condition([getattr(awacs.aws, operator)(keys) for operator, keys in tests.items()])
+    return Condition([getattr(awacs.aws, operator.replace(":", ""))(keys) for operator, keys in tests.items()])
 
 
 def policy(*statements: Statement) -> PolicyDocument:
@@ -56,6 +56,7 @@ def service_role(
     role = iam.Role(
         title,
         RoleName=names.role(task),
+        Path=names.made_path,
         PermissionsBoundary=boundary(names),
         AssumeRolePolicyDocument=policy(
             Statement(Effect=Allow, Principal=Principal("Service", service), Action=[Action("sts", "AssumeRole")])

@@ -22,7 +22,7 @@ def statements(rows: Iterable[Permission], settings: Settings) -> list[Statement
         if not row.needed(settings):
             continue
         resources = [text(arn) for name in row.on for arn in known[name]]
-        found.append(allow(_sid(row, number), row.actions, resources, _filled(row, settings) or None))
+        found.append(allow(_sid(row, number), row.actions, resources, filled(row, settings) or None))
     return found
 
 
@@ -31,7 +31,9 @@ def _sid(row: Permission, number: int) -> str:
     return "".join(word[:1].upper() + word[1:] for word in words) + str(number)
 
 
-def _filled(row: Permission, settings: Settings) -> dict[str, dict[str, Any]]:
+def filled(row: Permission, settings: Settings) -> dict[str, dict[str, Any]]:
+    """The condition of a row for these settings, as a template spells it."""
+
     def spelled(value: object) -> Any:
         if isinstance(value, list):
             return [spelled(item) for item in value]

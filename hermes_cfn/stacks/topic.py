@@ -7,7 +7,7 @@ from troposphere import Ref, Template, sns
 
 from hermes_cfn.config import Settings
 from hermes_cfn.names import Names
-from hermes_cfn.stacks.common import waive
+from hermes_cfn.stacks.common import text, waive
 from hermes_cfn.stacks.roles import policy, when
 
 
@@ -24,20 +24,29 @@ def alarm_topic(stack: Template, settings: Settings, names: Names) -> Ref:
         stack.add_resource(
             sns.SubscriptionResource(f"Email{number}", TopicArn=Ref(topic), Protocol="email", Endpoint=address)
         )
-    services = ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
+    rules = f"arn:aws:events:*:{names.account}:rule/" + names.alarm("*")
     stack.add_resource(
         sns.TopicPolicy(
             "TopicPolicy",
             Topics=[Ref(topic)],
             PolicyDocument=policy(
                 Statement(
-                    Sid="AlarmsAndEvents",
+                    Sid="Alarms",
                     Effect=Allow,
-                    Principal=Principal("Service", services),
+                    Principal=Principal("Service", "cloudwatch.amazonaws.com"),
                     Action=[Action("sns", "Publish")],
                     Resource=[Ref(topic)],
                     Condition=when({"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}}),
-                )
+                ),
+                # EventBridge names the rule, and not the account (EventBridge user guide, "Permissions for Amazon SNS targets").
+                Statement(
+                    Sid="Events",
+                    Effect=Allow,
+                    Principal=Principal("Service", "events.amazonaws.com"),
+                    Action=[Action("sns", "Publish")],
+                    Resource=[Ref(topic)],
+                    Condition=when({"ArnLike": {"aws:SourceArn": text(rules)}}),
+                ),
             ),
         )
     )

@@ -233,7 +233,7 @@ def _dashboard(stack: Template, settings: Settings, names: Names) -> None:
 
 def _trail(stack: Template, names: Names) -> None:
     """Management events of all regions; the bucket's policy is CloudTrail's own (user guide, "bucket policy")."""
-    bucket_name = names.logs_bucket.replace("-logs-", "-trail-")
+    bucket_name = names.trail_bucket
     trail_arn = f"arn:aws:cloudtrail:{names.region}:{names.account}:trail/{names.trail}"
     source = when({"StringEquals": {"aws:SourceArn": text(trail_arn)}})
     service = Principal("Service", "cloudtrail.amazonaws.com")

@@ -112,6 +112,7 @@ class Runner:
             }
             facts = {
                 "github": github,
+                "workflow": workflow,
                 "vars": self.variables,
                 "inputs": {},
                 "needs": {need: {"result": ended.result, "outputs": ended.outputs} for need, ended in needs.items()},
@@ -212,7 +213,10 @@ def claims(job: dict[str, Any], known: dict[str, Any]) -> dict[str, str]:
         if event == "pull_request"
         else "ref:refs/heads/main"
     )
-    return {"sub": f"repo:{REPOSITORY}:{what}", "repository": REPOSITORY, "ref": "refs/heads/main", "event_name": event}
+    ref = known["github"].get("ref", "refs/heads/main")
+    workflow = f"{REPOSITORY}/.github/workflows/{known['workflow']}.yml@{ref}"
+    told = {"repository": REPOSITORY, "ref": ref, "event_name": event, "job_workflow_ref": workflow}
+    return {"sub": f"repo:{REPOSITORY}:{what}", **told}
 
 
 def looked_up(path: str, known: dict[str, Any]) -> Any:

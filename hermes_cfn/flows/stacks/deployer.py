@@ -207,9 +207,9 @@ def _carried(context: DeployContext, spec: StackSpec) -> dict[str, str]:
     if size(spec.template) <= TEMPLATE_LIMIT:
         return {"TemplateBody": body}
     bucket = context.names.artifacts_bucket
-    key = f"templates/{spec.key}-{hashlib.sha256(body.encode()).hexdigest()[:16]}.json"
-    context.clients.s3.put(bucket, key, body.encode(), ContentType="application/json")
-    return {"TemplateURL": context.clients.s3.url(bucket, context.region, key)}
+    key = context.names.template_key(spec.key, hashlib.sha256(body.encode()).hexdigest()[:16])
+    version = context.clients.s3.put(bucket, key, body.encode(), ContentType="application/json")
+    return {"TemplateURL": context.clients.s3.url(bucket, context.region, key, version)}
 
 
 class StackDeployer:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import parse_qs, unquote, urlparse
 
 from botocore.exceptions import ClientError
 
@@ -90,7 +90,9 @@ def fetched(url: str, caller: Door, region: str) -> str:
     if not bucket or not key:
         raise validation("TemplateURL must be a supported URL.")
     try:
-        raw = caller("s3", region).get_object(Bucket=bucket, Key=key)["Body"].read()
+        named = parse_qs(place.query).get("versionId")
+        version = {"VersionId": named[0]} if named else {}
+        raw = caller("s3", region).get_object(Bucket=bucket, Key=key, **version)["Body"].read()
     except ClientError as error:
         said = "Access Denied" if denied(error) else error.response["Error"].get("Message", "")
         raise validation(f"S3 error: {said}\nFor more information check {_S3_ERRORS}") from error

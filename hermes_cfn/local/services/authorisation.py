@@ -17,7 +17,7 @@ from xml.sax.saxutils import unescape
 from hermes_cfn.local import wire
 from hermes_cfn.local.fleet.fleet import Fleet
 from hermes_cfn.local.moto_side import ADMINISTRATOR, MotoSide, backend
-from hermes_cfn.local.services import dependent
+from hermes_cfn.local.services import dependent, ec2_resources
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.policies import Asked, Document, allowed
 from hermes_cfn.local.wire import ACCOUNT, Call, HttpRequest, ServiceError
@@ -45,6 +45,7 @@ _FREE = {("sts", "GetCallerIdentity"), ("sts", "AssumeRole"), ("sts", "AssumeRol
 _CBOR = re.compile(r"^/service/[^/]+/operation/(\w+)$")
 _NAMESPACE = "cloudwatch:namespace"
 _BOUNDARY = "iam:PermissionsBoundary"
+_ROW, _IMPORTED, _CREATING = "dynamodb:LeadingKeys", "cloudformation:ImportResourceTypes", "ec2:CreateAction"
 _ACTIONS = {
     ("budgets", "CreateBudget"): "ModifyBudget", ("budgets", "UpdateBudget"): "ModifyBudget",
     ("cloudfront", "CreateDistributionWithTags"): "CreateDistribution",
@@ -194,7 +195,14 @@ class Authorisation:
         return [("*", {})]
 
     def _dynamodb(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
-        return [(f"arn:aws:dynamodb:{here}:table/{params['TableName']}", {})] if "TableName" in params else [("*", {})]
+        if "TableName" not in params:
+            return [("*", {})]
+        keys = [
+            str(value)
+            for item in (params.get("Key"), params.get("Item"))
+            for value in (item or {}).get("LockID", {}).values()
+        ]
+        return [(f"arn:aws:dynamodb:{here}:table/{params['TableName']}", {_ROW: keys[0]} if keys else {})]
 
     def _ecr(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
         names = params.get("repositoryNames") or [params[key] for key in ("repositoryName",) if key in params]
@@ -208,9 +216,11 @@ class Authorisation:
 
     def _cloudformation(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
         name = str(params.get("StackName") or "")
+        kinds = [str(one.get("ResourceType")) for one in params.get("ResourcesToImport") or []]
+        tags = {_IMPORTED: "\n".join(kinds)} if kinds else {}
         if name.startswith("arn:"):
-            return [(name, {})]
-        return [(f"arn:aws:cloudformation:{here}:stack/{name}/00000000", {})] if name else [("*", {})]
+            return [(name, tags)]
+        return [(f"arn:aws:cloudformation:{here}:stack/{name}/00000000", tags)] if name else [("*", {})]
 
     def _sts(self, _action: str, params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
         return [(params.get("RoleArn", "*"), {})]
@@ -219,7 +229,8 @@ class Authorisation:
         for key, kind in (("InstanceProfileName", "instance-profile"), ("RoleName", "role"), ("UserName", "user")):
             if params.get(key):
                 limit = params.get("PermissionsBoundary") or (_limit(params[key]) if kind == "role" else "")
-                return [(f"arn:aws:iam::{ACCOUNT}:{kind}/{params[key]}", {_BOUNDARY: limit} if limit else {})]
+                where = f"{kind}{_path(kind, params)}{params[key]}"
+                return [(f"arn:aws:iam::{ACCOUNT}:{where}", {_BOUNDARY: limit} if limit else {})]
         if params.get("PolicyName"):
             return [(f"arn:aws:iam::{ACCOUNT}:policy/{params['PolicyName']}", {})]
         named = (params.get(key) for key in ("PolicyArn", "PolicySourceArn", "OpenIDConnectProviderArn"))
@@ -254,16 +265,7 @@ class Authorisation:
         return [(f"arn:aws:budgets::{ACCOUNT}:budget/{name}" if name else "*", {})]
 
     def _ec2(self, action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
-        if params.get("GroupId") and not action.startswith("Describe"):
-            return [(f"arn:aws:ec2:{here}:security-group/{params['GroupId']}", {})]
-        if action.startswith("Describe"):
-            return [("*", {})]
-        if params.get("RouteTableId"):
-            return [(f"arn:aws:ec2:{here}:route-table/{params['RouteTableId']}", {})]
-        address = [f"arn:aws:ec2:{here}:elastic-ip/{params['AllocationId']}"] if params.get("AllocationId") else []
-        instances = params.get("InstanceIds") or [one for one in (params.get("InstanceId"),) if one]
-        found = [(f"arn:aws:ec2:{here}:instance/{one}", self._tags(one)) for one in instances]
-        return [*((arn, {}) for arn in address), *found] or [("*", {})]
+        return ec2_resources.about(action, params, here.partition(":")[0])
 
     def _tags(self, instance_id: str) -> Tags:
         instance = self._fleet.instances.get(instance_id)
@@ -287,6 +289,20 @@ def _params(service: str, action: str, request: HttpRequest) -> dict[str, Any]:
         with contextlib.suppress(ServiceError):
             return wire.parse(service, action, request)
     return {}
+
+
+def _path(kind: str, params: dict[str, Any]) -> str:
+    """Of a role, an instance profile or a user that is there, or is about to be made."""
+    from moto.iam.exceptions import NotFoundException
+
+    store = backend("iam", "us-east-1", ACCOUNT)
+    with contextlib.suppress(NotFoundException):
+        if kind == "role":
+            return str(store.get_role(params["RoleName"]).path or "/")
+        if kind == "instance-profile":
+            return str(store.get_instance_profile(params["InstanceProfileName"]).path or "/")
+        return str(store.get_user(params["UserName"]).path or "/")
+    return str(params.get("Path") or "/")
 
 
 def _limit(role: str) -> str:
@@ -351,7 +367,10 @@ def _s3(action: str, request: HttpRequest) -> list[tuple[str, str, Tags]]:
         version = "Version" if b"<VersionId>" in request.body else ""
         keys = re.findall(r"<Key>([^<]*)</Key>", request.body.decode())
         return [(f"s3:DeleteObject{version}", f"{where}/{unescape(key)}", {}) for key in keys]
-    return [(iam_action("s3", action), where, {})]
+    named = (
+        "s3:GetObjectVersion" if action == "GetObject" and "versionId=" in request.target else iam_action("s3", action)
+    )
+    return [(named, where, {})]
 
 
 def _context(call: Call, arn: str, prefix: str, tags: Tags) -> dict[str, tuple[str, ...]]:
@@ -368,8 +387,8 @@ def _context(call: Call, arn: str, prefix: str, tags: Tags) -> dict[str, tuple[s
             instance = f"arn:aws:ec2:{call.region}:{ACCOUNT}:instance/{session}"
             context["ec2:sourceinstancearn"] = context["aws:ec2instancesourcearn"] = (instance,)
     for key, value in tags.items():
-        if key in ("iam:PassedToService", _NAMESPACE, _BOUNDARY):
-            context[key.lower()] = (value,)
+        if key in ("iam:PassedToService", _NAMESPACE, _BOUNDARY, _ROW, _IMPORTED, _CREATING):
+            context[key.lower()] = tuple(value.split("\n"))
         for name in ("aws:resourcetag", f"{prefix}:resourcetag"):
             context[f"{name}/{key}".lower()] = (str(value),)
     return context

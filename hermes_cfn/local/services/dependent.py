@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hermes_cfn.local.moto_side import backend
+
 Params = Mapping[str, Any]
 Need = tuple[str, str, dict[str, str]]
 
@@ -49,6 +51,16 @@ _PASSING: Mapping[tuple[str, str], tuple[str, str]] = {
 }
 
 
+def _arn(role: str, account: str) -> str:
+    """Of a role that is named without its path."""
+    from moto.iam.exceptions import NotFoundException
+
+    try:
+        return str(backend("iam", "us-east-1", account).get_role(role).arn)
+    except NotFoundException:
+        return f"arn:aws:iam::{account}:role/{role}"
+
+
 def needs(service: str, action: str, params: Params, resource: str, account: str) -> Iterator[Need]:
     """(action, resource, what the condition keys say) of everything else that the call needs.
 
@@ -60,11 +72,11 @@ def needs(service: str, action: str, params: Params, resource: str, account: str
     if (service, action) == ("cloudformation", "DetectStackDrift"):
         yield "cloudformation:DetectStackResourceDrift", resource, {}
     if service == "ec2" and (params.get("TagSpecifications") or params.get("TagSpecification")):
-        yield "ec2:CreateTags", "*", {}
+        yield "ec2:CreateTags", "*", {"ec2:CreateAction": action}
     key, to = _PASSING.get((service, action), ("", ""))
     if service == "cloudformation":
         key, to = "RoleARN", "cloudformation"
     role = str(params.get(key) or "")
     if role:
-        arn = role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"
+        arn = role if role.startswith("arn:") else _arn(role, account)
         yield "iam:PassRole", arn, {"iam:PassedToService": f"{to}.amazonaws.com"}
