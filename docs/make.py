@@ -15,6 +15,7 @@ sys.path.insert(0, str(HERE))
 import make_architecture  # noqa: E402
 import make_consistency  # noqa: E402
 import make_costs  # noqa: E402
+import make_crossings  # noqa: E402
 import make_planning  # noqa: E402
 import make_reference  # noqa: E402
 import make_security  # noqa: E402
@@ -23,6 +24,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     make_architecture.PAGE: make_architecture.page,
     make_consistency.PAGE: make_consistency.page,
     **make_costs.PAGES,
+    **make_crossings.PAGES,
     **make_planning.PAGES,
     make_reference.PAGE: make_reference.page,
     **make_security.PAGES,

@@ -93,13 +93,46 @@ UNPROVEN = """
 
 SECURITY = """# Security
 
-Waivers are made from the templates by `python docs/make.py`; each stands in the `Metadata` of its resource.
+The threat model, what holds, and every waiver. Waivers are made from the templates by `python docs/make.py`; each stands in
+the `Metadata` of its resource.
+
+## Who may become whom, and what follows
+
+Who can get each role, and the worst that it could do with it. What a role reaches of other environments is evaluated, not
+read: [crossings](crossings.md).
+
+| role | who may have it | the worst | what protects it |
+|---|---|---|---|
+| *administrator* | whoever the account says | everything: `bootstrap`, roles, boundary, keys | the account; nothing here needs it but `bootstrap` (`tests/test_permissions.py`) |
+| *infrastructure* | the workflow of the protected branch in the GitHub environment with reviewers; operators | root on the instances of its environment, and so its secrets and its database: it changes documents and user data | exact claims (`tests/test_permissions.py::test_ci_is_trusted_by_one_exact_subject`); its plan is shown and approved first; no other environment (`tests/stacks/test_crossings.py`) |
+| *release* | the same workflow in the environment without reviewers; operators | runs another image of the registry with the environment's secrets | exact claims; a commit that the branch does not hold gets no job (`tests/cli/test_init.py::test_a_commit_that_the_branch_does_not_hold_ends_the_job_before_anything_else`); our documents only, at fixed versions |
+| *plan* | any pull request of the repository itself, so whoever may push a branch to it | reads configuration, names, states, costs; no secret | reads only (`tests/test_permissions.py::test_plan_only_reads`); forks get no token |
+| *operator* | people by their Identity Center role; never a pipeline | root on the instances by `run` and `shell`; sets secrets and never reads them | no wildcard that means more than one role (`tests/config/test_hermes_toml.py::test_operators_are_roles_that_somebody_named`) |
+| *cloudformation* | CloudFormation, for whoever may pass the role: *infrastructure* | makes, changes and deletes what the stacks hold; makes roles under the boundary | names, tags, zones and the boundary (`tests/stacks/test_crossings.py::test_what_cloudformation_may_for_its_environment`) |
+| an instance | whoever is root there: *operator*, *infrastructure*, and an application that breaks out of its container | reads its environment's secrets, changes its own report, leaves standby, reports itself unhealthy | IMDSv2 with hop limit 1; no capability, no new privileges; secrets answer to an instance alone (`tests/stacks/test_crossings.py::test_a_made_role_reads_no_secret_unless_an_instance_has_it`) |
+| a role that a stack made | whoever its trust policy names | at most the boundary, without the secrets | `tests/stacks/test_crossings.py::test_no_role_makes_anybody_more_powerful` |
+
+What is left:
+
+* GitHub makes an environment that it does not know without any protection, and a free plan has none for private repositories.
+  Then everybody who may push to the branch may deploy. Look once: `gh api repos/OWNER/NAME/environments/production-infrastructure
+  --jq .protection_rules`; it must not be empty. The roles ask for branch and workflow whatever it says.
+* Whoever may change the template of the audit trail may stop it or shorten how long its objects stay; reviewers see that in the
+  plan, and CloudTrail's own 90 days of events nobody can shorten. Nobody whom it audits can delete what it has written.
+* Root on an instance sees the container's environment (`docker inspect`), `/opt/hermes/.env` and docker's own files; so do
+  *operator* and *infrastructure*. Nothing else has a copy: what a document prepares goes with it, what is kept of a failed
+  release is kept without secrets from the first diagnosis on (`tests/instance/test_secrets_stay.py`).
+* The application's own log is the application's: what it prints of itself reaches CloudWatch as it is.
+* A command that an operator types is in the history of Systems Manager for 30 days, as it was typed.
+* What AWS cannot bind to a resource, and what an account for each environment would end: [crossings](crossings.md).
 
 ## What holds
 
-* No secret is in a template, a parameter default, a log, a command line or a file of this repository. Secrets are SSM
+* No secret is in a template, a parameter default, a command line or a file of this repository. Secrets are SSM
   SecureString parameters; an instance reads them at start into `/opt/hermes/.env`, mode 0600, and `hermes.toml` refuses
   whatever looks like one. No role of people or pipelines may decrypt them.
+* What a migration, `run`, a diagnosis or a failed release prints has no secret in it, in any spelling that programs use
+  (`tests/instance/test_secrets_stay.py`): that is what console, pipeline, Systems Manager, the release's record and `doctor` get.
 * Instances have no public address (except with `egress = "public-subnets"`, inbound closed), no SSH port, IMDSv2 with hop
   limit 1, an encrypted volume. A shell goes through Systems Manager, by the *operator* role alone.
 * The application answers the load balancer only; the load balancer redirects HTTP, speaks TLS 1.2 and 1.3, drops invalid

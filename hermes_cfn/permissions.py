@@ -122,7 +122,8 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "stacks": (here("cloudformation", f"stack/{both}-*/*"), world("cloudformation", f"stack/{both}-*/*")),
         "foundation": (here("cloudformation", f"stack/{names.stack('foundation')}/*"),),
         "service-role": (role("cloudformation"),),
-        "made-roles": (f"{made}*",),
+        # a role that is not there is asked for without a path
+        "made-roles": (f"{made}*", role("*")),
         "all-roles": (*(f"arn:aws:iam::{account}:role/{names.application}-*",), f"{made}*"),
         "identities": (
             f"arn:aws:iam::{account}:instance-profile{names.made_path}*",
@@ -343,7 +344,12 @@ ROLLING: tuple[Permission, ...] = (
     ),
     _ARCHITECTURES,
     may("ecr:PutImage", "repository", "marks the image as released"),
-    may("ecr:BatchDeleteImage", "repository", "prunes releases; never stable, goal or the previous one"),
+    may(
+        "ecr:BatchDeleteImage",
+        "repository",
+        "prunes releases; never stable, goal or the previous one, and where environments share the registry nothing",
+        when=lambda settings: settings.alone,
+    ),
     may("s3:PutObject", "release-objects", "keeps the release"),
 )
 """What brings a release to the fleet."""

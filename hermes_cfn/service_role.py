@@ -56,9 +56,16 @@ def actions(types: Iterable[str]) -> tuple[str, ...]:
     )
 
 
+CONTENT = frozenset({"ssm:GetParameters", "ssm:GetDocument"})
+"""Reads of what somebody wrote there."""
+
+
 def reads(action: str) -> bool:
-    """Whether it only looks; most such actions have no resource that a policy could name."""
-    return action.split(":")[1].startswith(("Describe", "Get", "List", "View"))
+    """Whether it only looks; most such actions have no resource that a policy could name.
+
+    What a parameter or a document holds is no look: those are read by their names.
+    """
+    return action.split(":")[1].startswith(("Describe", "Get", "List", "View")) and action not in CONTENT
 
 
 def known_types() -> frozenset[str]:

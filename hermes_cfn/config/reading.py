@@ -52,7 +52,8 @@ def parse(text: str, environment: str | None = None, name: str = "hermes.toml") 
         raise ConfigurationError.of(_finding(problem, where, name) for problem in problems)
     shared = (settings.application.name, settings.account.id, settings.region)
     family = tuple(one for one in others if (one.application.name, one.account.id, one.region) == shared)
-    return settings.model_copy(update={"siblings": family})
+    knowing = tuple(one.model_copy(update={"siblings": family}) for one in family)
+    return settings.model_copy(update={"siblings": knowing})
 
 
 def _environments(text: str) -> list[str]:

@@ -53,3 +53,8 @@ class Settings(Section):
     def family(self) -> tuple[Settings, ...]:
         """Every environment of the file that shares this one's foundation, in the file's order."""
         return self.siblings or (self,)
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other environment shares the registry: then nobody can delete what another one runs."""
+        return len(self.family) == 1

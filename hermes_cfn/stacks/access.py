@@ -235,7 +235,9 @@ def build_service_policies(stack: Template, settings: Settings, types: Iterable[
 def _identity(names: Names, actions: Iterable[str]) -> list[Statement]:
     """Roles under this environment's path and boundary; those of people and pipelines, and its own, are on no such path."""
     found = list(actions)
-    own = [text(f"arn:aws:iam::{names.account}:{kind}{names.made_path}*") for kind in ("role", "instance-profile")]
+    made, profiles = (
+        text(f"arn:aws:iam::{names.account}:{kind}{names.made_path}*") for kind in ("role", "instance-profile")
+    )
     guarded = [action for action in found if action in GUARDED]
     linked = [action for action in found if action == "iam:CreateServiceLinkedRole"]
     passing = [action for action in found if action == "iam:PassRole"]
@@ -243,17 +245,15 @@ def _identity(names: Names, actions: Iterable[str]) -> list[Statement]:
     rows = []
     if guarded:
         rows.append(
-            allow("UnderTheBoundary", guarded, own, {"StringEquals": {"iam:PermissionsBoundary": boundary(names)}})
+            allow("UnderTheBoundary", guarded, [made], {"StringEquals": {"iam:PermissionsBoundary": boundary(names)}})
         )
     if passing:
         services = ["ec2.amazonaws.com", "vpc-flow-logs.amazonaws.com", "cloudtrail.amazonaws.com"]
-        rows.append(allow("Pass", passing, own, {"StringEquals": {"iam:PassedToService": services}}))
+        rows.append(allow("Pass", passing, [made], {"StringEquals": {"iam:PassedToService": services}}))
     if linked:
         rows.append(allow("ServiceLinked", linked, [text(f"arn:aws:iam::{names.account}:role/aws-service-role/*")]))
     if rest:
-        rows.append(allow("Own", rest, own))
-    protected = [text(f"arn:aws:iam::{names.account}:role/{names.application}-*")]
-    rows.append(Statement(Sid="NeverTheseRoles", Effect=Deny, Action=[Action("iam", "*")], Resource=protected))
+        rows.append(allow("Own", rest, [made, profiles]))
     rows.append(
         Statement(
             Sid="NeverTheBoundary",

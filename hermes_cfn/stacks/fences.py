@@ -17,10 +17,11 @@ from hermes_cfn.stacks.common import text
 from hermes_cfn.stacks.roles import Tests, allow
 
 NEW: Mapping[str, Sequence[str]] = {
-    "subnet security-group route-table internet-gateway egress-only-internet-gateway elastic-ip launch-template": (
-        "AllocateAddress", "CreateEgressOnlyInternetGateway", "CreateInternetGateway", "CreateLaunchTemplate",
+    "subnet security-group route-table internet-gateway elastic-ip launch-template": (
+        "AllocateAddress", "CreateInternetGateway", "CreateLaunchTemplate",
         "CreateRouteTable", "CreateSecurityGroup", "CreateSubnet",
     ),
+    "egress-only-internet-gateway": ("CreateEgressOnlyInternetGateway",),
     "vpc": ("CreateVpc",),
     "natgateway vpc-endpoint vpc-flow-log": ("CreateFlowLogs", "CreateNatGateway", "CreateVpcEndpoint"),
     "security-group-rule": ("AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress"),
@@ -136,10 +137,10 @@ def _fences(settings: Settings, names: Names) -> Iterable[Fence]:
     yield "Subscriptions", "sns:Unsubscribe SetSubscriptionAttributes", ["*"], _regions(names)
     yield "Topics", "sns:*", [f"arn:aws:sns:{anywhere}:{both}-*"], None
     parameters = f"arn:aws:ssm:{anywhere}:parameter/{names.application}/{names.environment}"
-    yield "Documents", "ssm:CreateDocument DeleteDocument UpdateDocument UpdateDocumentDefaultVersion", [
+    yield "Documents", "ssm:CreateDocument DeleteDocument GetDocument UpdateDocument UpdateDocumentDefaultVersion", [
         f"arn:aws:ssm:{anywhere}:document/{both}-*"
     ], None  # fmt: skip
-    yield "Parameters", "ssm:DeleteParameter PutParameter", [f"{parameters}/cluster/*"], None
+    yield "Parameters", "ssm:DeleteParameter GetParameters PutParameter", [f"{parameters}/cluster/*"], None
     yield "SystemsTags", "ssm:*", [f"arn:aws:ssm:{anywhere}:document/{both}-*", f"{parameters}/cluster/*"], None
     yield "Trail", "cloudtrail:*", [f"arn:aws:cloudtrail:{anywhere}:trail/{names.trail}"], None
     yield "Budget", "budgets:*", [f"arn:aws:budgets::{account}:budget/{names.budget}"], None
@@ -150,7 +151,7 @@ def _fences(settings: Settings, names: Names) -> Iterable[Fence]:
         None,
     )
     certificates = [f"arn:aws:acm:{anywhere}:certificate/*"]
-    yield "CertificateTags", "acm:AddTagsToCertificate", certificates, untaken
+    yield "CertificateTags", "acm:AddTagsToCertificate", ["*"], {**untaken, **_regions(names)}
     yield (
         "Certificates",
         "acm:DeleteCertificate RemoveTagsFromCertificate UpdateCertificateOptions",
@@ -158,7 +159,7 @@ def _fences(settings: Settings, names: Names) -> Iterable[Fence]:
         tagged,
     )
     distributions = [f"arn:aws:cloudfront::{account}:distribution/*"]
-    yield "DistributionTags", "cloudfront:TagResource", distributions, untaken
+    yield "DistributionTags", "cloudfront:TagResource", ["*"], untaken
     yield "Distributions", "cloudfront:DeleteDistribution UpdateDistribution UntagResource", distributions, tagged
     namespaces, services = (f"arn:aws:servicediscovery:{anywhere}:{kind}/*" for kind in ("namespace", "service"))
     yield (

@@ -16,6 +16,9 @@ from hermes_cfn.stacks import access
 from hermes_cfn.stacks.buckets import private_bucket
 from hermes_cfn.stacks.common import fresh, put, waive
 
+RELEASED_AT_MOST = 20_000
+"""Images that a repository holds at most (ECR service quotas), so that this many are never exceeded."""
+
 
 def template(settings: Settings, types: Mapping[str, Sequence[str]]) -> Template:
     """``types`` are the resource types of each environment's other stacks."""
@@ -40,11 +43,22 @@ def template(settings: Settings, types: Mapping[str, Sequence[str]]) -> Template
 
 
 def _images(stack: Template, names: Names) -> None:
-    """Rules cannot know what is in use, so they expire only what was never released."""
+    """Rules cannot know what is in use, so they expire only what was never released.
+
+    The first one means every released image and so keeps it from those after it ("An image that matches the tagging
+    requirements of a rule cannot be expired by a rule with a lower priority", ECR user guide, lifecycle policies).
+    """
+    never = {"countType": "imageCountMoreThan", "countNumber": RELEASED_AT_MOST}
     rules = [
-        _expire(1, "untagged images", {"tagStatus": "untagged"}, days=7),
+        {
+            "rulePriority": 1,
+            "description": "released images stay",
+            "selection": {"tagStatus": "tagged", "tagPatternList": ["released-*"], **never},
+            "action": {"type": "expire"},
+        },
+        _expire(2, "untagged images", {"tagStatus": "untagged"}, days=7),
         _expire(
-            2, "build tags that were never released", {"tagStatus": "tagged", "tagPatternList": ["build-*"]}, days=30
+            3, "build tags that were never released", {"tagStatus": "tagged", "tagPatternList": ["build-*"]}, days=30
         ),
     ]
     repository = stack.add_resource(

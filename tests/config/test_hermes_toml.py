@@ -213,9 +213,37 @@ def test_architecture_from_the_name(kind, architecture):
 
 def test_github_subjects():
     names = parse('[github]\nrepository = "octocat/my-repo"\n').github
-    assert names.deployment_subject("production") == "repo:octocat/my-repo:environment:production"
-    assert names.pull_request_subject == "repo:octocat/my-repo:pull_request"
+    assert names.deployment_claims("production")["sub"] == "repo:octocat/my-repo:environment:production"
+    assert names.pull_request_claims["sub"] == "repo:octocat/my-repo:pull_request"
     ids = parse(
         '[github]\nrepository = "octocat/my-repo"\nsubject = "ids"\nowner_id = 123456\nrepository_id = 456789\n'
     ).github
-    assert ids.deployment_subject("production") == "repo:octocat-123456/my-repo-456789:environment:production"
+    assert ids.deployment_claims("production")["sub"] == "repo:octocat-123456/my-repo-456789:environment:production"
+
+
+SSO = "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("arn", "well"),
+    [
+        (f"{SSO}/eu-west-1/AWSReservedSSO_Operator_0123456789abcdef", True),
+        (f"{SSO}/eu-west-1/AWSReservedSSO_Operator_*", True),
+        (f"{SSO}/*/AWSReservedSSO_Operator_*", True),
+        (f"{SSO}/AWSReservedSSO_Operator_*", True),
+        ("arn:aws:iam::123456789012:role/people/operator", True),
+        ("arn:aws:iam::123456789012:role/*", False),
+        ("arn:aws:iam::123456789012:role/people/*", False),
+        (f"{SSO}/*", False),
+        (f"{SSO}/eu-west-1/AWSReservedSSO_*", False),
+        ("arn:aws:iam::*:role/operator", False),
+        ("arn:aws:iam::123456789012:user/ana", False),
+    ],
+)
+def test_operators_are_roles_that_somebody_named(arn, well):
+    text = f'[account]\nid = "123456789012"\noperators = ["{arn}"]\n'
+    if well:
+        assert parse(text).account.operators == (arn,)
+    else:
+        with pytest.raises(ConfigurationError):
+            parse(text)

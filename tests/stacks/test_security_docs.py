@@ -44,3 +44,20 @@ def test_every_waiver_has_a_reason_and_checkov_skips_nothing_else():
                 elsewhere = {rule for rule in reasons if rule.startswith("CT.")}
                 assert skipped | ignored | elsewhere == set(reasons), title
                 assert all(len(reason) > 20 for reason in reasons.values())
+
+
+def test_every_test_that_the_threat_model_names_exists():
+    text = (ROOT / "docs/security.md").read_text(encoding="utf-8").partition("## Waivers")[0]
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
+    assert len(named) >= 10
+    for path, test in named:
+        content = (ROOT / path).read_text(encoding="utf-8")
+        assert not test or f"def {test}(" in content, (path, test)
+    for role in (*make_security_roles(), "administrator", "cloudformation"):
+        assert f"| *{role}* |" in text
+
+
+def make_security_roles():
+    from hermes_cfn.permissions import ROLES
+
+    return ROLES

@@ -230,6 +230,7 @@ def test_what_the_account_has_once():
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
     rules = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
     assert [rule["selection"].get("tagPatternList", rule["selection"]["tagStatus"]) for rule in rules] == [
+        ["released-*"],
         "untagged",
         ["build-*"],
     ]

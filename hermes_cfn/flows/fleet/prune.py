@@ -1,5 +1,7 @@
 """Images in the registry: what is released is marked, and what nobody would go back to is deleted.
 
+Where several environments share the registry, nothing is deleted but by the registry's own rules or by an administrator.
+
 The registry's own rules cannot know what is in use; they expire only untagged images and build tags.
 """
 
@@ -41,11 +43,18 @@ def mark(context: DeployContext, release: Release) -> None:
     if image is None or tag in image.tags:
         return
     ecr.tag(repository, digest, tag)
+    if not context.settings.alone:
+        return
     ecr.untag(repository, [old for old in image.tags if old.startswith(BUILD)])
 
 
 def prune(context: DeployContext) -> list[str]:
-    """The tags that went: of releases of this environment beyond ``release.keep_images``."""
+    """The tags that went: of releases of this environment beyond ``release.keep_images``.
+
+    None where environments share the registry: no policy can tell whose a tag is, so none of them may delete.
+    """
+    if not context.settings.alone:
+        return []
     repository = context.names.repository
     gone = idle(
         context.clients.ecr.images(repository),

@@ -17,7 +17,7 @@ from xml.sax.saxutils import unescape
 from hermes_cfn.local import wire
 from hermes_cfn.local.fleet.fleet import Fleet
 from hermes_cfn.local.moto_side import ADMINISTRATOR, MotoSide, backend
-from hermes_cfn.local.services import dependent, ec2_resources
+from hermes_cfn.local.services import dependent, ec2_resources, tagged
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.policies import Asked, Document, allowed
 from hermes_cfn.local.wire import ACCOUNT, Call, HttpRequest, ServiceError
@@ -145,7 +145,10 @@ class Authorisation:
             return [(f"{prefix}:{action}", "*", {_NAMESPACE: _namespace(request)})]
         params = _params(call.service, action, request)
         here = f"{call.region}:{ACCOUNT}"
-        resources = getattr(self, f"_{prefix}", _star)(action, params, here)
+        own = getattr(self, f"_{prefix}", None)
+        resources = (
+            own(action, params, here) if own else tagged.about(prefix, action, params, request.path, call.region)
+        )
         name = iam_action(call.service, action)
         found = [(name, resource, tags) for resource, tags in resources]
         return [*found, *dependent.needs(call.service, action, params, found[0][1], ACCOUNT)]
@@ -331,10 +334,6 @@ def _parameter(name: str, here: str) -> str:
     """AWS's own parameters belong to no account (Systems Manager user guide, "Calling public parameters")."""
     where = here.replace(ACCOUNT, "") if name.startswith("/aws/service/") else here
     return f"arn:aws:ssm:{where}:parameter/{name.partition(':')[0].strip('/')}"
-
-
-def _star(_action: str, _params: dict[str, Any], _here: str) -> list[tuple[str, Tags]]:
-    return [("*", {})]
 
 
 def boundary_of(role: Any) -> Document | None:

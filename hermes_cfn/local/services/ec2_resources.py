@@ -77,7 +77,7 @@ def _tables(store: Any, association: str, region: str) -> dict[str, dict[str, st
     return {
         f"arn:aws:ec2:{region}:{ACCOUNT}:route-table/{table.id}": dict(store.tags.get(table.id, {}))
         for table in store.route_tables.values()
-        if association in table.associations
+        if association in table.all_associations_ids
     }
 
 
