@@ -56,7 +56,8 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("by ids", "github.subject = 'names'"): TRUSTED,
     ("by ids", "github.owner_id = 3"): TRUSTED,
     ("by ids", "github.repository_id = 3"): TRUSTED,
-    ("", "github.branch = 'trunk'"): set(),
+    ("", "github.workflow = 'deploy.yml'"): {"foundation/ProductionRelease", "foundation/ProductionInfrastructure"},
+    ("", "github.branch = 'trunk'"): {"foundation/ProductionInfrastructure", "foundation/ProductionRelease"},
     ("", "network.cidr = '10.1.0.0/16'"): {
         "network/Vpc", *(f"network/{kind}Subnet{letter}" for kind in ("Public", "Private") for letter in "ABC")},
     ("", "network.zones = ['eu-south-2a', 'eu-south-2b']"): {
@@ -65,21 +66,20 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "network.layout = 'order'"): set(),
     ("", "release.allow = 'replace=none'"): set(),
     ("", "network.interface_endpoints = ['ssm']"): {"network/EndpointSecurityGroup", "network/SsmEndpoint"},
-    ("", "network.flow_logs = false"): {
-        "network/FlowLog", "network/FlowLogGroup", "network/FlowLogRole", "foundation/CloudformationNetwork", *SERVICE_ROLE},
+    ("", "network.flow_logs = false"): {"foundation/CloudformationRead", "foundation/ProductionCloudformationNetwork", "foundation/ProductionCloudformationService", "network/FlowLog", "network/FlowLogGroup", "network/FlowLogRole"},
     ("", "network.flow_log_days = 30"): {"network/FlowLogGroup"},
     ("", "compute.count = 3"): {"service/AutoScalingGroup"},
     ("", "compute.instance_type = 't4g.medium'"): {"service/LaunchTemplate"},
     ("", "compute.volume_gib = 30"): {"service/LaunchTemplate"},
     ("", "compute.detailed_monitoring = true"): {"service/LaunchTemplate"},
-    ("", "compute.key_name = 'hermes-production'"): {"service/LaunchTemplate", *EVERY_ROLE},
+    ("", "compute.key_name = 'hermes-production'"): {"foundation/ProductionOperator", "foundation/ProductionPlan", "foundation/ProductionRoll", "service/LaunchTemplate"},
     ("", "service.tls_policy = 'ELBSecurityPolicy-TLS13-1-3-2021-06'"): {"service/HttpsListener"},
     ("", "service.deletion_protection = false"): {"service/LoadBalancer"},
     ("", "service.idle_timeout_s = 120"): {"service/LoadBalancer"},
     ("", "service.access_logs = true"): {
         "service/LoadBalancer", "service/AccessLogs", "service/AccessLogsPolicy", *SERVICE_ROLE},
     ("", "service.waf = true"): {
-        "edge/WebAcl", "edge/WebAclArn", "edge/Firewall", "edge/LoadBalancerArn", "edge:wiring", *SERVICE_ROLE},
+        "edge/WebAcl", "edge/WebAclArn", "edge/Firewall", "edge/LoadBalancerArn", "edge:wiring", *SERVICE_ROLE, "foundation/ProductionCloudformationEdge"},
     ("edged", "service.waf_requests_per_5_min = 500"): {"edge/WebAcl", "worldwide/WebAcl"},
     ("", "service.deregistration_delay_s = 60"): {"service/TargetGroup"},
     ("", "service.slow_start_s = 30"): {"service/TargetGroup"},
@@ -92,14 +92,13 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "service.cluster = true"): {
         *SCRIPTS, "service/InstanceRole", "foundation/ProductionOperator", *SERVICE_ROLE,
         *(f"service/Cluster{what}" for what in ("NamesIn", "NamesOut", "TrafficIn", "TrafficOut")),
-        *(f"service/Cluster{what}" for what in ("Namespace", "Service", "Parameter"))},
+        *(f"service/Cluster{what}" for what in ("Namespace", "Service", "Parameter")), "foundation/ProductionCloudformationEdge"},
     ("clustered", "service.cluster_port = 9200"): {*SCRIPTS, "service/ClusterTrafficIn", "service/ClusterTrafficOut"},
     ("", "certificate.domain = 'app.example.com'"): {"certificate/Certificate", "service/DiagnoseDocument"},
     ("", "certificate.wildcard = false"): {"certificate/Certificate"},
     ("zoned", "certificate.validation = 'route53'"): {"certificate/Certificate"},
-    ("by route53", "certificate.hosted_zone_id = 'Z9999999999999'"): {"certificate/Certificate"},
-    ("", "certificate.arn = 'arn:aws:acm:eu-south-2:123456789012:certificate/0f'"): {
-        "certificate/Certificate", "certificate/CertificateArn", "certificate:wiring", "service:wiring", *SERVICE_ROLE},
+    ("by route53", "certificate.hosted_zone_id = 'Z9999999999999'"): {"certificate/Certificate", "foundation/ProductionCloudformationEdge"},
+    ("", "certificate.arn = 'arn:aws:acm:eu-south-2:123456789012:certificate/0f'"): {"certificate/Certificate", "certificate/CertificateArn", "certificate:wiring", "foundation/CloudformationRead", "foundation/ProductionCloudformationEdge", "service:wiring"},
     ("", "database.port = 6543"): {"service/AppSecurityGroup"},
     ("", "database.allow_list = false"): set(),
     ("", "database.addresses = ['ipv4', 'ipv6']"): set(),
@@ -134,35 +133,21 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("watched", "watch.disk_percent = 30"): {"watch/DiskAlarm"},
     ("watched", "watch.certificate_days = 30"): {"watch/CertificateAlarm"},
     ("watched", "watch.rollout_minutes = 30"): {"watch/StandbyAlarm", "watch/SuspendedAlarm"},
-    ("", "edge.assets = true"): {
-        "edge/Assets", "edge/AssetsPolicy", "edge/AssetsBucket", "edge:wiring", *TRUSTED, *SERVICE_ROLE},
-    ("zoned", "edge.dns = 'alias'"): {
-        "edge/Record", "edge/LoadBalancerDnsName", "edge/LoadBalancerZone", "edge:wiring", "foundation/CloudformationRead",
-        *TRUSTED},
-    ("edged", "edge.hosted_zone_id = 'Z9999999999999'"): {
-        "edge/Record", *TRUSTED},
+    ("", "edge.assets = true"): {"edge/Assets", "edge/AssetsBucket", "edge/AssetsPolicy", "edge:wiring", "foundation/CloudformationRead", "foundation/ProductionCloudformationService", "foundation/ProductionPlan", "foundation/ProductionRelease", "foundation/ProductionRoll"},
+    ("zoned", "edge.dns = 'alias'"): {"edge/LoadBalancerDnsName", "edge/LoadBalancerZone", "edge/Record", "edge:wiring", "foundation/CloudformationRead", "foundation/ProductionPlan", "foundation/ProductionRoll"},
+    ("edged", "edge.hosted_zone_id = 'Z9999999999999'"): {"edge/Record", "foundation/ProductionCloudformationEdge", "foundation/ProductionPlan", "foundation/ProductionRoll"},
     ("edged", "edge.weight = 1"): {"edge/Record"},
-    ("edged", "worldwide.cloudfront = false\nworldwide.assets_domain = ''"): {
-        "edge/AssetsPolicy", "edge/DistributionArn", "edge:wiring", "worldwide:wiring", "foundation/ProductionRelease",
-        *SERVICE_ROLE,
-        *(f"worldwide/{what}" for what in (
-            "AssetsAccess", "AssetsCertificate", "AssetsDomainName", "AssetsErrorsAlarm", "AssetsRecord", "Distribution",
-            "DistributionArn", "SecurityHeaders", "WebAcl", "Topic", "TopicPolicy"))},
+    ("edged", "worldwide.cloudfront = false\nworldwide.assets_domain = ''"): {"edge/AssetsPolicy", "edge/DistributionArn", "edge:wiring", "foundation/CloudformationRead", "foundation/ProductionCloudformationEdge", "foundation/ProductionRelease", "worldwide/AssetsAccess", "worldwide/AssetsCertificate", "worldwide/AssetsDomainName", "worldwide/AssetsErrorsAlarm", "worldwide/AssetsRecord", "worldwide/Distribution", "worldwide/DistributionArn", "worldwide/SecurityHeaders", "worldwide/Topic", "worldwide/TopicPolicy", "worldwide/WebAcl", "worldwide:wiring"},
     ("edged", "worldwide.assets_domain = 'cdn.example.com'"): {
         "worldwide/AssetsCertificate", "worldwide/AssetsRecord", "worldwide/Distribution"},
-    ("edged", "worldwide.hosted_zone_id = 'Z9999999999999'"): {
-        "worldwide/AssetsCertificate", "worldwide/AssetsRecord", *TRUSTED},
+    ("edged", "worldwide.hosted_zone_id = 'Z9999999999999'"): {"foundation/ProductionCloudformationEdge", "foundation/ProductionPlan", "foundation/ProductionRoll", "worldwide/AssetsCertificate", "worldwide/AssetsRecord"},
     ("edged", "worldwide.price_class = 'PriceClass_All'"): {"worldwide/Distribution"},
     ("edged", "worldwide.waf = false"): {"worldwide/Distribution", "worldwide/WebAcl"},
-    ("", "budget.ceiling_usd = 50"): {
-        *(f"worldwide/Budget{what}" for what in ("", "Ceiling", "Estimate", "TagActive")),
-        "worldwide:wiring", *SERVICE_ROLE, *EVERY_ROLE},
+    ("", "budget.ceiling_usd = 50"): {"foundation/CloudformationRead", "foundation/ProductionCloudformationService", "foundation/ProductionOperator", "foundation/ProductionPlan", "foundation/ProductionRoll", "worldwide/Budget", "worldwide/BudgetCeiling", "worldwide/BudgetEstimate", "worldwide/BudgetTagActive", "worldwide:wiring"},
     ("watched", "budget.ceiling_usd = 50"): {"worldwide:wiring"},
     ("watched", "budget.emails = []"): {"worldwide/Budget"},
-    ("watched", "budget.by_tag = 'always'"): {
-        "worldwide/Budget", "worldwide/BudgetTagActive", "worldwide:wiring", *EVERY_ROLE},
-    ("watched", "budget.by_tag = 'never'"): {
-        "worldwide/Budget", "worldwide/BudgetTagActive", "worldwide:wiring", *EVERY_ROLE},
+    ("watched", "budget.by_tag = 'always'"): {"foundation/ProductionOperator", "foundation/ProductionPlan", "foundation/ProductionRoll", "worldwide/Budget", "worldwide/BudgetTagActive", "worldwide:wiring"},
+    ("watched", "budget.by_tag = 'never'"): {"foundation/ProductionOperator", "foundation/ProductionPlan", "foundation/ProductionRoll", "worldwide/Budget", "worldwide/BudgetTagActive", "worldwide:wiring"},
 }  # fmt: skip
 """(what is on already, the change) -> the parts that differ: ``stack/resource``, or the wiring of a stack."""
 
