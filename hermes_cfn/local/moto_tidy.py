@@ -46,6 +46,11 @@ def _volumes(backend: Any) -> None:
     plain = backend.run_instances
 
     def run(self: Any, *given: Any, **named: Any) -> Any:
+        from moto.ec2.exceptions import InvalidSecurityGroupNotFoundError
+
+        for name in named.get("security_group_names") or (given[3] if len(given) > 3 else ()) or ():
+            if self.get_security_group_by_name_or_id(name) is None:
+                raise InvalidSecurityGroupNotFoundError(name)
         written = named.get("block_device_mappings")
         if not written and named.get("launch_template"):
             written = self._get_template_from_args(named["launch_template"]).data.get("BlockDeviceMappings")

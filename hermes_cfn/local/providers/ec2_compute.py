@@ -315,6 +315,10 @@ class Instance(Ec2):
                 "LaunchTemplate",
             )
         )
+        if "BlockDeviceMappings" in given:  # instance stores and devices that are left out are no volumes
+            given["BlockDeviceMappings"] = [each for each in given["BlockDeviceMappings"] if "Ebs" in each]
+            if not given["BlockDeviceMappings"]:
+                del given["BlockDeviceMappings"]
         if "NetworkInterfaces" in properties:
             given["NetworkInterfaces"] = [_interface(each) for each in properties["NetworkInterfaces"]]
         if "AvailabilityZone" in properties:
