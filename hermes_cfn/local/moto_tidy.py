@@ -43,6 +43,18 @@ _LAUNCHED = "delete_on_termination"
 
 def _volumes(backend: Any) -> None:
     """``DeleteOnTermination`` of a new volume is true unless the mapping says otherwise; moto's default is false."""
+    from moto.ec2.responses.instances import InstanceResponse
+
+    read = InstanceResponse._parse_block_device_mapping
+
+    def mappings(self: Any) -> Any:
+        made = read(self)
+        for one, written in zip(made, self._get_param("BlockDeviceMappings", []), strict=True):
+            if "DeleteOnTermination" not in written.get("Ebs", {}):
+                one["Ebs"]["DeleteOnTermination"] = True
+        return made
+
+    InstanceResponse._parse_block_device_mapping = mappings
     plain = backend.run_instances
 
     def run(self: Any, *given: Any, **named: Any) -> Any:

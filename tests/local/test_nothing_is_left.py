@@ -234,3 +234,25 @@ def test_reasons_name_only_resources_with_an_event_of_failure(cloud):
     changed = {"A": topic(), "B": parameter("x"), "C": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "A_B"}}}
     assert cloud.update(changed) == "UPDATE_ROLLBACK_COMPLETE"
     assert cloud.reasons("UPDATE_ROLLBACK_IN_PROGRESS") == ["The following resource(s) failed to create: [C]."]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_volumes_go_with_their_instance_unless_the_mapping_says_otherwise(cloud, kept):
+    disk = {"VolumeSize": 8, **({"DeleteOnTermination": False} if kept else {})}
+    mappings = [{"DeviceName": "/dev/sda1", "Ebs": disk}, {"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"}]
+    machine = {
+        "Type": "AWS::EC2::Instance",
+        "Properties": {
+            "ImageId": "ami-12c6146b",
+            "BlockDeviceMappings": [*mappings, {"DeviceName": "/dev/sdc", "NoDevice": {}}],
+        },
+    }
+    assert cloud.create({"I": machine}) == "CREATE_COMPLETE"
+    assert cloud.delete() == "DELETE_COMPLETE"
+    assert len(cloud.client("ec2").describe_volumes()["Volumes"]) == kept
+
+
+def test_a_security_group_that_is_not_there_is_the_caller_s_fault(cloud):
+    machine = {"Type": "AWS::EC2::Instance", "Properties": {"ImageId": "ami-12c6146b", "SecurityGroups": ["nobody"]}}
+    assert cloud.create({"I": machine}) == "ROLLBACK_COMPLETE"
+    assert "InvalidGroup.NotFound" in cloud.reasons("CREATE_FAILED")[0]
