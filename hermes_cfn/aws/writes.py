@@ -50,6 +50,14 @@ WRITES: dict[str, Write] = {
     "cloudformation.delete_change_set": _row(
         done="InvalidChangeSetStatus ChangeSetNotFound", seen_by="its name is a digest: one that is still shown is ours"
     ),
+    "cloudformation.create_stack": _row(
+        token="ClientRequestToken",
+        done="AlreadyExistsException",
+        seen_by="of conformance: followed until the stack rests",
+    ),
+    "cloudformation.update_stack": _row(
+        token="ClientRequestToken", seen_by="of conformance: it is to be refused, and nothing is read after it"
+    ),
     "cloudformation.delete_stack": _row(token="ClientRequestToken", seen_by=_STACK),
     "cloudformation.continue_update_rollback": _row(token="ClientRequestToken", done="ValidationError", seen_by=_STACK),
     "cloudformation.rollback_stack": _row(token="ClientRequestToken", done="ValidationError", seen_by=_STACK),
@@ -66,6 +74,8 @@ WRITES: dict[str, Write] = {
         twice="one version more with the same value",
         seen_by="every later read has at least the version that it answered",
     ),
+    "ssm.create_document": _row(done="DocumentAlreadyExists", seen_by="of conformance: not read again"),
+    "ssm.delete_document": _row(done="InvalidDocument", seen_by="of conformance: listed again until it is gone"),
     "ssm.delete_parameter": _row(done="ParameterNotFound", seen_by="not read again"),
     "ssm.send_command": _row(
         twice="scripts run once for an operation ID",

@@ -52,6 +52,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "sleep": ("act", "Take an environment's instances to zero."),
     "wake": ("act", "Bring them back."),
     "local": ("rehearse", "Start, stop and inspect the embedded cloud."),
+    "conformance": (
+        "rehearse",
+        "Whether a cloud does what AWS's documentation says; any endpoint, a real account too.",
+    ),
     "rehearse": ("rehearse", "Deploy to a fresh embedded cloud under load, with faults."),
     "demo": ("rehearse", "The whole story on this machine in under two minutes."),
 }

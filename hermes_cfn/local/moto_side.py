@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import inspect
 import io
 import json
+import re
 import secrets
 import threading
 import warnings
@@ -50,6 +52,7 @@ class MotoSide:
         _heed_every_filter()
         _name_zones()
         _name_the_administrator()
+        _match_parameters()
 
     def keep_time(self, now: Callable[[], datetime]) -> None:
         """CloudWatch Logs refuses events from the far future; its now is the service's."""
@@ -280,6 +283,27 @@ def _heed_every_filter() -> None:
         return ActionResult(found)
 
     CloudWatchResponse.describe_alarms = describe_alarms
+
+
+def _match_parameters() -> None:
+    """A parameter's value matches its ``AllowedPattern``; moto keeps the pattern and looks at nothing (API, PutParameter)."""
+    from moto.core.exceptions import JsonRESTError
+    from moto.ssm.models import SimpleSystemManagerBackend as Backend
+
+    plain = Backend.put_parameter
+    shape = inspect.signature(plain)
+
+    def put_parameter(self: Any, *given: Any, **more: Any) -> Any:
+        said = shape.bind(self, *given, **more).arguments
+        pattern = said.get("allowed_pattern")
+        if pattern and not re.search(pattern, str(said["value"])):
+            name = said["name"]
+            raise JsonRESTError(
+                "ParameterPatternMismatchException", f"Parameter value for {name} does not match its pattern {pattern}."
+            )
+        return plain(self, *given, **more)
+
+    Backend.put_parameter = put_parameter
 
 
 def _name_zones() -> None:
