@@ -21,8 +21,15 @@ CLIENTS = {"_athena", "_calls", "_iam", "_sts", "_quotas", "calls"}
 
 
 def called() -> set[str]:
-    """Every operation of a client that the source of aws/ names."""
+    """Every operation of a client that the source of aws/ names, and that the cases of conformance do."""
     names = set()
+    for path in (HOME.parent / "flows/conformance").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute):
+                of = node.value
+                made = isinstance(of, ast.Call) and isinstance(of.func, ast.Attribute) and of.func.attr == "calls"
+                named = isinstance(of, ast.Name) and of.id in ("cloudformation", "ssm")
+                names |= {node.attr} if (made or named) and node.attr != "pages" else set()
     for path in HOME.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -60,7 +67,7 @@ def test_tokens_and_codes_are_those_of_the_service_model() -> None:
 
 def test_a_change_without_a_row_is_refused_before_it_is_sent() -> None:
     with pytest.raises(LookupError, match="writes"):
-        Calls(client("cloudformation", []), "cloudformation", ServiceTime()).create_stack  # noqa: B018
+        Calls(client("cloudformation", []), "cloudformation", ServiceTime()).create_stack_set  # noqa: B018
 
 
 class Raw(io.BytesIO):
@@ -94,6 +101,7 @@ LOST = (500, "<ErrorResponse><Error><Code>InternalFailure</Code><Message>lost</M
 XML = {name: row for name, row in writes.WRITES.items() if name.split(".")[0] in ("cloudformation", "autoscaling")}
 GIVEN = {
     "create_change_set": {"StackName": "s", "ChangeSetName": "c"},
+    "create_stack": {"StackName": "s"},
     "execute_change_set": {"ChangeSetName": "c", "StackName": "s"},
     "delete_change_set": {"ChangeSetName": "c", "StackName": "s"},
     "continue_update_rollback": {"StackName": "s"},
