@@ -16,6 +16,7 @@ import make_architecture  # noqa: E402
 import make_consistency  # noqa: E402
 import make_costs  # noqa: E402
 import make_crossings  # noqa: E402
+import make_endings  # noqa: E402
 import make_planning  # noqa: E402
 import make_reference  # noqa: E402
 import make_security  # noqa: E402
@@ -25,6 +26,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     make_consistency.PAGE: make_consistency.page,
     **make_costs.PAGES,
     **make_crossings.PAGES,
+    make_endings.PAGE: make_endings.page,
     **make_planning.PAGES,
     make_reference.PAGE: make_reference.page,
     **make_security.PAGES,

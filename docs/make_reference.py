@@ -33,6 +33,7 @@ EXITS = {
     ExitCode.LOCKED: "somebody else holds the deploy lock",
     ExitCode.ROLLED_BACK: "the release failed and the one before it runs everywhere again",
     ExitCode.REFUSED: "a guard refused, before anything was touched",
+    ExitCode.NOT_ALLOWED: "it would do what `--allow` does not name",
     ExitCode.INTERRUPTED: "interrupted; the same command goes on from there",
 }
 

@@ -46,6 +46,16 @@ VERDICTS: Mapping[tuple[Fault, bool], Verdict] = {
 """(whose fault, whether it serves) -> what becomes of it; at most as many are replaced as the fleet has instances."""
 
 
+ENDINGS: Mapping[Ending, tuple[str, str]] = {
+    Ending.FAILED: ("it failed on the way back", "by the table of faults below, at most as many as the fleet has"),
+    Ending.MACHINE_ENDED: ("its machine ended in standby, where Auto Scaling does not look", "never serves"),
+    Ending.NO_ROOM: ("it is ready, and the group is at its maximum", "never serves"),
+    Ending.SURPLUS: ("a surge started one more", "serves; as many as are wanted serve without it"),
+    Ending.OUTDATED: ("its launch template version is an older one", "serves; in its turn, while enough others serve"),
+}
+"""Rule -> when it ends an instance, and whether that serves; the rules of Auto Scaling itself are not ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What an instance failed at, in words, and whose fault it is.
@@ -81,8 +91,6 @@ def failure(view: View, instance: Instance) -> Failure | None:
     went_back = deployed is not None and deployed.progress is Progress.OK and not view.on_goal(instance)
     if went_back and not (view.want.back or view.switching(instance) or instance.release is None):
         return Failure(instance, f"went back to release {instance.release} by itself", Fault.UNCLEAR)
-    if instance.restarted and view.on_goal(instance) and not view.want.back:
-        return Failure(instance, "its container ended and was started again", Fault.RELEASE)
     unhealthy = instance.lifecycle is Lifecycle.IN_SERVICE and instance.target is Target.UNHEALTHY
     if unhealthy and view.on_goal(instance) and (instance.armed or view.want.back):
         return Failure(instance, "is unhealthy behind the load balancer", Fault.UNCLEAR, passing=True)

@@ -66,10 +66,14 @@ def put(context: DeployContext, name: str, value: str) -> Put:
     then nothing is written.
     """
     known(context, name)
-    if not value or "\n" in value or "\x00" in value:
+    value = value.removeprefix("\ufeff")
+    if not value or "\n" in value or "\x00" in value or not _utf8(value):
         raise HermesError(
             Finding(
-                "secret-invalid", name, "a secret is one line that is not empty", next=f"hermes-cfn secrets set {name}"
+                "secret-invalid",
+                name,
+                "a secret is one line of UTF-8 that is not empty",
+                next=f"hermes-cfn secrets set {name}",
             ),
             exit_code=ExitCode.USAGE,
         )
@@ -77,6 +81,11 @@ def put(context: DeployContext, name: str, value: str) -> Put:
     version = context.clients.ssm.put_secret(context.names.secret(name), value)
     context.clients.ssm.described(context.names.secrets_path)  # the next command finds this version, or this one waits
     return Put(version, instance, notes)
+
+
+def _utf8(value: str) -> bool:
+    """Whether it can be written as it is: bytes that were no UTF-8 arrive as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def known(context: DeployContext, name: str) -> None:

@@ -21,7 +21,11 @@ its keys; the exit status is 0 when ``outcome`` is ``ok``, 75 when the token is 
 * One document runs at a time on an instance (``flock``).
 * A token lower than the highest seen is refused (``outcome`` ``refused: …``), nothing is done.
 * A task that has ended under an operation id is not run again under the same id: its recorded
-  last line is printed and its status returned.  To try again, use another id.  One that was cut
+  last line is printed and its status returned.  To try again, use another id.  A preparation or a deployment that a
+  hand or a timer has undone since runs again.
+* Why a document failed is a word of :class:`hermes_cfn.instance.report.Cause` (``cause`` in the report and the last
+  line), which says whose fault it is; what a dependency refuses is asked for again for ``documents.PATIENCE_S``, with
+  the instance's lock given back in between.  One that was cut
   off (reboot) left no record, and runs again; so does a confirmation of what was deployed again since.
 
 **prepare** pulls the image of goal, checks disk and memory, fetches the secrets beforehand, and
@@ -46,7 +50,7 @@ The line has at most 20,000 characters, because Systems Manager keeps the first 
 **Report.**  After every step an instance writes ``names.instance_report(id)`` (String)::
 
     {"release": id|null, "goal_version": n|null, "state": "starting|running|prepared|switching|failed|changed",
-     "prepared": goal version|null, "operation": last operation id|null, "outcome": "ok"|"failed: …"|null,
+     "prepared": goal version|null, "operation": last operation id|null, "cause": word of report.py|null, "outcome": "ok"|"failed: …"|null,
      "token": highest seen, "schema_before": n|null, "schema_after": n|null, "at": "…Z"}
 
 ``goal_version`` is the version of goal that is running, ``null`` when it was started from stable.

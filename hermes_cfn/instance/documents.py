@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from hermes_cfn.config import Settings
+from hermes_cfn.instance.report import shell
 from hermes_cfn.names import Names
 
 TASKS = ("prepare", "deploy", "confirm", "migrate", "rollback", "diagnose", "run")
@@ -24,11 +25,17 @@ TASKS = ("prepare", "deploy", "confirm", "migrate", "rollback", "diagnose", "run
 PRINTING = ("migrate", "run")
 """Documents that print what a program of somebody else said; diagnose masks all that it tells."""
 
+TRYING = ("prepare", "rollback")
+"""Documents that try the database of a release before anything is touched."""
+
 RESULT_KEYS = ("task", "operation", "outcome")
 """Keys of the JSON object that every document prints last."""
 
 DATABASE_URL = "DATABASE_URL"
 """The secret whose value is tried before it is taken."""
+
+PATIENCE_S = 900
+"""Seconds for which an instance tries again while its registry, Systems Manager or the database of a new URL refuses."""
 
 REFUSED = 75
 """Exit status of a document whose token is older than the last one seen."""
@@ -84,7 +91,9 @@ def document(task: str, settings: Settings) -> dict[str, Any]:
         parts.append(f"export HERMES_PERIOD_S={max(1, settings.release.canary_s // 3)}")
         parts.append(f"export HERMES_DOMAIN={shlex.quote(settings.certificate.domain)}")
     else:
-        parts.append(script("guard"))
+        parts += [shell(), script("guard")]
+    if task in TRYING:
+        parts.append(script("trial"))
     parts.append(script(task))
     return {
         "schemaVersion": "2.2",
@@ -162,6 +171,7 @@ def variables(settings: Settings, used: Container[str] | None = None) -> str:
         "HERMES_TELL_S": 300,
         "HERMES_MEMORY_MIB": application.memory_mib,
         "HERMES_DISK_MIB": 1024,
+        "HERMES_PATIENCE_S": PATIENCE_S,
         "HERMES_READ_ONLY": "yes" if application.read_only else "no",
         "HERMES_CLUSTER_PORT": settings.service.cluster_port if settings.service.cluster else 0,
         "HERMES_CLUSTER_NAME": names.cluster_name,

@@ -35,6 +35,8 @@ class Cause(StrEnum):
     RELEASE_MISSING = "release-missing"
     REGISTRY_AWAY = "registry-away"
     SYSTEMS_MANAGER_AWAY = "systems-manager-away"
+    DATABASE_REFUSED = "database-refused"
+    DATABASE_AWAY = "database-away"
     DISK_FULL = "disk-full"
     NO_MEMORY = "no-memory"
     DOCKER_DOWN = "docker-down"
@@ -43,9 +45,6 @@ class Cause(StrEnum):
     MIGRATION_FAILED = "migration-failed"
     IN_SERVICE = "in-service"
     NOBODY_CONFIRMED = "nobody-confirmed"
-    NOBODY_DEPLOYED = "nobody-deployed"
-    CUT_OFF = "cut-off"
-    TOKEN_OLD = "token-old"
     BROKEN = "broken"
 
 
@@ -76,6 +75,14 @@ MEANINGS: Mapping[Cause, Meaning] = {
     Cause.SYSTEMS_MANAGER_AWAY: Meaning(
         Fault.DEPENDENCY, "Systems Manager did not answer in time", "the same command again"
     ),
+    Cause.DATABASE_REFUSED: Meaning(
+        Fault.RELEASE,
+        "the database refuses the login of this release's DATABASE_URL",
+        "hermes-cfn release --image TAG takes the newest secrets; or hermes-cfn secrets set DATABASE_URL",
+    ),
+    Cause.DATABASE_AWAY: Meaning(
+        Fault.DEPENDENCY, "the database of this release's DATABASE_URL did not answer in time", "the same command again"
+    ),
     Cause.DISK_FULL: Meaning(Fault.MACHINE, "the disk is full", "compute.volume_gib"),
     Cause.NO_MEMORY: Meaning(
         Fault.RELEASE, "the memory does not suffice", "less for application.migrate_memory_mib, or a larger machine"
@@ -86,9 +93,6 @@ MEANINGS: Mapping[Cause, Meaning] = {
     Cause.MIGRATION_FAILED: Meaning(Fault.RELEASE, "the migration failed", "hermes-cfn releases show RELEASE"),
     Cause.IN_SERVICE: Meaning(Fault.UNCLEAR, "the instance is in service, where no container is stopped"),
     Cause.NOBODY_CONFIRMED: Meaning(Fault.UNCLEAR, "nobody confirmed the deployment in time"),
-    Cause.NOBODY_DEPLOYED: Meaning(Fault.UNCLEAR, "it was taken out of service and nobody deployed"),
-    Cause.CUT_OFF: Meaning(Fault.UNCLEAR, "the document was cut off"),
-    Cause.TOKEN_OLD: Meaning(Fault.UNCLEAR, "another deployer has the lock"),
     Cause.BROKEN: Meaning(Fault.MACHINE, "a command on the instance failed that nothing is expected of"),
 }
 """Every cause; a test walks the table and the scripts."""
@@ -104,4 +108,4 @@ def fault(cause: str) -> Fault:
 
 def shell() -> str:
     """The causes as shell variables, ``WHY_IMAGE_MISSING=image-missing`` and so on, one line."""
-    return " ".join(f"WHY_{cause.name}={cause.value}" for cause in Cause)
+    return "export " + " ".join(f"WHY_{cause.name}={cause.value}" for cause in Cause)

@@ -75,6 +75,11 @@ def docker(arguments, world):
     verb = arguments[0]
     if verb == "pull":
         if arguments[1] in world.get("missing", []):
+            print("Error response from daemon: manifest unknown: Requested image not found", file=sys.stderr)
+            return 1
+        if world.get("throttled", 0) > 0:
+            world["throttled"] -= 1
+            print("toomanyrequests: Rate exceeded", file=sys.stderr)
             return 1
         world["images"].append(arguments[1])
     elif verb == "image" and arguments[1] == "inspect":
@@ -105,7 +110,18 @@ def docker(arguments, world):
         return 1
     elif verb == "inspect":
         known = {"Id": world["container"]["id"]} if world.get("container") else {}
-        print(json.dumps([{**known, "State": {"Status": "running", "ExitCode": 0}, "Config": {"Image": "x"}}]))
+        print(
+            json.dumps(
+                [
+                    {
+                        **known,
+                        "RestartCount": world.get("restarts", 0),
+                        "State": {"Status": "running", "ExitCode": 0},
+                        "Config": {"Image": "x"},
+                    }
+                ]
+            )
+        )
     elif verb == "logs" and "lines" in world:
         print(world["lines"])
     elif verb == "logs":

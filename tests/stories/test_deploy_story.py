@@ -13,10 +13,9 @@ QUICK = "[application]\nstart_timeout_s = 6\n"
 
 
 def reports(cloud) -> set[str]:
-    found = cloud.client("ssm").get_parameters_by_path(Path="/hermes/production/instances")["Parameters"]
-    members = {member["InstanceId"] for member in group(cloud)["Instances"]}
-    told = {one["Name"].rpartition("/")[2]: json.loads(one["Value"])["release"] for one in found}
-    return {release for name, release in told.items() if name in members}
+    names = [f"/hermes/production/instances/{member['InstanceId']}" for member in group(cloud)["Instances"]]
+    found = cloud.client("ssm").get_parameters(Names=names)["Parameters"]
+    return {json.loads(one["Value"])["release"] for one in found}
 
 
 def group(cloud):

@@ -111,7 +111,7 @@ def test_a_hook_that_hangs_is_ended_by_its_limit_and_the_release_stands(cloud) -
 def test_a_rollout_is_paused_rests_and_goes_on(cloud) -> None:
     said = cloud.type("release --image v1 --pause-at 1 --yes")
     assert "paused with 1 of 2 instances" in said
-    plan = cloud.json("plan --detailed-exitcode", codes=(ExitCode.REFUSED,))
+    plan = cloud.json("plan --detailed-exitcode", codes=(ExitCode.FAILED,))
     assert plan["release"]["now"].startswith("v1-"), "some instances have it, and a deployment would take it from them"
     left = [finding for finding in plan["findings"] if finding["code"] == "rollout-left"]
     assert [finding["severity"] for finding in left] == ["error"], (

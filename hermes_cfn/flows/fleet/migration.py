@@ -15,12 +15,10 @@ from hermes_cfn.flows.base.loop import Story
 from hermes_cfn.flows.fleet import diagnosis, hooks, releases
 from hermes_cfn.flows.fleet.observer import Observer
 from hermes_cfn.flows.fleet.releases import ReleaseRecord
+from hermes_cfn.instance.report import Cause
 
 AT_MOST_S = 1800.0
 """Seconds of service time; the document's own time limit."""
-
-NO_MEMORY = "failed: no memory"
-"""How the document begins to say that it did not start."""
 
 OUTPUT_KEPT = 4000
 """Characters of output that are kept with the release."""
@@ -57,7 +55,7 @@ def once(
         operation = f"migrate-{goal_version:06d}-{held.token:06d}"
         progress, out, err = diagnosis.run(context, held, "migrate", instance, AT_MOST_S, goal_version, operation)
         said = diagnosis.last_line(out)
-        crowded = str(said.get("outcome", "")).startswith(NO_MEMORY)
+        crowded = said.get("cause") == Cause.NO_MEMORY
         if err != diagnosis.MACHINE_ENDED and not crowded:
             break
     if not instance:

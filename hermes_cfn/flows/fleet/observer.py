@@ -218,8 +218,7 @@ def _instance(
         attempts=_attempts(report, runs),
         detail=description,
         behind=behind,
-        restarted=bool(report.get("restarted")),
-        unbooted=_fault(report) if report.get("task") == "boot" and _failed(report) else None,
+        unbooted=_fault(report) if _failed(report) and not report.get("operation") else None,
     )
 
 

@@ -1,15 +1,14 @@
+restarts=$(docker inspect "$HERMES_APP" 2>/dev/null | pick 0 RestartCount 2>/dev/null || true)
+if [ "${restarts:-0}" -gt 0 ]; then
+  why "$WHY_RESTARTED"
+  fail "the container ended by itself and was started again, $restarts times since the deployment"
+fi
 disarm return
 forget armed
 forget return.json
 rm -f "$STATE_DIR"/failed-*
-current=$(image "$STATE_DIR/current.json")
-previous=$([ -s "$STATE_DIR/previous.json" ] && image "$STATE_DIR/previous.json" || true)
-docker image ls --no-trunc --digests "${current%@*}" | awk '{ print $1 "@" $3 }' | while read -r image; do
-  case "$image" in
-    "$current" | "$previous" | REPOSITORY@* | *'<none>') ;;
-    *) docker image rm "$image" >/dev/null 2>&1 || true ;;
-  esac
-done
+cp "$STATE_DIR/current.json" "$GOAL"
+prune
 find "$STATE_DIR" -name 'goal-*.json' ! -name "goal-$GOAL_VERSION.json" -delete
 find "$STATE_DIR/operations" -type f -mtime +30 -delete
 report running ok

@@ -1,11 +1,8 @@
-if ! prepare; then
-  report running "failed: release $GOAL_VERSION could not be fetched"
-  finish "failed: release $GOAL_VERSION could not be fetched"
-fi
+if ! prepare; then unfetched; fi
 now=$(group_state)
 if [ "$now" = InService ]; then
-  report running "failed: the instance is in service, and its container is not stopped there"
-  finish "failed: the instance is in service, and its container is not stopped there"
+  why "$WHY_IN_SERVICE"
+  fail "the instance is in service, and its container is not stopped there"
 fi
 remember armed "$OPERATION"
 rm -f "$STATE_DIR"/failed-* "$STATE_DIR"/operations/confirm.*
@@ -19,6 +16,4 @@ if switch "$GOAL" "$GOAL_VERSION"; then
   report running ok
   finish ok release "$(pick id <"$GOAL")"
 fi
-why="failed: release $(pick id <"$GOAL") did not answer on $HERMES_HEALTH_PATH within $HERMES_START_TIMEOUT s"
-report ended "$why"
-finish "$why"
+unanswered

@@ -72,7 +72,7 @@ release = read("current.json")
 print(json.dumps({
     "release": json.loads(release)["id"] if release else None,
     "goal_version": number("current-version"), "state": state, "prepared": number("prepared"),
-    "operation": read("operation") or None, "outcome": outcome or None, "token": number("token") or 0,
+    "operation": read("operation") or None, "cause": read("cause") or None, "outcome": outcome or None, "token": number("token") or 0,
     "schema_before": number("schema-before"), "schema_after": number("schema-after"),
     "at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}))
 ' "$STATE_DIR" "$1" "$2")
@@ -89,7 +89,7 @@ environment() {
   local name version value
   : >"$2.new"
   chmod 600 "$2.new"
-  pick variables <"$1" | while IFS=$'\t' read -r name value; do printf '%s=%s\n' "$name" "$value"; done >>"$2.new" &&
+  pick variables <"$1" | sed 's/\t/=/' >>"$2.new" &&
     pick secrets <"$1" | while IFS=$'\t' read -r name version; do
       value=$(aws ssm get-parameter --name "$HERMES_SECRETS/$name:$version" --with-decryption --output json |
         pick Parameter Value) || exit 1
@@ -133,11 +133,11 @@ stop_container() {
   docker rm --force "$HERMES_APP" >/dev/null 2>&1 || true
 }
 
-# run_release RELEASE: what runs is replaced by it; true when it answers in time.
+# run_release RELEASE: what runs is replaced by it; true when it answers in time, 2 when what runs was not touched.
 run_release() {
   local image container
   image=$(image "$1") || return 1
-  environment "$1" "$HOME_DIR/.env" || return 1
+  environment "$1" "$HOME_DIR/.env" || return 2
   container_options
   if [ "$HERMES_CLUSTER_PORT" -gt 0 ]; then cluster || return 1; fi
   stop_container
@@ -186,6 +186,8 @@ switch() {
     remember current-version "$2"
     forget prepared
     return 0
+  elif [ $? -eq 2 ]; then
+    return 1
   fi
   witness "$1"
   if [ -s "$STATE_DIR/previous.json" ] && ! cmp -s "$STATE_DIR/previous.json" "$1"; then

@@ -1,12 +1,9 @@
 if [ "${#MIGRATE[@]}" -eq 0 ]; then finish ok note "no migrate command"; fi
-if ! prepare; then
-  report running "failed: release $GOAL_VERSION could not be fetched"
-  finish "failed: release $GOAL_VERSION could not be fetched"
-fi
+if ! prepare; then unfetched; fi
 available=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' "$ROOT/proc/meminfo" 2>/dev/null | grep . || echo 786432000) / 1024))
 if [ "$available" -lt "$MIGRATE_MIB" ]; then
-  report running "failed: no memory: $available MiB are available, and the migration may use $MIGRATE_MIB"
-  finish "failed: no memory: $available MiB are available, and the migration may use $MIGRATE_MIB"
+  why "$WHY_NO_MEMORY"
+  fail "no memory: $available MiB are available, and the migration may use $MIGRATE_MIB"
 fi
 HERMES_MEMORY_MIB=$MIGRATE_MIB
 container_options
@@ -18,8 +15,8 @@ remember schema-before "$(sed -n 's/.*schema_version=\([0-9]*\).*/\1/p' "$STATE_
 remember schema-after "$(sed -n 's/.*schema_version=\([0-9]*\).*/\1/p' "$STATE_DIR/migrate.log" | tail -n 1)"
 forget migrate.log
 if [ "$status" -ne 0 ]; then
-  report running "failed: the migration ended with status $status"
-  finish "failed: the migration ended with status $status" schema_before "$(state schema-before)" schema_after "$(state schema-after)"
+  why "$WHY_MIGRATION_FAILED"
+  fail "the migration ended with status $status" schema_before "$(state schema-before)" schema_after "$(state schema-after)"
 fi
 report running ok
 finish ok schema_before "$(state schema-before)" schema_after "$(state schema-after)"

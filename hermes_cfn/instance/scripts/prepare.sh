@@ -1,12 +1,12 @@
+if ! patiently fetch "$HERMES_GOAL:$GOAL_VERSION" "$GOAL"; then unfetched; fi
+prune
 free=$(df -Pm "${ROOT:-/}" | awk 'NR == 2 { print $4 }')
 if [ "$free" -lt "$HERMES_DISK_MIB" ]; then
-  report running "failed: $free MiB of disk are free, and a release needs $HERMES_DISK_MIB"
-  finish "failed: $free MiB of disk are free, and a release needs $HERMES_DISK_MIB"
+  why "$WHY_DISK_FULL"
+  fail "$free MiB of disk are free, and a release needs $HERMES_DISK_MIB"
 fi
-if ! prepare; then
-  report running "failed: release $GOAL_VERSION could not be fetched"
-  finish "failed: release $GOAL_VERSION could not be fetched"
-fi
+if ! prepare; then unfetched; fi
+trial
 remember prepared "$GOAL_VERSION"
 forget left
 look_for_leaving "$HERMES_RETURN_S"

@@ -32,6 +32,7 @@ if [ "$asked" = left ]; then
   outcome="failed: taken out of service, and nobody deployed"
 else
   outcome="failed: nobody confirmed operation $asked"
+  remember cause nobody-confirmed
   if [ "$now" = InService ] && answers; then
     forget armed
     forget return.json
