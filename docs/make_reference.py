@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from hermes_cfn.cli import GROUPS, VERBS, hermes
 from hermes_cfn.config import Settings
 from hermes_cfn.config.meanings import SECTIONS, meaning
-from hermes_cfn.config.starter import toml
+from hermes_cfn.config.spelling import toml
 from hermes_cfn.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parents[1]

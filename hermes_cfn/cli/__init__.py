@@ -87,6 +87,18 @@ class LazyGroup(click.Group):
         command.name = cmd_name
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb; one that is not known ends with those whose spelling is nearest."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0].lower(), VERBS, n=2, cutoff=0.6)
+            meant = f"did you mean {' or '.join(near)}?" if near else "hermes-cfn --help names them all"
+            ctx.fail(f"there is no verb {args[0]!r}; {meant}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for group, title in GROUPS.items():
             with formatter.section(title):

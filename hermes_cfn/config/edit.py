@@ -6,7 +6,7 @@ import re
 import tomllib
 from typing import Any
 
-from hermes_cfn.config.starter import toml
+from hermes_cfn.config.spelling import toml
 from hermes_cfn.errors import ConfigurationError, Finding
 
 _HEADER = re.compile(r"^\s*\[\s*(?P<path>[^\[\]]+?)\s*\]\s*(#.*)?$")

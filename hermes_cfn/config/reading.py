@@ -11,10 +11,12 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from hermes_cfn.config import wishes
 from hermes_cfn.config.lines import line_of, lines, syntax_line
 from hermes_cfn.config.rules import RULES, apart
 from hermes_cfn.config.secrets import suspicious
 from hermes_cfn.config.settings import Settings
+from hermes_cfn.config.spelling import toml
 from hermes_cfn.errors import ConfigurationError, Finding
 
 Key = tuple[str, ...]
@@ -32,7 +34,12 @@ def load(path: Path, environment: str | None = None) -> Settings:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise ConfigurationError(
-            Finding("configuration-unreadable", str(path), f"cannot be read: {reason}", next="name the file by --file")
+            Finding(
+                "configuration-unreadable",
+                str(path),
+                f"cannot be read: {reason}",
+                next="hermes-cfn init writes one; --config FILE before the verb names another",
+            )
         ) from error
     return parse(text, environment, str(path))
 
@@ -158,17 +165,66 @@ def _without(content: dict[str, Any], path: Key) -> None:
 def _explained(detail: Mapping[str, Any], path: Key) -> tuple[str, str, str]:
     kind, given = detail["type"], detail.get("input")
     if kind == "extra_forbidden":
-        known = _keys_beside(path)
-        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
-        instead = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(known))}"
-        return "configuration-unknown-key", f"{path[-1]!r} is not a key that is known here", instead
-    shown = "" if isinstance(given, Mapping | list) else f"{given!r}: "
-    return "configuration-invalid", shown + _plain(detail), _instead(path)
+        return _unknown(path)
+    shown = "" if isinstance(given, Mapping | list) else f"{toml(given)}: "
+    return "configuration-invalid", shown + _plain(detail), _respelled(kind, given) or _instead(path)
+
+
+def _unknown(path: Key) -> tuple[str, str, str]:
+    """What to write instead of a key that is not one: by its meaning, else by its spelling."""
+    known = _keys_beside(path)
+    what = f"{path[-1]!r} is not a key that is known here"
+    near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
+    meant = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(known))}"
+    wish = wishes.of(path[-1])
+    if wish is None or (near and wish.setting.rpartition(".")[2] == near[0]):
+        return "configuration-unknown-key", what, meant
+    if wish.setting:
+        return "configuration-unknown-key", what, wish.instead
+    if difflib.get_close_matches(path[-1], known, n=1, cutoff=0.9):
+        return "configuration-unknown-key", what, f"{meant} Or: {wish.instead}"
+    return "configuration-not-offered", f"{path[-1]!r} is not offered", wish.instead
 
 
 def _plain(detail: Mapping[str, Any]) -> str:
+    kind = str(detail["type"])
+    if kind in KINDS:
+        return KINDS[kind]
     message = str(detail["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
+
+
+KINDS: Mapping[str, str] = {
+    "string_type": "is not a text",
+    "int_type": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "float_type": "is not a number",
+    "bool_type": "is not true or false",
+    "tuple_type": "is not a list",
+    "list_type": "is not a list",
+    "dict_type": "is not a table",
+    "mapping_type": "is not a table",
+    "model_type": "is not a table",
+}
+"""Pydantic's names of a wrong type, in TOML's words."""
+
+
+def _respelled(kind: str, given: Any) -> str:
+    """The same value as the right type, where that is plain; empty elsewhere."""
+    match kind, given:
+        case "string_type", bool() | int() | float():
+            return f"write it in quotes: {toml(toml(given))}"
+        case "tuple_type", str():
+            return f"write a list: {toml(given.split())}"
+        case "bool_type", str() if given.strip().lower() in YES | NO:
+            return f"write it without quotes: {toml(given.strip().lower() in YES)}"
+        case (("int_type" | "float_type"), str()) if given.strip().isdecimal() and given.isascii():
+            return f"write it without quotes: {given.strip().lstrip('0') or '0'}"
+    return ""
+
+
+YES = frozenset({"yes", "true", "on"})
+NO = frozenset({"no", "false", "off"})
 
 
 def _instead(path: Key) -> str:
@@ -183,8 +239,7 @@ def _instead(path: Key) -> str:
     if choices and all(isinstance(choice, str | int) for choice in choices):
         return f"one of {', '.join(map(str, choices))}"
     default = field.get_default(call_default_factory=True, validated_data={})
-    shown = list(default) if isinstance(default, tuple) else default
-    return f"a value like {shown!r}" if shown not in ("", None) else ""
+    return f"a value like {toml(default)}" if default not in ("", None) else ""
 
 
 def _keys_beside(path: Key) -> list[str]:

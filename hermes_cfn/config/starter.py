@@ -5,7 +5,6 @@ What a preset or an answer chooses is written; everything else stands there comm
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,6 +14,7 @@ from pydantic import BaseModel
 
 from hermes_cfn.config.meanings import SECTIONS, meaning
 from hermes_cfn.config.settings import Settings
+from hermes_cfn.config.spelling import toml
 
 Choices = Mapping[str, Mapping[str, Any]]
 """Section -> key -> value, as in the file."""
@@ -134,21 +134,6 @@ def bare(choices: Choices) -> str:
         lines.append(f"[{section}]")
         lines += [f"{key} = {toml(value)}" for key, value in values.items()]
     return "\n".join(lines) + "\n"
-
-
-def toml(value: Any) -> str:
-    """A value as TOML writes it."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int() | float() | Decimal():
-            return str(value)
-        case str():
-            return json.dumps(value, ensure_ascii=False)
-        case Mapping():
-            return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }" if value else "{}"
-        case _:
-            return "[" + ", ".join(toml(item) for item in value) + "]"
 
 
 def text(choices: Choices, preset: str, prices: Prices | None = None, totals: Mapping[str, str] | None = None) -> str:

@@ -84,6 +84,14 @@ def test_exit_codes(tmp_path):
     assert exit_code("-c", str(good), "render", "--check") == ExitCode.OK
 
 
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_a_verb_with_two_letters_swapped_is_suggested(verb, capsys):
+    at = len(verb) - 2 if verb[-1] != verb[-2] else len(verb) - 3
+    typo = verb[:at] + verb[at + 1] + verb[at] + verb[at + 2 :]
+    assert exit_code(typo) == ExitCode.USAGE
+    assert verb in capsys.readouterr().err
+
+
 def test_an_error_is_said_with_its_line_and_the_next_step(tmp_path, capsys):
     wrong = tmp_path / "hermes.toml"
     wrong.write_text("[compute]\ncuont = 2\n")

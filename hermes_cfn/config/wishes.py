@@ -1,0 +1,183 @@
+"""Keys that people write and that are not keys here: what to write instead, or what to use.
+
+The words are those of Kamal, Fly.io, Copilot, Compose, Heroku, App Runner and Terraform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Something that people want to say.
+
+    ``words`` are the keys by which they say it, in lower case with underscores.  ``setting`` is where it is said
+    here (``section.key`` or a section); empty where it is not offered.  ``instead`` is a whole sentence.
+    """
+
+    words: tuple[str, ...]
+    instead: str
+    setting: str = ""
+
+
+def _said(setting: str, words: str, more: str = "") -> Wish:
+    written = f"write {setting}" if "." in setting else f"write the section [{setting}]"
+    return Wish(tuple(words.split()), written + (f" ({more})" if more else ""), setting)
+
+
+def _missing(words: str, instead: str) -> Wish:
+    return Wish(tuple(words.split()), instead)
+
+
+WISHES: tuple[Wish, ...] = (
+    _said("compute.count", "replicas instances desired_count desired_capacity instance_count num_instances"),
+    _said("compute.instance_type", "instance machine machine_type vm vm_size size cpu cpus", "t4g.small, t3.small, …"),
+    _said("compute.volume_gib", "disk disk_size disk_gib root_volume_size ephemeral_storage", "the size in GiB"),
+    _said("application.memory_mib", "memory mem mem_limit memory_mb memory_limit", "MiB of the container"),
+    _said("application.port", "http_port internal_port container_port app_port target_port listen_port"),
+    _said(
+        "application.health_path", "health healthcheck health_check healthcheck_path health_check_path health_url probe"
+    ),
+    _said("application.health_codes", "success_codes health_code matcher"),
+    _said("application.migrate", "release_command migration migrations predeploy pre_deploy", "a list of words"),
+    _said("application.secrets", "secret_names secret_keys", "names only; hermes-cfn secrets set NAME keeps the value"),
+    _said("application.stop_timeout_s", "stop_grace_period kill_timeout drain_timeout stop_timeout", "seconds"),
+    _said("application.stop_signal", "kill_signal stopsignal"),
+    _said("application.start_timeout_s", "start_timeout boot_timeout deploy_timeout grace_period start_period"),
+    _said("application.architecture", "arch platform platforms cpu_architecture", '"arm64" or "x86_64"'),
+    _said("application.name", "app app_name application_name project", "the application's name"),
+    _said("application.read_only", "readonly read_only_root_filesystem readonly_root"),
+    _said("env", "environment_variables env_vars variables vars environ clear", 'NAME = "value"'),
+    _said("account.id", "account_id aws_account_id"),
+    _said("account.region", "region aws_region primary_region location"),
+    _said("network.zones", "availability_zones azs availability_zone", "zones of account.region"),
+    _said("network.cidr", "cidr_block vpc_cidr vpc_cidr_block ip_range"),
+    _said("network.egress", "nat nat_gateway nat_gateways single_nat_gateway", '"nat-gateway", "nat-instance", …'),
+    _said("certificate.domain", "domain domain_name host hostname fqdn", "wildcard = true covers the names below it"),
+    _said("certificate.arn", "certificate_arn ssl_certificate acm_arn", "a certificate of your own"),
+    _said("certificate", "ssl tls https cert"),
+    _said("certificate.hosted_zone_id", "hosted_zone zone_id route53_zone_id", "edge.hosted_zone_id for the record"),
+    _said("github.repository", "repo github_repository source_repository"),
+    _said("github.branch", "deploy_branch git_branch"),
+    _said("service.idle_timeout_s", "idle_timeout response_timeout request_timeout proxy_timeout"),
+    _said("service.deregistration_delay_s", "deregistration_delay drain_delay draining"),
+    _said("service.stickiness", "sticky sticky_sessions session_affinity"),
+    _said("service.log_days", "log_retention retention retention_days log_retention_days logs logging"),
+    _said("watch", "alarms monitoring observability alerts"),
+    _said("worldwide.cloudfront", "cdn cloudfront_enabled"),
+    _said("edge.assets", "static statics asset_path static_files"),
+    _said("release.strategy", "deploy_strategy deployment rolling update_policy rollout"),
+    _said("release.canary", "canaries boot_limit"),
+    _missing(
+        "worker workers process processes process_types background queue_worker sidekiq celery horizon",
+        "a second process is not offered; start it beside the web process in the same container, "
+        "or run it on another platform",
+    ),
+    _missing(
+        "cron crons cronjob cronjobs schedule schedules scheduled job jobs timer timers tasks",
+        "scheduled jobs are not offered; let a scheduler of your own, such as GitHub Actions' `on: schedule`, call "
+        "hermes-cfn run -- COMMAND",
+    ),
+    _missing(
+        "command cmd entrypoint entry_point args start_command run_command start",
+        "a command of its own is not offered; write it as CMD or ENTRYPOINT in the Dockerfile",
+    ),
+    _missing(
+        "sidecar sidecars containers services accessories accessory init_containers init nginx",
+        "a second container is not offered; one image runs on each instance; use another deployment for another service",
+    ),
+    _missing(
+        "volume volumes mount mounts efs persistent_volume persistence ebs nfs file_system",
+        "volumes are not offered: the container keeps nothing between releases, and only /tmp can be written; "
+        "keep files in S3 and data in the database",
+    ),
+    _missing(
+        "bucket buckets s3 storage uploads object_storage",
+        "a bucket for the application is not offered; make one beside this deployment, and give the application "
+        "an IAM user's keys as secrets",
+    ),
+    _missing(
+        "iam policy policies iam_policies task_role task_role_arn instance_role role role_arn permissions",
+        "AWS permissions for the application are not offered; give it an IAM user's keys as secrets",
+    ),
+    _missing(
+        "autoscaling auto_scaling autoscale scaling scale min max min_size max_size min_instances max_instances "
+        "min_machines_running max_replicas min_replicas auto_stop_machines",
+        "automatic scaling is not offered; write compute.count, or hermes-cfn scale; hermes-cfn sleep and wake for nights",
+    ),
+    _missing(
+        "vpc vpc_id vpcs subnet subnets subnet_ids security_group security_groups security_group_ids existing_vpc",
+        "an existing VPC is not offered: this deployment makes its own, of the range network.cidr; "
+        "connect the two by VPC peering outside of this file",
+    ),
+    _missing(
+        "rds postgres postgresql mysql mariadb aurora db databases sqlite mongodb",
+        "a database is not made here; make it elsewhere, and hermes-cfn secrets set DATABASE_URL; "
+        "its port is database.port",
+    ),
+    _missing(
+        "redis valkey cache caches elasticache memcached rabbitmq kafka",
+        "it is not offered, and instances reach only port 443 and database.port outside; "
+        "use the database as queue and cache, or a service that is reached over HTTPS",
+    ),
+    _missing(
+        "smtp mail mailer email ses sendmail",
+        "mail is not offered, and the SMTP ports are closed outward; use your mail provider's HTTPS API",
+    ),
+    _missing(
+        "egress_port egress_ports outbound outbound_ports allow_outbound ports open_ports",
+        "other ports are not offered: inward it is 443 (80 redirects), the container's is application.port, "
+        "outward they are 443 and database.port",
+    ),
+    _missing(
+        "domains aliases hosts hostnames subject_alternative_names san www custom_domains",
+        "several names are not offered; write certificate.domain with wildcard = true, "
+        "or certificate.arn of a certificate that has them all",
+    ),
+    _missing(
+        "headers header redirect redirects rewrite rewrites route routes path paths rule rules listener listeners",
+        "rules of the load balancer are not offered; let the application answer (HTTP goes to HTTPS by itself)",
+    ),
+    _missing(
+        "maintenance maintenance_page error_page error_pages",
+        "a maintenance page is not offered; let the application show it; hermes-cfn sleep answers 503",
+    ),
+    _missing(
+        "basic_auth auth authentication oidc cognito sign_in login ip_allow_list allowed_ips whitelist allowlist",
+        "sign-in and address lists at the load balancer are not offered; let the application ask",
+    ),
+    _missing(
+        "build dockerfile context builder target build_args buildpacks",
+        "the image is not built from this file; change the step Build of .github/workflows/cd.yml",
+    ),
+    _missing(
+        "image images registry tag docker_image",
+        "the image is not named in this file: hermes-cfn image push TAG, then hermes-cfn deploy --image TAG",
+    ),
+    _missing(
+        "user ulimits tmpfs shm_size privileged cap_add docker_options docker log_driver log_options devices gpus gpu",
+        "options of docker are not offered; see docs/application.md for what a container gets",
+    ),
+    _missing(
+        "tags labels",
+        "tags of your own are not offered; what is made carries the application's and the environment's name",
+    ),
+    _missing(
+        "ssh ssh_key bastion keypair key_pair vpn",
+        "SSH is not offered; hermes-cfn shell opens a session through Systems Manager",
+    ),
+    _missing(
+        "ecs eks fargate lambda kubernetes k8s spot app_runner",
+        "it is not offered: the application runs on EC2 instances; for containers without instances use Amazon ECS Express Mode",
+    ),
+)
+
+BY_WORD: Mapping[str, Wish] = {word: wish for wish in WISHES for word in wish.words}
+
+
+def of(key: str) -> Wish | None:
+    """The wish that an unknown key tells, whatever its case and whether dashes or underscores; None for a typo."""
+    word = key.lower().replace("-", "_")
+    return next((BY_WORD[one] for one in (word, word.removesuffix("s"), word + "s") if one in BY_WORD), None)
