@@ -39,3 +39,12 @@ def test_text_that_is_no_template(tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(HermesError, match="cannot be read"):
         lint.lint_template(tmp_path / "none.json", "eu-south-2")
+
+
+def test_several_templates_are_told_in_their_order_whether_side_by_side_or_not(monkeypatch):
+    jobs = [(BUDGET, "eu-south-2", "a"), ({"Resources": {}}, "eu-south-2", "b"), (BUDGET, "us-east-1", "c"),
+            (BUDGET, "eu-south-2", "d")]  # fmt: skip
+    together = lint.lint_templates(jobs)
+    monkeypatch.setattr(lint.os, "cpu_count", lambda: 1)
+    assert lint.lint_templates(jobs) == together
+    assert [finding.where.split()[0] for finding in together if finding.code == "E3006"] == ["a", "d"]

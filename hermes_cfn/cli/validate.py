@@ -19,15 +19,14 @@ def command(files: tuple[Path, ...], region: str | None, form: str) -> int:
     from hermes_cfn import lint
 
     context = console.context()
-    with console.progress("cfn-lint reads the templates"):
-        if files:
-            where = region or context.settings().region
-            findings = [finding for file in files for finding in lint.lint_template(file, where)]
-            looked_at = len(files)
-        else:
-            deployment = context.deployment()
-            findings = list(lint.lint(deployment))
-            looked_at = len(deployment.stacks)
+    if files:
+        where = region or context.settings().region
+        findings = lint.lint_templates([(file, where, str(file)) for file in files])
+        looked_at = len(files)
+    else:
+        deployment = context.deployment()
+        findings = lint.lint(deployment)
+        looked_at = len(deployment.stacks)
     if form == "json":
         console.put_json([finding.as_dict() for finding in findings])
     else:
