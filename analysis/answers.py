@@ -7,8 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from analysis.latency.places import Probed, place
-from analysis.latency.times import (
+from hermes_cfn import bill, stacks
+from hermes_cfn.bill import Bill, State
+from hermes_cfn.config.planning import Planning
+from hermes_cfn.config.settings import Settings
+from hermes_cfn.errors import HermesError
+from hermes_cfn.pricing.prices import Basis, PriceBook
+from hermes_cfn.units import dollars
+
+from .latency.places import Probed, place
+from .latency.times import (
     SHAPES,
     BreakEven,
     Home,
@@ -18,10 +26,10 @@ from analysis.latency.times import (
     database_trips,
     users_see,
 )
-from analysis.options import variants
-from analysis.options.table import Options, nearest_fly
-from analysis.sizing.credits import machine, machines
-from analysis.sizing.fleet import (
+from .options import variants
+from .options.table import Options, nearest_fly
+from .sizing.credits import machine, machines
+from .sizing.fleet import (
     Limit,
     Sized,
     dry_from,
@@ -31,14 +39,7 @@ from analysis.sizing.fleet import (
     size,
     transfer_gb_month,
 )
-from analysis.text import figure
-from hermes_cfn import bill, stacks
-from hermes_cfn.bill import Bill, State
-from hermes_cfn.config.planning import Planning
-from hermes_cfn.config.settings import Settings
-from hermes_cfn.errors import HermesError
-from hermes_cfn.pricing.prices import Basis, PriceBook
-from hermes_cfn.units import dollars
+from .text import figure
 
 COMMAND, PERMISSION = "hermes-cfn prices refresh", "pricing:GetProducts"
 """What would settle every inferred price, and the smallest permission that it needs."""

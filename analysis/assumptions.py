@@ -14,12 +14,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.latency.places import LOCAL_RTT_MS, access, access_networks, fit, measured, place
-from analysis.latency.times import BACKBONE_SPREAD, EDGES
 from hermes_cfn import config
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import ConfigurationError, Finding
+
+from .latency.places import LOCAL_RTT_MS, access, access_networks, fit, measured, place
+from .latency.times import BACKBONE_SPREAD, EDGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analysis import text
 from hermes_cfn.cli import terminal
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
+from . import text
+
 if TYPE_CHECKING:
-    from analysis.latency.places import Probed
-    from analysis.options.frontier import Sensitivity
-    from analysis.options.table import Option
     from hermes_cfn.config.settings import Settings
     from hermes_cfn.pricing.prices import PriceBook
+
+    from .latency.places import Probed
+    from .options.frontier import Sensitivity
+    from .options.table import Option
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Context:
     source: str
 
     def settings(self) -> Settings:
-        from analysis.assumptions import read
+        from .assumptions import read
 
         return read(self.file, self.environment)
 
@@ -47,7 +49,7 @@ class Context:
         return books.load(settings.account.region, self.source)  # type: ignore[arg-type]
 
     def probed(self) -> Probed:
-        from analysis.latency import probe
+        from .latency import probe
 
         return probe.load(self.probe_file) if self.probe_file else None
 
@@ -128,8 +130,8 @@ def cli(
 @pass_context
 def options(context: Context, key: str | None, form: str) -> None:
     """What will I pay?  Every option with its cost, speed, availability, and what one gives up."""
-    from analysis.answers import payment
-    from analysis.options.table import Options
+    from .answers import payment
+    from .options.table import Options
 
     settings = context.settings()
     book = context.book(settings)
@@ -230,8 +232,8 @@ def frontier(
     context: Context, budget: float | None, p99: float | None, availability: float | None, sensitivity: bool, form: str
 ) -> None:
     """Cost x p99 x availability over a million configurations; the cheapest that meets a target."""
-    from analysis.options import frontier as lattice
-    from analysis.options.frontier import Configuration, Lattice
+    from .options import frontier as lattice
+    from .options.frontier import Configuration, Lattice
 
     settings = context.settings()
     terminal.echo("rendering the variants …", err=True)
@@ -302,10 +304,10 @@ def _moved(row: Sensitivity) -> list[str]:
 @pass_context
 def latency(context: Context, database: str | None, places: bool, plot: Path | None, form: str) -> None:
     """Is Madrid worth it for me?  Where the time goes, and when a far database turns the answer."""
-    from analysis.answers import worth
-    from analysis.latency import times as model
-    from analysis.latency.places import access_networks
-    from analysis.latency.places import places as known_places
+    from .answers import worth
+    from .latency import times as model
+    from .latency.places import access_networks
+    from .latency.places import places as known_places
 
     if places:
         known = [asdict(one) for one in known_places().values()] + [asdict(one) for one in access_networks().values()]
@@ -313,7 +315,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
         return
     settings = context.settings()
     if database is not None:
-        from analysis.assumptions import checked
+        from .assumptions import checked
 
         plan = checked(settings.planning.model_copy(update={"database": database}))
         settings = settings.model_copy(update={"planning": plan})
@@ -330,7 +332,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
     pairs = model.sources(plan, model.Home(region), probed)
     value = {"answer": found.sentence, "composition_ms": parts, "break_even": evens, "round_trips": pairs}
     if plot is not None:
-        from analysis import plots
+        from . import plots
 
         if plot.suffix not in (".png", ".svg"):
             raise HermesError(
@@ -386,11 +388,11 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
 @pass_context
 def sizing(context: Context, kind: str | None, count: int | None, compare: bool, form: str) -> None:
     """Is t4g.micro enough?  Utilisation, p99, credits and memory under the planned load, and what breaks first."""
-    from analysis.answers import enough
-    from analysis.sizing.fleet import smallest
+    from .answers import enough
+    from .sizing.fleet import smallest
 
     if compare:
-        from analysis.sizing.simulation import as_csv, compare_grid
+        from .sizing.simulation import as_csv, compare_grid
 
         told = compare_grid(
             told=lambda cell: terminal.echo(
@@ -445,7 +447,7 @@ def sizing(context: Context, kind: str | None, count: int | None, compare: bool,
 @pass_context
 def audit(context: Context, form: str) -> None:
     """Every claim of the guide that can be computed, with our figure and a verdict."""
-    from analysis import audit as auditing
+    from . import audit as auditing
 
     found = auditing.audit()
 
@@ -480,8 +482,8 @@ def probe(
     save: Path | None, form: str,
 ) -> None:  # fmt: skip
     """Measure name lookup, TCP, TLS and first byte from here."""
-    from analysis.latency import probe as door
-    from analysis.latency.places import access, place
+    from .latency import probe as door
+    from .latency.places import access, place
 
     if save is not None and (here is None or len(there) != len(urls)):
         raise HermesError(
@@ -515,7 +517,7 @@ def probe(
 @pass_context
 def report(context: Context, output: Path) -> None:
     """One self-contained HTML file: the decision first, then the details, then every assumption."""
-    from analysis import report as reporting
+    from . import report as reporting
 
     settings = context.settings()
     page = reporting.render(

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis import audit as auditing
-from analysis import plots, text
-from analysis.answers import Enough, Worth
-from analysis.assumptions import checked, ledger, planning, read
-from analysis.latency.times import Home
-from analysis.options.table import Option, Options
-from analysis.sizing import queueing
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.pricing import books
 from hermes_cfn.pricing.prices import PriceBook
+
+from . import audit as auditing
+from . import plots, text
+from .answers import Enough, Worth
+from .assumptions import checked, ledger, planning, read
+from .latency.times import Home
+from .options.table import Option, Options
+from .sizing import queueing
 
 
 @dataclass(frozen=True, slots=True)

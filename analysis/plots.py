@@ -19,18 +19,19 @@ import numpy as np
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from analysis.latency.places import Probed, place
-from analysis.latency.times import SHAPES, Home, Interaction, compose
-from analysis.latency.times import break_even as break_even_at
-from analysis.sizing.credits import machine, settled
-from analysis.sizing.fleet import dry_from, hourly_utilisation
-from analysis.sizing.queueing import Compared, Station, analytic_quantile
 from hermes_cfn.config.planning import Planning
 
+from .latency.places import Probed, place
+from .latency.times import SHAPES, Home, Interaction, compose
+from .latency.times import break_even as break_even_at
+from .sizing.credits import machine, settled
+from .sizing.fleet import dry_from, hourly_utilisation
+from .sizing.queueing import Compared, Station, analytic_quantile
+
 if TYPE_CHECKING:
-    from analysis.answers import Payment
-    from analysis.options.frontier import Configuration
-    from analysis.options.table import Option
+    from .answers import Payment
+    from .options.frontier import Configuration
+    from .options.table import Option
 
 BLUE, ORANGE, GREEN, PURPLE, RED, SKY, GREY = (
     "#0072B2",

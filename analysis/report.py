@@ -15,20 +15,21 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from analysis import audit, plots, text
-from analysis.answers import COMMAND, PERMISSION, Payment, Worth, enough, payment, worth
-from analysis.assumptions import Assumption, ledger
-from analysis.data import rows
-from analysis.latency.places import Probed, place
-from analysis.latency.times import Home, Interaction
-from analysis.options.buying import ways
-from analysis.options.frontier import Configuration, Lattice, Sensitivity, sensitivity
-from analysis.options.table import Option, Options
 from hermes_cfn.bill import BillLine
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import HermesError
 from hermes_cfn.pricing.prices import PriceBook
 from hermes_cfn.units import dollars
+
+from . import audit, plots, text
+from .answers import COMMAND, PERMISSION, Payment, Worth, enough, payment, worth
+from .assumptions import Assumption, ledger
+from .data import rows
+from .latency.places import Probed, place
+from .latency.times import Home, Interaction
+from .options.buying import ways
+from .options.frontier import Configuration, Lattice, Sensitivity, sensitivity
+from .options.table import Option, Options
 
 Told = Callable[[str], None]
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.audit.claims import Audited, Claim, Verdict, judge
-from analysis.audit.cost import COSTS
-from analysis.audit.figures import Figures
-from analysis.audit.place import PLACES
-from analysis.audit.rest import REST
+from .claims import Audited, Claim, Verdict, judge
+from .cost import COSTS
+from .figures import Figures
+from .place import PLACES
+from .rest import REST
 
 CLAIMS: tuple[Claim, ...] = (*REST, *COSTS, *PLACES)
 """The guide's claims, in its order."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from analysis.audit.figures import Figures
+from .figures import Figures
 
 
 class Verdict(StrEnum):

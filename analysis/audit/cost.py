@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.audit.claims import Claim, Verdict
-from analysis.audit.figures import HOURS
+from .claims import Claim, Verdict
+from .figures import HOURS
 
 COST, MORE, SHARES = "Cost Estimation", "Further Cost Optimization Options", "Architecture Cost Breakdown"
 BOOK = "price book (snapshot), eu-south-2"
@@ -82,7 +82,7 @@ def _allowance(name: str) -> float:
 
 
 def _memory(kind: str) -> float:
-    from analysis.sizing.credits import machine
+    from ..sizing.credits import machine
 
     return machine(kind).memory_mib
 

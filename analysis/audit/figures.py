@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import cached_property
 
-from analysis.latency.places import distance_km, floor_ms, place, places, rtt
-from analysis.latency.times import Interaction, break_even, database_trips, mean_rtt
-from analysis.options import fly, variants
-from analysis.options.buying import ways
-from analysis.sizing.credits import machine
 from hermes_cfn.bill import Bill, BillLine
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.plan.timing import Pace, rollout
 from hermes_cfn.pricing import books
 from hermes_cfn.pricing.prices import PriceBook
+
+from ..latency.places import distance_km, floor_ms, place, places, rtt
+from ..latency.times import Interaction, break_even, database_trips, mean_rtt
+from ..options import fly, variants
+from ..options.buying import ways
+from ..sizing.credits import machine
 
 GUIDE_OWN = {"ec2": (24, 24), "alb": (23, 23), "nat": (32, 32), "transfer": (5, 10), "logs": (2, 5), "state": (0, 1)}
 """The lines of the guide's Cost Estimation, USD a month."""

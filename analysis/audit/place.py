@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.audit.claims import Claim, Verdict
-from analysis.latency.times import Interaction
+from ..latency.times import Interaction
+from .claims import Claim, Verdict
 
 TABLE, WHY = "Cost Comparison vs Alternatives", "Why AWS Madrid vs Fly.io?"
 FLY = "analysis/data/fly.csv (superfly/docs, 2026)"
@@ -37,6 +37,6 @@ PLACES: tuple[Claim, ...] = (
 
 
 def _fly_regions() -> tuple[str, ...]:
-    from analysis.options.fly import REGIONS
+    from ..options.fly import REGIONS
 
     return REGIONS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.audit.claims import Claim, Verdict
+from .claims import Claim, Verdict
 
 C = Claim
 CONTRA, UNSUP, MISS = Verdict.CONTRADICTORY, Verdict.UNSUPPORTED, Verdict.MISSING
@@ -24,7 +24,7 @@ REST: tuple[Claim, ...] = (
 
 
 def _architecture(kind: str) -> str:
-    from analysis.sizing.credits import machine
+    from ..sizing.credits import machine
 
     return machine(kind).architecture
 

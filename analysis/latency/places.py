@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from analysis.data import rows
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+from ..data import rows
 
 FIBRE_KM_PER_MS = 204.2
 """Light in fibre, one way: c over a group index of 1.468 (ITU-T G.652 fibre at 1550 nm)."""

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from analysis.latency.places import RoundTrip, access, floor_ms, place
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+from .places import RoundTrip, access, floor_ms, place
 
 MOST_RUNS = 50
 AGENT = "hermes-cfn-probe"

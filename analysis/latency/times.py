@@ -23,9 +23,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.latency.places import Probed, RoundTrip, access, place, rtt, shares
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+from .places import Probed, RoundTrip, access, place, rtt, shares
 
 Floats = NDArray[np.float64]
 Sampler = Callable[[np.random.Generator, int], Floats]

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from analysis.data import rows
-from analysis.latency.places import Probed
-from analysis.sizing.credits import Machine
-from analysis.sizing.fleet import stations
 from hermes_cfn.config.planning import Planning
+
+from ..data import rows
+from ..latency.places import Probed
+from ..sizing.credits import Machine
+from ..sizing.fleet import stations
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.options.variants import Change, changed
 from hermes_cfn import stacks
 from hermes_cfn.bill import drivers, sampled
 from hermes_cfn.bill.compute import charges
@@ -27,6 +26,8 @@ from hermes_cfn.bill.surroundings import of_deployment
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.pricing.prices import Basis, Price, PriceBook, Tier
+
+from .variants import Change, changed
 
 Floats = NDArray[np.float64]
 COUNT, DISK = "instances", "instances x GiB"

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
-from analysis.data import rows
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.units import SECONDS_PER_MONTH
+
+from ..data import rows
 
 SIZES_GB = tuple(Decimal(size) for size in ("0.25", "0.5", "1", "2", "4"))
 """Memory of the machines on the price page."""

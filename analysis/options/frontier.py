@@ -16,21 +16,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.latency.places import Probed
-from analysis.latency.times import Home, Interaction, users_see
-from analysis.options.availability import Part, needed, there, way_out
-from analysis.options.buying import WAYS, WORDS, ways
-from analysis.options.compiled import Compiled, compile_variant
-from analysis.options.variants import Change, changed, toml
-from analysis.sizing.credits import machine
-from analysis.sizing.fleet import inside
-from analysis.text import figure
 from hermes_cfn import bill, stacks
 from hermes_cfn.bill import State
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.pricing.prices import PriceBook
+
+from ..latency.places import Probed
+from ..latency.times import Home, Interaction, users_see
+from ..sizing.credits import machine
+from ..sizing.fleet import inside
+from ..text import figure
+from .availability import Part, needed, there, way_out
+from .buying import WAYS, WORDS, ways
+from .compiled import Compiled, compile_variant
+from .variants import Change, changed, toml
 
 Floats = NDArray[np.float64]
 

@@ -11,15 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from analysis.data import rows
-from analysis.latency.places import Probed, place, places, rtt
-from analysis.latency.times import Home, Interaction, users_see
-from analysis.options import fly, homes
-from analysis.options.availability import Part, needed, there, way_out
-from analysis.options.buying import ON_DEMAND, WAYS, Way, ways
-from analysis.options.variants import Change, changed, toml
-from analysis.sizing.credits import Machine, machine
-from analysis.sizing.fleet import hourly_utilisation, inside
 from hermes_cfn import bill, stacks
 from hermes_cfn.bill import Bill, BillLine, State
 from hermes_cfn.config.planning import Planning
@@ -28,6 +19,16 @@ from hermes_cfn.config.usage import Amount, Usage
 from hermes_cfn.errors import HermesError
 from hermes_cfn.plan.timing import Pace, rollout
 from hermes_cfn.pricing.prices import PriceBook
+
+from ..data import rows
+from ..latency.places import Probed, place, places, rtt
+from ..latency.times import Home, Interaction, users_see
+from ..sizing.credits import Machine, machine
+from ..sizing.fleet import hourly_utilisation, inside
+from . import fly, homes
+from .availability import Part, needed, there, way_out
+from .buying import ON_DEMAND, WAYS, Way, ways
+from .variants import Change, changed, toml
 
 ZERO = Decimal(0)
 Told = Callable[[str], None]

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
-from analysis.data import rows
 from hermes_cfn.config.planning import CreditMode
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+from ..data import rows
 
 MINUTES = 24 * 60
 

@@ -16,13 +16,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.latency.places import Probed, rtt
-from analysis.latency.times import BACKBONE_SPREAD, SHAPES, Interaction, Sampler, database_trips
-from analysis.sizing.credits import Day, Machine, boot_s, machine, machines, settled
-from analysis.sizing.queueing import Station, analytic_quantile, claimed, draws, erlang_c
-from analysis.sizing.simulation import pages, responses
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+from ..latency.places import Probed, rtt
+from ..latency.times import BACKBONE_SPREAD, SHAPES, Interaction, Sampler, database_trips
+from .credits import Day, Machine, boot_s, machine, machines, settled
+from .queueing import Station, analytic_quantile, claimed, draws, erlang_c
+from .simulation import pages, responses
 
 Floats = NDArray[np.float64]
 Method = Literal["approximation", "simulation", "saturated"]

@@ -21,9 +21,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.data import rows
 from hermes_cfn.config.planning import ServiceShape
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+
+from ..data import rows
 
 Floats = NDArray[np.float64]
 WITHIN = 0.10

@@ -19,8 +19,9 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from analysis.sizing.queueing import Compared, Station, analytic_quantile, service_quantiles
 from hermes_cfn.config.planning import ServiceShape
+
+from .queueing import Compared, Station, analytic_quantile, service_quantiles
 
 Floats = NDArray[np.float64]
 
