@@ -17,7 +17,6 @@ from hermes_cfn.units import dollars
 
 from .latency.places import Probed, place
 from .latency.times import (
-    SHAPES,
     BreakEven,
     Home,
     Interaction,
@@ -27,16 +26,19 @@ from .latency.times import (
     users_see,
 )
 from .options import variants
+from .options.surplus import unbilled
 from .options.table import Options, nearest_fly
-from .sizing.credits import machine, machines
+from .sizing.credits import Machine, machine, machines
 from .sizing.fleet import (
     Limit,
     Sized,
+    broken,
     dry_from,
     hourly_utilisation,
     inside,
     requests_month,
     size,
+    surplus_month,
     transfer_gb_month,
 )
 from .text import figure
@@ -56,6 +58,12 @@ class Payment:
     if_inferred: tuple[Decimal, Decimal]
     settled_by: str
     disagreement: str
+    surplus: Decimal = Decimal(0)
+
+    @property
+    def monthly(self) -> Decimal:
+        """USD: the bill's mean, and the CPU credits of the planned load that it does not have."""
+        return self.bill.expected + self.surplus
 
     @property
     def sources(self) -> str:
@@ -75,8 +83,11 @@ def payment(settings: Settings, book: PriceBook) -> Payment:
     }
     tenth = found.inferred / 10
     lacking = len(found.of(State.NOT_PRICED))
+    kind = machines().get(settings.compute.instance_type)
+    more = unbilled(found, settings.planning, kind, settings.compute.count) if kind else Decimal(0)
+    credits = f", {dollars(more)} of it for CPU credits that the load of [planning] adds to [usage]" if more else ""
     sentence = (
-        f"You will pay {dollars(found.expected)} a month ({dollars(found.low)} to {dollars(found.high)}), "
+        f"You will pay {dollars(found.expected + more)} a month ({dollars(found.low + more)} to {dollars(found.high + more)}{credits}), "
         f"most of it for {groups[0][0]} ({dollars(groups[0][1])}) and {groups[1][0]} ({dollars(groups[1][1])})"
     )
     if lacking:
@@ -88,7 +99,7 @@ def payment(settings: Settings, book: PriceBook) -> Payment:
     )
     return Payment(
         sentence + ".", found, tuple(groups), {key: value for key, value in shares.items() if value},
-        (found.expected - tenth, found.expected + tenth), sure, disagreement(settings),
+        (found.expected + more - tenth, found.expected + more + tenth), sure, disagreement(settings), more,
     )  # fmt: skip
 
 
@@ -138,24 +149,37 @@ class Worth:
     monthly_more: Decimal
     break_evens: tuple[BreakEven, ...]
 
+    @property
+    def there_carries(self) -> bool:
+        """Whether the other home carries the planned load at all."""
+        return math.isfinite(self.there[Interaction.COLD].p50)
+
+    @property
+    def gained_ms(self) -> float:
+        """Milliseconds by which a cold page is faster here at p50; infinite where only here carries the load."""
+        return self.there[Interaction.COLD].p50 - self.here[Interaction.COLD].p50
+
     def per_millisecond(self, interaction: Interaction) -> tuple[Decimal | None, Decimal | None]:
         """USD a month for a millisecond less at p50 and at p99; None where there is nothing gained."""
         here, there = self.here[interaction], self.there[interaction]
         gained = (there.p50 - here.p50, there.p99 - here.p99)
-        p50, p99 = (self.monthly_more / Decimal(repr(gain)) if gain > 0.5 else None for gain in gained)
+        p50, p99 = (
+            self.monthly_more / Decimal(repr(gain)) if math.isfinite(gain) and gain > 0.5 else None for gain in gained
+        )
         return p50, p99
 
 
 def seen(
-    planning: Planning, home: Home, kind: str, count: int, probed: Probed = None
+    planning: Planning, home: Home, kind: Machine, count: int, surge: int = 1, probed: Probed = None
 ) -> dict[Interaction, Percentiles]:
-    """p50 and p99 of every interaction.  Raises nothing: a saturated fleet is infinitely slow."""
+    """p50 and p99 of every interaction; infinite where the machines do not carry the load, as ``sizing`` says."""
+    stopped = broken(planning, kind, count, home.region, surge, probed)
     found = {}
     for interaction in Interaction:
-        sampler, method = inside(planning, machine(kind), count, home.region, interaction, probed)
+        sampler, method = inside(planning, kind, count, home.region, interaction, probed)
         found[interaction] = (
             Percentiles(math.inf, math.inf, math.inf)
-            if method == "saturated"
+            if method == "saturated" or (stopped is not None and not stopped.slow)
             else users_see(planning, home, interaction, sampler, probed=probed)
         )
     return found
@@ -164,40 +188,40 @@ def seen(
 def worth(settings: Settings, book: PriceBook, probed: Probed = None) -> Worth:
     """The region of ``settings`` against Fly.io at the database, or in Paris where that is nearer to the users."""
     plan, region = settings.planning, settings.account.region
-    kind, count = settings.compute.instance_type, settings.compute.count
-    here = seen(plan, Home(region), kind, count, probed)
-    options = Options(settings, book, probed)
+    compute, options = settings.compute, Options(settings, book, probed)
+    here = seen(plan, Home(region), machine(compute.instance_type), compute.count, settings.release.surge, probed)
     homes = dict.fromkeys((nearest_fly(plan.database, probed), "fly-cdg", "fly-fra"))
-    others = {home: seen(plan, Home.of(home), kind, count, probed) for home in homes}
+    others = {home: seen(plan, Home.of(home), options.fly_machine(2), compute.count, 0, probed) for home in homes}
     other = min(others, key=lambda home: others[home][Interaction.COLD].p50)
     matched = options.fly(other.removeprefix("fly-"), 2, "matched by memory and vCPUs")
-    more = payment(settings, book).bill.expected - (matched.expected or Decimal(0))
-    told = tuple(
-        break_even(SHAPES[one].client, region, other, plan.database, plan.users, probed) for one in Interaction
-    )
+    more = payment(settings, book).monthly - (matched.expected or Decimal(0))
+    told = tuple(break_even(plan, one, region, other, plan.database, probed) for one in Interaction)
     found = Worth("", here, others[other], other, more, told)
     return Worth(_worth_sentence(plan, region, found), here, others[other], other, more, told)
 
 
 def _worth_sentence(plan: Planning, region: str, found: Worth) -> str:
-    gained = found.there[Interaction.COLD].p50 - found.here[Interaction.COLD].p50
-    late = found.there[Interaction.COLD].p99 - found.here[Interaction.COLD].p99
-    trips = database_trips(plan, Interaction.COLD)
-    limit = found.break_evens[list(Interaction).index(Interaction.COLD)].queries
-    rule = (
-        f"with the database in {place(plan.database).name} it wins at any number of queries"
-        if limit is None
-        else f"with the database in {place(plan.database).name} it wins up to {limit:.1f} database round trips a page, "
-        f"and yours makes {trips:g}"
-    )
-    dear = f"{dollars(abs(found.monthly_more))} a month {'more' if found.monthly_more >= 0 else 'less'} than {place(found.other).name}"
-    if math.isinf(found.here[Interaction.COLD].p50):
+    here, there = found.here[Interaction.COLD], found.there[Interaction.COLD]
+    far = place(found.other).name
+    dear = f"{dollars(abs(found.monthly_more))} a month {'more' if found.monthly_more >= 0 else 'less'} than {far}"
+    if math.isinf(here.p50):
         return f"No: {region} does not carry this load with these instances."
+    if math.isinf(there.p50):
+        return f"{region} costs {dear}, and {far} does not carry this load with as many machines of that size."
+    gained, late = there.p50 - here.p50, there.p99 - here.p99
+    trips = database_trips(plan, Interaction.COLD)
+    rule = (
+        f"in means over the users and with the database in {place(plan.database).name}, "
+        f"{found.break_evens[list(Interaction).index(Interaction.COLD)]}; yours makes {trips:g} a page"
+    )
+    tail = f"{abs(late):.0f} ms {'faster' if late > 0 else 'slower'} at p99"
     if gained <= 0:
-        return f"No: {region} costs {dear} and a cold page is {-gained:.0f} ms slower at p50 ({-late:.0f} ms at p99); {rule}."
+        return f"No: {region} costs {dear} and a cold page is {-gained:.0f} ms slower at p50 and {tail}; {rule}."
+    if found.monthly_more <= 0:
+        return f"{region} costs {dear} and a cold page is {gained:.0f} ms faster at p50 and {tail}; {rule}."
     per = found.monthly_more / Decimal(repr(gained))
     return (
-        f"{region} costs {dear} and a cold page is {gained:.0f} ms faster at p50 ({late:.0f} ms at p99), "
+        f"{region} costs {dear} and a cold page is {gained:.0f} ms faster at p50 and {tail}, "
         f"{dollars(per)} a month for each millisecond at p50; {rule}."
     )
 
@@ -222,7 +246,7 @@ def enough(settings: Settings, kind: str, count: int, book: PriceBook, probed: P
         price = book.find("AmazonEC2", f"CPUCredits:{kind.split('.')[0]}", settings.account.region).first
     except HermesError:
         price = Decimal(0)
-    surplus = sized.usual_day.surplus_month(price) * count
+    surplus = surplus_month(settings.planning, sized.kind, count, price)
     margin = f"{first.what}, {figure(first.used)} of {figure(first.available)} {first.unit}"
     verdict = "Yes" if sized.holds else "No"
     how = {"approximation": "by the approximation, where simulation confirms it", "simulation": "by simulation"}
@@ -249,9 +273,13 @@ def _credits(settings: Settings, sized: Sized, surplus: Decimal) -> str:
         told = f"On a usual day the CPU credits are used up after {sized.usual_day.dry_at:.1f} hours"
         told += (
             f", and the surplus costs {dollars(surplus)} a month"
+            if surplus
+            else ", and what is borrowed is earned back"
             if plan.credits == "unlimited"
             else ", and then only the baseline is left"
         )
+    elif surplus:
+        told = f"Day by day the CPU credits grow fewer, and in the end the surplus costs {dollars(surplus)} a month"
     elif dry is None:
         told = "On a usual day the CPU credits last, whatever the processors carry"
     else:

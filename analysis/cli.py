@@ -356,7 +356,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
         told = [evens[n : n + len(model.Interaction)] for n in range(0, len(evens), len(model.Interaction))]
         even = [
             [known_places()[row[0].database].name, known_places()[row[0].far].name,
-             *("never" if one.queries is None else f"{one.queries:.1f}" for one in row)]
+             *(one.cell for one in row)]
             for row in told
         ]  # fmt: skip
         trips = [[pair, f"{trip.ms:.1f}", trip.basis, trip.source] for pair, trip in pairs.items()]
@@ -367,10 +367,10 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
                 "Milliseconds, means over the users:\n"
                 + text.table(["home", "what", *("LB" if name == "balancer" else name for name in names)], lines, right=range(2, 10), width=text.screen())
                 + "\nAssumption: Fly.io's proxy ends connections in its region nearest to the user.",
-                text.wrapped(f"Database round trips up to which {region} is faster (yours: {yours}):")
+                text.wrapped(f"Numbers of database round trips at which {region} is faster (yours: {yours}):")
                 + "\n"
                 + text.table(
-                    ["database in", "against", *(f"{one.value}, k={model.SHAPES[one].client}" for one in model.Interaction)],
+                    ["database in", "against", *(one.value for one in model.Interaction)],
                     even, right=(2, 3, 4), width=text.screen(),
                 ),
                 text.table(["round trip", "ms", "basis", "source"], trips, right=(1,), width=text.screen()),
@@ -389,6 +389,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
 def sizing(context: Context, kind: str | None, count: int | None, compare: bool, form: str) -> None:
     """Is t4g.micro enough?  Utilisation, p99, credits and memory under the planned load, and what breaks first."""
     from .answers import enough
+    from .sizing.credits import families
     from .sizing.fleet import smallest
 
     if compare:
@@ -410,7 +411,13 @@ def sizing(context: Context, kind: str | None, count: int | None, compare: bool,
         context.probed(),
     )
     try:
-        least = smallest(settings.planning, settings.account.region, probed=context.probed())
+        least = smallest(
+            settings.planning,
+            settings.account.region,
+            families(settings.application.architecture, settings.compute.instance_type),
+            surge=settings.release.surge,
+            probed=context.probed(),
+        )
         advice = f"The smallest that holds: {least.count} x {least.kind.type}."
     except HermesError as error:
         advice = str(error.findings[0])

@@ -15,7 +15,7 @@ from . import audit as auditing
 from . import plots, text
 from .answers import Enough, Worth
 from .assumptions import checked, ledger, planning, read
-from .latency.times import Home
+from .latency.times import Home, Interaction
 from .options.table import Option, Options
 from .sizing import queueing
 
@@ -54,7 +54,7 @@ def limits(asked: Enough) -> Said:
 
 def break_evens(found: Worth) -> Said:
     """The break-evens of an answer, one a line."""
-    return say(*(f"{told.client_round_trips} client round trips: {told}" for told in found.break_evens))
+    return say(*(f"{one.value}: {told}" for one, told in zip(Interaction, found.break_evens, strict=True)))
 
 
 def settings(path: Path, **changes: Any) -> Settings:

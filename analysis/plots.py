@@ -22,7 +22,7 @@ from matplotlib import pyplot as plt
 from hermes_cfn.config.planning import Planning
 
 from .latency.places import Probed, place
-from .latency.times import SHAPES, Home, Interaction, compose
+from .latency.times import Home, Interaction, compose
 from .latency.times import break_even as break_even_at
 from .sizing.credits import machine, settled
 from .sizing.fleet import dry_from, hourly_utilisation
@@ -183,7 +183,6 @@ def composition(planning: Planning, homes: Sequence[Home], service_ms: float, pr
 
 def break_even(planning: Planning, near: str = "eu-south-2", probed: Probed = None) -> Any:
     """Total time of a cold page over its database round trips, for four places of the database, with the break-evens named."""
-    planning = planning.model_copy(update={"asset_rounds": 0})
     cases = (("madrid", "fly-cdg"), ("paris", "fly-cdg"), ("frankfurt", "fly-fra"), ("dublin", "eu-west-1"))
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(2, 2, figsize=(7.2, 6.0), sharex=True, sharey=True, layout="constrained")
@@ -192,19 +191,18 @@ def break_even(planning: Planning, near: str = "eu-south-2", probed: Probed = No
             there = planning.model_copy(update={"database": city})
             for region, colour, dash in ((near, BLUE, "-"), (far, RED, "--")):
                 totals = [
-                    compose(there, Home(region), Interaction.COLD, planning.service_ms, float(n), probed).total
+                    compose(there, Home.of(region), Interaction.COLD, planning.service_ms, float(n), probed).total
                     for n in queries
                 ]
                 axes.plot(queries, totals, color=colour, linestyle=dash, label=place(region).name)
-            told = break_even_at(SHAPES[Interaction.COLD].client, near, far, city, planning.users, probed)
+            told = break_even_at(planning, Interaction.COLD, near, far, city, probed)
             if told.queries is not None and told.queries <= 20:
                 axes.axvline(told.queries, color=GREY, linewidth=0.8, linestyle=":")
-            named = "never" if told.queries is None else f"n = {told.queries:.1f}"
-            axes.text(0.97, 0.05, f"break-even: {named}", transform=axes.transAxes, ha="right", fontsize=8)
+            axes.text(0.97, 0.05, f"{near} is faster: {told.cell}", transform=axes.transAxes, ha="right", fontsize=8)
             axes.set_title(f"database in {place(city).name}")
             axes.legend(fontsize=7, loc="upper left")
         figure.supxlabel(
-            "database round trips of a cold page, without its static files   (Source: analysis latency; three client round trips)",
+            "database round trips of a cold page   (Source: analysis latency)",
             fontsize=8,
         )
         figure.supylabel("milliseconds, mean over the users", fontsize=9)

@@ -89,7 +89,7 @@ def render(
             {"name": "Is it enough", "text": f"{sized.sentence} {sized.credits}"},
             {"name": "How sure", "text": surety(paid, compared)},
             *({"name": name, "text": text} for name, text in better(options, winner, paid)),
-            *({"name": "In your money", "text": text} for text in filter(None, [stated(settings, paid.bill.expected)])),
+            *({"name": "In your money", "text": text} for text in filter(None, [stated(settings, paid.monthly)])),
         ],
         cards=list(_cards(paid, compared)),
         gains=[_gain(compared, one) for one in Interaction],
@@ -118,20 +118,23 @@ def decision(settings: Settings, paid: Payment, compared: Worth, holds: bool) ->
     what = f"{compute.count} x {compute.instance_type} in {region}"
     if not holds:
         return f"Not {what}: they do not carry the planned load."
-    if compared.per_millisecond(Interaction.COLD)[0] is None:
-        return (
-            f"Run it beside the database, in {place(compared.other).name}, not as {what} for "
-            f"{dollars(paid.bill.expected)} a month."
-        )
-    return f"Run {what} for {dollars(paid.bill.expected)} a month."
+    if compared.gained_ms <= 0 and compared.monthly_more > 0:
+        return f"Run it in {place(compared.other).name}, which is faster and cheaper, not as {what} for {dollars(paid.monthly)} a month."
+    return f"Run {what} for {dollars(paid.monthly)} a month."
 
 
 def lead(settings: Settings, compared: Worth) -> str:
     """What the money buys: USD a month for a millisecond at p50 and at p99, for this mix of users."""
     p50, p99 = compared.per_millisecond(Interaction.COLD)
     users = ", ".join(place(city).name for city in settings.planning.users)
+    if not compared.there_carries:
+        return f"{place(compared.other).name} does not carry this load with as many machines of that size."
+    if p50 is not None and compared.monthly_more <= 0:
+        return f"A cold page is faster than in {place(compared.other).name}, and it costs less, for users in {users}."
     if p50 is None:
-        return f"For users in {users} and a database in {place(settings.planning.database).name} nothing is gained."
+        return (
+            f"For users in {users} and a database in {place(settings.planning.database).name} nothing is gained at p50."
+        )
     late = f" and {dollars(p99)} at p99" if p99 is not None else ", and nothing at p99"
     return (
         f"A millisecond of a cold page costs {dollars(p50)} a month at p50{late}, against {place(compared.other).name}, for users "
@@ -149,18 +152,14 @@ def surety(paid: Payment, compared: Worth) -> str:
     p50 = compared.per_millisecond(Interaction.COLD)[0]
     if p50 is None:
         return f"{told}, and nothing would be gained at either."
-    gained = compared.there[Interaction.COLD].p50 - compared.here[Interaction.COLD].p50
-    each = [
-        dollars((compared.monthly_more + total - paid.bill.expected) / Decimal(repr(gained))) for total in (low, high)
-    ]
+    gained = compared.gained_ms
+    each = [dollars((compared.monthly_more + total - paid.monthly) / Decimal(repr(gained))) for total in (low, high)]
     return f"{told}, and a millisecond {each[0]} or {each[1]}: the verdict {_verdict(compared, paid)}."
 
 
 def _verdict(compared: Worth, paid: Payment) -> str:
     """Whether the sign of the difference survives a tenth of the inferred prices."""
-    signs = {
-        compared.monthly_more + total - paid.bill.expected > 0 for total in (*paid.if_inferred, paid.bill.expected)
-    }
+    signs = {compared.monthly_more + total - paid.monthly > 0 for total in (*paid.if_inferred, paid.monthly)}
     return "stands" if len(signs) == 1 else "turns"
 
 
@@ -168,8 +167,8 @@ def better(options: Sequence[Option], winner: Configuration | None, paid: Paymen
     """What costs less and is no worse, and what is much faster for its money."""
     rows = {row.key: row for row in options}
     here = rows["as-is"]
-    if winner is not None and winner.monthly < float(paid.bill.expected) - 1:
-        less = float(paid.bill.expected) - winner.monthly
+    if winner is not None and winner.monthly < float(paid.monthly) - 1:
+        less = float(paid.monthly) - winner.monthly
         yield "Cheaper", f"As fast and as sure for ${less:,.2f} a month less: {winner.name}."
     moved = rows.get("move-database")
     if moved and moved.expected and here.expected and moved.p50_ms and here.p50_ms and moved.p50_ms < here.p50_ms - 5:
@@ -210,7 +209,9 @@ def _gain(compared: Worth, one: Interaction) -> dict[str, str]:
         "name": names[one],
         "here": f"{text.ms(here.p50)} / {text.ms(here.p99)}",
         "there": f"{text.ms(there.p50)} / {text.ms(there.p99)}",
-        "gained": f"{there.p50 - here.p50:+,.0f} / {there.p99 - here.p99:+,.0f}" if math.isfinite(here.p50) else "?",
+        "gained": f"{there.p50 - here.p50:+,.0f} / {there.p99 - here.p99:+,.0f}"
+        if math.isfinite(here.p50 - there.p50)
+        else "?",
         "each": " / ".join("–" if money is None else dollars(money) for money in each),
     }
 
@@ -232,9 +233,10 @@ def stated(settings: Settings, expected: Decimal) -> str:
 def _cards(paid: Payment, compared: Worth) -> Iterator[dict[str, str]]:
     here, there = compared.here[Interaction.COLD], compared.there[Interaction.COLD]
     other = place(compared.other).name
-    yield {"value": dollars(paid.bill.expected), "name": f"a month ({text.span(paid.bill.low, paid.bill.high)})"}
-    yield {"value": dollars(paid.bill.expected), "name": "the first month: nothing is paid once"}
-    yield {"value": dollars(paid.bill.expected * 12), "name": "twelve months"}
+    low, high = paid.bill.low + paid.surplus, paid.bill.high + paid.surplus
+    yield {"value": dollars(paid.monthly), "name": f"a month ({text.span(low, high)})"}
+    yield {"value": dollars(paid.monthly), "name": "the first month: nothing is paid once"}
+    yield {"value": dollars(paid.monthly * 12), "name": "twelve months"}
     yield {"value": f"{text.ms(here.p50)} ms", "name": f"cold page, p50 ({text.ms(there.p50)} at {other})"}
     yield {"value": f"{text.ms(here.p99)} ms", "name": f"cold page, p99 ({text.ms(there.p99)} at {other})"}
     warm, far = compared.here[Interaction.WARM], compared.there[Interaction.WARM]

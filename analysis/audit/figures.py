@@ -136,8 +136,7 @@ class Figures:
         return float(bought[0] / whole), float(bought[1] / whole)
 
     def break_even_queries(self, interaction: Interaction = Interaction.COLD) -> float:
-        trips = {Interaction.WARM: 1, Interaction.COLD: 3, Interaction.LIVE: 7}[interaction]
-        found = break_even(trips, self.region, "fly-fra", "frankfurt", self.planning.users)
+        found = break_even(self.planning, interaction, self.region, "fly-fra", "frankfurt")
         return found.queries if found.queries is not None else float("inf")
 
     def database_penalty(self) -> float:

@@ -123,20 +123,39 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """``queries`` a page above which the far region, beside the database, is faster; None: never."""
+    """How ``near`` and ``far`` compare over the database round trips of one interaction, in means.
+
+    ``gain_ms`` is how much faster ``near`` is without any, ``loss_ms_a_query`` how much slower by each; ``queries``
+    is where both take equally long, None where that is at no number above 0.
+    """
 
     queries: float | None
-    client_round_trips: int
     near: str
     far: str
     database: str
     gain_ms: float
     loss_ms_a_query: float
 
+    @property
+    def near_wins_below(self) -> bool:
+        """Whether ``near`` is the faster one without any round trip to the database."""
+        return self.gain_ms > 0 or (self.gain_ms == 0 and self.loss_ms_a_query < 0)
+
+    def wins(self, queries: float) -> bool:
+        """Whether ``near`` is the faster one at a number of database round trips."""
+        return self.gain_ms - self.loss_ms_a_query * queries > 0
+
+    @property
+    def cell(self) -> str:
+        """For a table of the numbers at which ``near`` wins."""
+        if self.queries is None:
+            return "always" if self.near_wins_below else "never"
+        return f"up to {self.queries:.1f}" if self.near_wins_below else f"from {self.queries:.1f}"
+
     def __str__(self) -> str:
         if self.queries is None:
-            return f"{self.near} wins at any number of queries: the database is no farther from it"
-        return f"{self.near} wins up to {self.queries:.1f} database round trips, {self.far} beyond"
+            return f"{self.near} wins at {'any' if self.near_wins_below else 'no'} number of database round trips"
+        return f"{self.near} wins {self.cell} database round trips"
 
 
 def database_trips(planning: Planning, interaction: Interaction) -> float:
@@ -274,29 +293,22 @@ def mean_rtt(planning: Planning, region: str, probed: Probed = None) -> float:
 
 
 def break_even(
-    client_round_trips: int,
-    near: str,
-    far: str,
-    database: str,
-    users: Mapping[str, float],
-    probed: Probed = None,
+    planning: Planning, interaction: Interaction, near: str, far: str, database: str, probed: Probed = None
 ) -> BreakEven:
-    """Database round trips at which ``near`` and ``far`` take equally long.
+    """Database round trips at which ``near`` and ``far`` take equally long, by :func:`compose` of both.
 
-    ``n = k x (RTT users-far - RTT users-near) / (RTT near-database - RTT far-database)``.
-    Raises :class:`HermesError` for fewer than one client round trip or an unknown place.
+    A round trip to the database costs either home the same whatever their number is, so the two totals are straight
+    lines over it.  Raises :class:`HermesError` for an unknown place.
     """
-    if client_round_trips < 1:
-        raise HermesError(
-            Finding("round-trips-impossible", str(client_round_trips), "is not a number of client round trips"),
-            exit_code=ExitCode.USAGE,
-        )
-    place(database)
-    by_share = shares(users)
-    gain = sum(share * (rtt(city, far, probed).ms - rtt(city, near, probed).ms) for city, share in by_share.items())
+    plan = planning.model_copy(update={"database": place(database).key})
+
+    def total(region: str, queries: float) -> float:
+        return compose(plan, Home.of(region), interaction, planning.service_ms, queries, probed).total
+
+    gain = total(far, 0) - total(near, 0)
     loss = rtt(near, database, probed).ms - rtt(far, database, probed).ms
-    queries = None if loss <= 0 else max(0.0, client_round_trips * gain / loss)
-    return BreakEven(queries, client_round_trips, near, far, database, gain, loss)
+    queries = gain / loss if loss and gain / loss > 0 else None
+    return BreakEven(queries, near, far, database, gain, loss)
 
 
 DATABASES: tuple[tuple[str, str], ...] = (
@@ -311,7 +323,7 @@ DATABASES: tuple[tuple[str, str], ...] = (
 def break_evens(planning: Planning, near: str = "eu-south-2", probed: Probed = None) -> tuple[BreakEven, ...]:
     """For each database of :data:`DATABASES` and each interaction."""
     return tuple(
-        break_even(SHAPES[interaction].client, near, far, database, planning.users, probed)
+        break_even(planning, interaction, near, far, database, probed)
         for database, far in DATABASES
         for interaction in Interaction
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -25,19 +25,19 @@ from hermes_cfn.pricing.prices import PriceBook
 
 from ..latency.places import Probed
 from ..latency.times import Home, Interaction, users_see
-from ..sizing.credits import machine
-from ..sizing.fleet import inside
+from ..sizing.credits import candidates, machine, surplus_day
+from ..sizing.fleet import Limit, broken, hourly_utilisation, inside, surplus_month
 from ..text import figure
 from .availability import Part, needed, there, way_out
 from .buying import WAYS, WORDS, ways
 from .compiled import Compiled, compile_variant
+from .surplus import is_credits
 from .variants import Change, changed, toml
 
 Floats = NDArray[np.float64]
 
 REGIONS = ("eu-south-2", "eu-west-1", "eu-west-3", "eu-central-1")
 EGRESS = ("nat-gateway", "nat-gateway-per-zone", "nat-gateway-regional", "nat-instance", "public-subnets", "ipv6")
-TYPES = ("t4g.nano", "t4g.micro", "t4g.small", "t4g.medium", "t4g.large", "t4g.xlarge")
 COUNTS = tuple(range(1, 11))
 DISKS = (8, 10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100)
 LOGS_GB = tuple(float(gb) for gb in (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50, 100))
@@ -131,15 +131,17 @@ class Lattice:
         settings: Settings,
         book: PriceBook,
         probed: Probed = None,
-        types: Sequence[str] = TYPES,
+        types: Sequence[str] | None = None,
         counts: Sequence[int] = COUNTS,
     ) -> None:
         self.settings, self.book, self.probed = settings, book, probed
-        self.types, self.counts = tuple(types), tuple(counts)
+        own, image = settings.compute.instance_type, settings.application.architecture
+        self.types, self.counts = tuple(candidates(image, own) if types is None else types), tuple(counts)
         self.disks = tuple(sorted({*DISKS, settings.compute.volume_gib}))
         self.logs = tuple(sorted({*LOGS_GB, _logs(settings)}))
         self._refused: dict[Change, str] = {}
         self._seen: dict[tuple[str, str, int], float] = {}
+        self._stopped: dict[tuple[str, str, int], Limit | None] = {}
 
     @cached_property
     def compiled(self) -> tuple[Compiled, ...]:
@@ -151,7 +153,16 @@ class Lattice:
                 self._refused[change] = lacking
                 continue
             for kind in self.types:
-                found.append(compile_variant(self.settings, (*change, ("compute.instance_type", kind)), self.book))
+                whole = (*change, ("compute.instance_type", kind))
+                try:
+                    one = compile_variant(self.settings, whole, self.book)
+                    self.factors(one)
+                except HermesError as error:
+                    if error.findings[0].code == "not-linear":
+                        raise
+                    self._refused[whole] = f"{error.findings[0].where}: {error.findings[0].what}"
+                    continue
+                found.append(one)
         return tuple(found)
 
     @property
@@ -187,22 +198,41 @@ class Lattice:
             return f"{region}: the price book {self.book.name} lacks prices, as of {lines[0].what}"
         return ""
 
+    def broken(self, region: str, kind: str, count: int) -> Limit | None:
+        """The limit that keeps ``count`` of ``kind`` from carrying the planned load, as ``sizing`` says; or None."""
+        key = (region, kind, count)
+        if key not in self._stopped:
+            plan, surge = self.settings.planning, self.settings.release.surge
+            self._stopped[key] = broken(plan, machine(kind), count, region, surge, self.probed)
+        return self._stopped[key]
+
     def p99(self, region: str, kind: str, count: int) -> float:
-        """A cold page's p99 as the users see it, ms; infinite where the load is not carried."""
+        """A cold page's p99 as the users see it, ms; infinite where a limit of ``sizing`` does not hold."""
+        return math.inf if self.broken(region, kind, count) else self._unlimited(region, kind, count)
+
+    def _unlimited(self, region: str, kind: str, count: int) -> float:
+        """The same where nothing but the stations' queues counts: more instances are never slower."""
         key = (region, kind, count)
         if key not in self._seen:
-            self._seen[key] = self._p99(*key)
+            plan = self.settings.planning
+            sampler, method = inside(plan, machine(kind), count, region, Interaction.COLD, self.probed)
+            self._seen[key] = (
+                math.inf
+                if method == "saturated"
+                else users_see(plan, Home(region), Interaction.COLD, sampler, probed=self.probed).p99
+            )
         return self._seen[key]
 
-    def _p99(self, region: str, kind: str, count: int) -> float:
-        plan, known = self.settings.planning, machine(kind)
-        needs = plan.system_mib + plan.application_mib + plan.sockets / count * plan.socket_kib / 1024
-        if needs > known.memory_mib * 0.9:
-            return float("inf")
-        sampler, method = inside(plan, known, count, region, Interaction.COLD, self.probed)
-        if method == "saturated":
-            return float("inf")
-        return users_see(plan, Home(region), Interaction.COLD, sampler, probed=self.probed).p99
+    def surplus(self, block: Block, count: int) -> float:
+        """USD a month of CPU credits that the planned load is charged for and the bill of ``[usage]`` has not."""
+        kind, plan = machine(block.kind), self.settings.planning
+        credits = tuple(one for one in block.compiled.known if is_credits(one[0]))
+        if not credits or not surplus_day(kind, hourly_utilisation(plan, kind, count), plan.credits):
+            return 0.0
+        billed = replace(block.compiled, known=credits, fleet=())
+        size = np.array([float(count)]), np.array([float(self.settings.compute.volume_gib)])
+        planned = surplus_month(plan, kind, count, credits[0][1].first)
+        return max(0.0, float(planned) - float(billed.totals(*size)[0]))
 
     def availability(self, block: Block, count: int, commitment: str) -> float:
         """Fraction of a month in which enough instances, the load balancer and a way out are there."""
@@ -240,7 +270,7 @@ class Lattice:
 
     @property
     def feasible(self) -> int:
-        """Distinct configurations that carry the load."""
+        """Distinct configurations for which every limit of ``sizing`` holds."""
         return sum(
             block.monthly[:, n].size
             for block in self.blocks
@@ -256,7 +286,7 @@ class Lattice:
             (*block.change, ("compute.count", count), ("compute.volume_gib", self.disks[disk])),
             commitment,
             self.logs[logs],
-            float(block.monthly[buying, n, disk, logs]),
+            float(block.monthly[buying, n, disk, logs]) + self.surplus(block, count),
             self.p99(block.region, block.kind, count),
             self.availability(block, count, commitment),
         )
@@ -265,10 +295,10 @@ class Lattice:
         """Every block, count and way of buying at the disks and logs of the settings, cheapest first."""
         disk, logs = self.disks.index(self.settings.compute.volume_gib), self.logs.index(_logs(self.settings))
         found = [
-            (float(block.monthly[buying, n, disk, logs]), block, (buying, n, disk, logs))
+            (float(block.monthly[buying, n, disk, logs]) + more, block, (buying, n, disk, logs))
             for block in self.blocks
+            for n, more in enumerate([self.surplus(block, count) for count in self.counts])
             for buying in range(len(WAYS))
-            for n in range(len(self.counts))
         ]
         return sorted(found, key=lambda one: one[0])
 
@@ -323,7 +353,9 @@ class Lattice:
                 continue
             if self.availability(block, count, WAYS[place[0]]) < availability:
                 continue
-            if any(self.p99(block.region, block.kind, n) > limit for n in (most, count)):
+            if self.broken(block.region, block.kind, count):
+                continue
+            if any(self._unlimited(block.region, block.kind, n) > limit for n in (most, count)):
                 continue
             meeting.append(self.configuration(block, place))
             if p99_ms is not None or budget is None:

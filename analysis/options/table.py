@@ -7,6 +7,7 @@ fractions of a month.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -22,12 +23,13 @@ from hermes_cfn.pricing.prices import PriceBook
 
 from ..data import rows
 from ..latency.places import Probed, place, places, rtt
-from ..latency.times import Home, Interaction, users_see
+from ..latency.times import Home, Interaction, Percentiles, users_see
 from ..sizing.credits import Machine, machine
-from ..sizing.fleet import hourly_utilisation, inside
+from ..sizing.fleet import Limit, broken, inside
 from . import fly, homes
 from .availability import Part, needed, there, way_out
 from .buying import ON_DEMAND, WAYS, Way, ways
+from .surplus import unbilled
 from .variants import Change, changed, toml
 
 ZERO = Decimal(0)
@@ -150,9 +152,9 @@ class Options:
         p50, p99 = plan.current_p50_ms or None, plan.current_p99_ms or None
         if plan.current_place and p50 is None:
             kind, home = machine(compute.instance_type), place(plan.current_place).key
-            sampler, method = inside(plan, kind, compute.count, home, Interaction.COLD, self.probed)
-            if method != "saturated":
-                seen = users_see(plan, Home.of(home), Interaction.COLD, sampler, probed=self.probed)
+            stopped = broken(plan, kind, compute.count, home, probed=self.probed)
+            seen = self._seen(plan, kind, compute.count, Home.of(home), stopped)
+            if seen is not None:
                 p50, p99 = seen.p50, p99 or seen.p99
         lacking = [key for key in ("current_monthly", "current_p50_ms") if not getattr(plan, key)]
         return Option(
@@ -205,7 +207,12 @@ class Options:
     ) -> Option:  # fmt: skip
         plan, region = planning or made.planning, made.account.region
         assets = "cloudfront" if made.edge.assets else ""
-        lacking = self._lacking(found)
+        lacking, machine_kind, count = (
+            self._lacking(found),
+            kind or machine(made.compute.instance_type),
+            made.compute.count,
+        )
+        extra += unbilled(found, plan, machine_kind, count)
         hours, factors = fleet_hours(found), (way.low, way.factor, way.high)
         low, expected, high = (
             (None,) * 3
@@ -215,12 +222,9 @@ class Options:
                 for amount, factor in zip((found.low, found.expected, found.high), factors, strict=True)
             )
         )
-        machine_kind = kind or machine(made.compute.instance_type)
-        sampler, method = inside(plan, machine_kind, made.compute.count, region, Interaction.COLD, self.probed)
-        seen = None
-        if method != "saturated":
-            seen = users_see(plan, Home(region, edge, assets), Interaction.COLD, sampler, probed=self.probed)
-        count, egress = made.compute.count, made.network.egress
+        stopped = broken(plan, machine_kind, count, region, made.release.surge, self.probed)
+        seen = self._seen(plan, machine_kind, count, Home(region, edge, assets), stopped)
+        egress = made.network.egress
         least = needed(plan, machine_kind, region, self.probed)
         parts = (
             fleet or Part("spot-instance" if spot else "instance", least, count),
@@ -232,8 +236,17 @@ class Options:
             seen.p50 if seen else None, seen.p99 if seen else None, there(parts),
             rollout(Pace.of(made), made.compute.count, made.release.strategy, made.release.at_once(made.compute.count)).interruption_s,
             effort, gives_up, deployable, lines, guide_says,
-            lacking or ("" if seen else "saturates under the planned load"), one_off, region, _listed(parts),
+            "; ".join(filter(None, (lacking, _stopped(stopped)))), one_off, region, _listed(parts),
         )  # fmt: skip
+
+    def _seen(self, plan: Planning, kind: Machine, count: int, home: Home, stopped: Limit | None) -> Percentiles | None:
+        """A cold page's times; None where the machines cannot do the work (too slow a page is still a time)."""
+        if stopped is not None and not stopped.slow:
+            return None
+        sampler, method = inside(plan, kind, count, home.region, Interaction.COLD, self.probed)
+        if method == "saturated":
+            return None
+        return users_see(plan, home, Interaction.COLD, sampler, probed=self.probed)
 
     def _lacking(self, found: Bill) -> str:
         lines = found.of(State.NOT_PRICED)
@@ -283,11 +296,20 @@ class Options:
             yield self.fly(region, 1, "matched by memory")
             yield self.fly(region, 2, "matched by memory and vCPUs")
 
+    def _fly_kind(self, vcpu: int) -> fly.FlyMachine:
+        memory = machine(self.settings.compute.instance_type).memory_mib
+        return fly.FlyMachine(vcpu, Decimal(repr(memory / 1024)))
+
+    def fly_machine(self, vcpu: int) -> Machine:
+        """A machine of Fly.io's with as much memory as an instance: what lies above its baseline is throttled."""
+        kind = self._fly_kind(vcpu)
+        memory = float(kind.memory_gb) * 1024
+        return Machine(kind.name, vcpu, memory, fly.BASELINE, 0, 0, math.inf, "x86_64", borrows=False)
+
     def fly(self, region: str, vcpu: int, note: str, planning: Planning | None = None) -> Option:
         """Machines as many as there are instances, with as much memory; at most with volumes as large as their disks."""
         plan, count = planning or self.planning, self.settings.compute.count
-        memory = machine(self.settings.compute.instance_type).memory_mib
-        kind = fly.FlyMachine(vcpu, Decimal(repr(memory / 1024)))
+        kind = self._fly_kind(vcpu)
         egress = self.settings.usage.to_users_gb
         gb = (egress.low, egress.expected, egress.high) if egress is not None else (ZERO, ZERO, ZERO)
         disks = Decimal(count * self.settings.compute.volume_gib)
@@ -295,21 +317,17 @@ class Options:
             sum((line.monthly for line in fly.month(kind, count, region, out, volumes)), ZERO)
             for out, volumes in zip(gb, (ZERO, ZERO, disks), strict=True)
         )
-        machine_kind = Machine(kind.name, vcpu, memory, fly.BASELINE, 0, 0, 1.0, "x86_64")
-        mean = sum(hourly_utilisation(plan, machine_kind, count)) / 24
-        over = mean > fly.BASELINE
-        sampler, method = inside(plan, machine_kind, count, f"fly-{region}", Interaction.COLD, self.probed)
-        seen = None
-        if method != "saturated" and not over:
-            seen = users_see(plan, Home.of(f"fly-{region}"), Interaction.COLD, sampler, probed=self.probed)
+        machine_kind = self.fly_machine(vcpu)
+        home = Home.of(f"fly-{region}")
+        stopped = broken(plan, machine_kind, count, home.region, 0, self.probed)
+        seen = self._seen(plan, machine_kind, count, home, stopped)
         parts = (Part("fly-machine", 1, count), Part("fly-proxy"))
         city = place(f"fly-{region}").name
         return Option(
             f"fly-{region}-{vcpu}x", f"{city}, {count} x {kind.name}", low, expected, high,
             seen.p50 if seen else None, seen.p99 if seen else None, there(parts), 0.0 if count > 1 else 10.0, "days",
             f"AWS's commitments and network; shared CPUs with a baseline of {fly.BASELINE:.2%} ({note})", False,
-            lacks=f"throttled: the day's mean of {mean:.0%} of each vCPU is over the baseline of {fly.BASELINE:.2%}" if over
-            else "" if seen else "saturates under the planned load",
+            lacks=_stopped(stopped),
             home=f"fly-{region}", commitments=_listed(parts),
         )  # fmt: skip
 
@@ -327,6 +345,11 @@ class Options:
         home = nearest_fly(made.planning.database, self.probed)
         row = self.fly(home.removeprefix("fly-"), 2, f"the nearest to a database in {made.planning.database}")
         yield replace(row, key="fly-by-database", name=f"beside the database: {row.name}")
+
+
+def _stopped(limit: Limit | None) -> str:
+    """Why the machines do not carry the planned load; empty if they do."""
+    return "" if limit is None else f"does not carry the planned load: {limit}"
 
 
 def _listed(parts: Iterable[Part]) -> str:

@@ -25,7 +25,8 @@ MINUTES = 24 * 60
 @dataclass(frozen=True, slots=True)
 class Machine:
     """An instance type.  ``baseline`` is a fraction of every vCPU, 1 where nothing bursts; ``memory_mib`` MiB;
-    network in Gbit/s."""
+    network in Gbit/s, infinite
+    where nothing is published.  ``borrows``: whether unlimited mode exists, which turns too few credits into money."""
 
     type: str
     vcpu: int
@@ -35,6 +36,7 @@ class Machine:
     max_credits: float
     network_gbps: float
     architecture: str
+    borrows: bool = True
 
     @property
     def bursts(self) -> bool:
@@ -58,6 +60,25 @@ def machines() -> dict[str, Machine]:
         )
         for row in rows("instances.csv")
     }
+
+
+BURSTABLE = {"arm64": "t4g", "x86_64": "t3"}
+"""Architecture -> the family of burstable types that is tried for it."""
+
+
+def families(architecture: str, own: str = "") -> tuple[str, ...]:
+    """Families that run an image of ``architecture``: the burstable one, and the family of the type ``own``."""
+    return tuple(dict.fromkeys(filter(None, (BURSTABLE[architecture], own.partition(".")[0]))))
+
+
+def candidates(architecture: str, own: str = "") -> tuple[str, ...]:
+    """Types to compare, smallest first within a family, of :func:`families`."""
+    return tuple(
+        name
+        for family in families(architecture, own)
+        for name, kind in machines().items()
+        if name.startswith(family + ".") and kind.architecture == architecture
+    )
 
 
 def machine(name: str) -> Machine:
@@ -92,6 +113,17 @@ class Day:
     def surplus_month(self, price: Decimal) -> Decimal:
         """USD a month of 730 hours, at ``price`` a vCPU-hour."""
         return Decimal(repr(self.charged_vcpu_hours)) * price * Decimal(730) / 24
+
+
+def surplus_day(kind: Machine, hourly: Sequence[float], mode: CreditMode) -> float:
+    """vCPU-hours of surplus credits that a day of one instance is charged for in the long run.
+
+    What equal days use beyond what they earn: the borrowing is one day's earnings at most, so a mean at or under
+    the baseline is never charged, and of a mean above it all that is above (:func:`settled` after enough days).
+    """
+    if mode == "standard" or not kind.bursts or not kind.borrows:
+        return 0.0
+    return max(0.0, sum(hourly) - 24 * kind.baseline) * kind.vcpu
 
 
 def boot_s(kind: Machine, boot_cpu_s: float, mode: CreditMode) -> float:

@@ -10,7 +10,10 @@ credits over the day are checked beside them.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -21,7 +24,8 @@ from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 from ..latency.places import Probed, rtt
 from ..latency.times import BACKBONE_SPREAD, SHAPES, Interaction, Sampler, database_trips
-from .credits import Day, Machine, boot_s, machine, machines, settled
+from ..text import figure
+from .credits import Day, Machine, boot_s, machine, machines, settled, surplus_day
 from .queueing import Station, analytic_quantile, claimed, draws, erlang_c
 from .simulation import pages, responses
 
@@ -42,6 +46,11 @@ class Limit:
     available: float
     unit: str
     note: str = ""
+    slow: bool = False
+    """Whether what breaks is a target of time, and the machines do their work."""
+
+    def __str__(self) -> str:
+        return f"{self.what}, {figure(self.used)} of {figure(self.available)} {self.unit} ({self.note})"
 
     @property
     def margin(self) -> float:
@@ -105,7 +114,7 @@ def stations(
     database its time is nearly constant.
     """
     arrivals = planning.peak_requests_per_s / count if count else math.inf
-    trips = planning.queries_per_page + 2 * planning.transactions_per_page
+    trips = page_trips(planning)
     way = rtt(region, planning.database, probed).ms
     trip = way + planning.query_ms
     varies = (planning.query_ms**2 + (BACKBONE_SPREAD * way) ** 2) / trip**2
@@ -130,10 +139,20 @@ INDEPENDENT = 0.015
 whole pages simulated (``tests/analysis/test_queueing.py``); beyond, they are simulated."""
 
 
+@lru_cache(maxsize=1024)
 def page_times(
     processors: Station, pool: Station, trips: float, mounts: int = 1, seed: int = 11
 ) -> tuple[Floats, Method]:
-    """``mounts`` visits to the processors and ``trips`` to the database, one after the other; ms, sorted."""
+    """``mounts`` visits to the processors and ``trips`` to the database, one after the other; ms, sorted.
+
+    The array is shared by all who ask for the same: it cannot be written to.
+    """
+    times, method = _page_times(processors, pool, trips, mounts, seed)
+    times.setflags(write=False)
+    return times, method
+
+
+def _page_times(processors: Station, pool: Station, trips: float, mounts: int, seed: int) -> tuple[Floats, Method]:
     again = [station for station, visits in ((processors, mounts), (pool, trips)) if visits > 1]
     if max(station.utilisation for station in (processors, pool)) < 1 and any(
         station.arrivals and erlang_c(station.servers, station.offered) > INDEPENDENT for station in again
@@ -192,7 +211,7 @@ def size(
             exit_code=ExitCode.USAGE,
         )
     kind = machine(type_name)
-    trips = planning.queries_per_page + 2 * planning.transactions_per_page
+    trips = page_trips(planning)
     processors, pool = stations(planning, kind, count, region, probed)
     times, method = page_times(processors, pool, trips)
     one_out = math.inf
@@ -211,48 +230,70 @@ def size(
         _quantile(times, 0.99),
         one_out,
         method,
-        _limits(planning, kind, count, region, surge, hourly, (_quantile(times, 0.99), one_out), probed),
+        limits_of(planning, kind, count, region, surge, probed),
         new_day,
         usual_day,
         boot_s(kind, planning.boot_cpu_s, planning.credits),
     )
 
 
-def _limits(
-    planning: Planning, kind: Machine, count: int, region: str, surge: int, hourly: tuple[float, ...], page_p99: tuple[float, float],
-    probed: Probed,
-) -> tuple[Limit, ...]:  # fmt: skip
+def page_trips(planning: Planning) -> float:
+    """Database round trips of a page: its queries, and two of each transaction."""
+    return planning.queries_per_page + 2 * planning.transactions_per_page
+
+
+def _limits(planning: Planning, kind: Machine, count: int, region: str, surge: int, probed: Probed) -> Iterator[Limit]:
+    """Everything that must hold, what is quick to compute first."""
     remaining = max(count - 1, 1)
     processors, pool = stations(planning, kind, remaining, region, probed)
     memory = planning.system_mib + planning.application_mib + planning.sockets / remaining * planning.socket_kib / 1024
     megabits = planning.peak_requests_per_s / remaining * planning.response_kib * 1024 * 8 / 1e6
     connections = (count + surge) * planning.pool_size
-    credit = Limit(
-        "CPU credits", sum(hourly) / 24, kind.baseline, "of each vCPU", "the day's mean against the baseline"
-    )
     out = "with one instance out" if count > 1 else "the only instance"
-    slowest = page_p99[1] if count > 1 else page_p99[0]
-    return (
-        Limit("processors", processors.utilisation, 1.0, "utilisation", out),
-        Limit(
-            "database pool",
-            pool.utilisation,
-            1.0,
-            "utilisation",
-            f"{out}; {pool.capacity:.0f} queries a second saturate it",
-        ),
-        Limit("memory", memory, kind.memory_mib * 0.9, "MiB", f"{out}; a tenth is kept free"),
-        Limit("network baseline", megabits, kind.network_gbps * 1000, "Mbit/s", out),
-        Limit(
-            "database connections",
-            connections,
-            planning.database_connections - planning.database_reserved,
-            "connections",
-            f"{count} and {surge} surge instance(s) of {planning.pool_size}",
-        ),
-        Limit("p99 of a page", slowest, planning.target_p99_ms, "ms", f"{out}; the target"),
-        *([credit] if planning.credits == "standard" else []),
+    yield Limit("processors", processors.utilisation, 1.0, "utilisation", out)
+    yield Limit(
+        "database pool",
+        pool.utilisation,
+        1.0,
+        "utilisation",
+        f"{out}; {pool.capacity:.0f} queries a second saturate it",
     )
+    yield Limit("memory", memory, kind.memory_mib * 0.9, "MiB", f"{out}; a tenth is kept free")
+    if math.isfinite(kind.network_gbps):
+        yield Limit("network baseline", megabits, kind.network_gbps * 1000, "Mbit/s", out)
+    yield Limit(
+        "database connections",
+        connections,
+        planning.database_connections - planning.database_reserved,
+        "connections",
+        f"{count} and {surge} surge instance(s) of {planning.pool_size}",
+    )
+    if kind.bursts and (planning.credits == "standard" or not kind.borrows):
+        mean = sum(hourly_utilisation(planning, kind, count)) / 24
+        note = "the day's mean against the baseline" + ("" if kind.borrows else ", above which it is throttled")
+        yield Limit("CPU credits", mean, kind.baseline, "of each vCPU", note)
+    times, _ = page_times(processors, pool, page_trips(planning))
+    yield Limit("p99 of a page", _quantile(times, 0.99), planning.target_p99_ms, "ms", f"{out}; the target", slow=True)
+
+
+def limits_of(
+    planning: Planning, kind: Machine, count: int, region: str, surge: int = 1, probed: Probed = None
+) -> tuple[Limit, ...]:
+    """Everything that must hold for ``count`` instances of ``kind`` to carry the planned load, one instance out."""
+    return tuple(_limits(planning, kind, count, region, surge, probed))
+
+
+def broken(
+    planning: Planning, kind: Machine, count: int, region: str, surge: int = 1, probed: Probed = None
+) -> Limit | None:
+    """The first limit that does not hold, or None: the one notion of feasible, of sizing, options, frontier and report."""
+    return next((one for one in _limits(planning, kind, count, region, surge, probed) if not one.holds), None)
+
+
+def surplus_month(planning: Planning, kind: Machine, count: int, price: Decimal) -> Decimal:
+    """USD a month of CPU credits that the planned day charges ``count`` instances, at ``price`` a vCPU-hour."""
+    day = surplus_day(kind, hourly_utilisation(planning, kind, count), planning.credits)
+    return Decimal(repr(day)) * price * count * Decimal(730) / 24
 
 
 def dry_from(planning: Planning, kind: Machine, count: int) -> float | None:
@@ -279,44 +320,49 @@ def dry_from(planning: Planning, kind: Machine, count: int) -> float | None:
 def smallest(
     planning: Planning,
     region: str = "eu-south-2",
-    family: str = "t4g",
+    families: Sequence[str] = ("t4g",),
     most: int = 20,
     least: int = 2,
+    surge: int = 1,
     probed: Probed = None,
 ) -> Sized:
-    """The smallest type, then the fewest instances, for which every limit holds.
+    """The smallest type of ``families``, then the fewest instances, for which every limit holds.
 
     Raises :class:`HermesError` code ``target-unreachable`` that names the closest and what blocks it.
     """
-    tried: list[Sized] = []
-    for kind in machines().values():
-        if not kind.type.startswith(family + "."):
-            continue
-        count = max(least, _enough(planning, kind, region, probed))
-        for n in range(count, min(count + 3, most + 1)):
-            tried.append(size(planning, kind.type, n, region, probed=probed))
-            if tried[-1].holds:
-                return tried[-1]
-            if tried[-1].first_to_break.what in ("database connections", "memory"):
-                break
+    tried: list[Limit] = []
+    names: list[str] = []
+    for family in families:
+        for kind in machines().values():
+            if not kind.type.startswith(family + "."):
+                continue
+            count = max(least, _enough(planning, kind, region, probed))
+            for n in range(count, min(count + 3, most + 1)):
+                stopped = broken(planning, kind, n, region, surge, probed)
+                if stopped is None:
+                    return size(planning, kind.type, n, region, surge, probed)
+                tried.append(stopped)
+                names.append(f"{n} x {kind.type}")
+                if stopped.what in ("database connections", "memory"):
+                    break
     if not tried:
         raise HermesError(
             Finding(
                 "target-unreachable",
                 "sizing",
-                f"no {family} type carries {planning.peak_requests_per_s:g} requests a second with {most} instances",
+                f"no {' or '.join(families)} type carries {planning.peak_requests_per_s:g} requests a second with {most} instances",
                 why="the processors or the database pool saturate",
                 next="lower the load, raise pool_size, or move the database nearer",
             )
         )
-    closest = max(tried, key=lambda sized: sized.first_to_break.margin)
-    blocks = closest.first_to_break
+    closest = max(range(len(tried)), key=lambda n: (tried[n].slow, tried[n].margin))
+    blocks = tried[closest]
     raise HermesError(
         Finding(
             "target-unreachable",
             "sizing",
-            f"nothing up to {most} instances holds; closest {closest.count} x {closest.kind.type}",
-            why=f"{blocks.what}: {blocks.used:.3g} of {blocks.available:.3g} {blocks.unit} ({blocks.note})",
+            f"nothing up to {most} instances holds; closest {names[closest]}",
+            why=str(blocks),
             next="change that figure in [planning], or the target",
         )
     )

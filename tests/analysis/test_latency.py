@@ -1,9 +1,12 @@
+import random
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from analysis.assumptions import ledger, planning
 from analysis.latency import times as latency
-from analysis.latency.places import rtt
+from analysis.latency.places import places, rtt
 from analysis.latency.times import Home, Interaction
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.errors import ConfigurationError, HermesError
@@ -35,28 +38,52 @@ def test_the_first_live_load_mounts_twice():
     assert latency.database_trips(known, Interaction.LIVE) - latency.database_trips(known, Interaction.COLD) == 8
 
 
-@pytest.mark.parametrize("trips", [1, 3, 7])
-def test_break_even_is_where_both_regions_take_equally_long(trips):
-    found = latency.break_even(trips, "eu-south-2", "fly-fra", "frankfurt", {"madrid": 1.0})
-    near = trips * rtt("madrid", "eu-south-2").ms + found.queries * rtt("eu-south-2", "frankfurt").ms
-    far = trips * rtt("madrid", "fly-fra").ms + found.queries * rtt("fly-fra", "frankfurt").ms
-    assert near == pytest.approx(far)
+def random_plan(draw):
+    """Users, a database, and pages as anybody's may be."""
+    cities = [key for key, known in places().items() if known.kind == "city"]
+    users = {city: draw.uniform(0.1, 1) for city in draw.sample(cities, draw.randint(1, 3))}
+    return planning(
+        {
+            "users": users,
+            "database": draw.choice(cities),
+            "asset_rounds": draw.randint(0, 3),
+            "queries_per_page": draw.choice([0, 0.8, 1, 3, 8, 20, 60]),
+            "transactions_per_page": draw.choice([0, 1, 2]),
+            "response_kib": draw.choice([1, 14, 60, 400]),
+        }
+    )
 
 
-def test_a_warm_message_breaks_even_before_its_first_query():
-    found = latency.break_even(1, "eu-south-2", "fly-fra", "frankfurt", {"madrid": 1.0})
-    assert 0.5 < found.queries < 1.0
+def test_what_a_break_even_says_is_what_the_totals_beside_it_say():
+    draw, seen = random.Random(22), Counter()
+    for _ in range(3000):
+        plan, interaction = random_plan(draw), draw.choice(list(Interaction))
+        near, far = (
+            draw.choice(["eu-south-2", "eu-west-1", "eu-central-1"]),
+            draw.choice(["fly-cdg", "fly-fra", "fly-ams"]),
+        )
+        found = latency.break_even(plan, interaction, near, far, plan.database)
+        for number in (0.0, 1.0, latency.database_trips(plan, interaction), 300.0):
+            here, there = (
+                latency.compose(plan, Home.of(home), interaction, plan.service_ms, number).total for home in (near, far)
+            )
+            if abs(here - there) > 1e-6:
+                assert found.wins(number) == (here < there)
+                if found.queries is None:
+                    assert found.near_wins_below == (here < there)
+                else:
+                    assert (found.near_wins_below == (number < found.queries)) == (here < there)
+        seen[found.cell.partition(" ")[0]] += 1
+    assert set(seen) == {"always", "never", "up", "from"}, "every kind of answer has been asked for"
 
 
-def test_a_database_near_madrid_never_breaks_even():
-    found = latency.break_even(1, "eu-south-2", "fly-cdg", "madrid", {"madrid": 1.0})
-    assert found.queries is None
-    assert "any number" in str(found)
-
-
-def test_no_round_trip_is_refused():
-    with pytest.raises(HermesError):
-        latency.break_even(0, "eu-south-2", "fly-cdg", "paris", {"madrid": 1.0})
+def test_half_a_round_trip_is_not_a_win_and_a_loss():
+    plan = planning({"users": {"madrid": 1}, "database": "frankfurt", "queries_per_page": 0.8})
+    found = latency.break_even(plan, Interaction.COLD, "eu-south-2", "fly-fra", "frankfurt")
+    here, there = (
+        latency.compose(plan, Home.of(home), Interaction.COLD, 15).total for home in ("eu-south-2", "fly-fra")
+    )
+    assert found.wins(2.8) == (here < there)
 
 
 def test_an_edge_shortens_the_set_up_but_never_the_exchange():
