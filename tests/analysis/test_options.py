@@ -107,7 +107,7 @@ def test_other_shapes_are_priced_by_the_bill_engine(book):
     assert variants.lines_of(tasks, what="tasks, vCPU")[0].monthly > 0
     assert not options.fleet_lines(tasks)
     moved = bill.compute(homes.with_database(base), book)
-    assert variants.lines_of(moved, what="db.t4g.micro")[0].monthly == Decimal("11.68")
+    assert variants.lines_of(moved, what="db.t4g.micro")[0].monthly == Decimal("13.14")
 
 
 def test_a_plan_that_the_traffic_exceeds_has_no_price(rows):
