@@ -34,7 +34,9 @@ def cloud(tmp_path_factory, new_cloud):
 
 
 def members(cloud) -> set[str]:
-    return {member["InstanceId"] for member in group(cloud)["Instances"]}
+    """Ids of the instances that stay."""
+    there = group(cloud)["Instances"]
+    return {one["InstanceId"] for one in there if not one["LifecycleState"].startswith("Terminat")}
 
 
 def refused(cloud, words: str, code: ExitCode = ExitCode.REFUSED) -> str:
