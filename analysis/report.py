@@ -27,7 +27,7 @@ from .assumptions import Assumption, ledger
 from .data import rows
 from .latency.places import Probed, place
 from .latency.times import Home, Interaction
-from .options.buying import ways
+from .options.buying import WORDS, ways
 from .options.frontier import Configuration, Lattice, Sensitivity, sensitivity
 from .options.table import Option, Options
 
@@ -88,7 +88,7 @@ def render(
             {"name": "What it gives", "text": compared.sentence},
             {"name": "Is it enough", "text": f"{sized.sentence} {sized.credits}"},
             {"name": "How sure", "text": surety(paid, compared)},
-            *({"name": name, "text": text} for name, text in better(options, winner, paid)),
+            *({"name": name, "text": text} for name, text in better(settings, options, winner, paid)),
             *({"name": "In your money", "text": text} for text in filter(None, [stated(settings, paid.monthly)])),
         ],
         cards=list(_cards(paid, compared)),
@@ -163,13 +163,40 @@ def _verdict(compared: Worth, paid: Payment) -> str:
     return "stands" if len(signs) == 1 else "turns"
 
 
-def better(options: Sequence[Option], winner: Configuration | None, paid: Payment) -> Iterator[tuple[str, str]]:
+def changes(settings: Settings, winner: Configuration) -> list[str]:
+    """Everything that a configuration changes of what is there: the new for the old."""
+
+    def shown(key: str, value: object) -> str:
+        if key == "network.zones" and isinstance(value, tuple):
+            return f"{len(value)} zones"
+        if key == "network.flow_logs":
+            return "flow logs" if value else "no flow logs"
+        return str(value)
+
+    told = []
+    for key, new in winner.change:
+        section, name = key.split(".")
+        old = getattr(getattr(settings, section), name)
+        if shown(key, new) != shown(key, old):
+            kept = str(len(old)) if key == "network.zones" else shown(key, old)
+            told.append(f"{shown(key, new)} for {kept}")
+    if winner.commitment != "on-demand":
+        told.append(f"{WORDS[winner.commitment]} for {WORDS['on-demand']}")
+    return told
+
+
+def better(
+    settings: Settings, options: Sequence[Option], winner: Configuration | None, paid: Payment
+) -> Iterator[tuple[str, str]]:
     """What costs less and is no worse, and what is much faster for its money."""
     rows = {row.key: row for row in options}
     here = rows["as-is"]
     if winner is not None and winner.monthly < float(paid.monthly) - 1:
         less = float(paid.monthly) - winner.monthly
-        yield "Cheaper", f"As fast and as sure for ${less:,.2f} a month less: {winner.name}."
+        yield (
+            "Cheaper",
+            f"As fast and as sure for ${less:,.2f} a month less: {winner.name}. It changes {'; '.join(changes(settings, winner))}.",
+        )
     moved = rows.get("move-database")
     if moved and moved.expected and here.expected and moved.p50_ms and here.p50_ms and moved.p50_ms < here.p50_ms - 5:
         more = moved.expected - here.expected

@@ -181,11 +181,28 @@ class Options:
                 return self._refused(choice, change, f"{error.findings[0].where}: {error.findings[0].what}")
         terms = f"; {way}" if str(way) else ""
         return self._row(
-            choice.key, choice.name, found, made, choice.effort, choice.gives_up + terms,
+            choice.key, choice.name, found, made, choice.effort, self._gives_up(choice, made) + terms,
             deployable=choice.commitment != "spot", lines=toml(change), way=way,
             guide_says=choice.guide_says, spot=choice.commitment == "spot",
             one_off=fleet_hours(found) * way.factor * 12 if choice.commitment in PAID_AT_ONCE else ZERO,
         )  # fmt: skip
+
+    def _gives_up(self, choice: _Choice, made: Settings) -> str:
+        """What a row loses against what is there: of a size, by comparing the two and not by the row's usual case."""
+        if choice.key not in ("micro", "larger", "three-instances"):
+            return choice.gives_up
+        old, new = (machine(one.compute.instance_type) for one in (self.settings, made))
+        lost = [
+            f"{was:,.0f} {what} for {now:,.0f}"
+            for what, was, now in (
+                ("instances", self.settings.compute.count, made.compute.count),
+                ("MiB of memory", old.memory_mib, new.memory_mib),
+                ("vCPU", old.vcpu, new.vcpu),
+                ("per cent of each vCPU as baseline", 100 * old.baseline, 100 * new.baseline),
+            )
+            if now < was
+        ]
+        return ", ".join(lost) or ("nothing but money" if made != self.settings else "nothing")
 
     def _refused(self, choice: _Choice, change: Change, why: str) -> Option:
         return Option(

@@ -164,3 +164,16 @@ def test_every_dimension_of_the_choice_is_there(rows):
     for row in rows.values():
         assert row.effort and row.gives_up
         assert row.key == "stay" or (row.availability and row.interruption_s is not None)
+
+
+def test_a_row_of_a_size_gives_up_what_this_deployment_has_more_of(book):
+    large = config.parse('[compute]\ninstance_type = "m7g.large"\ncount = 8\n')
+    rows = {
+        choice.key: Options(large, book)._gives_up(choice, variants.changed(large, choice.change))
+        for choice in options.CHOICES[:8]
+    }
+    assert rows["micro"].startswith("8,192 MiB of memory for 1,024")
+    assert rows["larger"].startswith("8,192 MiB of memory for 4,096")
+    assert rows["three-instances"] == "8 instances for 3"
+    three = next(choice for choice in options.CHOICES if choice.key == "three-instances")
+    assert Options(Settings(), book)._gives_up(three, variants.changed(Settings(), three.change)) == "nothing but money"

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from analysis import plots, report
-from analysis.options.frontier import Lattice
+from analysis.options.frontier import Configuration, Lattice
 from analysis.sizing.queueing import grid
 from hermes_cfn import config
 from hermes_cfn.config.settings import Settings
@@ -107,9 +107,26 @@ def test_a_far_database_changes_the_headline(book):
 
     far = config.parse('[planning]\ndatabase = "frankfurt"\n')
     told = report.decision(far, payment(far, book), worth(far, book), True)
-    assert "beside the database, in Fly.io Frankfurt" in told
+    assert told.startswith("Run it in Fly.io Frankfurt, which is faster and cheaper, not as 2 x t4g.small")
     assert "nothing is gained" in report.lead(far, worth(far, book))
     assert "do not carry" in report.decision(far, payment(far, book), worth(far, book), False)
+
+
+def test_what_is_cheaper_names_everything_that_it_changes():
+    settings = Settings()
+    change = (("compute.instance_type", "t4g.micro"), ("compute.count", 2), ("network.flow_logs", False),
+              ("network.zones", ("eu-south-2a", "eu-south-2b")), ("network.egress", settings.network.egress),
+              ("account.region", "eu-south-2"))  # fmt: skip
+    winner = Configuration(change, "reserved-1y-upfront", 0.0, 90.0, 700.0, 0.998)
+    told = report.changes(settings, winner)
+    assert told == [
+        "t4g.micro for t4g.small",
+        "no flow logs for flow logs",
+        "2 zones for 3",
+        "reserved for a year and paid at once for on demand",
+    ]
+    same = tuple((key, getattr(getattr(settings, key.split(".")[0]), key.split(".")[1])) for key, _ in change)
+    assert report.changes(settings, Configuration(same, "on-demand", 0.0, 90.0, 700.0, 0.998)) == []
 
 
 WIDTHS = {"phone": 360, "paper": 794, "desk": 1280}
