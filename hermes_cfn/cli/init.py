@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hermes_cfn.cli import console, pins, reach, terminal
+from hermes_cfn.config import frameworks
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
@@ -19,12 +20,21 @@ if TYPE_CHECKING:
 
 WORKFLOWS = ("ci", "cd")
 PRESETS = ("lean", "guide", "hardened")
+ARCHITECTURES = ("arm64", "x86_64")
 
 
 @click.command()
-@click.option("--preset", type=click.Choice(PRESETS), help="Where to start from (asked for on a terminal; else guide).")
+@click.option(
+    "--preset",
+    type=click.Choice(PRESETS, case_sensitive=False),
+    help="Where to start from (asked for on a terminal; else guide).",
+)
 @click.option("--name", help="The application's name, two to twenty lower case letters, digits, dashes.")
 @click.option("--region", help="AWS region.")
+@click.option("--framework", type=click.Choice(frameworks.NAMES, case_sensitive=False), help="What the image runs.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port on which the container listens.")
+@click.option("--health-path", help="The path that answers 200 when the application is well.")
+@click.option("--architecture", type=click.Choice(ARCHITECTURES), help="Of the image and the instances.")
 @click.option("--domain", help="The name that users type.")
 @click.option("--repository", help="GitHub repository, OWNER/NAME (default: the checkout's origin).")
 @click.option("--instances", type=click.IntRange(1, 100), help="How many instances.")
@@ -45,6 +55,10 @@ def command(
     preset: str | None,
     name: str | None,
     region: str | None,
+    framework: str | None,
+    port: int | None,
+    health_path: str | None,
+    architecture: str | None,
     domain: str | None,
     repository: str | None,
     instances: int | None,
@@ -84,11 +98,27 @@ def command(
     repository = repository or (reach.repository(path) if path.parent.exists() else None)
     if not yes and sys.stdin.isatty():
         preset = preset or _ask_preset(totals)
-        name = name or click.prompt("Name of the application", default="hermes")
-        domain = domain or click.prompt("The name that users type", default=f"{name}.yourdomain.com")
-        repository = repository or click.prompt("GitHub repository", default=f"YOUR_ORG/{name}")
+        region = _asked("AWS region", region, "eu-south-2", "account", "region")
+        kinds = click.Choice(frameworks.NAMES, case_sensitive=False)
+        framework = framework or click.prompt("Framework", type=kinds, default=frameworks.PHOENIX)
+        known = starter.settings(frameworks.choices(framework)).application
+        name = _asked("Name of the application", name, "hermes", "application", "name")
+        port = int(_asked("Port of the container", port, known.port, "application", "port"))
+        health_path = _asked("Path of the health check", health_path, known.health_path, "application", "health_path")
+        architecture = architecture or click.prompt(
+            "Architecture of the image", type=click.Choice(ARCHITECTURES), default=_architecture(instance_type)
+        )
+        instances = int(_asked("How many instances", instances, _count(preset), "compute", "count"))
+        domain = _asked("The name that users type", domain, f"{name}.yourdomain.com", "certificate", "domain")
+        repository = _asked("GitHub repository", repository, f"YOUR_ORG/{name}", "github", "repository")
+    framework = framework or frameworks.PHOENIX
     preset = preset or "guide"
-    answers = _answers(name, region, domain, repository, instances, instance_type)
+    answers = starter.merged(
+        frameworks.choices(framework, port),
+        _answers(name, region, domain, repository, instances, instance_type),
+        _application(port, health_path, architecture, instance_type),
+    )
+    starter.settings(starter.merged(starter.PRESETS[preset].choices, answers))
     choices = starter.merged(starter.PRESETS[preset].choices, answers)
     if not offline:
         choices = starter.merged(starter.PRESETS[preset].choices, _looked_up(context, choices), answers)
@@ -100,7 +130,7 @@ def command(
     path.write_text(text, encoding="utf-8")
     for each, target in zip(WORKFLOWS, written[1:], strict=False):
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(workflow(each, _values(settings)), encoding="utf-8")
+        target.write_text(workflow(each, _values(settings, framework)), encoding="utf-8")
     for target in written:
         terminal.echo(str(target))
     if pins_text:
@@ -150,10 +180,13 @@ def workflow(name: str, values: Mapping[str, str]) -> str:
     import re
 
     text = files("hermes_cfn.cli").joinpath(f"workflows/{name}.yml").read_text(encoding="utf-8")
+    if values["STEPS"]:
+        text = re.sub(r"(?s)    env:\n      MIX_ENV: test\n", "", text)
+        text = re.sub(r"(?s)      - uses: erlef/setup-beam.*?\n(?=\n  deployment:)", lambda _: values["STEPS"], text)
     return re.sub(r"@([A-Z]{4,})@", lambda found: values[found[1]], text)
 
 
-def _values(settings: Any) -> dict[str, str]:
+def _values(settings: Any, framework: str = frameworks.PHOENIX) -> dict[str, str]:
     arm = settings.application.architecture == "arm64"
     return {
         "APPLICATION": settings.application.name,
@@ -161,6 +194,7 @@ def _values(settings: Any) -> dict[str, str]:
         "REGION": settings.account.region,
         "BRANCH": settings.github.branch,
         "RUNNER": "ubuntu-24.04-arm" if arm else "ubuntu-24.04",
+        "STEPS": frameworks.steps(framework),
         "PLATFORM": "linux/arm64" if arm else "linux/amd64",
     }
 
@@ -220,12 +254,57 @@ def _answers(
     return answers
 
 
+def _asked(question: str, given: Any, default: Any, section: str, key: str) -> Any:
+    """An answer that the setting takes, asked again until it is one; what a flag said is not asked."""
+    from hermes_cfn.config import starter
+
+    if given is not None:
+        return given
+    while True:
+        answer = click.prompt(question, default=default, type=type(default))
+        told: dict[str, dict[str, Any]] = {section: {key: answer}}
+        if key == "region":
+            told = _answers(None, answer, None, None, None, None)
+        try:
+            starter.settings(told)
+        except HermesError as error:
+            # The count and the like stand in rules with others, which are judged when all is answered.
+            own = [one for one in error.findings if one.where.endswith(f"{section}.{key}")]
+            if own:
+                terminal.echo(f"  {answer}: {own[0].what}; next: {own[0].next}", err=True)
+                continue
+        return answer
+
+
+def _architecture(instance_type: str | None) -> str:
+    from hermes_cfn.config.compute import Compute
+
+    return Compute(instance_type=instance_type).architecture if instance_type else "arm64"
+
+
+def _count(preset: str | None) -> int:
+    from hermes_cfn.config import starter
+
+    return starter.settings(starter.PRESETS[preset or "guide"].choices).compute.count
+
+
+def _application(
+    port: int | None, health_path: str | None, architecture: str | None, instance_type: str | None
+) -> dict[str, dict[str, Any]]:
+    """What was answered of the container, as choices; an x86 image brings a type that runs it."""
+    said = {"port": port, "health_path": health_path, "architecture": architecture}
+    found: dict[str, dict[str, Any]] = {"application": {key: one for key, one in said.items() if one is not None}}
+    if architecture == "x86_64" and instance_type is None:
+        found["compute"] = {"instance_type": "t3.small"}
+    return found
+
+
 def _ask_preset(totals: Mapping[str, str]) -> str:
     from hermes_cfn.config import starter
 
     for preset in starter.PRESETS.values():
         terminal.echo(f"  {preset.name:<9} {totals.get(preset.name, ''):>9}  {preset.what}")
-    return str(click.prompt("Preset", type=click.Choice(PRESETS), default="guide"))
+    return str(click.prompt("Preset", type=click.Choice(PRESETS, case_sensitive=False), default="guide"))
 
 
 def _monthly(choices: Choices) -> Decimal | None:

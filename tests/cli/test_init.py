@@ -17,7 +17,8 @@ from pydantic import BaseModel
 
 from hermes_cfn import config
 from hermes_cfn.cli import hermes, main
-from hermes_cfn.config import Settings, edit, meanings, starter
+from hermes_cfn.cli import init as init_verb
+from hermes_cfn.config import Settings, edit, frameworks, meanings, starter
 from hermes_cfn.errors import ConfigurationError, ExitCode
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,32 @@ def test_every_key_of_the_configuration_has_its_line():
 def test_a_preset_means_its_choices_and_nothing_else(tmp_path, preset):
     path = init(tmp_path, "--preset", preset)
     assert config.load(path).model_dump() == starter.settings(starter.PRESETS[preset].choices).model_dump()
+
+
+@pytest.mark.parametrize("framework", frameworks.NAMES)
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_a_framework_brings_its_own_values_and_its_own_job(tmp_path, framework, architecture):
+    words = ("--framework", framework, "--architecture", architecture, "--region", "eu-central-1", "--port", "8123")
+    found = config.load(init(tmp_path, *words, "--health-path", "/healthz"))
+    assert (found.application.port, found.application.health_path) == (8123, "/healthz")
+    assert found.compute.architecture == found.application.architecture == architecture
+    assert all(zone.startswith("eu-central-1") for zone in found.network.zones)
+    assert "8123" in found.env.values()
+    assert ("hermes" in " ".join(found.application.migrate).lower()) == (framework == frameworks.PHOENIX)
+    ci = (tmp_path / ".github/workflows/ci.yml").read_text()
+    assert {"application", "deployment"} <= set(yaml.safe_load(ci)["jobs"])
+    assert ("setup-beam" in ci, "MIX_ENV" in ci) == (framework == frameworks.PHOENIX,) * 2
+    cd = (tmp_path / ".github/workflows/cd.yml").read_text()
+    assert ("linux/amd64" in cd) == (architecture == "x86_64")
+
+
+def test_a_wrong_answer_is_asked_again_and_the_others_are_kept(monkeypatch, capsys):
+    answers = iter(["My Shop", "shop"])
+    monkeypatch.setattr("click.prompt", lambda *_, **__: next(answers))
+    assert init_verb._asked("Name", None, "hermes", "application", "name") == "shop"
+    assert "My Shop" in capsys.readouterr().err
+    answers = iter([99999, 8000])
+    assert int(init_verb._asked("Port", None, 4000, "application", "port")) == 8000
 
 
 def test_answers_are_in_the_file(tmp_path):
