@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.errors import ExitCode
 
 if TYPE_CHECKING:
+    from hermes_cfn.config import Settings
     from hermes_cfn.local.control import Status
 
 
@@ -164,6 +166,17 @@ def database() -> None:
     terminal.echo(control.database(control.default_state()))
 
 
+def stand_in(settings: Settings, tag: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which the stand-in serves the port, path and code that the settings say; ``given`` come on top."""
+    application = settings.application
+    said = {"RELEASE": tag, "HEALTH_PATH": application.health_path}
+    if "PORT" not in given:
+        said["SERVES_PORT"] = str(application.port)
+    if 200 not in application.health_codes:
+        said["HEALTH_STATUS"] = str(application.health_codes[0])
+    return {**said, **given}
+
+
 @command.command()
 @click.argument("tag")
 @click.option(
@@ -185,7 +198,7 @@ def image(tag: str, directory: Path | None, variables: tuple[str, ...], architec
             "repository": settings.application.name,
             "tag": tag,
             "directory": str(directory.resolve()) if directory else None,
-            "env": {"RELEASE": tag, **dict(pair.split("=", 1) for pair in variables)},
+            "env": stand_in(settings, tag, dict(pair.split("=", 1) for pair in variables)),
             "architecture": architecture or settings.application.architecture,
         },
     )

@@ -4,7 +4,8 @@
 
 Copied into an image and run there as ``python3 -S app.py serve``; any other command whose words
 contain ``migrate`` runs the migration.  Environment: ``RELEASE`` is what ``/`` and the header
-``X-Release`` answer, ``PORT`` (4000) the container port, ``DATABASE_URL`` and ``POOL_SIZE`` (5)
+``X-Release`` answer, ``SERVES_PORT`` or else ``PORT`` (4000) the
+container port, ``HEALTH_PATH`` (``/health``) the path below that is asked whether it is well, ``DATABASE_URL`` and ``POOL_SIZE`` (5)
 the database, ``HEALTH_NEEDS_DATABASE=yes`` makes ``/health`` depend on it, ``BOOT_S`` delays the
 start, ``NEVER_BOOTS=yes`` never listens, ``HEALTH_STATUS`` answers that on ``/health``, ``ERROR_SHARE=0.2``
 answers 500 to a fifth of the requests, ``CRASHES=yes`` ends with an exception at start, ``NEEDS=NAME``
@@ -36,6 +37,7 @@ REASONS = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+HEALTH_PATH = os.environ.get("HEALTH_PATH", "/health")
 RELEASE = os.environ.get("RELEASE", "unnamed")
 ERROR_SHARE = float(os.environ.get("ERROR_SHARE", "0"))
 REQUEST_LOG = os.environ.get("REQUEST_LOG") == "yes"
@@ -75,12 +77,12 @@ class Application:
         delay = self.fault("answer_s")
         if delay:
             await asyncio.sleep(float(delay))
+        if path == HEALTH_PATH:
+            return await self.health()
         if path == "/" and self.asked("redirects_to"):
             return 301, self.asked("redirects_to")
         if path == "/":
             return 200, f"{RELEASE}\n"
-        if path == "/health":
-            return await self.health()
         if path == "/slow":
             await asyncio.sleep(min(float(query.get("s", ["1"])[0]), 600))
             return 200, "slow\n"
@@ -226,7 +228,7 @@ class Connection(asyncio.Protocol):
                     status, text = await self.application.answer(method, path, parse_qs(query) if query else {})
             except (ValueError, IndexError) as problem:
                 status, text = 500, f"{problem}\n"
-            if path != "/health" and random.random() < ERROR_SHARE:
+            if path != HEALTH_PATH and random.random() < ERROR_SHARE:
                 status, text = 500, "failed\n"
             if REQUEST_LOG:
                 print(f"{method} {path} Sent {status} in 1ms", flush=True)
@@ -293,7 +295,7 @@ async def serve():
         print("waiting for something that never comes", flush=True)
         await stopped.wait()
         return
-    port = os.environ.get("PORT", "4000")
+    port = os.environ.get("SERVES_PORT") or os.environ.get("PORT", "4000")
     address, _, real = os.environ.get(f"LISTEN_{port}", f"127.0.0.1:{port}").rpartition(":")
     if application.asked("listens_on"):
         address, real = application.asked("listens_on"), 0
