@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -111,14 +112,20 @@ def _by_name() -> Mapping[str, Place]:
     return {known.name.casefold(): known for known in places().values()} | dict(places())
 
 
+_COORDINATES = re.compile(r"(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)", re.ASCII)
+
+
 def place(name: str) -> Place:
-    """The place with that key or name, in any case.
+    """The place with that key or name, in any case, or at ``latitude,longitude`` in degrees.
 
     Raises :class:`HermesError` code ``place-unknown`` that offers the nearest known ones.
     """
     wanted, names = name.strip().casefold(), _by_name()
     if wanted in names:
         return names[wanted]
+    stated = _COORDINATES.fullmatch(wanted)
+    if stated and abs(float(stated[1])) <= 90 and abs(float(stated[2])) <= 180:
+        return Place(wanted, name.strip(), "", float(stated[1]), float(stated[2]), "city", "coordinates as stated")
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4)
     offered = list(dict.fromkeys(names[key].key for key in near)) or [
         key for key, known in places().items() if known.kind == "city"
@@ -129,7 +136,7 @@ def place(name: str) -> Place:
             name,
             "is not a place whose distance is known",
             why="a round-trip time would be a guess",
-            next=f"use one of {', '.join(offered)}",
+            next=f'use one of {", ".join(offered)}, or coordinates in degrees, like "53.55,9.99"; analysis latency --places lists all',
         ),
         exit_code=ExitCode.USAGE,
     )

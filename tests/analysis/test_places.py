@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from analysis.data import rows
 from analysis.latency import places
 from hermes_cfn.errors import HermesError
 
@@ -75,3 +76,20 @@ def test_every_place_and_access_has_a_source():
     )
     with pytest.raises(HermesError, match="fibre"):
         places.access("carrier pigeon")
+
+
+def test_any_city_by_its_coordinates_and_what_are_none_are_refused():
+    hamburg = places.place("53.5511, 9.9937")
+    assert places.distance_km(hamburg, places.place("Hamburg")) < 0.1
+    assert places.rtt("53.5511,9.9937", "eu-central-1").ms == places.rtt("hamburg", "eu-central-1").ms
+    for wrong in ("91,0", "0,181", "53.5;9.9", "53.5,", "nan,1"):
+        with pytest.raises(HermesError) as told:
+            places.place(wrong)
+        assert told.value.findings[0].code == "place-unknown"
+
+
+def test_every_region_that_has_places_lies_at_a_city():
+    regions = [one for one in places.places().values() if one.kind == "region"]
+    assert {"us-east-1", "eu-west-2", "sa-east-1", "ap-southeast-2"} <= {one.key for one in regions}
+    keys = [row["key"] for row in rows("places.csv")]
+    assert len(keys) == len(set(keys))
