@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hermes_cfn.cli import console, pins, reach, terminal
 from hermes_cfn.config import frameworks
@@ -47,6 +48,7 @@ ARCHITECTURES = ("arm64", "x86_64")
     "--upgrade", is_flag=True, help=f"Write {pins.FILE} anew for this version of hermes-cfn, and nothing else."
 )
 @click.option("--workflows/--no-workflows", default=True, show_default=True, help="Write .github/workflows too.")
+@click.option("--check", is_flag=True, help="Only say whether the workflows fit hermes.toml; writes nothing.")
 @click.option("--prices/--no-prices", "priced", default=True, show_default=True, help="Say what each switch costs.")
 @click.option("--offline", is_flag=True, help="Look nothing up, neither in AWS nor in the package index.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")
@@ -66,6 +68,7 @@ def command(
     requirement: str | None,
     upgrade: bool,
     workflows: bool,
+    check: bool,
     priced: bool,
     offline: bool,
     force: bool,
@@ -75,6 +78,8 @@ def command(
 
     Asks a few questions on a terminal; flags answer them beforehand.  Needs no AWS account: what one could
     tell is looked up where this machine has credentials (or --profile says whose), and only read.
+    Where hermes.toml is there already, --workflows writes the workflows anew from it, and nothing else; the job that
+    tests the application stays as it is, unless --framework names another.
     The pipeline installs by hash what .github/hermes-requirements.txt names; --upgrade writes that file anew.
     """
     from hermes_cfn.config import parse, starter
@@ -86,6 +91,9 @@ def command(
     if upgrade:
         _pin(pinned, *pins.text(requirement, offline))
         return ExitCode.OK
+    asked = click.get_current_context().get_parameter_source("workflows") is ParameterSource.COMMANDLINE
+    if check or (asked and workflows and path.exists() and not force):
+        return _workflows_of(path, context.settings(), framework, check)
     written = [path]
     if workflows:
         written += [path.parent / ".github" / "workflows" / f"{each}.yml" for each in WORKFLOWS]
@@ -186,6 +194,32 @@ def workflow(name: str, values: Mapping[str, str]) -> str:
     return re.sub(r"@([A-Z]{4,})@", lambda found: values[found[1]], text)
 
 
+def _workflows_of(path: Path, settings: Any, framework: str | None, check: bool) -> int:
+    """Writes the workflows that fit the settings, or says which do not; the application's own job is kept."""
+    import re
+
+    job = re.compile(r"^  application:\n.*?(?=^  deployment:\n)", re.MULTILINE | re.DOTALL)
+    stale = False
+    for name in WORKFLOWS:
+        target = path.parent / ".github" / "workflows" / f"{name}.yml"
+        there = target.read_text(encoding="utf-8") if target.is_file() else ""
+        fresh = workflow(name, _values(settings, framework or frameworks.PHOENIX))
+        own = job.search(there) if framework is None else None
+        if own:
+            fresh = fresh.replace(job.findall(fresh)[0], own[0])
+        if fresh == there:
+            terminal.echo(f"{target} is fresh")
+            continue
+        stale = True
+        if check:
+            terminal.echo(f"{target} is stale; next: hermes-cfn init --workflows")
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(fresh, encoding="utf-8")
+        terminal.echo(str(target))
+    return ExitCode.CHANGES if check and stale else ExitCode.OK
+
+
 def _values(settings: Any, framework: str = frameworks.PHOENIX) -> dict[str, str]:
     arm = settings.application.architecture == "arm64"
     return {
@@ -215,7 +249,7 @@ def _not_over(paths: list[Path], force: bool) -> None:
                     "file-exists",
                     str(path),
                     "is there already",
-                    next="--force writes over it, --no-workflows leaves the workflows",
+                    next="--workflows writes the workflows alone, anew; --force writes over all, --no-workflows leaves them",
                 )
                 for path in there
             ),

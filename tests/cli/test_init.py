@@ -75,6 +75,28 @@ def test_a_framework_brings_its_own_values_and_its_own_job(tmp_path, framework, 
     assert ("linux/amd64" in cd) == (architecture == "x86_64")
 
 
+def again(directory: Path, *words: str):
+    return CliRunner().invoke(hermes, ["-c", str(directory / "hermes.toml"), "init", *words], standalone_mode=False)
+
+
+def test_workflows_follow_the_file_and_keep_the_job_of_the_application(tmp_path):
+    path = init(tmp_path, "--framework", "django")
+    ci, cd = (tmp_path / ".github/workflows" / name for name in ("ci.yml", "cd.yml"))
+    ci.write_text(ci.read_text().replace("manage.py test", "manage.py test --parallel"))
+    assert again(tmp_path, "--check").return_value == ExitCode.OK
+    text = path.read_text().replace("[application]", '[application]\narchitecture = "x86_64"', 1)
+    text = text.replace('# architecture = "arm64"', "#").replace("# instance_type", 'instance_type = "t3.small" #', 1)
+    path.write_text(text)
+    before = ci.read_text(), cd.read_text()
+    assert again(tmp_path, "--check").return_value == ExitCode.CHANGES
+    assert (ci.read_text(), cd.read_text()) == before
+    assert again(tmp_path, "--workflows").return_value == ExitCode.OK
+    assert "linux/amd64" in cd.read_text() and "test --parallel" in ci.read_text() and path.read_text() == text
+    assert again(tmp_path, "--check").return_value == ExitCode.OK
+    assert again(tmp_path, "--workflows", "--framework", "go").return_value == ExitCode.OK
+    assert "go test" in ci.read_text() and "manage.py" not in ci.read_text()
+
+
 def test_a_wrong_answer_is_asked_again_and_the_others_are_kept(monkeypatch, capsys):
     answers = iter(["My Shop", "shop"])
     monkeypatch.setattr("click.prompt", lambda *_, **__: next(answers))
