@@ -324,7 +324,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
     parts = {
         home: {
             one.value: model.compose(plan, model.Home.of(home), one, plan.service_ms, probed=probed).as_dict()
-            for one in model.Interaction
+            for one in model.interactions(plan)
         }
         for home in dict.fromkeys((region, found.other, "fly-cdg", "fly-fra"))
     }

@@ -16,6 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from hermes_cfn.bill import BillLine
+from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import HermesError
 from hermes_cfn.pricing.prices import PriceBook
@@ -26,7 +27,7 @@ from .answers import COMMAND, PERMISSION, Payment, Worth, enough, payment, worth
 from .assumptions import Assumption, ledger
 from .data import rows
 from .latency.places import Probed, place
-from .latency.times import Home, Interaction
+from .latency.times import Home, Interaction, interactions
 from .options.buying import WORDS, ways
 from .options.frontier import Configuration, Lattice, Sensitivity, sensitivity
 from .options.table import Option, Options
@@ -91,8 +92,8 @@ def render(
             *({"name": name, "text": text} for name, text in better(settings, options, winner, paid)),
             *({"name": "In your money", "text": text} for text in filter(None, [stated(settings, paid.monthly)])),
         ],
-        cards=list(_cards(paid, compared)),
-        gains=[_gain(compared, one) for one in Interaction],
+        cards=list(_cards(paid, compared, plan)),
+        gains=[_gain(compared, one) for one in interactions(plan)],
         other=place(compared.other).name,
         command=COMMAND,
         permission=PERMISSION,
@@ -257,7 +258,7 @@ def stated(settings: Settings, expected: Decimal) -> str:
     )
 
 
-def _cards(paid: Payment, compared: Worth) -> Iterator[dict[str, str]]:
+def _cards(paid: Payment, compared: Worth, plan: Planning) -> Iterator[dict[str, str]]:
     here, there = compared.here[Interaction.COLD], compared.there[Interaction.COLD]
     other = place(compared.other).name
     low, high = paid.bill.low + paid.surplus, paid.bill.high + paid.surplus
@@ -266,6 +267,8 @@ def _cards(paid: Payment, compared: Worth) -> Iterator[dict[str, str]]:
     yield {"value": dollars(paid.monthly * 12), "name": "twelve months"}
     yield {"value": f"{text.ms(here.p50)} ms", "name": f"cold page, p50 ({text.ms(there.p50)} at {other})"}
     yield {"value": f"{text.ms(here.p99)} ms", "name": f"cold page, p99 ({text.ms(there.p99)} at {other})"}
+    if Interaction.WARM not in interactions(plan):
+        return
     warm, far = compared.here[Interaction.WARM], compared.there[Interaction.WARM]
     yield {"value": f"{text.ms(warm.p50)} ms", "name": f"warm message, p50 ({text.ms(far.p50)} at {other})"}
 
@@ -327,7 +330,14 @@ def _tables() -> Iterator[Assumption]:
 
 
 def _bought(settings: Settings, book: PriceBook) -> Iterator[Assumption]:
-    for way in ways(settings.compute.instance_type, settings.account.region, book).values():
+    kind = settings.compute.instance_type
+    try:
+        known = ways(kind, settings.account.region, book)
+    except HermesError as error:
+        finding = error.findings[0]
+        yield Assumption(f"ways of buying {kind}", "no price", "missing", f"{finding.where}: {finding.what}")
+        return
+    for way in known.values():
         share = f"{way.low:.3f}" if way.low == way.high else f"{way.low:.3f} to {way.high:.3f}"
         yield Assumption(f"share of the on-demand price: {way.name}", share, str(way.basis), way.source)
 

@@ -158,6 +158,11 @@ class BreakEven:
         return f"{self.near} wins {self.cell} database round trips"
 
 
+def interactions(planning: Planning) -> tuple[Interaction, ...]:
+    """What its users do: without open sockets nobody has a live page or sends a message over one."""
+    return tuple(Interaction) if planning.sockets else (Interaction.COLD,)
+
+
 def database_trips(planning: Planning, interaction: Interaction) -> float:
     """Sequential database round trips of one interaction."""
     mounts = SHAPES[interaction].mounts

@@ -8,10 +8,12 @@ from html.parser import HTMLParser
 import pytest
 
 from analysis import plots, report
+from analysis.latency.times import Interaction, interactions
 from analysis.options.frontier import Configuration, Lattice
 from analysis.sizing.queueing import grid
 from hermes_cfn import config
 from hermes_cfn.config.settings import Settings
+from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.pricing import books
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -110,6 +112,26 @@ def test_a_far_database_changes_the_headline(book):
     assert told.startswith("Run it in Fly.io Frankfurt, which is faster and cheaper, not as 2 x t4g.small")
     assert "nothing is gained" in report.lead(far, worth(far, book))
     assert "do not carry" in report.decision(far, payment(far, book), worth(far, book), False)
+
+
+def test_a_missing_price_of_buying_is_a_row_and_not_the_end(book, monkeypatch):
+    def none(*asked):
+        raise HermesError(Finding("price-missing", "BoxUsage:t4g.large", "the book has no such price"))
+
+    monkeypatch.setattr(report, "ways", none)
+    (row,) = report._bought(Settings(), book)
+    assert row.basis == "missing" and "BoxUsage:t4g.large" in row.source
+
+
+def test_live_rows_are_for_who_has_open_sockets(book):
+    from analysis.answers import payment, worth
+
+    plain = config.parse("[planning]\nsockets = 0\n")
+    paid, compared = payment(plain, book), worth(plain, book)
+    assert interactions(plain.planning) == (Interaction.COLD,)
+    assert set(interactions(Settings().planning)) == set(Interaction)
+    few, all_of_them = (list(report._cards(paid, compared, one.planning)) for one in (plain, Settings()))
+    assert len(few) == len(all_of_them) - 1
 
 
 def test_what_is_cheaper_names_everything_that_it_changes():
