@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from hermes_cfn.checks import last_words
 from hermes_cfn.checks.observed import Diagnosis
 from hermes_cfn.errors import Finding, Severity
 
@@ -114,14 +115,15 @@ def health(instance: str, said: Diagnosis, port: int, health_path: str, codes: t
     status = answer.get("status") if isinstance(answer, Mapping) else None
     if status in codes:
         return
+    spoken, hint = last_words.of(said.get("log")), last_words.rule(said.get("log"))
     if status is None:
         yield Finding(
             "health-silent",
             instance,
             f"nothing answers on port {port}",
-            why="the application must listen on 0.0.0.0 and the port of the configuration",
-            evidence=str(answer),
-            next="application.port, or the application's own setting; docs/application.md",
+            why="" if hint else _not_listening(said, port),
+            evidence="\n".join(part for part in (spoken, f"health check: {answer}") if part),
+            next=hint.instead if hint else f"hermes-cfn logs --instance {instance}; docs/application.md",
         )
     elif 300 <= int(status) < 400:
         yield Finding(
@@ -137,9 +139,20 @@ def health(instance: str, said: Diagnosis, port: int, health_path: str, codes: t
             "health-fails",
             instance,
             f"{health_path} answers {status}",
-            evidence=str(body)[:300],
-            next=f"hermes-cfn logs --instance {instance} --since 10m",
+            evidence="\n".join(part for part in (spoken, f"health check: {status} {str(body)[:300]}".rstrip()) if part),
+            next=hint.instead if hint else f"hermes-cfn logs --instance {instance} --since 10m",
         )
+
+
+def _not_listening(said: Diagnosis, port: int) -> str:
+    """Where it listens instead, if the instance says so; nothing is guessed."""
+    listens = said.get("listens")
+    if not isinstance(listens, list):
+        return ""
+    ports = sorted({int(number) for _, number in listens})
+    if port in ports:
+        return ""
+    return f"it listens on {', '.join(map(str, ports))}" if ports else "it listens on no port yet"
 
 
 def machine(instance: str, said: Diagnosis) -> Iterator[Finding]:

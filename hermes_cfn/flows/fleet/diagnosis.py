@@ -111,20 +111,27 @@ def last_line(text: str) -> dict[str, Any]:
     return {}
 
 
-def shown(told: Mapping[str, Any]) -> str:
-    """A diagnosis for people: exit code, health answer, memory and disk, database, last log lines.
+LAST = 8
+"""So many of the application's last lines come before all else."""
 
-    What the container said that failed comes before what runs in its place now.
+
+def shown(told: Mapping[str, Any]) -> str:
+    """A diagnosis for people: the application's own last words and the health check's answer first.
+
+    Then exit code, memory, disk, database, and what the log said before.  What the container said that failed comes
+    before what runs in its place now.
     """
     lines: list[str] = []
     for instance, whole in told.items():
         lines.append(f"{instance}:")
         said = {**whole, **(whole.get("failed") or {})}
-        for key in ("silent", "container", "health", "memory", "disk", "database"):
+        log = said.get("log") or []
+        spoken = (log if isinstance(log, list) else str(log).splitlines())[-50:]
+        lines += [f"  log: {line}" for line in spoken[-LAST:]]
+        for key in ("health", "silent", "container", "memory", "disk", "database"):
             if said.get(key):
                 lines.append(f"  {key}: {_flat(said[key])}")
-        log = said.get("log") or []
-        lines += [f"  log: {line}" for line in (log if isinstance(log, list) else [str(log)])[-50:]]
+        lines += [f"  before: {line}" for line in spoken[:-LAST]]
     return "\n".join(lines)
 
 
