@@ -92,13 +92,16 @@ pass_context = click.make_pass_decorator(Context)
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
+    "--config",
+    "-c",
     "--file",
     "-f",
+    "file",
     type=click.Path(path_type=Path),
     default=None,
     help="hermes.toml; by default the one here, or its defaults where there is none.",
 )
-@click.option("--environment", "-e", default=None, help="An environment of hermes.toml.")
+@click.option("--env", "--environment", "-e", "environment", default=None, help="An environment of hermes.toml.")
 @click.option("--probe", "probe_file", type=click.Path(path_type=Path), default=None, help="Results of 'probe --save'.")
 @click.option("--prices", "source", type=click.Choice(["auto", "live", "snapshot"]), default="auto", show_default=True)
 @click.option("--debug", is_flag=True, help="Show stack traces.")

@@ -126,7 +126,7 @@ def command(
         _answers(name, region, domain, repository, instances, instance_type),
         _application(port, health_path, architecture, instance_type),
     )
-    starter.settings(starter.merged(starter.PRESETS[preset].choices, answers))
+    _checked(starter.merged(starter.PRESETS[preset].choices, answers))
     choices = starter.merged(starter.PRESETS[preset].choices, answers)
     if not offline:
         choices = starter.merged(starter.PRESETS[preset].choices, _looked_up(context, choices), answers)
@@ -286,6 +286,19 @@ def _answers(
         if Compute(instance_type=instance_type).architecture == "x86_64":
             put("application", "architecture", "x86_64")
     return answers
+
+
+def _checked(choices: Choices) -> None:
+    """Raises what is wrong with the answers, by their keys: there is no file yet that could have a line."""
+    from dataclasses import replace
+
+    from hermes_cfn.config import starter
+
+    try:
+        starter.settings(choices)
+    except HermesError as error:
+        told = (replace(one, where=one.where.rpartition(" ")[2]) for one in error.findings)
+        raise HermesError(*told, exit_code=error.exit_code) from error
 
 
 def _asked(question: str, given: Any, default: Any, section: str, key: str) -> Any:

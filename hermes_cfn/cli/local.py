@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from hermes_cfn.local.control import Status
 
 
+SCHEMES = {"443": "https", "80": "http"}
+"""What a browser is to be told for a listener's port."""
+
+
 def show(status: Status, form: str) -> None:
     """Print what runs, as text or as data."""
     if form == "json":
@@ -28,7 +32,7 @@ def show(status: Status, form: str) -> None:
     terminal.echo(f"endpoint   {status.endpoint}   process {status.pid}   service time {status.now}")
     for name, addresses in status.load_balancers.items():
         for scheme, address in addresses.items():
-            terminal.echo(f"balancer   {scheme}://{address}   {name}")
+            terminal.echo(f"balancer   {SCHEMES.get(scheme, scheme)}://{address}   {name}")
     for instance, address in status.instances.items():
         terminal.echo(f"instance   {address}   {instance}")
     if status.database:

@@ -20,6 +20,7 @@ def command(instance: str | None, everywhere: bool, host: bool, words: tuple[str
     """Run COMMAND in the application's container and print what it prints (at most 16 kB, 10 minutes).
 
     Several words are a command and its arguments; one word is a line for the shell.
+    Systems Manager keeps what is printed for 30 days: print no secret, so not the whole of `env` either.
     """
     from hermes_cfn.flows.fleet import command as story
     from hermes_cfn.flows.fleet import members

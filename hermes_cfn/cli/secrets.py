@@ -53,7 +53,7 @@ def set_(name: str, source: TextIO | None) -> int:
 def rotate(name: str, source: TextIO | None, rolled: bool, yes: bool, form: str) -> int:
     """A new value, and the image that runs rolled out with it.
 
-    SECRET_KEY_BASE is made here; others are read like those of `set`.
+    SECRET_KEY_BASE and SECRET_KEY are made here; others are read like those of `set`.
     """
     from hermes_cfn.flows import release, secrets
     from hermes_cfn.flows.fleet import releases

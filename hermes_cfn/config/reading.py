@@ -20,6 +20,7 @@ from hermes_cfn.config.spelling import toml
 from hermes_cfn.errors import ConfigurationError, Finding
 
 Key = tuple[str, ...]
+REGION: Key = ("account", "region")
 Problem = tuple[Key, str, str, str]
 """Key, code, what, what instead."""
 
@@ -96,7 +97,9 @@ def _one(text: str, environment: str | None, name: str) -> Settings:
     if settings is not None:
         for rule in RULES:
             for key, what, instead in rule(settings):
-                problems.append((origin.get(key, key), "configuration-conflict", what, instead))
+                # A region that is wrong has no zones to compare with.
+                if key != ("network", "zones") or origin.get(REGION, REGION) not in {problem[0] for problem in found}:
+                    problems.append((origin.get(key, key), "configuration-conflict", what, instead))
     if problems or settings is None:
         raise ConfigurationError.of(_finding(problem, where, name) for problem in _once(problems))
     return settings

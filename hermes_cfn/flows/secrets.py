@@ -19,7 +19,9 @@ from hermes_cfn.names import output_id
 
 GENERATED = {
     "SECRET_KEY_BASE": "every session and LiveView token that the old key signed ends with the release that brings "
-    "the new one in: users sign in again, and while instances of both run, some of them twice"
+    "the new one in: users sign in again, and while instances of both run, some of them twice",
+    "SECRET_KEY": "every session and signed link of the old key ends with the release that brings the new one in "
+    "(Django: SECRET_KEY_FALLBACKS keeps them valid)",
 }
 """Secrets that are random and nobody else's, and what it means to change them."""
 

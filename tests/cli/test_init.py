@@ -19,7 +19,7 @@ from hermes_cfn import config
 from hermes_cfn.cli import hermes, main
 from hermes_cfn.cli import init as init_verb
 from hermes_cfn.config import Settings, edit, frameworks, meanings, starter
-from hermes_cfn.errors import ConfigurationError, ExitCode
+from hermes_cfn.errors import ConfigurationError, ExitCode, HermesError
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,6 +73,18 @@ def test_a_framework_brings_its_own_values_and_its_own_job(tmp_path, framework, 
     assert ("setup-beam" in ci, "MIX_ENV" in ci) == (framework == frameworks.PHOENIX,) * 2
     cd = (tmp_path / ".github/workflows/cd.yml").read_text()
     assert ("linux/amd64" in cd) == (architecture == "x86_64")
+
+
+def test_a_wrong_region_is_one_finding_and_names_no_file(tmp_path, monkeypatch):
+    with pytest.raises(HermesError) as caught:
+        CliRunner().invoke(
+            hermes,
+            ["-c", str(tmp_path / "hermes.toml"), "init", "--yes", "--offline", "--region", "eu-central1"],
+            catch_exceptions=False,
+        )
+    (finding,) = caught.value.findings
+    assert finding.where == "account.region"
+    assert not (tmp_path / "hermes.toml").exists()
 
 
 def again(directory: Path, *words: str):
