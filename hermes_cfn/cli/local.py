@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hermes_cfn.cli import console, reach, terminal
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
     from hermes_cfn.config import Settings
@@ -170,6 +170,20 @@ def database() -> None:
     terminal.echo(control.database(control.default_state()))
 
 
+def _a_program(directory: Path) -> None:
+    """Raises HermesError where the directory has neither a program nor the name of an engine's image."""
+    if not any((directory / name).is_file() for name in ("run", "image.json")):
+        raise HermesError(
+            Finding(
+                "image-without-program",
+                str(directory),
+                "holds neither a program named run nor an image.json",
+                next='write run (executable), or image.json like {"Image": "localhost/shop:v1"} for local start --engine podman',
+            ),
+            exit_code=ExitCode.USAGE,
+        )
+
+
 def stand_in(settings: Settings, tag: str, given: Mapping[str, str]) -> dict[str, str]:
     """The variables by which the stand-in serves the port, path and code that the settings say; ``given`` come on top."""
     application = settings.application
@@ -192,8 +206,22 @@ def image(tag: str, directory: Path | None, variables: tuple[str, ...], architec
     """Push the stand-in application, or a directory with a program named `run`, under TAG."""
     from hermes_cfn.local import control
 
-    settings = console.context().settings()
-    reach.embedded(start=False)
+    context = console.context()
+    settings = context.settings()
+    if directory:
+        _a_program(directory)
+    running = reach.embedded(start=False)
+    own = reach.clients(replace(context, local=True), settings, running)
+    if own.ecr.uri(settings.application.name) is None:
+        raise HermesError(
+            Finding(
+                "registry-missing",
+                settings.application.name,
+                "there is no repository for its images yet: the foundation makes it",
+                next="hermes-cfn --local bootstrap",
+            ),
+            exit_code=ExitCode.REFUSED,
+        )
     pushed = control.ask(
         control.default_state(),
         "images",
