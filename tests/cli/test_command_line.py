@@ -286,7 +286,7 @@ NO_DATA = {
     **dict.fromkeys(("prices refresh", "image push", "local image", "local stop"), "acts"),
     **dict.fromkeys(("secrets set", "secrets restore", "secrets delete", "lock break"), "acts"),
     **dict.fromkeys(("run", "shell", "demo"), "shows what something else prints"),
-    **dict.fromkeys(("image digest", "local database"), "prints one bare value, for a script"),
+    **dict.fromkeys(("image digest", "local database", "local env"), "prints one bare value, for a script"),
     "diagram": "is an SVG",
     "completion": "is a script",
 }
