@@ -47,7 +47,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
     "account": {
         "id": "12 digits; refuses any other account",
         "region": "of everything but CloudFront and the budget",
-        "github_provider": "create, existing or none: the OIDC provider is one an account",
+        "github_provider": "create, existing or none; an account has one OIDC provider of GitHub, so the second deployment says existing",
         "operators": "Identity Center roles of people that may operate",
         "artifacts_encryption": "AES256 or aws:kms",
     },
@@ -94,7 +94,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "arn": "of an existing certificate in this region, instead",
     },
     "database": {
-        "port": "the only one open to the outside besides 443",
+        "port": "its port; instances may open connections to the outside on this port and on 443 only",
         "allow_list": "the database admits known addresses only",
         "addresses": "ipv4, ipv6 or both",
     },
@@ -106,7 +106,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "surge": "extra instances at a time",
         "canary": "instances that go first",
         "canary_s": "that they serve before the others follow",
-        "canary_error_rate": "this much worse than the others, and the release goes back",
+        "canary_error_rate": "share of failed requests by which the canary may be worse than the others; beyond it the release goes back",
         "canary_requests": "with fewer the canary is not judged",
         "return_after_s": "an instance that nobody confirms goes back by itself",
         "healthy_timeout_s": "until the load balancer must call it healthy",
