@@ -123,7 +123,9 @@ def health(instance: str, said: Diagnosis, port: int, health_path: str, codes: t
             f"nothing answers on port {port}",
             why="" if hint else _not_listening(said, port),
             evidence="\n".join(part for part in (spoken, f"health check: {answer}") if part),
-            next=hint.instead if hint else f"hermes-cfn logs --instance {instance}; docs/application.md",
+            next=hint.instead
+            if hint
+            else f"hermes-cfn logs --instance {instance}; application.port, where it listens elsewhere; docs/application.md",
         )
     elif 300 <= int(status) < 400:
         yield Finding(
