@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from hermes_cfn.pricing.books import Source
 
 ENDINGS = (".yaml", ".yml", ".json", ".template")
+MOST_FILES = 20_000
+"""Of a folder that is looked through for templates."""
 
 
 def bill_of(paths: Iterable[Path], region: str, parameters: tuple[str, ...], usage: Usage | None, book: Source) -> Bill:
@@ -37,7 +40,7 @@ def read(paths: Iterable[Path], given: Mapping[str, str] | None = None) -> dict[
     found: dict[str, Template] = {}
     for path in paths:
         if path.is_dir():
-            inside = sorted(one for one in path.rglob("*") if one.suffix in ENDINGS and one.is_file())
+            inside = _inside(path)
             for one in inside:
                 text = _text(one)
                 if _is_template(text):
@@ -47,6 +50,28 @@ def read(paths: Iterable[Path], given: Mapping[str, str] | None = None) -> dict[
         else:
             found[path.stem if path.stem not in found else path.as_posix()] = _parsed(path, _text(path), given)
     return found if len(found) != 1 else {"template": next(iter(found.values()))}
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Files of a folder that may be templates, in order; links to folders are not followed.
+
+    Raises HermesError ``folder-too-large``: nobody means a whole disk.
+    """
+    found: list[Path] = []
+    seen = 0
+    for place, _, names in os.walk(folder):
+        seen += 1 + len(names)
+        if seen > MOST_FILES:
+            raise HermesError(
+                Finding(
+                    "folder-too-large",
+                    str(folder),
+                    f"there are more than {MOST_FILES:,} files in it",
+                    next="name the folder of the templates, or the files themselves",
+                )
+            )
+        found += [one for name in names if (one := Path(place, name)).suffix in ENDINGS and one.is_file()]
+    return sorted(found)
 
 
 def _is_template(text: str) -> bool:

@@ -10,8 +10,10 @@ from typing import Any
 
 
 def toml(value: Any) -> str:
-    """A value as TOML writes it."""
+    """A value as TOML writes it; None, which TOML has no word for, as ``not set``."""
     match value:
+        case None:
+            return "not set"
         case bool():
             return "true" if value else "false"
         case int() | float() | Decimal():

@@ -49,7 +49,6 @@ def lines(
     context: DeployContext, begin: datetime, instance: str = "", pattern: str = "", follow: bool = False
 ) -> Iterator[Line]:
     """Lines since ``begin``, oldest first; ``pattern`` is CloudWatch's filter syntax.  Following never ends."""
-    logs, group = context.clients.logs, context.names.log_group
     if pattern.lstrip().startswith("{"):
         raise HermesError(
             Finding(
@@ -61,6 +60,7 @@ def lines(
             ),
             exit_code=ExitCode.USAGE,
         )
+    logs, group = context.clients.logs, context.names.log_group
     shown: set[Line] = set()
     newest = begin
     while True:

@@ -107,6 +107,8 @@ def lacking(
         condition_keys = {
             key: _concrete(str(value), account).replace("*", "x") for test in tests for key, value in test.items()
         }
+        if role == "instance":  # the boundary lets secrets go to credentials that an instance got, and to no others
+            condition_keys["ec2:SourceInstanceARN"] = f"arn:aws:ec2:{context.region}:{account}:instance/i-0"
         door = Simulation(
             context.clients.calls("iam"), f"arn:aws:iam::{account}:role/{context.names.role(role)}", condition_keys
         )
