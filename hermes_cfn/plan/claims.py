@@ -18,6 +18,7 @@ from hermes_cfn.cfn.template import Resource
 from hermes_cfn.errors import Finding
 
 SUBNET = "AWS::EC2::Subnet"
+NAT_GATEWAY = "AWS::EC2::NatGateway"
 WITHIN_VPC = frozenset({"AWS::EC2::SecurityGroup"})
 """Types whose names are their own only within one VPC."""
 
@@ -54,6 +55,15 @@ def taken(
                 why=f"{why or 'its logical ID'} cannot change in place, and CloudFormation makes the new one before the "
                 "old one goes: AWS would refuse it, and the stack would roll back",
                 next=_way_out(resource, why),
+            )
+        if resource.type == NAT_GATEWAY and change.replacement == "True":
+            yield Finding(
+                "address-taken",
+                f"{stack}/{change.logical_id}",
+                "the NAT gateway has to be made anew with the address that the old one still has",
+                why=f"{why} cannot change in place, and CloudFormation makes the new one before the old one goes: "
+                "EC2 would refuse it (Resource.AlreadyAssociated)",
+                next="keep the zone with the first letter, or another [network] egress",
             )
         for block in _ranges(resource):
             clash = next((f"{other} ({held})" for other, held in ranges if held.overlaps(block)), "")

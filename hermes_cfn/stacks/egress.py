@@ -56,7 +56,8 @@ def _gateway(builder: NetworkBuilder, subnet: ec2.Subnet, suffix: str = "") -> t
 
 
 def _one_gateway(builder: NetworkBuilder) -> list[Any]:
-    gateway, kept = _gateway(builder, builder.public[0])
+    first = min(builder.public, key=lambda subnet: subnet.title)  # by letter: the order of the zones moves nothing
+    gateway, kept = _gateway(builder, first)
     put(builder.stack, "nat_gateway_id", Ref(gateway), "The NAT gateway")
     table = builder.table("PrivateRoutes", "private", builder.private)
     builder.route("PrivateDefaultRoute", table, NatGatewayId=Ref(gateway))

@@ -71,7 +71,13 @@ def typed(command: list[str], answers: dict[str, str], directory: Path, env: dic
 def test_a_person_answers_and_the_account_tells_the_rest(account, tmp_path):
     answers = {
         "Preset": "lean",
+        "AWS region": "",
+        "Framework": "phoenix",
         "Name of the application": "iris",
+        "Port of the container": "",
+        "Path of the health check": "",
+        "Architecture": "",
+        "How many instances": "",
         "The name that users type": "iris.example.com",
         "GitHub repository": "me/iris",
     }

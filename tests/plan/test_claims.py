@@ -122,3 +122,9 @@ def test_a_name_that_moves_to_another_logical_id_is_taken() -> None:
     renamed = replace(service, template=json.loads(json.dumps(service.template).replace('"LogGroup"', '"Renamed"')))
     moved = replace(deployment, stacks=tuple(renamed if s.key == "service" else s for s in deployment.stacks))
     assert "name-taken" in {finding.code for finding in planned(moved, as_there(deployment)).errors}
+
+
+def test_the_order_of_the_zones_moves_no_nat_gateway_and_a_zone_before_it_is_refused() -> None:
+    plan = planned(built(zones("cab")), as_there(built(zones("abc"))))
+    assert not [change for change in plan.changes if change.resource_type == "AWS::EC2::NatGateway"]
+    assert "address-taken" in codes(zones("bc"), zones("abc"))
