@@ -79,7 +79,7 @@ def command(
         raise click.UsageError("--resume knows which release; give neither --image nor --plan beside it")
     context = console.context()
     agreed, hashed = _approved(approved)
-    if agreed:
+    if agreed is not None:
         asked = record.asked(agreed)
         if image or replace:
             raise click.UsageError("--plan FILE says which image and what may be replaced; give neither beside it")
@@ -99,7 +99,8 @@ def command(
         compatible=not incompatible,
         resume=resume,
     )
-    agreed = agreed or _shown(deploy_context, question, agreement, form, limits, hashed)
+    if agreed is None:
+        agreed = _shown(deploy_context, question, agreement, form, limits, hashed)
     wish = deploy.DeployOptions(
         question,
         agreed=agreed,
@@ -113,12 +114,12 @@ def command(
     return ExitCode.OK
 
 
-def _approved(given: str) -> tuple[str, str]:
-    """The text of a recorded plan, or the hash of one.  Raises UsageError for what is neither."""
+def _approved(given: str) -> tuple[str | None, str]:
+    """The text of a recorded plan (None without a file), and the hash of one.  Raises UsageError for what is neither."""
     from hermes_cfn.plan import record
 
     if not given or record.is_digest(given):
-        return "", given
+        return None, given
     try:
         return Path(given).read_text(encoding="utf-8"), ""
     except (OSError, UnicodeDecodeError) as error:

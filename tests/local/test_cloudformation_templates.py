@@ -26,7 +26,8 @@ REFUSED = {
     "AutoScaling-AutoScalingRollingUpdates.yaml": "AWS::ElasticLoadBalancing::LoadBalancer",
     "ECS-FargateLaunchType-clusters-public-vpc.yaml": "AWS::ECS::Cluster",
     "ECS-FargateLaunchType-services-public-service.yaml": "AWS::ECS::TaskDefinition",
-    "ElasticLoadBalancing-ELBStickinessSample.json": "AWS::ElasticLoadBalancing::LoadBalancer",
+    "ElasticLoadBalancing-ELBStickinessSample.json": "'null' values are not allowed in templates",
+    "ElasticLoadBalancing-NetworkLoadBalancerWithEIPs.yaml": "load balancers of type network",
     "Lambda-LambdaSample.yaml": "AWS::Lambda::Function",
     "RDS-RDS_MySQL_With_Read_Replica.yaml": "AWS::RDS::DBInstance",
     "S3-compliant-static-website.json": "ObjectLockEnabled (AWS::S3::Bucket)",
@@ -37,7 +38,6 @@ DEPLOYS = {
     "web-rolling.yaml",
     "DynamoDB-DynamoDB_Table.json",
     "EC2-EIP_With_Association.yaml",
-    "ElasticLoadBalancing-NetworkLoadBalancerWithEIPs.yaml",
     "VPC-VPC_With_Managed_NAT_And_Private_Subnet.yaml",
 }
 TEMPLATES = sorted([*OWN.iterdir(), *FOREIGN.glob("*-*.*")], key=lambda path: path.name)

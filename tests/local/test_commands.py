@@ -129,14 +129,20 @@ def test_cancelled_before_and_while_it_runs(monkeypatch, cancelled_after_s):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "runs"), [("^[A-Za-z0-9+/]+={0,2}$", True), ("^[a-z]{4,8192}$", False), ("^(?=x)x$", False), ("", True)]
+    ("pattern", "word", "runs"),
+    [
+        ("^[A-Za-z0-9+/]+={0,2}$", "xxxx", True),
+        ("^[a-z]{4,8192}$", "xxxx", False),
+        ("^(?=x)x$", "x", False),
+        ("", "xxxx", True),
+    ],
 )
-def test_a_pattern_that_the_agent_cannot_compile_runs_nothing(monkeypatch, pattern, runs):
+def test_a_pattern_that_the_agent_cannot_compile_runs_nothing(monkeypatch, pattern, word, runs):
     document = {
         **commands_module._RUN_SHELL_SCRIPT,
         "parameters": {
             **commands_module._RUN_SHELL_SCRIPT["parameters"],
-            "word": {"type": "String", "default": "xxxx", "allowedPattern": pattern},
+            "word": {"type": "String", "default": word, "allowedPattern": pattern},
         },
     }
     monkeypatch.setattr(commands_module, "_RUN_SHELL_SCRIPT", document)

@@ -221,9 +221,8 @@ def test_a_resource_that_somebody_else_deletes_meanwhile_is_gone(cloud, monkeypa
 
 
 def test_a_rolled_back_creation_has_no_outputs_and_no_exports(cloud):
-    sections = {
-        "Outputs": {"O": {"Value": "x", "Export": {"Name": "mine"}}, "P": {"Value": {"Fn::GetAtt": ["A", "No"]}}}
-    }
+    beyond = {"Fn::Select": ["7", {"Fn::Split": [":", {"Ref": "A"}]}]}
+    sections = {"Outputs": {"O": {"Value": "x", "Export": {"Name": "mine"}}, "P": {"Value": beyond}}}
     assert cloud.create({"A": topic()}, "s", sections=sections) == "ROLLBACK_COMPLETE"
     assert "Outputs" not in cloud.stack() or cloud.stack()["Outputs"] == []
     assert cloud("ListExports")["Exports"] == []
