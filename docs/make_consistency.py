@@ -29,7 +29,8 @@ may get lost after the call was carried out. The deployer decides by these rules
 * **A difference is not yet somebody's deed.** `group-changed` and `processes-suspended` are believed after {late:.0f} s.
 * **A service role that cannot be assumed yet** is asked for again for {role:.0f} s, which is said once.
 
-`status`, `plan` and `doctor` ask side by side what does not depend on each other, and once what several parts of them ask.
+`status`, `plan` and `doctor` ask side by side what does not depend on each other, and once what several parts of them ask: at
+most 8, 14 and 30 calls one after the other (a test counts them). `status` and `plan` say from when to when they read what they show.
 `--debug` shows each call with the number of times that it was sent again.
 
 ## Every call that changes something

@@ -38,6 +38,11 @@ def patience(waited: float) -> float:
     return min(5.0, max(0.1, waited / 10))
 
 
+def read_between(began: datetime, ended: datetime) -> str:
+    """How old what is shown may be, in words: it was asked for from ``began`` to ``ended``, service time."""
+    return f"read from {began:%H:%M:%S} to {ended:%H:%M:%S} UTC; AWS may have answered as of some seconds before"
+
+
 KNOWN_AFTER_S = 3.0
 """Seconds of the machine's own time after which it is known how fast the service's time passes."""
 

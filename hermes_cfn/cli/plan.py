@@ -136,18 +136,24 @@ def as_event(made: Plan, at: datetime) -> None:
 
 def put(made: Plan, form: str) -> None:
     """Print a plan."""
+    from hermes_cfn.clock import read_between
     from hermes_cfn.plan import record, show
     from hermes_cfn.plan.model import as_data
 
     hashed = record.digest(made)
+    read = read_between(*made.read) if made.read else ""
     if form == "json":
-        console.put_json(as_data(made) | {"hash": hashed})
+        console.put_json(as_data(made) | {"hash": hashed, "read": made.read})
     elif form == "markdown":
         terminal.echo(_findings(show.markdown(made)), nl=False)
+        if read:
+            terminal.echo(f"\nThe account was {read}.")
         terminal.echo(f"\nPlan `{hashed}`: `hermes-cfn deploy --plan {hashed}` does this and nothing else.")
     else:
         for line in show.lines(made):
             terminal.echo(_findings(line))
+        if read:
+            terminal.echo(read)
         terminal.echo(f"plan {hashed}; deploy --plan {hashed} does this and nothing else")
 
 

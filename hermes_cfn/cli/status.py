@@ -60,6 +60,7 @@ def screen(seen: Status, billed: Status | None = None) -> Group:
     from rich.console import Group
     from rich.text import Text
 
+    from hermes_cfn.clock import read_between
     from hermes_cfn.units import duration
 
     stable, days = seen.stable, seen.certificate_days
@@ -76,6 +77,7 @@ def screen(seen: Status, billed: Status | None = None) -> Group:
     where = f"{seen.environment} · account {seen.account} · {seen.region} · {seen.at:%Y-%m-%d %H:%M:%S} UTC"
     parts: list[object] = [
         Text(where, style="bold"),
+        Text(read_between(seen.began, seen.at), style="dim"),
         console.table("", ("", ""), facts),
         console.table(
             "Stacks",

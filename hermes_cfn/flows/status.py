@@ -27,11 +27,12 @@ CHANGED = "changed by hand"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What was seen at ``at``, service time.  ``*_usd`` a month; None where it is not known.
+    """What was seen from ``began`` to ``at``, service time.  ``*_usd`` a month; None where it is not known.
 
     ``alarms`` are those that fire, None where none are set; ``rollouts`` what happened last, newest first.
     """
 
+    began: datetime
     at: datetime
     environment: str
     account: str
@@ -83,7 +84,7 @@ def observe(context: DeployContext, history: int = 5) -> Status:
 
 def _observed(context: DeployContext, history: int) -> Status:
     """What does not depend on each other is asked side by side."""
-    clients, names = context.clients, context.names
+    clients, names, began = context.clients, context.names, context.now
     outputs: dict[str, str] = {}
     group, goal, stable, stacks, instances, alarms, lock, rollouts, seen = clients.together(
         [
@@ -104,6 +105,7 @@ def _observed(context: DeployContext, history: int) -> Status:
         context, outputs.get(output_id("certificate_arn")) or context.settings.certificate.arn
     )
     return Status(
+        began=began,
         at=context.now,
         environment=names.environment,
         account=names.account,

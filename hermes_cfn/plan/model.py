@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -130,6 +131,7 @@ class Plan:
     whose replacement was agreed to.  ``bill_high`` is the P90 of the bill after it, in USD a month.
     ``lookups`` are the looked-up values that it was made with, and that are deployed with it.
     ``held_back``: stacks as they are first, until those that use what they stop having have moved (``plan.handover``).
+    ``read``: from when to when, service time, AWS was asked what is there; None for a plan made offline.
     """
 
     environment: str
@@ -148,6 +150,7 @@ class Plan:
     replace: frozenset[str] = frozenset()
     lookups: Mapping[str, str] = field(default_factory=dict)
     held_back: Mapping[str, StackSpec] = field(default_factory=dict)
+    read: tuple[datetime, datetime] | None = field(default=None, compare=False)
 
     @property
     def changes(self) -> tuple[Change, ...]:

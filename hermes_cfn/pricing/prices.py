@@ -204,6 +204,10 @@ class PriceBook:
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def __bool__(self) -> bool:
+        """Whether there is any price, as far as is known without reading the regions that nobody has asked for."""
+        return bool(self._prices or self._waiting)
+
     @property
     def regions(self) -> tuple[str, ...]:
         return tuple(sorted(self._places | {region for _, region, _ in self._prices}))

@@ -189,3 +189,11 @@ def test_the_table_of_commitments_says_what_is_inferred():
     assert "| t4g.medium | eu-west-1 | 1 billed, 11 inferred |" in table
     # a region without the type has no row
     assert "| t2.micro | eu-south-2 |" not in table
+
+
+def test_whether_there_is_any_price_is_known_without_reading_a_region():
+    def read(region):
+        raise AssertionError(f"{region} was read")
+
+    assert PriceBook("lazy", of=read, places=("eu-south-2",))
+    assert not PriceBook("empty")

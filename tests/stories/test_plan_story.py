@@ -273,3 +273,22 @@ def test_the_budget_is_narrowed_once_its_tag_is_seen_active(quiet) -> None:
     quiet.fault(set="member-account", value=True)
     assert "unchanged" in quiet.type("deploy --yes")
     assert not counted()
+
+
+@pytest.mark.parametrize(("verb", "most"), [("status", 8), ("plan", 14), ("doctor", 30)])
+def test_a_verb_that_looks_makes_few_calls_one_after_the_other(quiet, verb, most):
+    """At 100 ms a call these are 0.8, 1.4 and 3 s of the 2, 4 and 8 s in which a person has the answer."""
+    words = [sys.executable, "-m", "tests.depth", "--local", verb]
+    done = subprocess.run(
+        words, cwd=quiet.directory, env=quiet.env, capture_output=True, text=True, timeout=120, check=True
+    )
+    calls, depth = map(int, done.stdout.splitlines()[0].split())
+    assert calls > depth, done.stdout
+    assert 0 < depth <= most, done.stdout
+
+
+def test_how_old_what_is_shown_is_said(quiet):
+    assert "UTC; AWS may have answered as of some seconds before" in quiet.type("status --no-bill")
+    read = quiet.json("plan", codes=(0, 1))["read"]
+    assert len(read) == 2
+    assert read[0] <= read[1]

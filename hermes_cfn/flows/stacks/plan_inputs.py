@@ -77,8 +77,10 @@ def make(context: DeployContext, question: PlanRequest) -> Plan:
 
     What does not depend on each other is asked side by side first; what asks for it afterwards finds the answer there.
     """
+    began = context.now
     with context.clients.one_look():
-        return _made(context, question)
+        made = _made(context, question)
+    return replace(made, read=(began, context.now))
 
 
 def _made(context: DeployContext, question: PlanRequest) -> Plan:
