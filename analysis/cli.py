@@ -18,7 +18,7 @@ import click
 from hermes_cfn.cli import terminal
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
-from . import text
+from . import CALLED, text
 
 if TYPE_CHECKING:
     from hermes_cfn.config.settings import Settings
@@ -90,7 +90,18 @@ form_option = click.option(
 pass_context = click.make_pass_decorator(Context)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+HELP = f"""What are my options, what do they cost, how fast do they answer, how big must they be?
+
+\b
+what will I pay               {CALLED} options
+is Madrid worth it for me     {CALLED} latency
+is t4g.micro enough           {CALLED} sizing t4g.micro
+
+Users, load and the database's place are the [planning] section of hermes.toml.
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, help=HELP)
 @click.option(
     "--config",
     "-c",
@@ -114,15 +125,6 @@ def cli(
     source: str,
     debug: bool,
 ) -> None:
-    """What are my options, what do they cost, how fast do they answer, how big must they be?
-
-    \b
-    what will I pay               python -m analysis options
-    is Madrid worth it for me     python -m analysis latency
-    is t4g.micro enough           python -m analysis sizing t4g.micro
-
-    Users, load and the database's place are the [planning] section of hermes.toml.
-    """
     default = Path("hermes.toml")
     context.obj = Context(file or (default if default.exists() else None), environment, probe_file, source)
 
@@ -187,7 +189,7 @@ def options(context: Context, key: str | None, form: str) -> None:
                     f"p50 and p99: a cold page as the users see it; there: share of a month; gap: without service in a release; "
                     f"*: not deployed by this project; prices: {book.name} {book.as_of}."
                 ),
-                "One in full, with its lines of hermes.toml: python -m analysis options --show KEY",
+                f"One in full, with its lines of hermes.toml: {CALLED} options --show KEY",
             )
         )
 

@@ -21,6 +21,7 @@ from matplotlib import pyplot as plt
 
 from hermes_cfn.config.planning import Planning
 
+from . import CALLED
 from .latency.places import Probed, place
 from .latency.times import Home, Interaction, compose
 from .latency.times import break_even as break_even_at
@@ -287,7 +288,7 @@ def validity(cells: Sequence[Compared]) -> Any:
                 axes.set_xticks(range(len(loads)), [f"{load:g}" for load in loads], fontsize=7, rotation=60)
                 axes.set_yticks(range(len(servers)), [str(count) for count in servers])
             row_of[0].set_ylabel("servers")
-        figure.supxlabel("utilisation   (Source: python -m analysis sizing --compare)", fontsize=8)
+        figure.supxlabel(f"utilisation   (Source: {CALLED} sizing --compare)", fontsize=8)
         figure.colorbar(shown, ax=grid, label="error at p99, per cent")
     return figure
 

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
+from .. import CALLED
 from .places import RoundTrip, access, floor_ms, place
 
 MOST_RUNS = 50
@@ -181,7 +182,7 @@ def load(path: Path) -> dict[tuple[str, str], RoundTrip]:
                 "probe-file",
                 str(path),
                 f"cannot be used as probe results: {error}",
-                next="make one: python -m analysis probe URL --from CITY --to PLACE --save FILE",
+                next=f"make one: {CALLED} probe URL --from CITY --to PLACE --save FILE",
             ),
             exit_code=ExitCode.USAGE,
         ) from error

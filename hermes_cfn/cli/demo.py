@@ -25,6 +25,7 @@ def command(rate: float) -> int:
     from hermes_cfn.local.options import Options
     from hermes_cfn.rehearse.sandbox import Sandbox
 
+    control.server()
     given = console.context()
     settings = given.settings()
     begun = time.monotonic()

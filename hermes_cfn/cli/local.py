@@ -134,7 +134,10 @@ def stop(reset: bool) -> None:
         control.reset(state)
         terminal.echo("stopped and cleared")
     else:
-        terminal.echo("stopped" if control.stop(state) else "nothing runs here")
+        stopped = control.stop(state)
+        if not stopped:
+            control.server()
+        terminal.echo("stopped" if stopped else "nothing runs here")
 
 
 @command.command()
@@ -144,6 +147,8 @@ def status(form: str) -> int:
     from hermes_cfn.local import control
 
     found = control.status(control.default_state())
+    if not found.running:
+        control.server()
     show(found, form)
     return ExitCode.OK if found.running else ExitCode.FAILED
 

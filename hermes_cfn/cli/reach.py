@@ -87,13 +87,14 @@ def hurried_clients(context: Context, settings: Settings) -> AwsClients | None:
 
 
 def embedded(start: bool) -> Status:
-    """The embedded cloud's status.  Raises HermesError ``local-not-running``."""
+    """The embedded cloud's status.  Raises HermesError ``local-not-running`` and ``local-not-installed``."""
     from hermes_cfn.local import control
     from hermes_cfn.local.options import Options
 
     state = control.default_state()
     status = control.start(state, Options(database=True)) if start else control.status(state)
     if not status.running:
+        control.server()
         raise HermesError(
             Finding("local-not-running", str(state), "no embedded cloud runs here", next="hermes-cfn local start"),
             exit_code=ExitCode.REFUSED,

@@ -39,6 +39,7 @@ def command(
     form: str,
 ) -> int:
     """Deploy the present configuration to a fresh embedded cloud, and update it under load."""
+    from hermes_cfn.local import control
     from hermes_cfn.local.options import Options
     from hermes_cfn.rehearse import faults as known
     from hermes_cfn.rehearse import run, verdict
@@ -48,6 +49,7 @@ def command(
         for name, about in known.listing():
             terminal.echo(f"{name:<28} {about}")
         return ExitCode.OK
+    control.server()
     everywhere = [text for text in faults if text.partition("@")[0] == known.KILL_EVERYWHERE]
     if everywhere and len(faults) > 1:
         raise click.UsageError(f"{known.KILL_EVERYWHERE} stands alone")

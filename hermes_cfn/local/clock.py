@@ -6,8 +6,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
-DEFAULT_SPEED = 20.0
-PATIENCE_S = 20.0
+from hermes_cfn.local.options import DEFAULT_SPEED, PATIENCE_S
 
 
 class ServiceClock:

@@ -17,16 +17,20 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.local.options import Options
-from hermes_cfn.local.owner import PRIVATE_FILE, AccessKey, Owner, check_private, make_private
+from hermes_cfn.local.owner import PRIVATE_FILE, AccessKey, Owner, check_private, make_private, write_private
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 _RESET = "python -m hermes_cfn local stop --reset"
+
+SERVERS = (f"{__package__}.server", "hermes_cloud.server")
+"""The modules that are a cloud's process: of this package, as in the repository, or of the distribution hermes-cfn-cloud."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,44 @@ def default_state() -> Path:
     return Path(os.environ.get("HERMES_STATE") or ".hermes")
 
 
+def server() -> str:
+    """The module that is a cloud's process.  Raises HermesError ``local-not-installed`` where no distribution brought it."""
+    for name in SERVERS:
+        if _is_here(name) and _is_here("moto"):
+            return name
+    raise HermesError(
+        Finding(
+            "local-not-installed",
+            "hermes-cfn-cloud",
+            "the embedded cloud is not installed here",
+            "it is a distribution of its own, so that an installation for production holds no emulator of AWS",
+            next="pip install 'hermes-cfn[local]'",
+        ),
+        exit_code=ExitCode.REFUSED,
+    )
+
+
+def _is_here(module: str) -> bool:
+    """Whether ``module`` could be imported; nothing is imported but the packages that it is in."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def start(state: Path, options: Options | None = None) -> Status:
     """Starts a cloud in ``state``, or answers the status of the one that runs there.
 
-    Raises HermesError ``local-state-damaged`` for a half-written or stale directory,
+    Raises HermesError ``local-state-damaged`` for a half-written or stale directory, ``local-not-installed``,
     ``local-port-taken`` and ``local-did-not-start``.
     """
     found = status(state)
     if found.running:
         return found
+    module = server()
     directory = _directory(state)
     _private(directory, make_private)
-    return _launch(state, directory, options or Options())
+    return _launch(module, state, directory, options or Options())
 
 
 def stop(state: Path) -> bool:
@@ -129,6 +159,17 @@ def variables(state: Path, region: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": str(known["endpoint"]), "AWS_ACCESS_KEY_ID": key.id, "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_SESSION_TOKEN": "", "AWS_REGION": region,
     }  # fmt: skip
+
+
+def credentials_file(state: Path) -> Path:
+    """The administrator's access key in the form of AWS's shared credentials: a file of mode 0600 that goes with the cloud.
+
+    Raises HermesError ``local-not-running`` and ``local-state-damaged``.
+    """
+    key = Owner.of(_running(state)).access_key
+    path = (_directory(state) / "credentials").resolve()
+    write_private(path, f"[default]\naws_access_key_id = {key.id}\naws_secret_access_key = {key.secret}\n")
+    return path
 
 
 def identity_token(state: Path, issuer: str, **claims: Any) -> str:
@@ -215,8 +256,8 @@ def _running(state: Path) -> dict[str, Any]:
     return known
 
 
-def _launch(state: Path, directory: Path, options: Options) -> Status:
-    command = [sys.executable, "-m", "hermes_cfn.local.server"]
+def _launch(module: str, state: Path, directory: Path, options: Options) -> Status:
+    command = [sys.executable, "-m", module]
     command += ["--directory", str(directory.resolve()), "--options", options.to_json()]
     pipe: tuple[int, int] | None = os.pipe() if options.follow_parent else None
     if pipe:

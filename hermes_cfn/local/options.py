@@ -8,7 +8,11 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from hermes_cfn.local.clock import DEFAULT_SPEED, PATIENCE_S
+DEFAULT_SPEED = 20.0
+"""Seconds of service time in a real second."""
+
+PATIENCE_S = 20.0
+"""The least real time in seconds that a deadline leaves a real program."""
 
 CONSISTENCY = "HERMES_CONSISTENCY"
 """The environment variable that says how consistent clouds are that nobody says it of."""

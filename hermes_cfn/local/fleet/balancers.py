@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hermes_cfn
-from hermes_cfn.local.fleet.shims import interpreter
+from hermes_cfn.local.fleet.shims import interpreter, sources
 
 log = logging.getLogger("hermes.local")
 
@@ -56,14 +55,13 @@ class Balancers:
         return self._process.pid if self._process is not None else 0
 
     def _start(self) -> subprocess.Popen[bytes]:
-        root = Path(hermes_cfn.__file__).parents[1]
         with (self._directory / "balancer.log").open("wb") as output:
             process = subprocess.Popen(
                 [str(interpreter()), "-S", "-m", "hermes_cfn.local.fleet.proxy"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
-                env={"PYTHONPATH": str(root), "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={"PYTHONPATH": str(sources()), "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"},
                 cwd=self._directory,
                 start_new_session=True,
             )

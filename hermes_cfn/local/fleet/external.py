@@ -13,10 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hermes_cfn
 from hermes_cfn.local.fleet import certificates
 from hermes_cfn.local.fleet.addresses import AddressBook, free_port
-from hermes_cfn.local.fleet.shims import interpreter
+from hermes_cfn.local.fleet.shims import interpreter, sources
 from hermes_cfn.local.wire import ServiceError
 
 START_TIMEOUT_S = 60.0
@@ -75,14 +74,13 @@ class Database:
         self.shown = f"postgresql://hermes@{self._address}:{port}/hermes?sslmode=require"
         self.url = self.shown.replace("hermes@", f"hermes:{password}@", 1)
         certificate = certificates.make(directory / "certificates" / "database.pem", ["database.example"])
-        root = Path(hermes_cfn.__file__).parents[1]
         self._log = (directory / "database.log").open("wb")
         self._process = subprocess.Popen(
             [str(interpreter()), "-S", "-m", "hermes_cfn.local.fleet.database.front"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={"PYTHONPATH": str(root), "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={"PYTHONPATH": str(sources()), "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=directory,
             start_new_session=True,
         )

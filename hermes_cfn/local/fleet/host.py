@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import hermes_cfn
 from hermes_cfn.local.fleet.agent.processes import signal_group
-from hermes_cfn.local.fleet.shims import interpreter
+from hermes_cfn.local.fleet.shims import interpreter, sources
 
 log = logging.getLogger("hermes.local")
 Event = Callable[[str, dict[str, Any]], None]
@@ -30,14 +29,13 @@ class Host:
         self._on_event = on_event
         self._lock = threading.Lock()
         directory.mkdir(parents=True, exist_ok=True)
-        root = Path(hermes_cfn.__file__).parents[1]
         self._log = (directory / "agent.log").open("wb")
         self.process = subprocess.Popen(
             [str(interpreter()), "-S", "-m", "hermes_cfn.local.fleet.agent"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={"PYTHONPATH": str(root), "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={"PYTHONPATH": str(sources()), "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=directory,
             start_new_session=True,
         )

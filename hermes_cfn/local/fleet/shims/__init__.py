@@ -14,6 +14,11 @@ def interpreter() -> Path:
     return Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
 
 
+def sources() -> Path:
+    """The directory that this package is imported from: for ``PYTHONPATH``, as :func:`interpreter` knows no other packages."""
+    return Path(__file__).parents[__name__.count(".") + 1]
+
+
 def write(directory: Path, own_ports: bool, speed: float, patience: float) -> None:
     """Writes the shims into ``directory``.
 
