@@ -27,17 +27,18 @@ dependency's fault, is shown of every reachable state (`tests/deciders/test_roll
 """
 
 FAULTS = """
-## A failure on the way back
+## A failure, forward or back
 
-On the way forward every failure stops the rollout, whosever it is, and ends nobody. On the way back:
+A rollout replaces at most half of its fleet on the way forward, and at most as many as the fleet has on the way back; then it
+stops. What fails on every instance at once on the way forward is no machine's fault, and stops it before anything is ended.
 
 | whose fault | the instance | what becomes of it |
 |---|---|---|
 """
 
 CAUSES = """
-*Unclear* is an application that does not answer on one machine: the machine's fault where the release answers elsewhere or was
-verified before, and else the release's.
+*Unclear* is an application that does not answer on one machine: on the way back the machine's fault where the release answers
+elsewhere or was verified before, and else the release's.
 
 ## Whose fault what is
 

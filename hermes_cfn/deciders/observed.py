@@ -88,7 +88,7 @@ class Instance:
     and its machine does not run any more, which Auto Scaling does not look at in standby.
 
     ``behind``: its report is older than the end of its last document, so that nothing follows from what it does not
-    say yet.  ``unbooted``: whose fault it was that
+    say yet.  ``restarted``: it says that its container ended by itself since it was deployed.  ``unbooted``: whose fault it was that
     it could not start the release that new instances start with.
     """
 
@@ -104,6 +104,7 @@ class Instance:
     detail: str = ""
     ended: bool = False
     behind: bool = False
+    restarted: bool = False
     unbooted: Fault | None = None
 
     @property

@@ -21,9 +21,9 @@ What holds at every step, beyond what faults take:
   ``size - batch`` in place and ``size`` with surge, which starts its surplus first.
 * *Checks.*  ExitStandby only for an instance whose own report says that the goal answers
   locally; the next instance is taken only when the load balancer says ``healthy`` and the
-  document that disarms the return timer is on its way.
-* *One direction.*  A failed instance stops the rollout.  Going back is the same rollout
-  towards the previous release (``want.back``), in which a machine that fails is replaced.
+  document that disarms the return timer has said that the container has not restarted since it was deployed.
+* *One direction.*  A release that fails stops the rollout.  Going back is the same rollout
+  towards the previous release (``want.back``).  On both ways a machine that fails is replaced.
 * *Who is ended.*  Only by a rule of :class:`hermes_cfn.deciders.actions.Ending`; for a failure only a machine, never
   for its release's or a dependency's fault, and what serves only in its turn (``deciders.failures``).
 * *Progress.*  What new instances start with and cannot is replaced by the goal; nobody waits for them meanwhile.
@@ -51,7 +51,7 @@ from hermes_cfn.deciders.actions import (
     Wait,
     WriteStable,
 )
-from hermes_cfn.deciders.failures import failed
+from hermes_cfn.deciders.failures import failed, relief
 from hermes_cfn.deciders.observed import Fleet, Instance, Lifecycle, Progress, Target
 from hermes_cfn.deciders.release import MOST_PERIODS, Verdict, judge
 from hermes_cfn.deciders.view import RolloutTarget, View, stop
@@ -216,7 +216,7 @@ def _take(view: View) -> tuple[Action, ...]:
         busy = view.worked if instance.up and not view.halfway(instance) else view.away
         if pace - busy - taken <= 0 or view.current(instance) or (instance.up and spare <= 0):
             continue
-        if _unprepared(view, instance) or _unconfirmed(instance) or view.switching(instance):
+        if _unprepared(view, instance) or view.unproved(instance) or view.switching(instance):
             continue
         if instance.target is Target.INITIAL and view.up < view.floor:
             continue
@@ -233,11 +233,6 @@ def _take(view: View) -> tuple[Action, ...]:
         taken += 1
         spare -= instance.up
     return (*((EnterStandby(tuple(leave)),) if leave else ()), *replace)
-
-
-def _unconfirmed(instance: Instance) -> bool:
-    """It serves what a deployment gave it, and its return timer still runs."""
-    return instance.up and bool(instance.armed) and instance.release is not None
 
 
 def _pace(view: View) -> int:
@@ -307,7 +302,7 @@ def decide_prepared(fleet: Fleet, want: RolloutTarget) -> tuple[Action, ...]:
     left = [i for i in view.serving if _unprepared(view, i)]
     if not left and (view.serving or not view.pending):
         return (Done("every instance has the image"),)
-    return (*_anchor(view), *_suspend(view), *_prepare(view)) or (waiting_for(view),)
+    return (*_anchor(view), *_suspend(view), *_prepare(view), *relief(view)) or (waiting_for(view),)
 
 
 STOPS: tuple[Callable[[View], tuple[Action, ...]], ...] = (
@@ -324,7 +319,7 @@ STOPS: tuple[Callable[[View], tuple[Action, ...]], ...] = (
 WORK: tuple[Callable[[View], tuple[Action, ...]], ...] = (_anchor, _prepare, _deploy, _put_back, _register, _confirm)
 """All of these may answer together, before what takes anything out of service."""
 
-CAPACITY: tuple[Callable[[View], tuple[Action, ...]], ...] = (_launch, _retire, _take)
+CAPACITY: tuple[Callable[[View], tuple[Action, ...]], ...] = (_launch, relief, _retire, _take)
 """The first that answers: each spends what the others count on."""
 
 

@@ -37,8 +37,7 @@ class RolloutTarget:
     """What the rollout drives to: a release at a goal version, on a template version.
 
     ``size`` is the number of instances that shall serve in the end; ``back`` says that this
-    is the way back, in which a machine that fails is replaced instead of stopping the rollout; ``proven``, that the
-    release was verified on every instance once.
+    is the way back; ``proven``, that the release was verified on every instance once.
     """
 
     release: str
@@ -128,20 +127,23 @@ class View:
 
     @cached_property
     def worked(self) -> int:
-        """Instances that are on the line now: away, coming, or back and not to be confirmed yet.
-
-        What is confirmed in this turn is done: confirmations are sent before anything is taken.
-        """
-        return sum(self.on_line(i) for i in self.members if not self.sick(i))
+        """Instances that are on the line now: away, coming, or back and not proved yet."""
+        return self.away + sum(self.halfway(i) or self.unproved(i) for i in self.members)
 
     @cached_property
     def away(self) -> int:
         """Those of ``worked`` that do not serve."""
-        return self.worked - sum(self.halfway(i) for i in self.members)
+        return sum(not i.up for i in self.members if not self.sick(i))
 
-    @staticmethod
-    def on_line(instance: Instance) -> bool:
-        return not instance.up or View.halfway(instance)
+    def unproved(self, instance: Instance) -> bool:
+        """It serves what a deployment gave it, and has not said yet that its container stayed up since.
+
+        What has said that it did not, and is to be replaced, need say no more.
+        """
+        if not instance.up or not instance.armed or instance.release is None:
+            return False
+        said = self.attempt(instance, "confirm")
+        return self.on_goal(instance) or said is None or said.progress is not Progress.FAILED
 
     @staticmethod
     def halfway(instance: Instance) -> bool:

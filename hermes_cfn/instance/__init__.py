@@ -34,6 +34,8 @@ leaves the running container alone.  **deploy** prepares if need be, arms the *r
 asks its health locally.  When it does not answer in time, the previous release is started again at
 once and the outcome is ``failed: …``; ``release`` in the report says what runs.  The timer stays
 armed in both cases until **confirm**, which the deployer sends when the target is healthy again;
+confirm refuses a container that has restarted since it was deployed. For ``documents.PROVE_S`` after a deployment
+``hermes-prove``, which the document writes, looks for the same, and puts ``restarted`` into the report when it does.
 confirm also prunes images, never the current or the previous one.  If nobody confirms, the timer
 starts the previous release if another one runs, and takes the instance out of standby, again and again
 until Auto Scaling takes it back; an instance

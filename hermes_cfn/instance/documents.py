@@ -37,6 +37,9 @@ DATABASE_URL = "DATABASE_URL"
 PATIENCE_S = 900
 """Seconds for which an instance tries again while its registry, Systems Manager or the database of a new URL refuses."""
 
+PROVE_S = 120
+"""Seconds after a deployment in which a container that ends by itself is told of, however often it is looked at healthy."""
+
 REFUSED = 75
 """Exit status of a document whose token is older than the last one seen."""
 
@@ -94,6 +97,8 @@ def document(task: str, settings: Settings) -> dict[str, Any]:
         parts += [shell(), script("guard")]
     if task in TRYING:
         parts.append(script("trial"))
+    if task == "deploy":
+        parts.append(script("prove"))
     parts.append(script(task))
     return {
         "schemaVersion": "2.2",
@@ -172,6 +177,7 @@ def variables(settings: Settings, used: Container[str] | None = None) -> str:
         "HERMES_MEMORY_MIB": application.memory_mib,
         "HERMES_DISK_MIB": 1024,
         "HERMES_PATIENCE_S": PATIENCE_S,
+        "HERMES_PROVE_S": PROVE_S,
         "HERMES_READ_ONLY": "yes" if application.read_only else "no",
         "HERMES_CLUSTER_PORT": settings.service.cluster_port if settings.service.cluster else 0,
         "HERMES_CLUSTER_NAME": names.cluster_name,

@@ -66,6 +66,21 @@ def test_a_container_that_ended_and_came_back_is_not_confirmed(machine) -> None:
     assert machine.send("confirm", version)[0] == 0
 
 
+def test_a_container_that_restarts_after_it_was_confirmed_is_told_of(machine) -> None:
+    version = machine.goal(release(2))
+    machine.deploy(version)
+    assert any(unit["unit"].startswith("hermes-prove-") for unit in machine.world["transient"])
+    machine.send("confirm", version)
+    machine.program("hermes-prove", "0")
+    assert machine.report["cause"] is None
+    machine.set(restarts=1)
+    done = machine.program("hermes-prove", "60")
+    assert done.returncode == 0, done.stderr
+    assert (machine.report["release"], machine.report["cause"]) == ("r2", Cause.RESTARTED)
+    machine.deploy(machine.goal(release(3)))
+    assert machine.report["cause"] is None, "another deployment is another container"
+
+
 def test_images_of_attempts_that_failed_go_before_the_disk_is_looked_at(machine) -> None:
     left = [release(number).image for number in (7, 8)]
     machine.set(images=[release(1).image, *left])

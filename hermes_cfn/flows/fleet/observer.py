@@ -218,6 +218,7 @@ def _instance(
         attempts=_attempts(report, runs),
         detail=description,
         behind=behind,
+        restarted=report.get("cause") == Cause.RESTARTED,
         unbooted=_fault(report) if _failed(report) and not report.get("operation") else None,
     )
 

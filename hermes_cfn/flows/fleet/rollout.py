@@ -137,8 +137,7 @@ class Rollout:
             yield StageEnded(context.now, "rollout", f"{result.what}; go on with release --resume, back with rollback")
             return
         if isinstance(result, Done):
-            refused = verify.through_load_balancer(context)
-            result = Stop(refused) if refused else result
+            result = self._verified() or result
         if isinstance(result, Stop):
             yield from self._failed(kept, goal_version, result)
             return
@@ -149,6 +148,13 @@ class Rollout:
         after = yield from hooks.run(context, "after_deploy", kept)
         if after:
             releases.keep(context, kept.then(context.now, "after_deploy", str(after["outcome"])))
+
+    def _verified(self) -> Stop | None:
+        """What a visitor is told through the load balancer; where it is wrong, each instance is asked for what it knows."""
+        if (refused := verify.through_load_balancer(self.context)) is None:
+            return None
+        fleet, _ = self.observer.look()
+        return Stop(refused, tuple(i.id for i in fleet.instances if i.member))
 
     def _anchor(self, stable: Release | None, release: Release) -> Story[None]:
         """New instances start ``stable`` until ``release`` is verified, unless it never was, or they cannot.
@@ -245,7 +251,7 @@ class Rollout:
         releases.keep(context, kept)
         finding = replace(
             stop.finding,
-            evidence=diagnosis.shown(told) or stop.finding.evidence,
+            evidence="\n".join(filter(None, (diagnosis.shown(told), self._answer(stop)))) or stop.finding.evidence,
             why=_difference(previous, release) or stop.finding.why,
             next=f"hermes-cfn releases show {release.id}",
         )
@@ -263,6 +269,11 @@ class Rollout:
         releases.keep(context, kept.then(context.now, ROLLED_BACK, previous.id))
         yield from hooks.run(context, "on_failure", kept, HERMES_FAILURE=stop.finding.what)
         raise HermesError(finding, _rolled_back(release, previous), exit_code=ExitCode.ROLLED_BACK)
+
+    @staticmethod
+    def _answer(stop: Stop) -> str:
+        """What the load balancer answered is not on any instance."""
+        return f"load balancer: {stop.finding.evidence}" if stop.finding.code == verify.REFUSED else ""
 
     def _before(self, kept: ReleaseRecord) -> Release | None:
         """What was stable when this attempt began, which a look at stable does not tell where that was no anchor."""

@@ -14,6 +14,9 @@ REQUESTS = 5
 
 TIMEOUT_S = 10.0
 
+REFUSED = "verify-failed"
+"""The code of what a visitor is told that is wrong."""
+
 
 class _At(http.client.HTTPSConnection):
     """A connection to ``address`` that asks for ``host``, as curl's --connect-to."""
@@ -63,6 +66,4 @@ def _address(context: DeployContext, dns_name: str) -> tuple[str, int]:
 
 
 def _finding(context: DeployContext, what: str, evidence: str) -> Finding:
-    return Finding(
-        "verify-failed", context.names.load_balancer, what, why="the release is not stable yet", evidence=evidence
-    )
+    return Finding(REFUSED, context.names.load_balancer, what, why="the release is not stable yet", evidence=evidence)

@@ -13,6 +13,7 @@ fi
 later return "$HERMES_RETURN_S" "$OPERATION"
 report switching ""
 if switch "$GOAL" "$GOAL_VERSION"; then
+  prove
   report running ok
   finish ok release "$(pick id <"$GOAL")"
 fi
