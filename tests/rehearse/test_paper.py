@@ -38,10 +38,10 @@ def test_a_batch_needs_as_many_calls_in_a_large_fleet_as_in_a_small_one() -> Non
 
 @pytest.mark.parametrize("batch", ["50%", "10%"])
 @pytest.mark.parametrize("size", SIZES)
-def test_a_rollout_takes_at_most_a_twentieth_longer_than_it_must(size: int, batch: str) -> None:
+def test_a_rollout_takes_at_most_a_fifteenth_longer_than_it_must(size: int, batch: str) -> None:
     seen = told(size, batch)
     print(f"{size} by {batch}: {seen.duration_s:.0f} s, {seen.overhead:.1%} above the lower bound")
-    assert 0 < seen.overhead <= 0.05
+    assert 0 < seen.overhead <= 0.067
 
 
 def test_what_is_looked_at_often_is_what_can_have_changed() -> None:
