@@ -111,6 +111,7 @@ class Context:
     local: bool
     debug: bool
     reset: bool = False
+    lock_wait_s: float = 0.0
 
     def settings(self) -> Settings:
         """``hermes.toml`` with the environment's overlay.  Raises ConfigurationError."""
@@ -135,6 +136,7 @@ def context() -> Context:
         local=given["local"],
         debug=given["debug"],
         reset=given.get("reset", False),
+        lock_wait_s=given.get("lock_wait_s", 0.0),
     )
 
 
@@ -146,6 +148,30 @@ def local_option(function: Function) -> Function:
 def reset_option(function: Function) -> Function:
     """``--reset``, of the verbs that start the embedded cloud: what it held is lost."""
     return _remembered("reset", "With --local: start the embedded cloud afresh; what it held is lost.")(function)
+
+
+LONGEST_LOCK_WAIT_S = 86400.0
+"""The longest that ``--lock-wait`` may be, in seconds."""
+
+
+def lock_option(function: Function) -> Function:
+    """``--lock-wait``, of every verb that takes the deploy lock: it queues behind who holds it."""
+
+    def remember(ctx: click.Context, _parameter: click.Parameter, value: float) -> None:
+        if not 0 <= value <= LONGEST_LOCK_WAIT_S:
+            raise click.BadParameter(f"{value:g} is not from 0 to {LONGEST_LOCK_WAIT_S:g}")
+        ctx.find_root().obj["lock_wait_s"] = value
+
+    return click.option(
+        "--lock-wait",
+        type=float,
+        metavar="SECONDS",
+        default=0.0,
+        show_default=True,
+        expose_value=False,
+        callback=remember,
+        help="Wait so long for somebody else's deployment to end, instead of ending at once with exit code 5.",
+    )(function)
 
 
 def _remembered(name: str, about: str) -> Callable[[Function], Function]:

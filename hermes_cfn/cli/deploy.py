@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @console.local_option
+@console.lock_option
 @console.reset_option
 @click.option("--image", default="", help="Tag or digest to release; what runs is kept without it.")
 @click.option(

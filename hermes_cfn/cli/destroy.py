@@ -17,6 +17,7 @@ from hermes_cfn.names import OPTIONAL
 
 @click.command()
 @console.local_option
+@console.lock_option
 @click.option("--unprotect", is_flag=True, help="Turn termination and deletion protection off.")
 @click.option("--empty-buckets", is_flag=True, help="Delete every object of the buckets that are to go.")
 @click.option("--foundation", is_flag=True, help="The account's foundation too.")

@@ -46,6 +46,7 @@ def show(form: str) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.format_option("text", "json")
 @console.local_option
+@console.lock_option
 def update(image: str | None, yes: bool, form: str) -> int:
     """Renew every instance by the same careful rollout that a release takes."""
     from hermes_cfn.flows import machine_image

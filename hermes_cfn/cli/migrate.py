@@ -11,6 +11,7 @@ from hermes_cfn.errors import ExitCode
 
 @click.command()
 @console.local_option
+@console.lock_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.format_option("text", "json")
 def command(yes: bool, form: str) -> int:

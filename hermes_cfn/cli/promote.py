@@ -14,6 +14,7 @@ from hermes_cfn.errors import ExitCode
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.format_option("text", "json")
 @console.local_option
+@console.lock_option
 def command(source: str, yes: bool, form: str) -> int:
     """Release here (--env) the image that is stable there, never a tag that may have moved."""
     from dataclasses import replace

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hermes_cfn.cli import terminal
 from hermes_cfn.cli.console import Context
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 
 def deploy_context(context: Context, start: bool = False) -> DeployContext:
     """The clients made, the deployment built.  ``start`` starts an embedded cloud that does not run."""
+    return replace(_stood(context, start), lock_wait_s=context.lock_wait_s, waits_for_lock=_waits)
+
+
+def _waits(holder: str) -> None:
+    terminal.echo(f"    … waits for the lock: {holder}", err=True)
+
+
+def _stood(context: Context, start: bool) -> DeployContext:
     from hermes_cfn import stacks
     from hermes_cfn.flows.base.context import stand
 

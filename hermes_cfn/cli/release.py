@@ -11,6 +11,7 @@ from hermes_cfn.errors import ExitCode
 
 @click.command()
 @console.local_option
+@console.lock_option
 @click.option("--image", default="", help="Tag or digest to release.")
 @click.option("--resume", is_flag=True, help="Go on where a rollout was left.")
 @click.option("--pause-at", type=click.IntRange(min=1), help="Stop taking instances once so many are on it.")

@@ -11,6 +11,7 @@ from hermes_cfn.errors import ExitCode
 
 @click.command()
 @console.local_option
+@console.lock_option
 @click.option("--to", default="", metavar="RELEASE", help="A kept release (default: the one before).")
 @click.option("--emergency", is_flag=True, help="All instances at once, without standby.")
 @click.option("--despite-schema", is_flag=True, help="Although the schema was migrated and is not marked compatible.")

@@ -45,6 +45,7 @@ def set_(name: str, source: TextIO | None) -> int:
 
 @command.command("rotate")
 @console.local_option
+@console.lock_option
 @click.argument("name")
 @file_option
 @click.option("--release/--no-release", "rolled", default=True, show_default=True, help="Roll it out at once.")

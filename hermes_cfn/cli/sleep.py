@@ -14,6 +14,7 @@ from hermes_cfn.errors import ExitCode
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.format_option("text", "json")
 @console.local_option
+@console.lock_option
 def command(yes: bool, form: str) -> int:
     """Take the instances to zero; data, addresses and the load balancer stay, and are billed on."""
     from hermes_cfn.flows import sleep_wake

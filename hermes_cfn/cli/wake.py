@@ -13,6 +13,7 @@ from hermes_cfn.errors import ExitCode
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.format_option("text", "json")
 @console.local_option
+@console.lock_option
 def command(yes: bool, form: str) -> int:
     """Bring the instances back on the stable release, and wait until they are healthy."""
     from hermes_cfn.flows import sleep_wake

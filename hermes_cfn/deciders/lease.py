@@ -77,7 +77,7 @@ def locked(seen: LeaseSeen, now: datetime, key: str) -> Locked:
             f"{seen.owner} holds the lock for: {seen.purpose}",
             why=f"until {seen.expires:%Y-%m-%d %H:%M:%S} UTC unless renewed, {duration(left)} from now",
             evidence=f"token {seen.token}",
-            next="wait, or hermes-cfn lock break if that run is known to be dead",
+            next="the same command with --lock-wait SECONDS queues behind it; hermes-cfn lock break if that run is known to be dead",
         )
     )
 

@@ -9,7 +9,7 @@ from hermes_cfn.aws.autoscaling import GroupSeen
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.events import Noted, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
-from hermes_cfn.flows.base.lease import LeaseHolder, patient, there
+from hermes_cfn.flows.base.lease import LeaseHolder, patient, there, unlocked
 from hermes_cfn.flows.base.loop import Story
 from hermes_cfn.flows.fleet import group_drift, preconditions, prune, releases
 from hermes_cfn.flows.fleet.observer import group, not_deployed
@@ -87,6 +87,7 @@ def resume(context: DeployContext, despite_templates: bool = False) -> Story[Non
 
 def ready(context: DeployContext, release: Release) -> None:
     """Raises HermesError where what runs could not be released again with other secrets: before one is written."""
+    unlocked(context)
     same_templates(context)
     way = Way(names_it=False)
     preconditions.demand(context, replace(release, secrets={}), group(context), way)

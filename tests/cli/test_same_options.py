@@ -1,9 +1,12 @@
 """What both command lines offer is said by the same option on both."""
 
+from pathlib import Path
+
 import click
 
+import hermes_cfn.flows
 from analysis.cli import cli
-from hermes_cfn.cli import hermes, local
+from hermes_cfn.cli import VERBS, LazyGroup, hermes, local, machine_image, secrets
 from hermes_cfn.local.control import Status
 
 
@@ -21,3 +24,17 @@ def test_a_balancers_address_opens_in_a_browser(capsys):
     local.show(Status(running=True, load_balancers={"shop": addresses}), "text")
     said = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("balancer")]
     assert said == ["https://127.0.0.1:43905", "http://127.0.0.1:4390", "https://127.0.0.1:1"]
+
+
+TAKES_THE_LOCK = {"deploy", "release", "rollback", "destroy", "migrate", "sleep", "wake", "promote"}
+
+
+def test_every_verb_that_takes_the_lock_can_queue_for_it_and_no_other_says_that_it_could():
+    """Which verbs take it is read from the flows that they call."""
+    flows = Path(hermes_cfn.flows.__file__).parent
+    holders = {path.stem for path in flows.glob("*.py") if "LeaseHolder(context" in path.read_text()}
+    assert holders == {"deploy", "release", "rollback", "destroy", "migrate", "sleep_wake"}
+    waiting = {verb for verb in VERBS if "--lock-wait" in options(LazyGroup("all").get_command(None, verb))}
+    assert waiting == TAKES_THE_LOCK
+    assert "--lock-wait" in options(machine_image.update)
+    assert "--lock-wait" in options(secrets.rotate)

@@ -24,7 +24,7 @@ from hermes_cfn.deciders.view import RolloutTarget, Strategy
 from hermes_cfn.errors import HermesError
 from hermes_cfn.events import Noted, StageEnded
 from hermes_cfn.flows.base import context
-from hermes_cfn.flows.base.lease import LeaseHolder
+from hermes_cfn.flows.base.lease import LeaseHolder, unlocked
 from hermes_cfn.flows.fleet import diagnosis, hooks, preconditions
 from hermes_cfn.flows.fleet.releases import ReleaseRecord
 from hermes_cfn.flows.fleet.rollout import ALARMS, Rollout, alarms_before, estimate, strategy
@@ -154,10 +154,58 @@ class Door:
         return True
 
 
-def locking(door: Door):
+class Slept:
+    """A clock that only counts what was slept, and calls ``then`` each time."""
+
+    def __init__(self, then=lambda _slept: None) -> None:
+        self.seconds, self.then = 0.0, then
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.then(self.seconds)
+
+
+def locking(door: Door, wait_s: float = 0.0, clock: Slept | None = None, told=lambda _holder: None):
     names = SimpleNamespace(lock_table="table", lock_key="production")
     clients = SimpleNamespace(lock=lambda _table, _key: door)
-    return SimpleNamespace(clients=clients, names=names, now=datetime(2026, 1, 1, tzinfo=UTC))
+    return SimpleNamespace(
+        clients=clients,
+        names=names,
+        now=datetime(2026, 1, 1, tzinfo=UTC),
+        clock=clock or Slept(),
+        lock_wait_s=wait_s,
+        waits_for_lock=told,
+    )
+
+
+def test_a_lock_is_waited_for_as_long_as_was_asked_and_no_longer() -> None:
+    door, told = Door(), []
+    with LeaseHolder(locking(door), "release v2"):
+        clock = Slept()
+        with pytest.raises(Locked), LeaseHolder(locking(door, 30, clock, told.append), "release v3"):
+            pass
+        assert clock.seconds == pytest.approx(30)
+        assert len(told) == 1
+        assert "release v2" in told[0]
+        with pytest.raises(Locked):
+            unlocked(locking(door))
+        unlocked(locking(door, 30))
+    unlocked(locking(door))
+
+
+def test_whoever_waits_goes_on_once_the_lock_is_given_back() -> None:
+    door = Door()
+    first = LeaseHolder(locking(door), "release v2")
+    first.__enter__()
+
+    def leave(slept: float) -> None:
+        if slept > 7:
+            first.__exit__(None, None, None)
+
+    clock = Slept(leave)
+    with LeaseHolder(locking(door, 600, clock), "release v3") as second:
+        assert second.token == 2
+    assert 7 < clock.seconds < 20
 
 
 def test_a_deployer_whose_lock_was_broken_stops_at_its_next_look() -> None:

@@ -34,6 +34,8 @@ class DeployContext:
 
     ``undone(commit)`` is None when the checkout contains ``commit`` or nobody can tell, else the
     commits that a deployment from here would undo, one a line; empty when the clone does not know them.
+
+    ``lock_wait_s``: seconds for which a lock that somebody else holds is waited for; ``waits_for_lock`` is told once who that is.
     """
 
     clients: AwsClients
@@ -45,6 +47,8 @@ class DeployContext:
     verify_certificate: bool = True
     commit: str = ""
     undone: Callable[[str], str | None] = lambda _commit: None
+    lock_wait_s: float = 0.0
+    waits_for_lock: Callable[[str], None] = lambda _holder: None
 
     @property
     def now(self) -> datetime:

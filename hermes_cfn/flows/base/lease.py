@@ -18,7 +18,8 @@ class LeaseHolder:
     """The deploy lock as a context: taken on entry, given back on exit, renewed by ``guard``.
 
     A lease whose holder was a process of this machine that is gone is ended first; nobody else's
-    ever is.  Raises :class:`hermes_cfn.deciders.lease.Locked` when somebody else has it.
+    ever is.  Raises :class:`hermes_cfn.deciders.lease.Locked` when somebody else has it, and has it still after
+    ``context.lock_wait_s``.
     """
 
     def __init__(self, context: DeployContext, purpose: str) -> None:
@@ -28,15 +29,24 @@ class LeaseHolder:
         self._lease: Lease | None = None
 
     def __enter__(self) -> LeaseHolder:
-        seen = self.door.look()
-        if seen is not None and seen.expires > self.context.now and dead(seen.owner):
-            self.door.give_back(Lease(seen.owner, seen.purpose, seen.token, seen.expires))
-        self._lease = self.door.take(owner(), self.purpose, self.context.now)
-        if self._lease is None:
+        clock, waited, told = self.context.clock, 0.0, ""
+        while True:
+            seen = self.door.look()
+            if seen is not None and seen.expires > self.context.now and dead(seen.owner):
+                self.door.give_back(Lease(seen.owner, seen.purpose, seen.token, seen.expires))
+            self._lease = self.door.take(owner(), self.purpose, self.context.now)
+            if self._lease is not None:
+                return self
             seen = self.door.look() or seen
             assert seen is not None
-            raise locked(seen, self.context.now, self.door.key)
-        return self
+            if waited >= self.context.lock_wait_s:
+                raise locked(seen, self.context.now, self.door.key)
+            if told != seen.owner:
+                told = seen.owner
+                self.context.waits_for_lock(f"{seen.owner}, {seen.purpose}")
+            pause = min(patience(waited), self.context.lock_wait_s - waited)
+            clock.sleep(pause)
+            waited += pause
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -95,6 +105,14 @@ def patient(context: DeployContext) -> Story[None]:
         context.clock.sleep(pause)
         waited += pause
         seen = door.look()
+
+
+def unlocked(context: DeployContext) -> None:
+    """Raises :class:`hermes_cfn.deciders.lease.Locked` while somebody else holds the lock, unless it shall be waited for."""
+    door = context.clients.lock(context.names.lock_table, context.names.lock_key)
+    seen = door.look()
+    if seen is not None and seen.expires > context.now and not dead(seen.owner) and not context.lock_wait_s:
+        raise locked(seen, context.now, door.key)
 
 
 def there(context: DeployContext) -> bool:

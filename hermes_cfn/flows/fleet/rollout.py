@@ -221,7 +221,7 @@ class Rollout:
                     self.tempo,
                 )
             )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, HermesError):
             yield from (Noted(self.context.now, finding) for finding in self._left_out())
             raise
 
