@@ -101,7 +101,7 @@ def render(
         if winner is None
         else f"The cheapest that is as fast and as sure is {winner.name}, {winner.monthly:,.2f} USD a month.",
         moved=[_moved(row) for row in moved],
-        figures={name: Markup(plots.svg(figure)) for name, figure in figures.items()},
+        figures={name: Markup(plots.svg(figure)) for name, figure in figures.items()},  # noqa: S704 - drawn here, with every text escaped
         options=[_option(row) for row in options],
         frontier_text=f"{whole.evaluated:,} configurations, {whole.feasible:,} distinct and feasible, {len(best)} that no other beats.",
         left_out=sorted(set(whole.refused.values())),

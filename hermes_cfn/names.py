@@ -7,7 +7,7 @@ there unless the configuration states an account.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hermes_cfn.config import Settings
@@ -209,8 +209,7 @@ class Names:
 
     def clashes(self, other: Names) -> bool:
         """Whether a pattern of names of the one (``hermes-production-*``) can mean something of the other."""
-        mine, theirs = self._both, other._both
-        return mine == theirs or theirs.startswith(f"{mine}-") or mine.startswith(f"{theirs}-")
+        return clash(self._both, other._both)
 
     def template_key(self, stack: str, digest: str) -> str:
         """Key in the artifacts bucket of a template that is too long to be sent."""
@@ -223,6 +222,18 @@ class Names:
     def release_key(self, release_id: str) -> str:
         """Key in the artifacts bucket of a release that was made."""
         return f"releases/{self.environment}/{release_id}.json"
+
+
+def clash(mine: str, theirs: str) -> bool:
+    """Whether ``hermes-production-*`` of the one can mean something of the other."""
+    return mine == theirs or theirs.startswith(f"{mine}-") or mine.startswith(f"{theirs}-")
+
+
+def founded(roles: Iterable[str]) -> set[str]:
+    """What names of an environment begin with (``hermes-production``), for each whose roles are all among these."""
+    known = set(roles)
+    begun = {role.removesuffix("-cloudformation") for role in known if role.endswith("-cloudformation")}
+    return {both for both in begun if all(f"{both}-{task}" in known for task in ROLES)}
 
 
 def output_id(name: str) -> str:

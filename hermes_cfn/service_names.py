@@ -105,7 +105,7 @@ NAME_RULES: tuple[NameRule, ...] = (
         "BucketName",
         _S3,
         "The specified bucket is not valid.",
-        must_not=r"\.\.|^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$|^\d+\.\d+\.\d+\.\d+$",
+        must_not=r"\.\.|^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)\Z|^\d+\.\d+\.\d+\.\d+\Z",
         good=("a.b", "my-bucket", "192.168.5", "an-xn--one"),
         bad=("a..b", "xn--mine", "192.168.5.4", "mine-s3alias", "mine--ol-s3", "sthree-a"),
     ),

@@ -56,6 +56,10 @@ class Account:
             raise
         return True
 
+    def roles(self) -> list[str]:
+        """Names of every role of the account that lies under no path."""
+        return [str(role["RoleName"]) for role in self._iam.pages("list_roles", "Roles") if role["Path"] == "/"]
+
     def has_provider(self, host: str) -> bool:
         """Whether the account has an OpenID Connect identity provider for ``host``."""
         found = self._iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]

@@ -32,7 +32,7 @@ BY_MONTH = frozenset(
 def by_month(unit: str) -> bool:
     """Whether AWS counts a unit by the month: ``GB-Mo``, ``IOPS-Mo``, ``GiBps-mo``, ``Month``, ``Alarms``."""
     word = unit.strip().lower()
-    return word in BY_MONTH or re.search(r"(?:^|[-/ ])mo(?:nths?)?$", word) is not None
+    return word in BY_MONTH or re.search(r"(?:^|[-/ ])mo(?:nths?)?\Z", word) is not None
 
 
 def due(unit: str, hours: Decimal, months: Decimal) -> Decimal:

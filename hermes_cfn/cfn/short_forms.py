@@ -15,7 +15,7 @@ from hermes_cfn.cfn.refusal import invalid
 def load(text: str) -> Any:
     """What a YAML text says.  Raises :class:`HermesError` as CloudFormation words it."""
     try:
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""

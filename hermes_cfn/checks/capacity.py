@@ -9,7 +9,7 @@ from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
 from hermes_cfn.errors import Finding, Severity
 
-_LARGER = re.compile(r"([0-9]*)xlarge$")
+_LARGER = re.compile(r"([0-9]*)xlarge")
 
 
 def vcpus_of(instance_type: str) -> int:
@@ -20,7 +20,7 @@ def vcpus_of(instance_type: str) -> int:
     _, _, size = instance_type.partition(".")
     if size.startswith("metal"):
         return 96
-    larger = _LARGER.match(size)
+    larger = _LARGER.fullmatch(size)
     return 4 * int(larger[1] or 1) if larger else 2
 
 

@@ -22,7 +22,7 @@ class Facts:
     """``first``: the service stack is not there yet.  ``buckets``: name -> ours, taken or free;
     ``fleet``: number and type of the instances that the deployed template asks for.
 
-    ``roles`` are names that are taken, ``provider`` whether GitHub's identity provider is there and
+    ``roles`` are names that are taken, ``neighbours`` what names of environments begin with that other deployments have in the account, ``provider`` whether GitHub's identity provider is there and
     would be created; ``records`` are names with the key that wants them and the types of records in their way; ``stale`` rows are stack, parameter, its value and the output that feeds it now.
     ``cost_tag`` is the status of the environment's tag in billing, as the door has it, where a budget waits for it.
     """
@@ -42,6 +42,7 @@ class Facts:
     vcpus_quota: float | None = None
     buckets: Mapping[str, str] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
+    neighbours: tuple[str, ...] = ()
     provider: bool | None = None
     records: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     certificate_arn: str = ""

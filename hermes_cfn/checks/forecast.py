@@ -37,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     images.architecture,
     namesakes.buckets,
     namesakes.roles,
+    namesakes.environments,
     namesakes.provider,
     _certificate,
     secrets.missing,

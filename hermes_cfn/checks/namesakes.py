@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
 from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.names import clash
 
 
 def buckets(_settings: Settings, facts: Facts) -> Iterator[Finding]:
@@ -39,6 +40,21 @@ def roles(_settings: Settings, facts: Facts) -> Iterator[Finding]:
             why="its creation would fail with 'already exists' and the stack would roll back",
             next="change [application] name or [environment] name, or delete that role",
         )
+
+
+def environments(settings: Settings, facts: Facts) -> Iterator[Finding]:
+    """``names-clash``: permissions on ``hermes-production-*`` would mean what another deployment has, or the other way round."""
+    for one in settings.family:
+        mine = f"{one.application.name}-{one.environment.name}"
+        for theirs in facts.neighbours:
+            if clash(mine, theirs):
+                yield Finding(
+                    "names-clash",
+                    mine,
+                    f"the account has a deployment whose names begin with {theirs}",
+                    why=f"permissions on {min(mine, theirs, key=len)}-* would mean both",
+                    next="change [application] name or [environment] name to one of which neither begins the other",
+                )
 
 
 def provider(settings: Settings, facts: Facts) -> Iterator[Finding]:

@@ -119,7 +119,7 @@ def head(config: Path) -> str:
 
 def repository(config: Path) -> str | None:
     """OWNER/NAME of the checkout's ``origin`` where that is on GitHub; nothing is asked over the network."""
-    found = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", _git(config, "remote", "get-url", "origin"))
+    found = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?\Z", _git(config, "remote", "get-url", "origin"))
     return found[1] if found else None
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from hermes_cfn.config.section import Section
 
-_TYPE = re.compile(r"^(?P<family>[a-z]+)\d+(?P<attributes>[a-z-]*)\.[a-z0-9-]+$")
+_TYPE = re.compile(r"^(?P<family>[a-z]+)\d+(?P<attributes>[a-z-]*)\.[a-z0-9-]+")
 ABSENT = {"eu-south-2": frozenset({"t1", "t2", "t3a", "m1", "m3", "m4", "c3", "c4", "a1"})}
 """Families that a region lacks, as far as known without asking it (EC2's instance type offerings); plan asks."""
 
@@ -28,7 +28,7 @@ class Compute(Section):
     @property
     def architecture(self) -> MachineArchitecture:
         """Graviton families carry a ``g`` after their generation (AWS, "EC2 instance type naming conventions")."""
-        found = _TYPE.match(self.instance_type)
+        found = _TYPE.fullmatch(self.instance_type)
         graviton = found is not None and (found["family"] == "a" or "g" in found["attributes"])
         return "arm64" if graviton else "x86_64"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _KEYS = re.compile(
-    r"(secret|passw(or)?d|passphrase|token|api_?key|private_?key|access_?key|credential|database_url|_dsn$|salt$)",
+    r"(secret|passw(or)?d|passphrase|token|api_?key|private_?key|access_?key|credential|database_url|_dsn\Z|salt\Z)",
     re.IGNORECASE,
 )
 _VALUES = (
@@ -15,7 +15,7 @@ _VALUES = (
     ("a private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
     ("an API key", re.compile(r"\b(sk-[A-Za-z0-9_-]{12,}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abp]-[A-Za-z0-9-]{10,})")),
     ("a URL with a password", re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)),
-    ("64 random characters", re.compile(r"^(?=.*[a-z])(?=.*[A-Z0-9])[A-Za-z0-9+/=_-]{64,}$")),
+    ("64 random characters", re.compile(r"^(?=.*[a-z])(?=.*[A-Z0-9])[A-Za-z0-9+/=_-]{64,}\Z")),
 )
 PLAIN_KEYS = frozenset({("application", "secrets"), ("compute", "key_name")})
 """Keys whose name looks like a secret's, and that hold names only."""

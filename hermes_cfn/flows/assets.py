@@ -24,7 +24,7 @@ from hermes_cfn.names import output_id
 
 FOREVER = "public, max-age=31536000, immutable"
 ANEW = "public, no-cache"
-_DIGESTED = re.compile(r"[-.][0-9a-f]{8,64}\.[A-Za-z0-9.]+$")
+_DIGESTED = re.compile(r"[-.][0-9a-f]{8,64}\.[A-Za-z0-9.]+\Z")
 _ENCODINGS = {".gz": "gzip", ".br": "br"}
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT
 from hermes_cfn.cfn.template import Template, dependencies, references
+from hermes_cfn.checks import namesakes
+from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config.allowance import ANYTHING, Allowance
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
@@ -18,7 +20,7 @@ from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder, patient, there
 from hermes_cfn.flows.base.loop import Story
 from hermes_cfn.flows.fleet import releases
-from hermes_cfn.flows.stacks import adoption, default_security_group, manual_steps, plan_inputs
+from hermes_cfn.flows.stacks import account_facts, adoption, default_security_group, manual_steps, plan_inputs
 from hermes_cfn.flows.stacks.deployer import Size, StackDeployer, as_sent, outputs_of, size
 from hermes_cfn.flows.stacks.plan_inputs import PlanRequest
 from hermes_cfn.plan import Plan, allowance, guard, record
@@ -88,7 +90,13 @@ def stop(made: Plan, allowed: Allowance = ANYTHING) -> None:
 
 
 def foundation(context: DeployContext) -> Story[None]:
-    """What an account has once; nothing is locked yet, because the lock is part of it."""
+    """What an account has once; nothing is locked yet, because the lock is part of it.
+
+    Raises HermesError ``names-clash`` before anything is made.
+    """
+    known = Facts(context.now, neighbours=account_facts.neighbours(context) or ())
+    if clashes := list(namesakes.environments(context.settings, known)):
+        raise HermesError(*clashes, exit_code=ExitCode.REFUSED)
     specs = [spec for spec in context.deployment if spec.account_wide]
     if not specs:
         raise HermesError(

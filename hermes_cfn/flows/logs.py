@@ -16,7 +16,7 @@ POLL_S = 2.0
 LATE = timedelta(seconds=30)
 """A line may be ingested after a younger one: each look goes back this far and drops what was shown."""
 
-_SPAN = re.compile(r"^(?P<count>[0-9]{1,6})(?P<unit>[smhdw])$")
+_SPAN = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -25,7 +25,7 @@ def since(text: str, now: datetime) -> datetime:
 
     Raises HermesError ``time-unknown``.
     """
-    span = _SPAN.match(text)
+    span = _SPAN.fullmatch(text)
     if span:
         return now - timedelta(**{_UNITS[span["unit"]]: int(span["count"])})
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -12,21 +11,20 @@ from hermes_cfn import bill
 from hermes_cfn.aws.billing import REGION, Billing
 from hermes_cfn.errors import HermesError
 from hermes_cfn.flows.base.context import DeployContext
-from hermes_cfn.pricing import books
+from hermes_cfn.pricing import books, cache
 
 KEEP = timedelta(hours=6)
 
 
 def to_date(context: DeployContext, now: datetime, directory: Path | None = None) -> Decimal | None:
     """USD since the first of the month, or None where billing may not be read."""
-    path = (directory or _home()) / f"month-{context.names.account}-{context.names.application}.json"
+    path = (directory or cache.base()) / f"month-{context.names.account}-{context.names.application}.json"
     kept = _read(path, now)
     if kept is not None:
         return kept[0]
     tag = ("hermes:application", context.names.application)
     found = Billing(context.clients.calls("ce", REGION)).month_to_date(now.date(), tag)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"at": now.isoformat(), "usd": None if found is None else str(found)}))
+    cache.keep(path, json.dumps({"at": now.isoformat(), "usd": None if found is None else str(found)}))
     return found
 
 
@@ -36,10 +34,6 @@ def estimate(context: DeployContext) -> Decimal | None:
         return bill.compute(context.deployment, books.load(context.region)).total
     except HermesError:
         return None
-
-
-def _home() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hermes-cfn"
 
 
 def _read(path: Path, now: datetime) -> tuple[Decimal | None] | None:

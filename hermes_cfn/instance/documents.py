@@ -132,7 +132,7 @@ def user_data(settings: Settings) -> str:
         "#!/bin/bash",
         'LIB="${HERMES_ROOT:-}/opt/hermes/lib"',
         'mkdir -p "$LIB"',
-        *(f"cat >\"$LIB/{name}.sh\" <<'HERMES_END'\n{text}\nHERMES_END" for name, text in on_disk.items()),
+        *(f"cat >\"$LIB/{name}.sh\" <<'END'\n{text}\nEND" for name, text in on_disk.items()),
         '. "$LIB/settings.sh"',
         '. "$LIB/library.sh"',
         texts["boot"],

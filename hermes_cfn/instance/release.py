@@ -11,13 +11,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from hermes_cfn.config import Settings
 from hermes_cfn.errors import Finding, HermesError
 
 LIMIT_BYTES = 4096
 """What a standard SSM parameter holds (AWS, PutParameter: maximum 4 KB for the standard tier)."""
 
-_IMAGE = re.compile(r"^[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}$")
-_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def images(settings: Settings) -> str:
+    """The pattern of the images that may run: of the repository that the settings name, by digest.
+
+    A regular expression without anchors.  Where no account is named any will do: an instance's role pulls from its own
+    account's repository alone.  ``scripts/library.sh`` compares the same on the instance.
+    """
+    account, region = settings.account.id or "[0-9]{12}", settings.account.region
+    return rf"{account}\.dkr\.ecr\.{region}\.amazonaws\.com/{settings.application.name}@sha256:[0-9a-f]{{64}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +53,9 @@ class Release:
     compatible: bool = True
 
     def __post_init__(self) -> None:
-        if not _ID.match(self.id):
+        if not _ID.fullmatch(self.id):
             raise _invalid(self.id, f"{self.id!r} is no release id: letters, digits, dot, underscore and dash")
-        if not _IMAGE.match(self.image):
+        if not _IMAGE.fullmatch(self.image):
             raise _invalid(self.id, f"{self.image!r} is not an image by digest, like repository@sha256:<64 hex digits>")
 
     def to_json(self) -> str:

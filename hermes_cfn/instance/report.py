@@ -29,6 +29,7 @@ class Cause(StrEnum):
     """Why a document failed on an instance."""
 
     IMAGE_MISSING = "image-missing"
+    IMAGE_FOREIGN = "image-foreign"
     IMAGE_UNUSABLE = "image-unusable"
     SECRET_MISSING = "secret-missing"
     SECRET_UNUSABLE = "secret-unusable"
@@ -59,6 +60,9 @@ class Meaning:
 
 MEANINGS: Mapping[Cause, Meaning] = {
     Cause.IMAGE_MISSING: Meaning(Fault.RELEASE, "the registry does not have the image", "hermes-cfn image push TAG"),
+    Cause.IMAGE_FOREIGN: Meaning(
+        Fault.RELEASE, "the image is of another registry than the settings name", "hermes-cfn image push TAG"
+    ),
     Cause.IMAGE_UNUSABLE: Meaning(
         Fault.RELEASE, "the container engine cannot start the image", "docker buildx build --platform linux/ARCH"
     ),

@@ -43,7 +43,7 @@ class Faults:
 
     def __init__(self, seed: int = 0) -> None:
         self._lock = threading.Lock()
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - chance, not a secret
         self._api: list[ApiFault] = []
         self._conditions: dict[str, dict[str, Any]] = {}
 

@@ -56,13 +56,13 @@ class Owner:
 
 
 def make_private(directory: Path) -> None:
-    """Makes ``directory``, for its owner alone; those above it are made as the process makes them.
+    """Makes ``directory``, and those above it that are missing, for their owner alone.
 
     Raises OSError, and PermissionError for one that is a link or belongs to somebody else: whoever owns it could put files of
     their own there.
     """
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    directory.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
+    for each in reversed([one for one in (directory, *directory.parents) if not one.exists()]):
+        each.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
     check_private(directory)
     directory.chmod(PRIVATE_DIRECTORY)
 

@@ -18,10 +18,14 @@ from hermes_cfn.pricing.commitments import Offer
 from hermes_cfn.pricing.prices import Price
 
 
+def base() -> Path:
+    """``$XDG_CACHE_HOME/hermes-cfn``, by default under ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hermes-cfn"
+
+
 def home() -> Path:
-    """``$XDG_CACHE_HOME/hermes-cfn/prices``, by default under ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "hermes-cfn" / "prices"
+    """Where prices are kept, below :func:`base`."""
+    return base() / "prices"
 
 
 def write(
@@ -37,11 +41,10 @@ def write(
     The old book stays until the new one is whole.
     """
     place = directory or home()
-    place.mkdir(parents=True, exist_ok=True)
     if offers:
-        _replace(place / f"{region}{OFFERS}", commitments.write(offers))
+        keep(place / f"{region}{OFFERS}", commitments.write(offers))
     text = f"# {origin} {fetched.astimezone(UTC).isoformat()}\n" + tables.write(prices)
-    return _replace(place / f"{region}.csv", text)
+    return keep(place / f"{region}.csv", text)
 
 
 OFFERS = ".commitments"
@@ -56,7 +59,10 @@ def offers(region: str, directory: Path | None = None) -> tuple[Offer, ...]:
         return ()
 
 
-def _replace(path: Path, text: str) -> Path:
+def keep(path: Path, text: str) -> Path:
+    """Writes a file that its owner alone may read, whole or not at all; directories that are missing are made its owner's alone."""
+    for directory in reversed([one for one in (path.parent, *path.parent.parents) if not one.exists()]):
+        directory.mkdir(mode=0o700, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

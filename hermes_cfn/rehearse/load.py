@@ -239,7 +239,7 @@ class Load:
 
     async def run(self, rate: float, sockets: int, at_most_s: float, stopping: asyncio.Event) -> None:
         """Send ``rate`` requests a second at exponentially distributed distances until told to stop."""
-        dice = random.Random(self.seed)
+        dice = random.Random(self.seed)  # noqa: S311 - chance, not a secret
         context = self._ssl()
         kinds, weights = list(self.mix), list(self.mix.values())
         talkers = [asyncio.create_task(self.websocket(context, stopping)) for _ in range(sockets)]

@@ -57,7 +57,7 @@ def waive(resource: AWSObject, reasons: Mapping[str, str]) -> AWSObject:
     """Write down beside ``resource`` why it breaks rules, for people and for cfn-lint."""
     metadata: dict[str, Any] = dict(resource.resource.get("Metadata", {}))
     metadata[WAIVERS] = {**metadata.get(WAIVERS, {}), **reasons}
-    ours = sorted(rule for rule in metadata[WAIVERS] if re.match(r"^[EWI]\d{4}$", rule))
+    ours = sorted(rule for rule in metadata[WAIVERS] if re.fullmatch(r"[EWI]\d{4}", rule))
     if ours:
         metadata["cfn-lint"] = {"config": {"ignore_checks": ours}}
     others = sorted(rule for rule in metadata[WAIVERS] if rule.startswith("CKV"))

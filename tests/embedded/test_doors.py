@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hermes_cfn.errors import HermesError
-from hermes_cfn.local import control
+from hermes_cfn.local import control, owner
 from tests import owners
 
 REGION = "eu-south-2"
@@ -482,8 +482,17 @@ def others_may(directory) -> list[str]:
 
 def test_everything_in_the_state_directory_is_its_owners_alone(world, fleet):
     world.command(next(iter(world.health(fleet["target_group"]))), ["echo x > /tmp/made; mkdir -p d"])
-    assert others_may(world.state / "cloud") == []
-    assert others_may(world.state) == [] or (world.state / "cloud.log").stat().st_mode & 0o077 == 0
+    assert others_may(world.state) == []
+
+
+def test_directories_that_are_made_on_the_way_are_their_owners_alone(tmp_path):
+    made = tmp_path / "project/.hermes/cloud"
+    before = os.umask(0)
+    try:
+        owner.make_private(made)
+    finally:
+        os.umask(before)
+    assert others_may(tmp_path / "project") == []
 
 
 def test_a_state_directory_that_others_prepared_is_not_used(tmp_path):

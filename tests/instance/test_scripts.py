@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import re2
 
 from hermes_cfn.config import parse
 from hermes_cfn.instance import documents
+from hermes_cfn.instance.release import images
 
 _spec = importlib.util.spec_from_file_location("machine", Path(__file__).with_name("machine.py"))
 machine_module = importlib.util.module_from_spec(_spec)
@@ -428,9 +430,45 @@ def test_no_document_has_braces_that_systems_manager_would_read():
         assert len(json.dumps(document).encode()) < 64 * 1024
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        "evil.example/hermes",
+        "evil.example/123456789012.dkr.ecr.eu-south-2.amazonaws.com/hermes",
+        "123456789012.dkr.ecr.eu-south-2.amazonaws.com.evil.example/hermes",
+        "123456789012.dkr.ecr.eu-south-2.amazonaws.com/hermes-other",
+        "123456789012.dkr.ecr.eu-south-2.amazonaws.com/other/hermes",
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/hermes",
+        "123456789012xdkr.ecr.eu-south-2.amazonaws.com/hermes",
+        "docker.io/library/hermes",
+        "hermes",
+    ],
+)
+def test_an_image_of_another_registry_is_neither_asked_for_nor_run(machine, image):
+    foreign = replace(release(2), image=f"{image}@sha256:{2:064x}")
+    before = len(machine.calls)
+    status, line, told = machine.send("prepare", machine.goal(foreign))
+    assert (status, line["cause"]) == (1, "image-foreign"), told
+    assert not [call for call in machine.calls[before:] if re.match("docker (login|pull|run)", call)]
+    parameters = machine.world["parameters"]
+    parameters[machine.names.stable_parameter].append(foreign.to_json())
+    machine.set(parameters=parameters)
+    before = len(machine.calls)
+    assert machine.reboot().returncode != 0
+    assert not [call for call in machine.calls[before:] if re.match("docker (login|pull|run)", call)]
+
+
+@pytest.mark.parametrize("end", ["", "\n", " ", "@sha256:0"])
+def test_the_settings_name_the_only_repository_that_a_release_may_be_of(end):
+    settings = parse("[account]\nid='123456789012'\n")
+    well = re.fullmatch(images(settings), release(2).image + end)
+    assert bool(well) is (end == "")
+    assert not re.fullmatch(images(settings), release(2).image.replace("123456789012", "666666666666"))
+
+
 def test_user_data_fits_with_every_option():
     longest = parse(
-        "[application]\nname='abcdefghijklmnop'\nhealth_path='/" + "h" * 100 + "'\n[service]\ncluster=true\n"
+        "[application]\nname='abcdefghijklmnopqrst'\nhealth_path='/" + "h" * 100 + "'\n[service]\ncluster=true\n"
     )
     assert len(documents.user_data(longest).encode()) < documents.USER_DATA_LIMIT
 

@@ -52,6 +52,7 @@ FORECASTS = [
     ("bucket-taken", ERROR, {"buckets": {"b": "taken"}}),
     ("bucket-retained", INFO, {"buckets": {"b": "ours"}}),
     ("role-taken", ERROR, {"roles": ("hermes-production-plan",)}),
+    ("names-clash", ERROR, {"neighbours": ("hermes-production-eu", "other-production")}),
     ("provider-taken", ERROR, {"provider": True}),
     ("record-taken", ERROR, {"records": (("hermes.yourdomain.com", "[edge] dns", ("CNAME",)),)}),
     ("certificate-missing", ERROR, {"certificate": None}),

@@ -1,5 +1,6 @@
 """Fetched prices on disk: whole or not at all, used when old and said to be old."""
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
@@ -97,3 +98,18 @@ def test_a_damaged_cache_counts_as_none(text):
     cache.home().mkdir(parents=True)
     (cache.home() / "eu-south-2.csv").write_text(text)
     assert books.load("eu-south-2").name == "snapshot"
+
+
+def test_everything_that_is_kept_is_its_owners_alone(tmp_path, monkeypatch):
+    """Whatever the mask of the process says: what this month has cost is nobody else's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home/.cache"))
+    before = os.umask(0)
+    try:
+        cache.write("eu-south-2", [nat()], NOW, "api")
+        cache.keep(cache.base() / "month-123456789012-hermes.json", "{}")
+        cache.keep(cache.base() / "month-123456789012-hermes.json", "{}")
+    finally:
+        os.umask(before)
+    made = list((tmp_path / "home").rglob("*"))
+    assert len(made) == 5
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o700, 0o600}

@@ -111,7 +111,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, part: Part) -> tuple[tuple[s
     if part.kind == "csv":
         return part.names, ("varchar",) * len(part.names)
     with damaged(part.shown):
-        rows = connection.execute(f"DESCRIBE SELECT * FROM {_parquet([part])}").fetchall()
+        rows = connection.execute(f"DESCRIBE SELECT * FROM {_parquet([part])}").fetchall()  # noqa: S608 - names and values are quoted
     return tuple(str(row[0]) for row in rows), tuple(str(row[1]).lower() for row in rows)
 
 
@@ -182,7 +182,7 @@ def ask(
         for source, same in made:
             for part in same:
                 with damaged(part.shown):
-                    connection.execute(f"SELECT COUNT(*) FROM {_alone(source, part)}").fetchall()
+                    connection.execute(f"SELECT COUNT(*) FROM {_alone(source, part)}").fetchall()  # noqa: S608 - names and values are quoted
         raise unreadable(_all(made), "cannot be read", why=str(error).splitlines()[0]) from error
 
 
@@ -205,7 +205,7 @@ def _say_broken_row(connection: duckdb.DuckDBPyConnection, made: Sequence[tuple[
         for part in (one for one in same if one.kind == "csv"):
             again = _alone(source, part, ", store_rejects = true, rejects_limit = 1")
             try:
-                connection.execute(f"SELECT COUNT({source.columns[-1]}) FROM {again}").fetchall()
+                connection.execute(f"SELECT COUNT({source.columns[-1]}) FROM {again}").fetchall()  # noqa: S608 - names and values are quoted
                 rows = connection.execute(
                     "SELECT line, column_idx, error_type::VARCHAR FROM reject_errors ORDER BY line LIMIT 1"
                 ).fetchall()
@@ -235,7 +235,7 @@ def locate(
             connection.execute("SET preserve_insertion_order = true")
             first = 2 if part.kind == "csv" else 1
             rows = connection.execute(
-                f"SELECT n, cell FROM (SELECT *, row_number() OVER () AS n FROM ({lines})) WHERE {where} LIMIT 1"
+                f"SELECT n, cell FROM (SELECT *, row_number() OVER () AS n FROM ({lines})) WHERE {where} LIMIT 1"  # noqa: S608 - names and values are quoted
             ).fetchall()
             if rows:
                 row, cell = rows[0]

@@ -197,7 +197,7 @@ def clean(clients: AwsClients, clock: Clock, prefix: str = PREFIX) -> list[str]:
                 ssm.delete_parameter(Name=name)
             else:
                 ssm.delete_document(Name=name)
-        except Exception:  # what stays is listed
+        except Exception:  # noqa: S112 - what stays is listed
             continue
     return _listed(clients, prefix)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from hermes_cfn.deciders.release import CanaryRules, SchemaStep
 from hermes_cfn.deciders.view import Strategy
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.flows.base.context import DeployContext
-from hermes_cfn.instance.release import Release
+from hermes_cfn.instance.release import Release, images
 
 REQUESTED, MIGRATED, STABLE, FAILED, ROLLED_BACK = "requested", "migrated", "stable", "failed", "rolled back"
 """Lines of a release's history that programs look for."""
@@ -140,7 +141,21 @@ def _read(context: DeployContext, name: str) -> tuple[Release, int] | None:
 
 
 def write_goal(context: DeployContext, release: Release) -> int:
-    """The goal's version; writing what is there already makes no new one."""
+    """The goal's version; writing what is there already makes no new one.
+
+    Raises HermesError ``image-foreign``: no instance would run it.
+    """
+    if not re.fullmatch(images(context.settings), release.image):
+        raise HermesError(
+            Finding(
+                "image-foreign",
+                release.id,
+                f"its image {release.image} is of another repository than {context.names.repository} of this account and region",
+                why="instances run images of the repository that hermes.toml names, and log in to no other registry",
+                next="hermes-cfn image push TAG, then hermes-cfn release --image TAG",
+            ),
+            exit_code=ExitCode.REFUSED,
+        )
     try:
         now = goal(context)
     except HermesError:

@@ -17,7 +17,7 @@ from hermes_cfn.deployment import FromOutput
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.whoami import denied
 from hermes_cfn.flows.fleet import releases
-from hermes_cfn.names import ENVIRONMENT_TAG, GITHUB
+from hermes_cfn.names import ENVIRONMENT_TAG, GITHUB, founded
 from hermes_cfn.plan import Deployed
 
 Answer = TypeVar("Answer")
@@ -51,6 +51,7 @@ def gather(context: DeployContext, image: str, there: Mapping[str, Deployed]) ->
             name: _allowed(partial(clients.s3.exists, name)) or "" for name in _buckets(context, there)
         },
         "roles": roles,
+        "neighbours": lambda: () if "foundation" in there else neighbours(context) or (),
         "provider": lambda: _provider(context, there),
         "records": lambda: tuple(_records(context, there)),
         "missing_secrets": lambda: tuple(_allowed(lambda: releases.missing_secrets(context)) or ()),
@@ -148,6 +149,22 @@ def _roles(context: DeployContext, there: Mapping[str, Deployed]) -> Iterator[st
             name = resource.get("Properties", {}).get("RoleName")
             if resource["Type"] == "AWS::IAM::Role" and isinstance(name, str):
                 yield name
+
+
+def neighbours(context: DeployContext) -> tuple[str, ...] | None:
+    """What names begin with of every environment in the account that is not of our foundation; None where nobody may ask."""
+    found = _allowed(context.clients.account.roles)
+    if found is None:
+        return None
+    spec = next(spec for spec in context.deployment if spec.key == "foundation")
+    ours = context.clients.cloudformation(spec.region).template(spec.name)
+    resources = ours.get("Resources", {}) if isinstance(ours, Mapping) else {}
+    made = founded(
+        resource.get("Properties", {}).get("RoleName", "")
+        for resource in (resources.values() if isinstance(resources, Mapping) else ())
+        if isinstance(resource, Mapping)
+    )
+    return tuple(sorted(founded(found) - made))
 
 
 def _provider(context: DeployContext, there: Mapping[str, Deployed]) -> bool | None:

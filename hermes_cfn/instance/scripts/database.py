@@ -87,8 +87,10 @@ def login(wire: socket.socket, url: urllib.parse.SplitResult) -> str:
     if asked == 3:
         kind, body = reply_to(wire, password + b"\x00")
     elif asked == 5:
-        inner = hashlib.md5(password + user).hexdigest().encode()
-        kind, body = reply_to(wire, b"md5" + hashlib.md5(inner + body[4:8]).hexdigest().encode() + b"\x00")
+        inner = hashlib.md5(password + user, usedforsecurity=False).hexdigest().encode()
+        kind, body = reply_to(
+            wire, b"md5" + hashlib.md5(inner + body[4:8], usedforsecurity=False).hexdigest().encode() + b"\x00"
+        )
     elif asked == 10:
         kind, body = scram(wire, password)
     elif asked:

@@ -134,7 +134,10 @@ patiently() {
 
 # prepare: the release to work with, its image and its secrets are at hand.
 at_hand() {
-  fetch "$HERMES_GOAL:$GOAL_VERSION" "$GOAL" && pull "$(image "$GOAL")" || return 1
+  local image
+  fetch "$HERMES_GOAL:$GOAL_VERSION" "$GOAL" || return 1
+  image=$(image "$GOAL") || { why "$WHY_IMAGE_FOREIGN" && return 1; }
+  pull "$image" || return 1
   environment "$GOAL" "$STATE_DIR/prepared.env" || { why "$WHY_SECRET_UNUSABLE" && return 1; }
 }
 prepare() { patiently at_hand; }

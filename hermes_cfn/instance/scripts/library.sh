@@ -99,10 +99,10 @@ environment() {
 }
 
 # image RELEASE: its image, by the registry's name that this network reaches (Amazon ECR user guide, "Making requests
-# to Amazon ECR registries": the plain name has IPv4 addresses only).
+# to Amazon ECR registries": the plain name has IPv4 addresses only); fails for one of another repository than the settings name.
 image() {
   local found
-  found=$(pick image <"$1") || return 1
+  found=$(pick image <"$1") && [[ $found =~ ^[0-9]+\.dkr\.ecr\.$HERMES_REGION\.amazonaws\.com/$HERMES_APP@sha256:[0-9a-f]+$ ]] || return 1
   if [ "$AWS_USE_DUALSTACK_ENDPOINT" = true ]; then
     found=$(printf '%s' "$found" | sed 's/\.dkr\.ecr\.\([a-z0-9-]*\)\.amazonaws\.com/.dkr-ecr.\1.on.aws/')
   fi

@@ -4,7 +4,7 @@ alone
 report starting ""
 persist fetch "$HERMES_STABLE" "$STATE_DIR/stable.json" || say "stable cannot be read"
 if [ ! -s "$STATE_DIR/stable.json" ]; then cp "$STATE_DIR/current.json" "$STATE_DIR/stable.json"; fi
-if pull "$(image "$STATE_DIR/stable.json")" && switch "$STATE_DIR/stable.json" ""; then
+if IMAGE=$(image "$STATE_DIR/stable.json") && pull "$IMAGE" && switch "$STATE_DIR/stable.json" ""; then
   report running ok
 else
   report ended "failed: the stable release does not answer"

@@ -32,7 +32,7 @@ PULL_S = 2.0
 REGISTRY_TIMEOUT_S = 15.0
 BOOT_S = 20.0
 _GRAVITON = re.compile(r"^[a-z]+\d+[a-z]*g[a-z]*\.")
-_REGISTRY = re.compile(r"^(\d{12})\.dkr[.-]ecr\.([a-z0-9-]+)\.(?:amazonaws\.com|on\.aws)/(.+)$")
+_REGISTRY = re.compile(r"(\d{12})\.dkr[.-]ecr\.([a-z0-9-]+)\.(?:amazonaws\.com|on\.aws)/(.+)")
 Answer = dict[str, Any]
 
 
@@ -278,7 +278,7 @@ class Fleet:
 
     def _pull(self, instance: Instance, message: Answer) -> Answer:
         repository = str(message["repository"])
-        match = _REGISTRY.match(repository)
+        match = _REGISTRY.fullmatch(repository)
         if match is None:
             return {
                 "refused": f"docker: the embedded cloud pulls from its own ECR only, not {repository}",

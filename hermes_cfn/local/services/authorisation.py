@@ -42,7 +42,7 @@ _S3_ACTIONS = {
 """Operations of S3 whose IAM action has another name (S3 user guide, "Policy actions for Amazon S3")."""
 _FREE = {("sts", "GetCallerIdentity"), ("sts", "AssumeRole"), ("sts", "AssumeRoleWithWebIdentity")}
 """Calls that are not asked for here: whether a role may be assumed, its trust policy decides first (``tokens``)."""
-_CBOR = re.compile(r"^/service/[^/]+/operation/(\w+)$")
+_CBOR = re.compile(r"/service/[^/]+/operation/(\w+)")
 _NAMESPACE = "cloudwatch:namespace"
 _BOUNDARY = "iam:PermissionsBoundary"
 _ROW, _IMPORTED, _CREATING = "dynamodb:LeadingKeys", "cloudformation:ImportResourceTypes", "ec2:CreateAction"
@@ -407,7 +407,7 @@ def _denied(service: str, arn: str, action: str, resource: str, why: str) -> Ser
 
 def rest_operation(service: str, request: HttpRequest) -> str:
     """The operation of a request whose protocol names it by method and path; empty if none fits."""
-    found = _CBOR.match(request.path)
+    found = _CBOR.fullmatch(request.path)
     if found:
         return found.group(1)
     path, _, query = request.target.partition("?")

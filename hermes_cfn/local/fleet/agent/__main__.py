@@ -29,7 +29,7 @@ class Agent:
 
     def __init__(self, configuration: dict[str, Any]) -> None:
         root = Path(configuration["root"])
-        for directory in ("/etc", "/opt", "/root", "/run", "/tmp", "/usr/bin", "/var/log", "/var/lib/amazon/ssm"):
+        for directory in ("/etc", "/opt", "/root", "/run", "/tmp", "/usr/bin", "/var/log", "/var/lib/amazon/ssm"):  # noqa: S108 - below the instance's own root
             (root / directory.lstrip("/")).mkdir(parents=True, exist_ok=True)
         self.machine = Machine(
             instance_id=configuration["instance_id"],

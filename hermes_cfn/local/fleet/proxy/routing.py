@@ -23,7 +23,7 @@ def target_group_of(action: dict[str, Any]) -> str:
     groups: list[tuple[str, int]] = [(group["arn"], int(group["weight"])) for group in action["groups"]]
     if len(groups) == 1:
         return groups[0][0]
-    return random.choices([arn for arn, _ in groups], [weight for _, weight in groups])[0]
+    return random.choices([arn for arn, _ in groups], [weight for _, weight in groups])[0]  # noqa: S311 - chance, not a secret
 
 
 def redirect_of(action: dict[str, Any], head: Head, protocol: str, port: int) -> str:

@@ -111,7 +111,7 @@ class TargetGroup:
             return min(choices, key=lambda target: target.outstanding)
         ready = [target for target in choices if self._warm(target)] or choices
         if algorithm == "weighted_random":
-            return random.choice(ready)
+            return random.choice(ready)  # noqa: S311 - chance, not a secret
         self._next += 1
         return ready[self._next % len(ready)]
 
@@ -123,7 +123,7 @@ class TargetGroup:
 
     def _warm(self, target: Target) -> bool:
         share = self._share(target)
-        return share >= 1 or random.random() < max(0.05, share)
+        return share >= 1 or random.random() < max(0.05, share)  # noqa: S311 - chance, not a secret
 
     def _share(self, target: Target) -> float:
         """Slow start: the share of a new target grows linearly to its full share, 1."""

@@ -94,8 +94,11 @@ class Connection:
             if code == 3:
                 self.send(b"p", password.encode() + b"\0")
             elif code == 5:
-                inner = hashlib.md5((password + user).encode()).hexdigest()
-                self.send(b"p", b"md5" + hashlib.md5(inner.encode() + rest).hexdigest().encode() + b"\0")
+                inner = hashlib.md5((password + user).encode(), usedforsecurity=False).hexdigest()
+                self.send(
+                    b"p",
+                    b"md5" + hashlib.md5(inner.encode() + rest, usedforsecurity=False).hexdigest().encode() + b"\0",
+                )
             elif code == 10:
                 scram = Scram(password)
                 first = scram.first()
