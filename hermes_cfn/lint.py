@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,8 @@ from cfnlint.decode.decode import decode_str
 from cfnlint.rules import Rules
 from cfnlint.runner import Runner, run_template_by_data
 
+from hermes_cfn.cfn import files, parameters
+from hermes_cfn.cfn.template import conditions_end, load
 from hermes_cfn.deployment import Deployment
 from hermes_cfn.errors import Finding, HermesError, Severity
 
@@ -34,23 +40,70 @@ def lint_templates(jobs: Sequence[Job]) -> list[Finding]:
     """All that cfn-lint has to say, in the order of ``jobs``; an empty list is the aim.
 
     The rules are loaded once; on Linux the templates are checked in several processes, as many as there are processors.
+    A file that cannot be looked at has one finding, ``template-invalid``.
     Raises :class:`HermesError` ``template-unreadable``.
     """
-    texts = [(_text(template, name), region, str(name)) for template, region, name in jobs]
+    found: list[list[Finding]] = [_refused(template, name) for template, _, name in jobs]
+    left = [number for number, refused in enumerate(found) if not refused]
+    texts = {number: (_text(jobs[number][0], jobs[number][2]), *map(str, jobs[number][1:])) for number in left}
     _rules()
-    workers = min(os.cpu_count() or 1, len(texts))
-    alone = threading.active_count() == 1  # a process that forks beside running threads may take over a held lock
-    if workers < 2 or not alone or "fork" not in multiprocessing.get_all_start_methods():
-        found = [_lint(each) for each in texts]
-    else:
-        order = sorted(range(len(texts)), key=lambda number: -len(texts[number][0]))
-        fork = multiprocessing.get_context("fork")
-        with fork.Pool(workers, signal.signal, (signal.SIGTERM, signal.SIG_DFL)) as pool:
-            answers = pool.map(_lint, [texts[number] for number in order], chunksize=1)
-            pool.close()
-            pool.join()
-        found = [answer for _, answer in sorted(zip(order, answers, strict=True), key=lambda pair: pair[0])]
+    order = sorted(left, key=lambda number: -len(texts[number][0]))
+    answers = _together([texts[number] for number in order])
+    for number, answer in zip(order, answers, strict=True):
+        found[number] = answer
     return [finding for findings in found for finding in findings]
+
+
+def _together(texts: list[tuple[str, str, str]]) -> list[list[Finding]]:
+    """What cfn-lint says of each, side by side and each within :data:`WORK_S`, where processes can be forked."""
+    alone = threading.active_count() == 1  # a process that forks beside running threads may take over a held lock
+    if not texts or not alone or "fork" not in multiprocessing.get_all_start_methods():
+        return [_lint(each) for each in texts]
+    fork, most = multiprocessing.get_context("fork"), max(1, min(os.cpu_count() or 1, len(texts)))
+
+    def run(some: list[tuple[str, str, str]], workers: int) -> list[list[Finding]]:
+        with ProcessPoolExecutor(workers, fork, signal.signal, (signal.SIGTERM, signal.SIG_DFL)) as pool:
+            return list(pool.map(_limited, some))
+
+    try:
+        return run(texts, most)
+    except BrokenProcessPool:  # one of them ended its process: which
+        found = []
+        for each in texts:
+            try:
+                found += run([each], 1)
+            except BrokenProcessPool:
+                what = f"cfn-lint comes to no end with it within {WORK_S} s of work"
+                found.append([Finding("template-invalid", each[2], what, next="a smaller template")])
+        return found
+
+
+WORK_S = 60
+"""Seconds of a processor that one template may take."""
+
+
+def _limited(job: tuple[str, str, str]) -> list[Finding]:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + WORK_S, most))
+    return _lint(job)
+
+
+def _refused(template: Mapping[str, Any] | Path, name: str) -> list[Finding]:
+    """What keeps a file of somebody else from being looked at: too deep, too large, endless; the same as for its bill."""
+    if not isinstance(template, Path):
+        return []
+    try:
+        body = load(_text(template, name))
+        if isinstance(body, Mapping):
+            conditions, declared = body.get("Conditions"), body.get("Parameters")
+            conditions_end(conditions if isinstance(conditions, Mapping) else {})
+            parameters.patterns_end(declared if isinstance(declared, Mapping) else {})
+    except HermesError as error:
+        if {one.code for one in error.findings} != {"template-invalid"}:
+            raise
+        return [replace(one, where=f"{name}: {one.where}") for one in error.findings]
+    return []
 
 
 def lint_template(template: Mapping[str, Any] | Path, region: str, name: str = "template") -> list[Finding]:
@@ -67,7 +120,7 @@ def _text(template: Mapping[str, Any] | Path, name: str) -> str:
     if not isinstance(template, Path):
         return json.dumps(template)
     try:
-        return template.read_text(encoding="utf-8")
+        return files.text(template)
     except (OSError, UnicodeDecodeError) as error:
         raise HermesError(Finding("template-unreadable", name, f"cannot be read: {error}")) from error
 

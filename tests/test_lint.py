@@ -33,7 +33,7 @@ def test_a_file(tmp_path):
 def test_text_that_is_no_template(tmp_path):
     path = tmp_path / "it.json"
     path.write_text("{")
-    assert lint.lint_template(path, "eu-south-2")[0].code == "E0000"
+    assert lint.lint_template(path, "eu-south-2")[0].code == "template-invalid"
 
 
 def test_a_file_that_is_not_there(tmp_path):

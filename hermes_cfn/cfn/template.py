@@ -103,7 +103,7 @@ class Template:
         if not resources:
             raise invalid("Template format error: At least one Resources member must be defined.")
         _within_limits(body)
-        _conditions_end(_section(body, "Conditions"))
+        conditions_end(_section(body, "Conditions"))
         return cls(
             body=body,
             resources={name: _resource(str(name), value) for name, value in resources.items()},
@@ -157,7 +157,7 @@ def _within_limits(body: Mapping[str, Any]) -> None:
                 raise invalid(f"Template format error: {word} name {key} is non alphanumeric.", f"{name}/{key}")
 
 
-def _conditions_end(conditions: Mapping[str, Any]) -> None:
+def conditions_end(conditions: Mapping[str, Any]) -> None:
     """Raises HermesError where a condition stands on itself."""
     on = {name: {found for found in _named(value) if found in conditions} for name, value in conditions.items()}
     while on:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -79,18 +78,10 @@ def _is_template(text: str) -> bool:
 
 
 def _text(path: Path) -> str:
-    """The text of a file or a pipe, of which no more is read than a template may hold."""
-    from hermes_cfn.cfn.template import LIMIT_BYTES
+    from hermes_cfn.cfn import files
 
     try:
-        mode = path.stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-            raise OSError("it is neither a file nor a pipe")
-        with path.open("rb") as file:
-            raw = file.read(LIMIT_BYTES + 1)
-        if len(raw) > LIMIT_BYTES:
-            raise OSError(f"it has more than {LIMIT_BYTES} bytes, which no template has")
-        return raw.decode("utf-8-sig")
+        return files.text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise HermesError(Finding("file-unreadable", str(path), str(error))) from error
 
