@@ -44,8 +44,12 @@ def lint_templates(jobs: Sequence[Job]) -> list[Finding]:
     Raises :class:`HermesError` ``template-unreadable``.
     """
     found: list[list[Finding]] = [_refused(template, name) for template, _, name in jobs]
-    left = [number for number, refused in enumerate(found) if not refused]
-    texts = {number: (_text(jobs[number][0], jobs[number][2]), *map(str, jobs[number][1:])) for number in left}
+    left = {number for number, refused in enumerate(found) if not refused}
+    texts = {
+        number: (_text(one, name), region, str(name))
+        for number, (one, region, name) in enumerate(jobs)
+        if number in left
+    }
     _rules()
     order = sorted(left, key=lambda number: -len(texts[number][0]))
     answers = _together([texts[number] for number in order])
