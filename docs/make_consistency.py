@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hermes_cfn.aws.calls import LATE_S
 from hermes_cfn.aws.writes import WRITES
-from hermes_cfn.flows.stacks.deployer import ROLE_S
+from hermes_cfn.aws.young import ROLE_S, YOUNG
 from hermes_cfn.local.lags import BROKEN, BUCKETS, LAGS, SPLIT_SHARE, UNKNOWNS
 
 PAGE = Path(__file__).resolve().parent / "consistency.md"
@@ -39,6 +39,16 @@ most 8, 14 and 30 calls one after the other (a test counts them). `status` and `
 |---|---|---|
 """
 
+BORN = """
+## What was made a moment ago
+
+These codes say that there is none, or that it is young. The second is believed of what this run has made itself, and for so
+long; the wait is said once (`not-known-yet`). Whoever only looks is told at once.
+
+| what | who asks for it again | after | for (s) | source |
+|---|---|---|---:|---|
+"""
+
 LAG = """
 ## How late the embedded cloud is
 
@@ -63,6 +73,12 @@ def _lines() -> Iterator[str]:
         )
         how = "; ".join(filter(None, (f"`{row.token}`" if row.token else "", done, row.twice)))
         yield f"| `{name}` | {how} | {row.seen_by} |\n"
+    yield BORN
+    for young in YOUNG:
+        calls = ", ".join(f"`{call}`" for call in young.calls)
+        codes = ", ".join(f"`{code}`" for code in sorted(young.codes))
+        wait = f"{young.wait_s:.0f}" if young.wait_s else ""
+        yield f"| {young.what} | {calls} {young.by} | {codes} | {wait} | {young.source} |\n"
     yield LAG
     for lag in LAGS:
         yield f"| `{lag.calls}` | {lag.share:.0%} | {lag.mean_s:g} | {lag.most_s:g} | {lag.source} |\n"

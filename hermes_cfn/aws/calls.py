@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import botocore.exceptions
 
 from hermes_cfn import permissions
-from hermes_cfn.aws import wire_log, writes
+from hermes_cfn.aws import wire_log, writes, young
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 T = TypeVar("T")
@@ -52,6 +52,16 @@ class ServiceTime:
     calls: Counter[str] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    made_at: float | None = None
+    waits: dict[str, Finding] = field(default_factory=dict)
+
+    def waited(self) -> list[Finding]:
+        """What was waited for and is not told yet; each is told once."""
+        with self.lock:
+            fresh = [name for name, finding in self.waits.items() if finding.where]
+            found = [self.waits[name] for name in fresh]
+            self.waits |= {name: Finding("", "", "") for name in fresh}
+        return found
 
     def heard(self, date: str) -> None:
         told = parsedate_to_datetime(date)
@@ -152,8 +162,7 @@ class Calls:
             if self.memo is not None:
                 self.memo.clear()
             try:
-                with translated(f"{self._service}:{name}"):
-                    return dict(method(**arguments))
+                return self._sent(method, name, arguments)
             except AwsError as error:
                 if not error.retried or error.code not in write.done:
                     raise
@@ -162,8 +171,21 @@ class Calls:
         return call
 
     def _sent(self, method: Callable[..., Any], name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        with translated(f"{self._service}:{name}"):
-            return dict(method(**arguments))
+        """The answer; what this run has made a moment ago is asked for again while it is not known yet."""
+        waited, pause = 0.0, 0.5
+        while True:
+            try:
+                with translated(f"{self._service}:{name}"):
+                    return dict(method(**arguments))
+            except AwsError as error:
+                row = young.row(f"{self._service}.{name}", error.code)
+                made = self._time.made_at
+                if row is None or made is None or max(waited, time.monotonic() - made) >= row.wait_s:
+                    raise
+                with self._time.lock:
+                    self._time.waits.setdefault(row.what, young.waited_for(row))
+            self._sleep(pause)
+            waited, pause = waited + pause, min(5.0, pause * 1.6)
 
     def _remembered(self, name: str, arguments: Mapping[str, Any], ask: Callable[[], T]) -> T:
         """The answer to a read, from the memory of this look where there is one."""
@@ -174,6 +196,10 @@ class Calls:
     def until(self, ask: Callable[[], T], fresh: Callable[[T], bool]) -> T:
         """The first answer that is ``fresh``: see :func:`until`."""
         return until(ask, fresh, self._sleep)
+
+    def created(self) -> None:
+        """This run has just had something made: what :mod:`hermes_cfn.aws.young` names may be unknown for a while."""
+        self._time.made_at = time.monotonic()
 
     def pages(self, name: str, key: str, **arguments: Any) -> Iterator[Any]:
         """Every item under ``key`` of every page."""

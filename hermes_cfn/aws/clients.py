@@ -47,13 +47,14 @@ HURRIED: Mapping[str, Any] = {"retries": {"total_max_attempts": 1}, "connect_tim
 class AwsClients:
     """Every service that the product talks to, opened when first used.
 
-    ``hurried`` clients give up early and try nothing twice.
+    ``hurried`` clients give up early and try nothing twice; ``agent`` is added to what the user agent says.
     """
 
     session: boto3.session.Session
     region: str
     endpoint_url: str | None = None
     hurried: bool = False
+    agent: str = ""
     time: ServiceTime = field(default_factory=ServiceTime)
     _clients: dict[tuple[str, str], Calls] = field(default_factory=dict)
     sleep: Callable[[float], None] = _sleep
@@ -68,7 +69,9 @@ class AwsClients:
             if key not in self._clients:
                 style = {"addressing_style": "path"} if self.endpoint_url else {}
                 how = HURRIED if self.hurried else PATIENT
-                config = Config(s3=style, max_pool_connections=4 * SIDE_BY_SIDE, **how)
+                config = Config(
+                    s3=style, max_pool_connections=4 * SIDE_BY_SIDE, user_agent_extra=self.agent or None, **how
+                )
                 with translated(service):
                     client = self.session.client(
                         service, region_name=key[1], endpoint_url=self.endpoint_url, config=config
@@ -161,6 +164,7 @@ def connect(
     endpoint_url: str | None = None,
     credentials: Credentials | None = None,
     hurried: bool = False,
+    agent: str = "",
 ) -> AwsClients:
     """Makes the clients of one account and region.  Nothing is called yet.
 
@@ -173,7 +177,7 @@ def connect(
             aws_access_key_id=credentials[0] if credentials else None,
             aws_secret_access_key=credentials[1] if credentials else None,
         )
-    return AwsClients(session, region, endpoint_url, hurried)
+    return AwsClients(session, region, endpoint_url, hurried, agent)
 
 
 def signed_in(profile: str | None) -> bool:

@@ -68,12 +68,13 @@ class DeployedResource:
 
 
 class CloudFormation:
-    """Stacks of one region."""
+    """Stacks of one region; ``_ours`` are those on which this run executed a change set."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._floors: dict[str, StackFloor] = {}
         self._made: set[tuple[str, str]] = set()
+        self._ours: set[str] = set()
 
     @property
     def region(self) -> str:
@@ -96,6 +97,8 @@ class CloudFormation:
             return self._floors.get(name, StackFloor())
 
         found = self._calls.until(lambda: self._observed(name), lambda seen: not floor().older(seen))
+        if name in self._ours and floor().status != found.status:
+            self._calls.created()
         self._floors[name] = floor().seen(found)
         if found.status is not None and change_set:
             found = replace(found, change_set=self.change_set(name, change_set))
@@ -215,6 +218,7 @@ class CloudFormation:
     def execute(self, stack: str, change_set: str, token: str) -> None:
         """Raises AwsError ``InvalidChangeSetStatus`` where it was executed before, or cannot be."""
         self._calls.execute_change_set(StackName=stack, ChangeSetName=change_set, ClientRequestToken=token)
+        self._ours.add(stack)
         self._asked(stack)
 
     def delete_change_set(self, stack: str, change_set: str) -> None:

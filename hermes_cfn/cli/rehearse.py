@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hermes_cfn.cli import console, terminal
 from hermes_cfn.errors import ExitCode
+
+if TYPE_CHECKING:
+    from hermes_cfn.config import Settings
+    from hermes_cfn.local.options import Options
 
 
 @click.command()
@@ -26,6 +33,14 @@ from hermes_cfn.errors import ExitCode
 )
 @console.number_option("--speed", 0, 1000, 20.0, "Waits of the cloud pass so many times faster.")
 @click.option("--never-again", is_flag=True, help="Do not run a deployer that was killed again.")
+@click.option(
+    "--consistency",
+    type=click.Choice(["strong", "default", "worst"]),
+    default="default",
+    show_default=True,
+    help="How late the cloud answers: not at all; as often as AWS; always once more what was before.",
+)
+@click.option("--story", is_flag=True, help="Every verb in turn, from bootstrap to destroy, instead of one update.")
 @console.format_option("text", "json")
 def command(
     rate: float,
@@ -36,6 +51,8 @@ def command(
     listing: bool,
     speed: float,
     never_again: bool,
+    consistency: str,
+    story: bool,
     form: str,
 ) -> int:
     """Deploy the present configuration to a fresh embedded cloud, and update it under load."""
@@ -63,11 +80,13 @@ def command(
         for some in known.turns(chosen)
     ]
 
-    options = Options(follow_parent=True, database=True, speed=speed)
+    options = Options(follow_parent=True, database=True, speed=speed, consistency=consistency, seed=seed)
 
     def say(line: str) -> None:
         terminal.echo(line, err=True)
 
+    if story:
+        return _story(given.config.resolve(), options, given.environment, settings, form, say)
     with (
         tempfile.TemporaryDirectory(prefix="hermes-rehearsal-") as directory,
         Sandbox(given.config.resolve(), Path(directory), options, given.environment) as sandbox,
@@ -94,3 +113,26 @@ def command(
                 terminal.echo(line)
     good = whole and all(verdict.good(one) for one in seen) and (bool(everywhere) or len(seen) == len(turns))
     return ExitCode.OK if good else ExitCode.FAILED
+
+
+def _story(
+    config: Path, options: Options, environment: str | None, settings: Settings, form: str, say: Callable[[str], None]
+) -> int:
+    """Every verb in turn, with a copy of the configuration: one of the verbs changes it."""
+    from hermes_cfn.rehearse import story
+    from hermes_cfn.rehearse.sandbox import Sandbox
+
+    with tempfile.TemporaryDirectory(prefix="hermes-rehearsal-") as directory:
+        for one in (config, *config.parent.glob(f"{config.stem}.*{config.suffix}")):
+            shutil.copy(one, directory)
+        copied = Path(directory, config.name)
+        scenes: list[story.Scene] = []
+        with Sandbox(copied, Path(directory, "state"), options, environment) as sandbox:
+            for scene in story.tell(sandbox, settings, options.seed, say):
+                scenes.append(scene)
+                for line in story.screen(scene):
+                    say(line)
+    if form == "json":
+        console.put_json([scene.as_dict() for scene in scenes])
+    ended = len(scenes) == len(list(story.scenarios(settings, "")))
+    return ExitCode.OK if ended and all(scene.good for scene in scenes) else ExitCode.FAILED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config.allowance import ANYTHING, Allowance
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
-from hermes_cfn.events import Noted, StageEnded, StageStarted
+from hermes_cfn.events import Event, Noted, StageEnded, StageStarted
 from hermes_cfn.flows import assets, release
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder, patient, there
@@ -57,11 +57,19 @@ def run(context: DeployContext, wish: DeployOptions) -> Story[None]:
         yield from patient(context)
     with LeaseHolder(context, f"deploy {wish.question.image}".strip()) as held:
         made = _planned(context, wish, done)
+        yield from _waited(context)
         yield from stacks(context, wish, held, made)
+        yield from _waited(context)
         if wish.assets is not None:
             yield from assets.push(context, wish.assets)
         if not wish.stacks_only:
             yield from _release(context, wish, held)
+        yield from _waited(context)
+
+
+def _waited(context: DeployContext) -> Iterator[Event]:
+    """What was made a moment ago and had to be waited for, each once."""
+    yield from (Noted(context.now, finding) for finding in context.clients.time.waited())
 
 
 def _planned(context: DeployContext, wish: DeployOptions, done: frozenset[str]) -> Plan:

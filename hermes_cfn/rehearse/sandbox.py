@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from hermes_cfn.aws.clients import AwsClients, connect
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.local import control
+from hermes_cfn.local.clients import INTERNAL
 from hermes_cfn.local.options import Options
 from hermes_cfn.rehearse.tally import LoadProcess
 
@@ -97,8 +98,9 @@ class Sandbox:
         raise HermesError(Finding("rehearsal-no-balancer", str(self.state), f"no load balancer listens for {scheme}"))
 
     def clients(self, region: str) -> AwsClients:
-        """Clients of this cloud."""
-        return connect(None, region, control.status(self.state).endpoint, control.administrator(self.state))
+        """Clients of this cloud, which see it as it is, however late it is for the deployer."""
+        endpoint, owner = control.status(self.state).endpoint, control.administrator(self.state)
+        return connect(None, region, endpoint, owner, agent=INTERNAL)
 
     def fault(self, kind: str, instance: str = "", release: str = "") -> None:
         """Make a fault happen in this cloud; what concerns the application strikes ``release`` only."""

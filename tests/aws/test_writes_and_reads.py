@@ -35,7 +35,7 @@ def called() -> set[str]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 of = node.func.value
                 owner = of.attr if isinstance(of, ast.Attribute) else of.id if isinstance(of, ast.Name) else ""
-                if owner in CLIENTS and node.func.attr not in ("pages", "whole_pages", "until", "region"):
+                if owner in CLIENTS and node.func.attr not in ("pages", "whole_pages", "until", "region", "created"):
                     names.add(node.func.attr)
     return names
 

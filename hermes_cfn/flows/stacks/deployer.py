@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from hermes_cfn.aws.calls import LATE_S, AwsError
 from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT, CloudFormation, role_unknown
+from hermes_cfn.aws.young import ROLE_S
 from hermes_cfn.deciders import stack as decider
 from hermes_cfn.deciders.actions import (
     ContinueRollback,
@@ -34,10 +35,6 @@ from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.loop import Story, drive
 from hermes_cfn.flows.stacks.operation import Operation
 from hermes_cfn.names import output_id
-
-ROLE_S = 60.0
-"""Seconds for which a service role that cannot be assumed is asked for again: a few seconds usually, a minute rarely
-(DataDog/stratus-red-team#358; hashicorp/terraform-provider-aws#22834)."""
 
 PAUSE_S = 1.0
 """Seconds until a call that was refused for something that passes is made again."""
