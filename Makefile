@@ -75,6 +75,7 @@ bench: $(STAMP)
 
 soak: $(STAMP)
 	CONFIGURATIONS=120 $(BIN)/pytest -s tests/stacks/test_any_configuration.py
+	PROOFS=60 $(BIN)/pytest -s tests/stacks/test_plan_is_a_proof.py
 	$(BIN)/pytest -m soak -rP tests/soak
 
 format: $(STAMP)

@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "cost": ("look", "The monthly bill, line by line, of the stacks or of any template."),
     "prices": ("look", "Show, compare and refresh the price book."),
     "plan": ("look", "What would change, cost, interrupt and fail; writes nothing."),
+    "explain": ("look", "What a finding of a plan means, and how to get out of it."),
     "deploy": ("act", "Stacks, then the release."),
     "release": ("act", "Roll an image through the fleet; touches no stack."),
     "releases": ("look", "List releases, or show everything kept of one."),

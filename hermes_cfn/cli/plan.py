@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Record the plan for deploy --plan.")
 @click.option("--replace", multiple=True, metavar="LOGICAL_ID", help="It may be replaced, and its data go with it.")
 @click.option("--allow-older", is_flag=True, help="This checkout may undo what was deployed from a newer one.")
+@click.option("--all", "whole", is_flag=True, help="Fold nothing: each resource, each line of the bill.")
 @click.option("--detailed-exitcode", is_flag=True, help="End with 3 when something would change.")
 @console.format_option("text", "json", "markdown")
 def command(
@@ -37,6 +38,7 @@ def command(
     out: Path | None,
     replace: tuple[str, ...],
     allow_older: bool,
+    whole: bool,
     detailed_exitcode: bool,
     form: str,
 ) -> int:
@@ -51,7 +53,7 @@ def command(
         made = _online(image, replace, allow_older, change_set) or _offline(None, replace)
     if out:
         out.write_text(record.text(made), encoding="utf-8")
-    put(made, form)
+    put(made, form, whole)
     if any(finding.code == "over-budget" for finding in made.errors):
         return ExitCode.OVER_BUDGET
     if made.errors:
@@ -134,8 +136,8 @@ def as_event(made: Plan, at: datetime) -> None:
     terminal.echo(json.dumps({"event": "Planned", "at": str(at), "plan": as_data(made)}))
 
 
-def put(made: Plan, form: str) -> None:
-    """Print a plan."""
+def put(made: Plan, form: str, whole: bool = False) -> None:
+    """Print a plan; a large one is folded for people unless they want the ``whole``."""
     from hermes_cfn.clock import read_between
     from hermes_cfn.plan import record, show
     from hermes_cfn.plan.model import as_data
@@ -150,7 +152,7 @@ def put(made: Plan, form: str) -> None:
             terminal.echo(f"\nThe account was {read}.")
         terminal.echo(f"\nPlan `{hashed}`: `hermes-cfn deploy --plan {hashed}` does this and nothing else.")
     else:
-        for line in show.lines(made):
+        for line in show.lines(made, fold=not whole):
             terminal.echo(_findings(line))
         if read:
             terminal.echo(read)

@@ -12,6 +12,7 @@ from hermes_cfn.cfn.template import Template, dependencies, references
 from hermes_cfn.checks import namesakes
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config.allowance import ANYTHING, Allowance
+from hermes_cfn.config.allowance import parse as parse_allowance
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import Event, Noted, StageEnded, StageStarted
@@ -33,7 +34,8 @@ class DeployOptions:
     ``agreed``: the record of the plan that somebody agreed to; what would be done now must be the
     same.  ``wait``: stay while a person does chores.  ``interrupted`` says ``detach`` or ``cancel``
     when a person wants to leave.  ``assets``: a directory of static files to publish before the release.
-    ``stacks_only``: leave the release to whoever may make one.  ``allowed``: a plan that goes beyond it is not done.
+    ``stacks_only``: leave the release to whoever may make one.  ``allowed``: a plan that goes beyond it is not done;
+    None is what ``[release] allow`` says, for every verb that deploys.
     """
 
     question: PlanRequest = field(default_factory=PlanRequest)
@@ -42,7 +44,7 @@ class DeployOptions:
     interrupted: Callable[[], str] = lambda: "detach"
     assets: Path | None = None
     stacks_only: bool = False
-    allowed: Allowance = ANYTHING
+    allowed: Allowance | None = None
 
 
 def run(context: DeployContext, wish: DeployOptions) -> Story[None]:
@@ -75,7 +77,7 @@ def _waited(context: DeployContext) -> Iterator[Event]:
 def _planned(context: DeployContext, wish: DeployOptions, done: frozenset[str]) -> Plan:
     """The plan as of now.  Raises HermesError for what would fail, and when it is not what was agreed to."""
     made = plan_inputs.make(context, wish.question)
-    stop(made, wish.allowed)
+    stop(made, parse_allowance(context.settings.release.allow) if wish.allowed is None else wish.allowed)
     if wish.agreed:
         record.compare(wish.agreed, made, done)
     return made

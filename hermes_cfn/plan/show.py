@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import groupby
 
 from hermes_cfn.errors import Finding
-from hermes_cfn.plan.model import Plan, StackPlan
+from hermes_cfn.plan.model import Change, Plan, StackPlan
 from hermes_cfn.units import dollars, duration
 
+FOLDS_ABOVE = 30
+"""Resources of a plan that are shown one by one; in a larger plan what is harmless is folded by type."""
 
-def lines(plan: Plan) -> Iterator[str]:
-    """The plan, line by line."""
+NAMED = 3
+"""Names that a folded line has; as many resources of a type are not folded."""
+
+SIGNS = ("data", "±", "-", "?", "~", "<", "+")
+"""The signs of a change, the most dangerous first."""
+
+DEAREST = 8
+"""Lines of the bill that a folded plan shows."""
+
+
+def lines(plan: Plan, fold: bool = False) -> Iterator[str]:
+    """The plan, line by line, the most dangerous changes of a stack first.
+
+    With ``fold``, a plan of more than :data:`FOLDS_ABOVE` resources has one line for each type that is only added or
+    changed in place, and the dearest lines of the bill.  Whatever is replaced or removed is always shown by itself.
+    """
+    folded = fold and len(plan.changes) > FOLDS_ABOVE
     for stack in plan.stacks:
-        yield from _stack(stack)
+        yield from _stack(stack, folded)
     yield ""
-    yield from summary(plan)
+    yield from summary(plan, folded)
     for finding in plan.findings:
         yield from _finding(finding)
+    if folded:
+        yield "folded: what is only added or changed in place; --all shows each resource and each line of the bill"
 
 
 def parts(plan: Plan) -> dict[str, list[str]]:
@@ -24,24 +45,55 @@ def parts(plan: Plan) -> dict[str, list[str]]:
     return {**{stack.key: list(_stack(stack)) for stack in plan.stacks}, "": list(summary(plan))}
 
 
-def _stack(stack: StackPlan) -> Iterator[str]:
+def danger(change: Change) -> int:
+    """What is shown first has the smallest: data that goes, replaced, removed, perhaps replaced, changed, added."""
+    return 0 if change.loses_data else SIGNS.index(change.sign)
+
+
+def _stack(stack: StackPlan, folded: bool = False) -> Iterator[str]:
     about = f" (about {duration(stack.seconds)})" if stack.seconds else ""
     yield f"{stack.name}: {stack.action}{about}"
     for parameter in stack.parameters:
         yield f"    {parameter.path}: {parameter.before or '(none)'} -> {parameter.after}"
-    for change in stack.changes:
-        goes = change.replacement == "True" or change.perhaps_replaced or change.action == "Remove"
-        fate = f"  [{change.policy}]" if change.policy and goes else ""
-        yield f"  {change.sign} {change.logical_id}  {change.resource_type}{fate}"
-        for shown in change.details:
-            note = "  (replaces)" if shown.replaces and goes else ""
-            cause = f"  (by {shown.cause})" if shown.cause else ""
-            yield f"      {shown.path}: {shown.before or '(none)'} -> {shown.after or '(none)'}{note}{cause}"
+    for rank, ranked in groupby(sorted(stack.changes, key=danger), key=danger):
+        same = list(ranked)
+        if folded and rank >= SIGNS.index("~"):
+            yield from _by_type(same)
+        else:
+            for change in same:
+                yield from _change(change)
     for reason in stack.waits_for:
         yield f"    … {reason}"
 
 
-def summary(plan: Plan) -> Iterator[str]:
+def _change(change: Change) -> Iterator[str]:
+    goes = change.replacement == "True" or change.perhaps_replaced or change.action == "Remove"
+    fate = f"  [{change.policy}]" if change.policy and goes else ""
+    yield f"  {change.sign} {change.logical_id}  {change.resource_type}{fate}"
+    for shown in change.details:
+        note = "  (replaces)" if shown.replaces and goes else ""
+        cause = f"  (by {shown.cause})" if shown.cause else ""
+        yield f"      {shown.path}: {shown.before or '(none)'} -> {shown.after or '(none)'}{note}{cause}"
+
+
+def _by_type(same: Sequence[Change]) -> Iterator[str]:
+    """One line for each type with more than :data:`NAMED` resources: how many, and the names of the first of them."""
+    by_type: dict[str, list[Change]] = {}
+    for change in same:
+        by_type.setdefault(change.resource_type, []).append(change)
+    for kind, changes in by_type.items():
+        if len(changes) <= NAMED:
+            for change in changes:
+                yield from _change(change)
+            continue
+        names = ", ".join(change.logical_id for change in changes[:NAMED])
+        paths = ", ".join(dict.fromkeys(shown.path for change in changes for shown in change.details))
+        yield f"  {changes[0].sign} {len(changes)} × {kind}: {names} and {len(changes) - NAMED} more"
+        if paths:
+            yield f"      {paths}"
+
+
+def summary(plan: Plan, folded: bool = False) -> Iterator[str]:
     """What it means: changes, bill, interruption, time, release."""
     yield counts(plan)
     if plan.bill is not None:
@@ -50,8 +102,13 @@ def summary(plan: Plan) -> Iterator[str]:
             f"bill: {dollars(plan.bill.before)} -> {dollars(plan.bill.after)} a month "
             f"({sign}{dollars(plan.bill.monthly)}{_high(plan)})"
         )
-        for line in plan.bill.changes:
+        shown = plan.bill.changes[:DEAREST] if folded else plan.bill.changes
+        for line in shown:
             yield f"    {line.stack} {line.logical_id}  {line.what}: {dollars(line.before)} -> {dollars(line.after)}"
+        rest = plan.bill.changes[len(shown) :]
+        if rest:
+            more = sum((line.monthly for line in rest), Decimal(0))
+            yield f"    and {len(rest)} smaller lines, together {'+' if more >= 0 else ''}{dollars(more)}"
     for key in plan.held_back:
         yield f"order: {key} lets go of what it stops having after the stacks that use it have moved"
     yield f"interruption: {interruption(plan)}"

@@ -1,12 +1,14 @@
 """What a pipeline allows, and the hash of a plan that somebody approves."""
 
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from deployments import as_there, built, planned
 
 from hermes_cfn.config.allowance import Allowance, parse
-from hermes_cfn.errors import HermesError
+from hermes_cfn.errors import ExitCode, HermesError
+from hermes_cfn.flows import deploy
 from hermes_cfn.plan import record
 from hermes_cfn.plan.allowance import beyond
 from hermes_cfn.plan.timing import Pace
@@ -83,3 +85,20 @@ def test_a_hash_stands_for_what_is_done_and_not_for_how_long_it_takes() -> None:
         record.approved(record.digest(plan), other)
     assert refused.value.findings[0].code == "plan-changed"
     assert not record.is_digest("nobody")
+
+
+def test_every_verb_that_deploys_keeps_to_what_the_settings_allow(monkeypatch) -> None:
+    made = planned(built("[compute]\ncount = 3"), as_there(built()), book=books.load("eu-south-2", "snapshot"))
+    monkeypatch.setattr(deploy.plan_inputs, "make", lambda context, question: made)
+
+    def ends(allow: str, **options) -> int | None:
+        context = SimpleNamespace(settings=SimpleNamespace(release=SimpleNamespace(allow=allow)))
+        try:
+            deploy._planned(context, deploy.DeployOptions(**options), frozenset())
+        except HermesError as error:
+            return error.exit_code
+        return None
+
+    assert ends("cost=+1") == ExitCode.NOT_ALLOWED
+    assert ends("cost=+1", allowed=parse("cost=+1000")) is None, "what a person types counts instead"
+    assert ends("cost=+1000") is None
