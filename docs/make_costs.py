@@ -47,6 +47,9 @@ most that all of them can be together; what hangs on one parameter is decided to
 never added. `--parameter NAME=VALUE` settles it; `--limit` counts with the most. As JSON and CSV a line has the price of one
 unit more (*marginal*) and of all on average (*blended*), through tiers and allowances.
 
+SAM templates are expanded by AWS's own library (`pip install 'hermes-cfn[sam]'`), with their `Globals` and without asking AWS
+for anything; without it their resources are on the bill as not priced. `Fn::ForEach` and the other language extensions are evaluated.
+
 ## How a line comes about
 
 A rule turns a resource into *charges*: a price, named by service code, usage type and operation, and

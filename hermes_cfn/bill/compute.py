@@ -163,7 +163,9 @@ def _without_rule(resource_type: str) -> Item:
     if resource_type == "AWS::CloudFormation::Stack":
         return NotPriced("nested stack", "its template is another file: hermes-cfn cost --template with that one")
     if resource_type.startswith("AWS::Serverless::"):
-        return NotPriced("resource", "a macro makes other resources of it: bill the template that `sam` has expanded")
+        return NotPriced(
+            "resource", "a macro makes other resources of it: with pip install 'hermes-cfn[sam]' they are on this bill"
+        )
     stated = types().get(resource_type)
     if stated is None:
         return NotPriced("resource", "no type of AWS's registry: nothing is known of what it costs")

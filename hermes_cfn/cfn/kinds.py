@@ -1,7 +1,6 @@
 """One row of facts for each resource type, from ``kinds.csv``.
 
-``billing``: ``priced`` has a price of its own, ``usage`` costs by what flows through or is
-kept, ``free`` has no charge.  Durations are historical averages in seconds that AWS's tool
+What a type costs by is said in ``bill/types.csv``.  Durations are historical averages in seconds that AWS's tool
 rain publishes (``durations_from`` is ``rain``); where nobody has measured, the column is empty
 and a default applies.  Deletion is unknown for every type: the placeholder of the source is
 not carried.  ``drift`` says whether AWS detects drift in the type:
@@ -15,14 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
 
 DEFAULT_CREATE_S = 5.0
 DEFAULT_UPDATE_S = 5.0
 DELETE_S = 1.0
 """An assumption: nobody publishes how long deletion takes."""
-
-Billing = Literal["priced", "usage", "free"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +26,6 @@ class Kind:
     """Facts about one type; ``create_s`` and ``update_s`` in seconds, measured or default."""
 
     type: str
-    billing: Billing
     holds_data: bool
     create_s: float
     update_s: float
@@ -51,12 +46,8 @@ def kind(resource_type: str) -> Kind | None:
 
 
 def _kind(row: Mapping[str, str]) -> Kind:
-    billing = row["billing"]
-    if billing not in ("priced", "usage", "free"):
-        raise ValueError(f"{row['type']}: billing {billing}")
     return Kind(
         type=row["type"],
-        billing="priced" if billing == "priced" else "usage" if billing == "usage" else "free",
         holds_data=row["data"] == "yes",
         create_s=float(row["create_s"] or DEFAULT_CREATE_S),
         update_s=float(row["update_s"] or DEFAULT_UPDATE_S),

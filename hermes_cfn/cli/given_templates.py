@@ -28,13 +28,16 @@ def bill_of(paths: Iterable[Path], region: str, parameters: tuple[str, ...], usa
 
     given = dict(pair.split("=", 1) for pair in parameters)
     prices = books.load(region, book)
-    return bill.compute_templates(read(paths, given), region, prices, usage, given)
+    return bill.compute_templates(read(paths, given, region), region, prices, usage, given)
 
 
-def read(paths: Iterable[Path], given: Mapping[str, str] | None = None) -> dict[str, Template]:
+def read(
+    paths: Iterable[Path], given: Mapping[str, str] | None = None, region: str = "us-east-1"
+) -> dict[str, Template]:
     """Name -> template: a file by its name, one of a folder by its path inside; a folder's other files are left out.
 
-    ``given`` are values of parameters, which loops of AWS::LanguageExtensions run over.
+    ``given`` are values of parameters, which loops of AWS::LanguageExtensions run over.  SAM templates are
+    expanded as AWS does it in ``region``.
     """
     found: dict[str, Template] = {}
     for path in paths:
@@ -43,11 +46,11 @@ def read(paths: Iterable[Path], given: Mapping[str, str] | None = None) -> dict[
             for one in inside:
                 text = _text(one)
                 if _is_template(text):
-                    found[one.relative_to(path).with_suffix("").as_posix()] = _parsed(one, text, given)
+                    found[one.relative_to(path).with_suffix("").as_posix()] = _parsed(one, text, region, given)
             if not any(_is_template(_text(one)) for one in inside):
                 raise HermesError(Finding("template-missing", str(path), "no file of the folder has Resources"))
         else:
-            found[path.stem if path.stem not in found else path.as_posix()] = _parsed(path, _text(path), given)
+            found[path.stem if path.stem not in found else path.as_posix()] = _parsed(path, _text(path), region, given)
     return found if len(found) != 1 else {"template": next(iter(found.values()))}
 
 
@@ -86,11 +89,13 @@ def _text(path: Path) -> str:
         raise HermesError(Finding("file-unreadable", str(path), str(error))) from error
 
 
-def _parsed(path: Path, text: str, given: Mapping[str, str] | None) -> Template:
-    from hermes_cfn.cfn.template import Template
+def _parsed(path: Path, text: str, region: str, given: Mapping[str, str] | None) -> Template:
+    from hermes_cfn.bill import sam
+    from hermes_cfn.cfn.template import Template, load
 
     try:
-        return Template.parse(text, given)
+        body = load(text)
+        return Template.parse(sam.expanded(body, region, given) if isinstance(body, dict) else body, given)
     except HermesError as error:
         raise HermesError(
             *(replace(finding, where=f"{path}: {finding.where}") for finding in error.findings)

@@ -256,6 +256,10 @@ class Usage(BaseModel):
     config_evaluations: Driver = None
     config_items: Driver = None
     client_vpn_hours: Driver = None
+    apprunner_hours: Driver = None
+    neptune_gb: Driver = None
+    neptune_ios: Driver = None
+    fanout_gb: Driver = None
     s3_standard_ia_gb: Driver = None
     s3_onezone_ia_gb: Driver = None
     s3_glacier_gb: Driver = None

@@ -51,6 +51,11 @@ FAMILIES = (
     Family("AmazonEC2", ("BoxUsage:",), {"operation": "RunInstances", "tenancy": "Shared", "capacitystatus": "Used"}),
     Family("AmazonRDS", ("InstanceUsage:", "Multi-AZUsage:"), {"productFamily": "Database Instance"}),
     Family("AmazonElastiCache", ("NodeUsage:",), {"productFamily": "Cache Instance"}),
+    Family("AmazonDAX", ("NodeUsage:",)),
+    Family("AmazonMemoryDB", ("NodeUsage:",)),
+    Family("AmazonNeptune", ("InstanceUsage:",)),
+    Family("AWSAppSync", ("AppSyncCacheUsage:",)),
+    Family("AmazonSageMaker", ("Notebk:", "Host:"), {"productFamily": "ML Instance"}),
 )
 """``RunInstances`` alone is Linux; SQL Server and Windows have a number behind it."""
 

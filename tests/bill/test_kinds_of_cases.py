@@ -98,6 +98,14 @@ CASES = [
     ("Kubernetes", "C: {Type: AWS::EKS::Cluster, Properties: {Version: '1.35'}}\nN: {Type: AWS::EKS::Nodegroup, Properties: {ClusterName: !Ref C, InstanceTypes: [m5.large], ScalingConfig: {DesiredSize: 2}}}", {}, 0.1 * M + 2 * 0.096 * M + 2 * 20 * 0.08),
     ("directory", "D: {Type: AWS::DirectoryService::MicrosoftAD, Properties: {Edition: Standard}}", {}, 87.6),
     ("firewall", "F: {Type: AWS::NetworkFirewall::Firewall, Properties: {SubnetMappings: [{SubnetId: a}, {SubnetId: b}]}}", {"firewall_gb": 100}, 2 * 0.395 * M + 6.5),
+    ("containers kept ready", "A: {Type: AWS::AppRunner::Service, Properties: {InstanceConfiguration: {Cpu: 1 vCPU, Memory: 2 GB}, SourceConfiguration: {ImageRepository: {ImageRepositoryType: ECR}}}}", {"apprunner_hours": 100}, 2 * 0.007 * M + 100 * 0.064),
+    ("three containers kept ready", "S: {Type: AWS::AppRunner::AutoScalingConfiguration, Properties: {MinSize: 3}}\nA: {Type: AWS::AppRunner::Service, Properties: {AutoScalingConfigurationArn: !Ref S, InstanceConfiguration: {Cpu: '256', Memory: '512'}, SourceConfiguration: {ImageRepository: {ImageRepositoryType: ECR}}}}", {"apprunner_hours": 0}, 3 * 0.5 * 0.007 * M),
+    ("notebook", "N: {Type: AWS::SageMaker::NotebookInstance, Properties: {InstanceType: ml.t3.medium}}", {}, 0.05 * M),
+    ("model", "C: {Type: AWS::SageMaker::EndpointConfig, Properties: {ProductionVariants: [{InstanceType: ml.m5.large, InitialInstanceCount: 2}, {ServerlessConfig: {MaxConcurrency: 5, MemorySizeInMB: 1024}}]}}\nE: {Type: AWS::SageMaker::Endpoint, Properties: {EndpointConfigName: !Ref C}}", {}, 2 * 0.115 * M),
+    ("proxy of a small database", f"D: {{{DB}, AllocatedStorage: '100'}}}}\nP: {{Type: AWS::RDS::DBProxy, Properties: {{EngineFamily: MYSQL}}}}\nT: {{Type: AWS::RDS::DBProxyTargetGroup, Properties: {{DBProxyName: !Ref P, DBInstanceIdentifiers: [!Ref D]}}}}", {}, 0.136 * M + 11.5 + 2 * 0.015 * M),
+    ("accelerator", "D: {Type: AWS::DAX::Cluster, Properties: {NodeType: dax.t3.small, ReplicationFactor: 3}}", {}, 3 * 0.04 * M),
+    ("classic firewall", "R: {Type: AWS::WAF::Rule}\nW: {Type: AWS::WAF::WebACL, Properties: {Rules: [{RuleId: !Ref R}, {RuleId: x}]}}", {"requests": 1_000_000}, 5 + 2 + 0.6),
+    ("consumer of its own", "K: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 4}}\nC: {Type: AWS::Kinesis::StreamConsumer, Properties: {StreamARN: !Ref K}}", {"stream_put_units": 0, "fanout_gb": 10}, 4 * 2 * 0.015 * M + 0.13),
     ("files", "F: {Type: AWS::EFS::FileSystem, Properties: {ThroughputMode: provisioned, ProvisionedThroughputInMibps: 10}}", {"efs_gb": 100}, 30 + (10 - 5) * 6),
 ]  # fmt: skip
 
@@ -200,6 +208,38 @@ def test_balancers_of_every_kind_share_what_users_send_and_get():
     assert float(sum(line.monthly for line in sent)) == pytest.approx(90)
     (units,) = [line for line in found.lines if line.what == "capacity units (NLCU)"]
     assert units.quantity == 10_000
+
+
+UNPRICED = [
+    ("nodes without a price", "D: {Type: AWS::DAX::Cluster, Properties: {NodeType: dax.r5.large, ReplicationFactor: 3}}", "3 × dax.r5.large"),
+    ("shards with replicas", "D: {Type: AWS::MemoryDB::Cluster, Properties: {NodeType: db.r6g.large, NumShards: 3, NumReplicasPerShard: 2}}", "9 × db.r6g.large"),
+    ("a replica by default", "D: {Type: AWS::MemoryDB::Cluster, Properties: {NodeType: db.r6g.large}}", "2 × db.r6g.large"),
+    ("cache of an API", "C: {Type: AWS::AppSync::ApiCache, Properties: {Type: LARGE}}", "cache of 12.3GB"),
+    ("graph", "N: {Type: AWS::Neptune::DBInstance, Properties: {DBInstanceClass: db.r6g.large}}", "db.r6g.large"),
+    ("serverless graph", "C: {Type: AWS::Neptune::DBCluster, Properties: {ServerlessScalingConfiguration: {MinCapacity: 2}}}\nN: {Type: AWS::Neptune::DBInstance, Properties: {DBInstanceClass: db.serverless, DBClusterIdentifier: !Ref C}}", "serverless instance"),
+    ("links", "L: {Type: AWS::DirectConnect::Lag, Properties: {ConnectionsBandwidth: 10Gbps, MinimumLinks: 2}}", "2 ports 10G"),
+    ("proxy of an unknown database", "P: {Type: AWS::RDS::DBProxy, Properties: {EngineFamily: MYSQL}}", "proxy"),
+    ("endpoint without its configuration", "E: {Type: AWS::SageMaker::Endpoint, Properties: {EndpointConfigName: x}}", "endpoint"),
+    ("consumer of another's stream", "C: {Type: AWS::Kinesis::StreamConsumer, Properties: {StreamARN: x}}", "consumer"),
+    ("more machines", "G: {Type: AWS::EMR::InstanceGroupConfig, Properties: {InstanceType: m5.xlarge, InstanceCount: 2, JobFlowId: j, InstanceRole: TASK}}", "EMR's fee"),
+    ("desktop", "W: {Type: AWS::WorkSpaces::Workspace, Properties: {BundleId: wsb-1}}", "resource"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text", "what"), UNPRICED, ids=[case[0] for case in UNPRICED])
+def test_what_the_book_has_no_price_of_is_on_the_bill_with_its_number(kind, text, what):
+    made = bill.compute_template(Template.parse({"Resources": resources(text)}), "us-east-1", books.snapshot())
+    (line,) = [one for one in made.of(State.NOT_PRICED) if one.what == what]
+    assert line.note
+
+
+def test_prices_of_neptune_are_those_of_the_region_that_published_them():
+    text = "C: {Type: AWS::Neptune::DBCluster}\nN: {Type: AWS::Neptune::DBInstance, Properties: {DBInstanceClass: db.r4.large, DBClusterIdentifier: !Ref C}}"
+    given = usage(neptune_gb=100, neptune_ios=10_000_000)
+    made = bill.compute_template(
+        Template.parse({"Resources": resources(text)}), "eu-west-2", books.load("eu-west-2", "snapshot"), given
+    )
+    assert float(made.total) == pytest.approx(0.408 * M + 11.6 + 2.32, abs=0.006)
 
 
 UNKNOWN = [

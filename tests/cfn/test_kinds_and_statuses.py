@@ -16,7 +16,7 @@ def test_every_kind_is_a_type_that_exists():
 
 def test_durations_are_measured_or_default():
     balancer = kind("AWS::ElasticLoadBalancingV2::LoadBalancer")
-    assert (balancer.create_s, balancer.measured, balancer.billing) == (116, True, "priced")
+    assert (balancer.create_s, balancer.measured) == (116, True)
     assert not kind("AWS::RDS::DBInstance").measured
     assert kind("AWS::Nobody::Knows") is None
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from hermes_cfn.bill.charge import Item
 from hermes_cfn.bill.rules import (
     balancing,
+    capacity,
     conditional,
     data,
     disks,
@@ -40,4 +41,5 @@ RULES: dict[str, Rule] = {
     **serverless.RULES,
     **conditional.RULES,
     **hourly.RULES,
+    **capacity.RULES,
 }

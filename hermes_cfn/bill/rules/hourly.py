@@ -404,15 +404,18 @@ def big_data(place: Placed, around: Surroundings) -> Iterable[Item]:
     for name, default in (("MasterInstanceGroup", 1), ("CoreInstanceGroup", 1)):
         one = mapping(said.get(name))
         if one:
-            yield from _emr(one, name, whole(one.get("InstanceCount", default)), place, around)
+            yield from emr_group(one, name, whole(one.get("InstanceCount", default)), place, around)
     for one in items(said.get("TaskInstanceGroups")):
-        yield from _emr(one, "TaskInstanceGroup", whole(one.get("InstanceCount", 1)), place, around)
+        yield from emr_group(one, "TaskInstanceGroup", whole(one.get("InstanceCount", 1)), place, around)
     if any(said.get(name) for name in ("MasterInstanceFleet", "CoreInstanceFleet", "TaskInstanceFleets")):
         yield NotPriced("instance fleets", "EMR chooses types and purchase options when it starts them")
     yield NotPriced("EMR's fee", "it depends on the instance types and is in no book")
 
 
-def _emr(one: Mapping[str, Any], name: str, count: int | None, place: Placed, around: Surroundings) -> Iterator[Item]:
+def emr_group(
+    one: Mapping[str, Any], name: str, count: int | None, place: Placed, around: Surroundings
+) -> Iterator[Item]:
+    """The machines of one group, at EC2's price."""
     kind = one.get("InstanceType")
     if not isinstance(kind, str) or count is None:
         yield NotPriced(name, "the type and number of its instances are not both known")

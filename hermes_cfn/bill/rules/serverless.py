@@ -251,8 +251,11 @@ _SIZE = re.compile(r"([\d.]+)\s*(vCPU|GB)", re.IGNORECASE)
 
 
 def _units(task: Placed | None, name: str) -> int | None:
+    return size_of(task.get(name)) if task else None
+
+
+def size_of(value: Any) -> int | None:
     """CPU units or MiB, also of ``.5 vCPU`` and ``1 GB``."""
-    value = task.get(name) if task else None
     sized = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     return int(Decimal(sized[1]) * 1024) if sized else whole(value)
 
