@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -25,7 +26,7 @@ from cfnlint.decode.decode import decode_str
 from cfnlint.rules import Rules
 from cfnlint.runner import Runner, run_template_by_data
 
-from hermes_cfn.cfn import files, parameters
+from hermes_cfn.cfn import files
 from hermes_cfn.cfn.template import conditions_end, load
 from hermes_cfn.deployment import Deployment
 from hermes_cfn.errors import Finding, HermesError, Severity
@@ -85,12 +86,44 @@ def _together(texts: list[tuple[str, str, str]]) -> list[list[Finding]]:
 WORK_S = 60
 """Seconds of a processor that one template may take."""
 
+PATTERN_S = 0.5
+"""As long as all patterns of a template may take on its own defaults, in seconds of a processor."""
+
 
 def _limited(job: tuple[str, str, str]) -> list[Finding]:
+    """What cfn-lint says, in a process of its own: it tries defaults with Python's ``re``, which may not come to an end."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + WORK_S, most))
+    soft, hard = int(used.ru_utime + used.ru_stime) + WORK_S, resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+    before = signal.signal(signal.SIGVTALRM, _late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PATTERN_S)
+    try:
+        for pattern, default in _tried(job[0]):
+            re.match(pattern, default)
+    except TimeoutError:
+        return [
+            Finding("template-invalid", job[2], "an AllowedPattern takes too long to decide", next="a simpler pattern")
+        ]
+    except (re.error, RecursionError, OverflowError):
+        pass  # cfn-lint says so
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
     return _lint(job)
+
+
+def _late(*_: object) -> None:
+    raise TimeoutError
+
+
+def _tried(text: str) -> Iterator[tuple[str, str]]:
+    """Patterns of parameters with the values that cfn-lint tries them on."""
+    body = load(text)
+    declared = body.get("Parameters") if isinstance(body, Mapping) else None
+    for spec in declared.values() if isinstance(declared, Mapping) else ():
+        if isinstance(spec, Mapping) and "AllowedPattern" in spec:
+            values = [spec.get("Default", ""), *(spec.get("AllowedValues") or ())]
+            yield from ((str(spec["AllowedPattern"]), str(value)) for value in values)
 
 
 def _refused(template: Mapping[str, Any] | Path, name: str) -> list[Finding]:
@@ -100,9 +133,8 @@ def _refused(template: Mapping[str, Any] | Path, name: str) -> list[Finding]:
     try:
         body = load(_text(template, name))
         if isinstance(body, Mapping):
-            conditions, declared = body.get("Conditions"), body.get("Parameters")
+            conditions = body.get("Conditions")
             conditions_end(conditions if isinstance(conditions, Mapping) else {})
-            parameters.patterns_end(declared if isinstance(declared, Mapping) else {})
     except HermesError as error:
         if {one.code for one in error.findings} != {"template-invalid"}:
             raise

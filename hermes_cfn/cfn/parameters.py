@@ -88,13 +88,6 @@ def _fits(pattern: str, item: str, name: str) -> bool:
         raise invalid(f"Parameter '{name}': AllowedPattern is no regular expression", where) from None
 
 
-def patterns_end(declared: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises HermesError for a default whose pattern nobody can decide; whether it fits is not asked."""
-    for name, spec in declared.items():
-        if isinstance(spec, Mapping) and "AllowedPattern" in spec and "Default" in spec:
-            _fits(str(spec["AllowedPattern"]), text(spec["Default"]), str(name))
-
-
 PATTERN_S = 0.5
 """As long as a pattern of a template may take for one value, in seconds of work."""
 
