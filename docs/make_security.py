@@ -52,7 +52,7 @@ is configuration: CI by one exact OIDC subject each (`[github]`), people by thei
 whoever reviews what it deploys. Only `bootstrap`, with an administrator's credentials, touches `foundation` and with it
 these roles and their boundary.
 
-Resources are named as in `permissions.places`; `*` stands where AWS has no narrower one.
+Resources are named as in `places.py`; `*` stands where AWS has no narrower one.
 """
 
 SERVICE = """

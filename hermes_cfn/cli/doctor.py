@@ -28,7 +28,7 @@ def command(offline: bool, drift: bool, form: str) -> int:
     """
     context = console.context()
     with console.progress("the file, the templates, the tools"):
-        found = list(_offline(context))
+        found = [*_offline(context), *_protection(context, offline)]
     if not offline:
         try:
             found += _visited(context, drift)
@@ -42,6 +42,14 @@ def command(offline: bool, drift: bool, form: str) -> int:
         errors = sum(finding.severity is Severity.ERROR for finding in found)
         terminal.echo(f"{len(found)} findings, {errors} of them errors" if found else "nothing is wrong")
     return ExitCode.FAILED if any(finding.severity is Severity.ERROR for finding in found) else ExitCode.OK
+
+
+def _protection(context: console.Context, offline: bool) -> Iterator[Finding]:
+    """Who may use the pipeline's environments on GitHub; the embedded cloud's pipeline is nobody's."""
+    from hermes_cfn.flows.base import github
+
+    if not context.local:
+        yield from github.check(context.settings(), offline=offline)
 
 
 def _visited(context: console.Context, drift: bool) -> list[Finding]:

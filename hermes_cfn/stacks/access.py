@@ -22,8 +22,8 @@ from hermes_cfn.permissions import (
     PLAN,
     ROLES,
     Permission,
-    places,
 )
+from hermes_cfn.places import places
 from hermes_cfn.stacks import fences
 from hermes_cfn.stacks.common import text, waive
 from hermes_cfn.stacks.roles import Tests, allow, boundary, policy, when

@@ -9,7 +9,8 @@ from typing import Any
 from awacs.aws import Statement
 
 from hermes_cfn.config import Settings
-from hermes_cfn.permissions import Permission, places
+from hermes_cfn.permissions import Permission
+from hermes_cfn.places import places
 from hermes_cfn.stacks.common import text
 from hermes_cfn.stacks.roles import allow
 

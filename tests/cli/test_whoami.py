@@ -4,7 +4,8 @@ import pytest
 
 from hermes_cfn.config import parse
 from hermes_cfn.flows.base.whoami import NEEDS
-from hermes_cfn.permissions import ROLES, places
+from hermes_cfn.permissions import ROLES
+from hermes_cfn.places import places
 
 FOR = {
     "plan": {"status", "plan"},

@@ -30,7 +30,8 @@ from hermes_cfn.errors import ExitCode
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
 from hermes_cfn.local.services.policies import Asked, matches
-from hermes_cfn.permissions import DRIFT_READS, ELSEWHERE, ROLES, places
+from hermes_cfn.permissions import DRIFT_READS, ELSEWHERE, ROLES
+from hermes_cfn.places import places
 from tests import owners
 
 pytestmark = pytest.mark.long

@@ -12,6 +12,7 @@ from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.aws.simulation import Simulation
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.names import ACCOUNT
+from hermes_cfn.places import places
 
 NEEDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "status": (("cloudformation:DescribeStacks", "stacks"), ("ssm:GetParameter", "stable")),
@@ -48,10 +49,10 @@ def ask(context: DeployContext) -> Who:
     """Asks STS, and IAM's simulator where it may."""
     identity = context.clients.account.identity()
     simulation = _simulation(context, identity.policy_source)
-    places = permissions.places(context.settings)
+    known = places(context.settings)
     may: dict[str, bool | None] = {}
     for verb, needs in NEEDS.items():
-        answers = [simulation.allowed(action, _concrete(places[place][0], identity.account)) for action, place in needs]
+        answers = [simulation.allowed(action, _concrete(known[place][0], identity.account)) for action, place in needs]
         may[verb] = None if None in answers else all(answers)
         if may[verb] is None:
             may |= dict.fromkeys(NEEDS, None)
@@ -79,9 +80,9 @@ def denied(context: DeployContext, verb: str) -> Mapping[str, str] | None:
     if source.endswith(f"role/{context.names.role('plan')}"):
         source = f"arn:aws:iam::{identity.account}:role/{context.names.role('infrastructure')}"
     simulation = _simulation(context, source)
-    places = permissions.places(context.settings)
+    known = places(context.settings)
     found: dict[str, str] = {}
-    wheres = [(action, _concrete(places[place][0], identity.account)) for action, place in NEEDS[verb]]
+    wheres = [(action, _concrete(known[place][0], identity.account)) for action, place in NEEDS[verb]]
     answers = context.clients.together([partial(simulation.allowed, *one) for one in wheres])
     for (action, where), answer in zip(wheres, answers, strict=True):
         if answer is None:
@@ -99,7 +100,7 @@ def lacking(
     Each row is asked as a request would be that meets the row's own condition; a resource that is named after the
     caller is left out.
     """
-    places = permissions.places(context.settings)
+    known = places(context.settings)
     account = context.names.account
 
     def ask(row: permissions.Permission) -> list[tuple[str, str, str]]:
@@ -112,7 +113,7 @@ def lacking(
         door = Simulation(
             context.clients.calls("iam"), f"arn:aws:iam::{account}:role/{context.names.role(role)}", condition_keys
         )
-        arns = [_concrete(arn, account) for place in row.on for arn in places[place]]
+        arns = [_concrete(arn, account) for place in row.on for arn in known[place]]
         resources = [arn for arn in arns if "${" not in arn]
         denied = (door.denied(row.actions, resources) or ()) if resources else ()
         return [(action, resource, row.reason) for action, resource in denied]
