@@ -21,9 +21,15 @@ NEXT = "docs/application.md"
 
 
 def check(
-    instance: str, said: Diagnosis, application: Application, domain: str, database: bool = True
+    instance: str,
+    said: Diagnosis,
+    application: Application,
+    domain: str,
+    database: bool = True,
+    idle_timeout_s: float = 60.0,
 ) -> Iterator[Finding]:
-    """Every rule; ``database`` is whether the instance reaches its database, ``domain`` the name that users type."""
+    """Every rule; ``database`` is whether the instance reaches its database, ``domain`` the name that users type,
+    ``idle_timeout_s`` how long the load balancer keeps a connection on which nobody asks."""
     yield from listens(instance, said, application.port)
     yield from health(instance, said, application, database)
     yield from stops(instance, said, application)
@@ -31,6 +37,28 @@ def check(
     yield from scheme(instance, said, domain)
     yield from host(instance, said, application.port)
     yield from writes(instance, said)
+    yield from idles(instance, said, idle_timeout_s)
+
+
+def idles(instance: str, said: Diagnosis, idle_timeout_s: float) -> Iterator[Finding]:
+    """``idle-too-short``: it closes connections that the load balancer keeps, which may be about to ask on one.
+
+    AWS, "Troubleshoot your Application Load Balancers", HTTP 502: "the target closed the connection with a TCP RST or FIN
+    while the load balancer had an outstanding request"; keep-alive of the target longer than the idle timeout.
+    """
+    told = _mapping(said.get("idle"))
+    kept = [float(told[key]) for key in ("announced_s", "closed_after_s") if isinstance(told.get(key), int | float)]
+    if not kept or min(kept) == 0 or min(kept) > idle_timeout_s:
+        return
+    yield Finding(
+        "idle-too-short",
+        instance,
+        f"the application closes a connection on which nobody asks after {min(kept):g} s, "
+        f"and the load balancer keeps it for {idle_timeout_s:g} s",
+        why="a request that is sent just then is answered 502",
+        next=f"let it keep them longer than service.idle_timeout_s, which is {idle_timeout_s:g}; {NEXT}",
+        severity=Severity.WARNING,
+    )
 
 
 def listens(instance: str, said: Diagnosis, port: int) -> Iterator[Finding]:

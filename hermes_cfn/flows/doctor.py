@@ -229,7 +229,12 @@ class Doctor:
             reached = list(database.check(line.id, said, self._addresses()))
             well_connected = all(one.severity is not Severity.ERROR for one in reached)
             found += application_rules.check(
-                line.id, said, application, context.settings.certificate.domain, well_connected
+                line.id,
+                said,
+                application,
+                context.settings.certificate.domain,
+                well_connected,
+                context.settings.service.idle_timeout_s,
             )
             found += reached
             if _answers(said, application.health_codes):

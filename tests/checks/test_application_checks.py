@@ -40,6 +40,10 @@ def codes(database=True, **changed):
         ({"proxied": {"status": 301, "location": "http://app.example.com/login"}}, "scheme-ignored"),
         ({"proxied": {"status": 302, "location": "http://localhost:4000/login"}}, "host-ignored"),
         ({"proxied": {"status": 302, "location": "https://10.0.8.12/login"}}, "host-ignored"),
+        ({"idle": {"announced_s": 5, "closed_after_s": None, "watched_s": 5.5}}, "idle-too-short"),
+        ({"idle": {"announced_s": 60, "closed_after_s": None, "watched_s": 5.5}}, "idle-too-short"),
+        ({"idle": {"announced_s": None, "closed_after_s": 2.0, "watched_s": 5.5}}, "idle-too-short"),
+        ({"idle": {"announced_s": 75, "closed_after_s": 2.0, "watched_s": 5.5}}, "idle-too-short"),
         ({"log": ["** (File.Error) could not write: read-only file system"]}, "application-writes"),
     ],
 )
@@ -52,6 +56,11 @@ def test_a_breach_is_found(changed, code):
     [
         {},
         {"listens": [["::", 4000]]},
+        {"idle": {"announced_s": 61, "closed_after_s": None, "watched_s": 5.5}},
+        {"idle": {"announced_s": None, "closed_after_s": None, "watched_s": 5.5}},
+        {"idle": {"announced_s": None, "closed_after_s": 0.0, "watched_s": 5.5}},
+        {"idle": "ConnectionRefusedError: refused"},
+        {"idle": None},
         {"listens": []},
         {"listens": "FileNotFoundError: proc"},
         {"health": {"status": 503, "body": "draining"}},

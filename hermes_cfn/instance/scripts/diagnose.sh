@@ -1,7 +1,7 @@
 exec 2>/dev/null
 export ROOT
 python3 - "$HERMES_APP" "$ASK" "$HERMES_HEALTH_PATH" "$HOME_DIR" "$OPERATION" "$STATE_DIR" "$HERMES_PERIOD_S" "$HERMES_DOMAIN" <<'PYTHON'
-import fcntl, json, os, pathlib, socket, subprocess, sys, urllib.error, urllib.request
+import fcntl, http.client, json, os, pathlib, re, socket, subprocess, sys, threading, time, urllib.error, urllib.request
 
 app, here, health, home, operation, state_dir, period, domain = sys.argv[1:]
 ROOT = os.environ["ROOT"]
@@ -132,6 +132,43 @@ def fitting(told):
         max(logs, key=lambda log: len(json.dumps(log))).pop(0)
     return told
 
+IDLE_S = 5.5
+
+def idle():
+    """How long it keeps a connection on which nobody asks: as it announces, and as it does while somebody waits for it."""
+    wire = http.client.HTTPConnection(here.partition("//")[2], timeout=5)
+    wire.request("GET", health)
+    reply = wire.getresponse()
+    reply.read()
+    announced = re.search(r"timeout=(\d+)", reply.headers.get("Keep-Alive") or "")
+    told = {"announced_s": int(announced[1]) if announced else None, "closed_after_s": None, "watched_s": IDLE_S}
+    if wire.sock is None:
+        return {**told, "closed_after_s": 0.0}
+    wire.sock.settimeout(IDLE_S)
+    begun = time.monotonic()
+    try:
+        wire.sock.recv(1)
+        told["closed_after_s"] = round(time.monotonic() - begun, 1)
+    except socket.timeout:
+        pass
+    except OSError:
+        told["closed_after_s"] = round(time.monotonic() - begun, 1)
+    finally:
+        wire.close()
+    return told
+
+kept_open = {}
+watching = threading.Thread(target=lambda: kept_open.update(idle=safely(idle)), daemon=True)
+if operation.startswith("doctor-"):
+    watching.start()
+
+def waited_for():
+    """Only where nobody waits for a way back."""
+    if not operation.startswith("doctor-"):
+        return None
+    watching.join(IDLE_S + 1)
+    return kept_open.get("idle")
+
 inspected = safely(lambda: run("docker", "inspect", app))
 print(json.dumps(fitting({"task": "diagnose", "operation": operation, "outcome": "ok", **throughout({
     "failed": safely(failed) if kept("failed-release") else None,
@@ -140,7 +177,7 @@ print(json.dumps(fitting({"task": "diagnose", "operation": operation, "outcome":
     "health": safely(lambda: answer(health, {})), "listens": safely(listens), "changed": safely(changed), "stopped": safely(stopped),
     "proxied": safely(lambda: answer("/", {"Host": domain, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"})),
     "memory": safely(lambda: memory(pathlib.Path(f"{ROOT}/proc/meminfo").read_text())),
-    "disk": safely(disk), "requests": safely(requests),
+    "disk": safely(disk), "requests": safely(requests), "idle": safely(waited_for),
     "docker": safely(lambda: run("systemctl", "is-active", "docker")),
     "systemd": {unit: safely(lambda: run("systemctl", "is-active", unit)) for unit in ("hermes", "hermes-watch")},
     "clock": safely(lambda: run("date", "-u", "+%FT%T+00:00")),

@@ -14,7 +14,7 @@ while [ "$(date +%s)" -lt "$until" ] && [ "$(state container)" = "$container" ];
     report running "failed: the container ended by itself and was started again"
     exit 0
   fi
-  sleep 10
+  sleep 2
 done
 PROVE
   } >"$program.new" && chmod 700 "$program.new" && mv "$program.new" "$program"

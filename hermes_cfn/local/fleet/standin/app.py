@@ -11,7 +11,8 @@ start, ``NEVER_BOOTS=yes`` never listens, ``HEALTH_STATUS`` answers that on ``/h
 answers 500 to a fifth of the requests, ``CRASHES=yes`` ends with an exception at start, ``NEEDS=NAME``
 ends where that variable is missing, ``LISTENS_ON=127.0.0.1`` is heard in its container alone, ``IGNORES_STOP=yes`` goes
 on after SIGTERM, ``FORCES_SSL=yes`` redirects to https whatever ``X-Forwarded-Proto`` says, ``REDIRECTS_TO=URL`` sends
-``/`` there, ``EATS_MIB=400`` takes that much memory, ``REQUEST_LOG=yes`` writes a line a request as Phoenix does.
+``/`` there, ``IDLE_S=2`` closes a connection on which nobody has asked for so long, ``ENDS_AFTER_S=3`` ends with 0 by itself,
+``NEEDS_HOST=NAME`` answers 400 to any other ``Host``, ``EATS_MIB=400`` takes that much memory, ``REQUEST_LOG=yes`` writes a line a request as Phoenix does.
 
 Paths: ``/`` ``/health`` ``/slow?s=SECONDS`` ``/upload`` ``/socket`` (WebSocket echo)
 ``/page?n=QUERIES`` ``/env?name=NAME``.  SIGTERM stops listening, finishes what runs, and ends.
@@ -32,6 +33,7 @@ from urllib.parse import parse_qs
 REASONS = {
     200: "OK",
     301: "Moved Permanently",
+    400: "Bad Request",
     404: "Not Found",
     413: "Payload Too Large",
     500: "Internal Server Error",
@@ -161,6 +163,18 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
         self.application.connections.add(self)
+        self.rest()
+
+    def rest(self):
+        """Nobody asks from now on; it is closed after the idle timeout, if there is one."""
+        self.asked = time.monotonic()
+        idle = self.application.asked("idle_s")
+        if idle:
+            asyncio.get_running_loop().call_later(float(idle), self.expire, self.asked)
+
+    def expire(self, asked):
+        if asked == self.asked and not self.busy and self.head is None and not self.socket:
+            self.transport.close()
 
     def connection_lost(self, _problem):
         self.application.connections.discard(self)
@@ -222,7 +236,10 @@ class Connection(asyncio.Protocol):
             self.upgrade(headers)
         else:
             try:
-                if self.application.asked("forces_ssl"):
+                needed = self.application.asked("needs_host")
+                if needed and headers.get("host", "").partition(":")[0] != needed:
+                    status, text = 400, f"Invalid HTTP_HOST header: {headers.get('host', '')}\n"
+                elif self.application.asked("forces_ssl"):
                     status, text = 301, f"https://{headers.get('host', '')}{target}"
                 else:
                     status, text = await self.application.answer(method, path, parse_qs(query) if query else {})
@@ -242,6 +259,7 @@ class Connection(asyncio.Protocol):
             if last:
                 self.transport.close()
         self.busy = False
+        self.rest()
         self.go_on()
 
     def upgrade(self, headers):
@@ -303,6 +321,8 @@ async def serve():
         address, real = application.asked("listens_on"), 0
     server = await loop.create_server(lambda: Connection(application), address, int(real), backlog=1024)
     print(f"release {RELEASE} listens on port {port}", flush=True)
+    if application.asked("ends_after_s"):
+        loop.call_later(float(application.asked("ends_after_s")), stopped.set)
     await stopped.wait()
     eaten.clear()
     application.stopping = True
