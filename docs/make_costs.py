@@ -6,17 +6,25 @@ around the tables stands here.
 
 from __future__ import annotations
 
+import csv
 import json
+import os
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from hermes_cfn import permissions
-from hermes_cfn.bill import contract, guide
+from hermes_cfn import bill, permissions
+from hermes_cfn.bill import State, contract, guide
 from hermes_cfn.bill.allowances import ALLOWANCES, NOTES
 from hermes_cfn.bill.rules import RULES
+from hermes_cfn.cfn.template import Template
+from hermes_cfn.cli import given_templates
 from hermes_cfn.config.usage import DRIVERS, TRAFFIC, Usage
+from hermes_cfn.errors import HermesError
 from hermes_cfn.pricing import books, coverage
+from hermes_cfn.units import dollars
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -167,21 +175,126 @@ of these months); Parquet reads less, and what was read is said after. `--yes` d
 are of that month's hours, and `cost reconcile` of them agrees with the bill to the cent.
 """
 
-DOZEN = {
-    "templates": 12,
-    "types": 40,
-    "ruled": 18,
-    "free": 22,
-    "unknown": 0,
-    "lines": 184,
-    "priced": 35,
-    "not_given": 61,
-    "lines_free": 74,
-    "not_priced": 9,
-    "why": "root volumes whose size only the machine image knows, public addresses where the subnet is a parameter, "
-    "the copies that a replicating bucket makes",
+BESIDE = Path(os.environ.get("FOREIGN", ROOT.parent / "shared"))
+"""Where templates of others and the cases lie that are not carried here; ``FOREIGN`` names another folder."""
+
+RECORD = ROOT / "docs" / "counted.json"
+"""What was counted of them when they were at hand."""
+
+
+def counted() -> dict[str, Any]:
+    """The dozen in figures and each case's bill: anew where the templates are at hand, else as last counted."""
+    found: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    if (BESIDE / "foreign-templates").is_dir():
+        found["dozen"] = _dozen()
+    if (BESIDE / "cases" / "bill" / "table.csv").is_file():
+        found["cases"] = _cases()
+    return found
+
+
+def _dozen() -> dict[str, Any]:
+    types: set[str] = set()
+    lines: list[Any] = []
+    paths = sorted((BESIDE / "foreign-templates").glob("*.[jy][sa]*"))
+    for path in paths:
+        template = Template.parse(path.read_text(encoding="utf-8"))
+        types |= {resource.type for resource in template.resources.values()}
+        lines += bill.compute_template(template, "us-east-1", books.snapshot()).lines
+    stated = contract.types()
+    free = {name for name in types if name in stated and stated[name].cls is contract.Class.FREE}
+    ruled = types & RULES.keys() - free
+    states = Counter(line.state for line in lines)
+    return {
+        "templates": len(paths),
+        "types": len(types),
+        "ruled": len(ruled),
+        "free": len(free),
+        "unknown": len(types - ruled - free),
+        "lines": len(lines),
+        "priced": states[State.PRICED],
+        "not_given": states[State.NOT_GIVEN],
+        "lines_free": states[State.FREE],
+        "not_priced": states[State.NOT_PRICED],
+        "unpriced": sorted({line.what for line in lines if line.state is State.NOT_PRICED}),
+    }
+
+
+NOT_JUDGED = {
+    "14c_r53_private": "not judged: no source was found",
+    "24_spotfleet_ec2fleet": "6.00 in 2024 and tokens: a line must say that clients cost",
 }
-"""The dozen in figures; ``tests/bill/test_foreign_templates.py`` counts them anew where the templates are at hand."""
+"""Cases whose right figure nobody could confirm."""
+
+
+def _cases() -> list[dict[str, str]]:
+    folder = BESIDE / "cases" / "bill"
+    with (folder / "table.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        {
+            "case": row["case"],
+            "what": row["what_is_tested"],
+            "before": row["said_at_d823d45"],
+            "right": NOT_JUDGED.get(row["case"], row["right_by_hand"]),
+            "now": _now(folder / row["case"], row["region"]),
+        }
+        for row in rows
+    ]
+
+
+def _now(place: Path, region: str) -> str:
+    """What the bill says of a case: its total, and what it names without a figure; or the code of its refusal."""
+    use = place / "u.toml"
+    usage = Usage.model_validate({**dict.fromkeys(DRIVERS), **_usage_of(use)}) if use.is_file() else None
+    try:
+        templates = given_templates.read([place / "t.yaml"], region=region)
+        made = bill.compute_templates(templates, region, books.load(region, "snapshot"), usage)
+    except HermesError as error:
+        return f"refused: `{error.findings[0].code}`"
+    total = (
+        dollars(made.total) if made.total == made.total_high else f"{dollars(made.total)} to {dollars(made.total_high)}"
+    )
+    said = dict.fromkeys(line.what for line in made.of(State.NOT_PRICED, State.NOT_GIVEN))
+    return total + (f"; said: {', '.join(said)}" if said else "")
+
+
+def _usage_of(path: Path) -> dict[str, Any]:
+    said = tomllib.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = said.get("usage", said)
+    return found
+
+
+WHY = {
+    "root volume": "root volumes whose size only the machine image knows",
+    "public IPv4 address": "public addresses where the subnet is a parameter",
+    "ReplicationConfiguration": "the copies that a replicating bucket makes",
+}
+"""What lines without a price stand for, in words."""
+
+CASES = """
+## Cases that were chosen because they are hard
+
+{count} templates, each with what an early version of this program said, what is right by hand, and what the bill says now;
+*said* is what it names without a figure. What is right by hand may be of one resource, the bill is of all of the template.
+The templates are not carried here.
+
+| case | what is tested | early | right by hand | now |
+|---|---|---|---|---|
+"""
+
+
+def _case_table() -> str:
+    rows = counted()["cases"]
+    body = "".join(
+        "| "
+        + " | ".join(
+            row[name].replace("|", "\\|").replace("\n", " ") for name in ("case", "what", "before", "right", "now")
+        )
+        + " |\n"
+        for row in rows
+    )
+    return CASES.format(count=len(rows)) + body
+
 
 PRICES = """# Prices
 
@@ -242,6 +355,7 @@ How many offers of each kind are known, by basis; what AWS was asked for (`price
 
 def costs() -> str:
     """The page on the bill."""
+    dozen = counted()["dozen"]
     return (
         COSTS
         + _contract()
@@ -250,7 +364,10 @@ def costs() -> str:
         + _allowances()
         + GUIDE
         + guide.table()
-        + FOREIGN.format(count=len(RULES), **DOZEN)
+        + FOREIGN.format(
+            count=len(RULES), **{**dozen, "why": ", ".join(WHY.get(what, what) for what in dozen["unpriced"])}
+        )
+        + _case_table()
     )
 
 
@@ -310,7 +427,17 @@ def policy() -> dict[str, object]:
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
 
 
-PAGES = {ROOT / "docs" / "costs.md": costs, ROOT / "docs" / "prices.md": prices}
+def record() -> str:
+    """:func:`counted`, as its file has it."""
+    return json.dumps(counted(), indent=1, ensure_ascii=False) + "\n"
+
+
+PAGES = {RECORD: record, ROOT / "docs" / "costs.md": costs, ROOT / "docs" / "prices.md": prices}
+
+
+def record() -> str:
+    """:func:`counted`, as its file has it."""
+    return json.dumps(counted(), indent=1, ensure_ascii=False) + "\n"
 
 
 def main(arguments: list[str]) -> int:

@@ -40,6 +40,7 @@ def read(
     expanded as AWS does it in ``region``.
     """
     found: dict[str, Template] = {}
+    paths = list(paths)
     for path in paths:
         if path.is_dir():
             inside = _inside(path)
@@ -51,7 +52,8 @@ def read(
                 raise HermesError(Finding("template-missing", str(path), "no file of the folder has Resources"))
         else:
             found[path.stem if path.stem not in found else path.as_posix()] = _parsed(path, _text(path), region, given)
-    return found if len(found) != 1 else {"template": next(iter(found.values()))}
+    single = len(found) == 1 and not any(path.is_dir() for path in paths)
+    return {"template": next(iter(found.values()))} if single else found
 
 
 def _inside(folder: Path) -> list[Path]:
