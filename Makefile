@@ -7,9 +7,10 @@ QUICK := tests/aws tests/cfn tests/checks tests/config tests/deciders tests/flow
   tests/test_diagram.py tests/test_names.py tests/test_permissions.py tests/test_templates.py
 FOCUS := .venv-focus
 RULES := .venv-rules
+AUDIT := .venv-audit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test long focus rules wheel bench soak format requirements docs clean
+.PHONY: help demo quick test long focus rules audit wheel bench soak format requirements docs clean
 
 help:
 	@echo "make demo    the whole story on this machine"
@@ -18,6 +19,7 @@ help:
 	@echo "make long    the stories that take minutes: pipeline, roles, day two, diagnoses"
 	@echo "make focus   the FOCUS rows before their public validator, in an environment of its own"
 	@echo "make rules   checkov and AWS's own rules over every template, in an environment of their own"
+	@echo "make audit   what is pinned before pip-audit, for known vulnerabilities, in an environment of its own"
 	@echo "make wheel   the wheel, installed for each Python from 3.11 to 3.13 that is here, begins in an empty directory"
 	@echo "make bench   measurements (ratios)"
 	@echo "make requirements  the hashes of what the pipeline installs, from constraints.txt"
@@ -67,6 +69,14 @@ $(RULES)/.installed: tests/rules/requirements.txt tests/rules/guard-requirements
 rules: $(STAMP) $(RULES)/.installed
 	$(BIN)/python tests/rules/judge.py $(RULES)
 
+$(AUDIT)/.installed: tests/audit/requirements.txt
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/audit/requirements.txt
+	@touch $@
+
+audit: $(AUDIT)/.installed
+	$(AUDIT)/bin/python tests/audit/judge.py $(AUDIT)/bin/pip-audit
+
 wheel: $(STAMP)
 	tests/wheel/install.sh
 
@@ -93,4 +103,4 @@ docs: $(STAMP)
 
 clean:
 	-$(BIN)/python -m hermes_cfn local stop
-	rm -rf $(VENV) $(FOCUS) $(RULES) .hermes build dist *.egg-info
+	rm -rf $(VENV) $(FOCUS) $(RULES) $(AUDIT) .hermes build dist *.egg-info

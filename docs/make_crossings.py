@@ -249,29 +249,25 @@ def reached(who: Principal, some: Iterable[Thing], region: str) -> Iterator[tupl
 
 
 REGISTRY = "one registry for the environments of an application, from which each is promoted; a tag never moves, nobody deletes"
-DISCOVERY = "the id of a service is AWS's, and an instance's role cannot know it beforehand"
 NAMELESS = "it has no name and no tag that a policy could ask for"
 ACROSS: Mapping[str, str] = {
-    "cloudfront:CreateInvalidation": "the id is AWS's; what another one's cache forgets it fetches again",
     "cloudfront:DeleteOriginAccessControl": f"{NAMELESS}; CloudFront refuses one that is in use",
     "cloudfront:DeleteResponseHeadersPolicy": f"{NAMELESS}; CloudFront refuses one that is in use",
     "cloudfront:UpdateOriginAccessControl": NAMELESS,
     "cloudfront:UpdateResponseHeadersPolicy": NAMELESS,
-    "ec2:AssociateAddress": "an address, which must be ours, may be given to an instance of another: the interfaces that AWS makes have no tag",
-    "ec2:RevokeSecurityGroupEgress": "a VPC's default group has no tag of ours, and is closed; rules can only go, never come",
-    "ec2:RevokeSecurityGroupIngress": "a VPC's default group has no tag of ours, and is closed; rules can only go, never come",
     **dict.fromkeys(
         ("ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload",
          "ecr:PutImage", "ecr:UploadLayerPart"), REGISTRY,
     ),
-    "servicediscovery:DeregisterInstance": DISCOVERY,
-    "servicediscovery:RegisterInstance": DISCOVERY,
     "ssm:UpdateInstanceInformation": "what the agent says of itself; AWS's own policy for agents has it on everything",
 }  # fmt: skip
 """What one environment can do to another, for want of a resource or a condition; compared with what is evaluated."""
 
 TAKEN: Mapping[str, str] = {
     "acm:AddTagsToCertificate": "a certificate gets its tags after it is made; one that carries another environment's is refused",
+    "ec2:AssociateAddress": "an address, which must be ours, may be given to an interface without tags: those that AWS makes have none",
+    "ec2:RevokeSecurityGroupEgress": "a VPC's default group has no tag of ours, and is closed; rules can only go, never come",
+    "ec2:RevokeSecurityGroupIngress": "a VPC's default group has no tag of ours, and is closed; rules can only go, never come",
     "cloudfront:TagResource": "a distribution gets its tags as it is made; one that carries another environment's is refused",
 }
 """What a role can do, beyond that, to a resource of another team that carries no tag of ours."""

@@ -115,34 +115,54 @@ read: [crossings](crossings.md).
 What is left:
 
 * GitHub makes an environment that it does not know without any protection, and a free plan has none for private repositories.
-  Then everybody who may push to the branch may deploy. Look once: `gh api repos/OWNER/NAME/environments/production-infrastructure
-  --jq .protection_rules`; it must not be empty. The roles ask for branch and workflow whatever it says.
+  Then everybody who may push to the branch may deploy. `doctor` asks GitHub where there is a `GH_TOKEN`, and says what to look at
+  where there is none (`tests/flows/test_github.py`). The roles ask for branch and workflow whatever it says
+  (`tests/test_permissions.py::test_ci_is_trusted_by_one_exact_subject`).
 * Whoever may change the template of the audit trail may stop it or shorten how long its objects stay; reviewers see that in the
-  plan, and CloudTrail's own 90 days of events nobody can shorten. Nobody whom it audits can delete what it has written.
+  plan, and CloudTrail's own 90 days of events nobody can shorten. Nobody whom it audits can delete what it has written
+  (`tests/stacks/test_crossings.py::test_no_role_makes_anybody_more_powerful`).
 * Root on an instance sees the container's environment (`docker inspect`), `/opt/hermes/.env` and docker's own files; so do
   *operator* and *infrastructure*. Nothing else has a copy: what a document prepares goes with it, what is kept of a failed
   release is kept without secrets from the first diagnosis on (`tests/instance/test_secrets_stay.py`).
-* The application's own log is the application's: what it prints of itself reaches CloudWatch as it is.
-* A command that an operator types is in the history of Systems Manager for 30 days, as it was typed.
-* What AWS cannot bind to a resource, and what an account for each environment would end: [crossings](crossings.md).
+* The application's own log is the application's: what it prints of itself reaches CloudWatch as it is; no test can say more.
+* A command that an operator types is in the history of Systems Manager for 30 days, as it was typed: secrets go through
+  `secrets set`, by standard input (`tests/stories/test_least_privilege.py::test_a_secret_shows_nowhere_but_on_the_instances`).
+* What AWS cannot bind to a resource, and what an account for each environment would end: [crossings](crossings.md)
+  (`tests/stacks/test_crossings.py::test_what_is_said_to_be_left_is_left`).
 
 ## What holds
 
-* No secret is in a template, a parameter default, a command line or a file of this repository. Secrets are SSM
-  SecureString parameters; an instance reads them at start into `/opt/hermes/.env`, mode 0600, and `hermes.toml` refuses
-  whatever looks like one. No role of people or pipelines may decrypt them.
+* No secret is in a template, a parameter default, a command line or a file of this repository
+  (`tests/stories/test_least_privilege.py::test_a_secret_shows_nowhere_but_on_the_instances`). Secrets are SSM SecureString
+  parameters; an instance reads them at start into `/opt/hermes/.env`, mode 0600
+  (`tests/instance/test_scripts.py::test_secrets_reach_the_container_and_nothing_else`), and `hermes.toml` refuses whatever looks
+  like one (`tests/config/test_hermes_toml.py::test_a_secret_is_refused_and_not_repeated`). No role of people or pipelines may
+  decrypt them (`tests/test_permissions.py::test_no_role_of_people_or_pipelines_reads_a_secret`).
 * What a migration, `run`, a diagnosis or a failed release prints has no secret in it, in any spelling that programs use
   (`tests/instance/test_secrets_stay.py`): that is what console, pipeline, Systems Manager, the release's record and `doctor` get.
-* Instances have no public address (except with `egress = "public-subnets"`, inbound closed), no SSH port, IMDSv2 with hop
-  limit 1, an encrypted volume. A shell goes through Systems Manager, by the *operator* role alone.
-* The application answers the load balancer only; the load balancer redirects HTTP, speaks TLS 1.2 and 1.3, drops invalid
-  headers and is protected against deletion.
-* The container runs without capabilities, without new privileges, with a memory limit and, unless switched off, on a
-  read-only root.
-* Documents take anchored parameters, refuse an older token, and are called at an explicit version.
-* Buckets are closed to the public, encrypted, versioned and TLS only; images are scanned and their tags never move.
+* Instances run images of their own repository and of no other
+  (`tests/instance/test_scripts.py::test_an_image_of_another_registry_is_neither_asked_for_nor_run`).
+* A bucket that somebody else made under our name is not written to and not read
+  (`tests/aws/test_bucket_owner.py::test_every_call_names_the_owner`).
+* No two deployments of an account have names that permissions could confuse (`tests/flows/test_neighbours.py`).
+* Instances have no public address (except with `egress = "public-subnets"`, inbound closed)
+  (`tests/stacks/test_stacks.py::test_only_public_subnets_give_instances_a_public_address`), no SSH port, IMDSv2 with hop
+  limit 1, an encrypted volume (`tests/stacks/test_stacks.py::test_the_launch_template_is_hardened`). A shell goes through Systems
+  Manager, by the *operator* role alone (`tests/test_permissions.py::test_the_operators_document_is_the_operators_alone`).
+* The application answers the load balancer only
+  (`tests/stacks/test_stacks.py::test_the_application_is_reached_from_the_load_balancer_alone`); the load balancer redirects HTTP,
+  speaks TLS 1.2 and 1.3, drops invalid headers and is protected against deletion
+  (`tests/stacks/test_stacks.py::test_the_listener_redirects_http_and_speaks_modern_tls`).
+* The container runs without capabilities, without new privileges, with limits of memory and processes and, unless switched off,
+  on a read-only root (`tests/instance/test_scripts.py::test_the_container_is_confined`).
+* Documents take anchored parameters (`tests/instance/test_scripts.py::test_no_document_has_braces_that_systems_manager_would_read`),
+  refuse an older token, and are called at an explicit version (`tests/instance/test_scripts.py`).
+* Buckets are closed to the public, encrypted, versioned and TLS only (`tests/stacks/test_stacks.py::test_buckets_are_closed`);
+  images are scanned and their tags never move (`tests/stacks/test_stacks.py::test_what_the_account_has_once`).
+* Whatever reads a template of somebody else ends with a finding in two seconds and 300 MB (`tests/cfn/test_hostile.py`), and text
+  of somebody else moves no cursor (`tests/cli/test_terminal.py`).
 * The default security group of the VPC is used by nothing and has no rules: `deploy` takes them away, for CloudFormation
-  has no means to.
+  has no means to (`tests/stories/test_least_privilege.py::test_the_default_security_group_is_closed`).
 
 ## Waivers
 

@@ -75,6 +75,20 @@ def _clustered(settings: Settings) -> bool:
     return settings.service.cluster
 
 
+def _tagged(suffix: str = "") -> Condition:
+    tags = {
+        "aws:ResourceTag/hermes:application": "{application}",
+        "aws:ResourceTag/hermes:environment": "{environment}",
+    }
+    return {f"StringEquals{suffix}": tags}
+
+
+TAGGED = _tagged()
+"""On what carries this environment's tags."""
+
+UNTAKEN = _tagged("IfExists")
+"""On what carries this environment's tags, or none at all."""
+
 IMPORTED = ("AWS::EC2::EIP", "AWS::S3::Bucket")
 """Types of resources that outlive their stack, and come back into it: flows/adoption.py, and buckets by their name."""
 
@@ -129,7 +143,8 @@ INSTANCE: tuple[Permission, ...] = (
     may(
         "servicediscovery:RegisterInstance servicediscovery:DeregisterInstance",
         "cluster",
-        "gives itself the name under which the others find it; the service's id is not known beforehand",
+        "gives itself the name under which the others find it; the service's id is not known beforehand, its tags are",
+        TAGGED,
         when=_clustered,
     ),
 )
@@ -294,7 +309,8 @@ RELEASE: tuple[Permission, ...] = (
     may(
         "cloudfront:CreateInvalidation",
         "distributions",
-        "CloudFront forgets what has changed under its name; the id is AWS's",
+        "CloudFront forgets what has changed under its name; the id is AWS's, the tags are ours",
+        TAGGED,
         when=lambda settings: settings.worldwide.cloudfront,
     ),
 )
@@ -332,7 +348,8 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
     may(
         "ec2:RevokeSecurityGroupIngress ec2:RevokeSecurityGroupEgress",
         "security-groups",
-        "closes the VPC's default security group, which has no tag of ours to bind to; rules can only go, never come",
+        "closes the VPC's default security group, which has no tag of ours to bind to; none that has another's tags",
+        UNTAKEN,
     ),
     may(
         "s3:PutObject s3:GetObject s3:GetObjectVersion",

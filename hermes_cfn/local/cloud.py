@@ -44,9 +44,12 @@ from hermes_cfn.local.services.monitoring import Monitoring
 from hermes_cfn.local.services.quotas import Quotas
 from hermes_cfn.local.services.simulation import Simulation
 from hermes_cfn.local.services.tokens import Tokens
-from hermes_cfn.local.wire import Call, HttpRequest, HttpResponse, Service, ServiceError
+from hermes_cfn.local.wire import ACCOUNT, Call, HttpRequest, HttpResponse, Service, ServiceError
 
 log = logging.getLogger("hermes.local")
+OWNER = "x-amz-expected-bucket-owner"
+"""The account that must own the bucket of a request (S3 user guide, "Verifying bucket ownership")."""
+
 _EC2_CHANGES = ("RunInstances", "TerminateInstances", "StartInstances", "StopInstances")
 
 
@@ -218,9 +221,12 @@ class Cloud:
         return answer
 
     def _refusal(self, call: Call, action: str, request: HttpRequest) -> ServiceError | None:
-        """Why this caller may not ask this: the region is off in the account, or, with ``enforce``, a policy."""
+        """Why this caller may not ask this: the region is off in the account, the bucket is not of the account that the
+        caller expects, or, with ``enforce``, a policy."""
         if call.access_key != OWN.key and self.faults.condition("region-off", call.region):
             return region_off(call.service)
+        if call.service == "s3" and request.headers.get(OWNER, ACCOUNT) != ACCOUNT:
+            return ServiceError("AccessDenied", "Access Denied", 403)
         return self.authorisation.check(call, action, request) if self.options.enforce and call.service else None
 
     def _answer(self, call: Call, action: str, request: HttpRequest) -> HttpResponse:

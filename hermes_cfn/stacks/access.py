@@ -66,7 +66,7 @@ def _boundary(stack: Template, settings: Settings, names: Names, title: str) -> 
         for rest in ("", ":*")
     ]
     rows.append(allow("NatWay", NAT[:3], ec2("elastic-ip", "route-table"), fences.ours(names)))
-    rows.append(allow("NatAddress", NAT[:1], ec2("instance", "network-interface")))
+    rows.append(allow("NatAddress", NAT[:1], ec2("instance", "network-interface"), fences.ours(names, "IfExists")))
     nat = {"StringEquals": {"aws:ResourceTag/hermes:role": f"{both}-nat"}}
     rows.append(allow("NatForward", NAT[3:], ec2("instance"), nat))
     rows.append(allow("Logs", FLOW_LOGS, [text(arn) for arn in groups]))

@@ -30,7 +30,8 @@ NEW: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 """Kinds of resource -> actions that make them, or that use what belongs to nobody; no action uses an old one of its row's kinds.
 
-A launch template's machine image is AWS's, and an address goes to an interface that AWS made: those carry no tags of ours.
+A launch template's machine image is AWS's, and an address goes to an interface that AWS made: those carry no tags of ours, nor
+another's.
 """
 
 ONLY_NEW = ("AllocateAddress", "CreateInternetGateway", "CreateLaunchTemplate", "CreateVpc")
@@ -61,7 +62,8 @@ def network(names: Names, actions: Iterable[str]) -> list[Statement]:
         wanted = [f"ec2:{action}" for action in makers if action in granted]
         arns = [f"arn:aws:ec2:*:*:{kind}/*" for kind in kinds.split()]
         if wanted:
-            rows.append(allow(f"New{number}", wanted, arns, _regions(names)))
+            used = ours(names, "IfExists") if "AssociateAddress" in makers else {}
+            rows.append(allow(f"New{number}", wanted, arns, {**used, **_regions(names)}))
     there = sorted(f"ec2:{action}" for action in granted - {*ONLY_NEW, "CreateTags"})
     rows.append(allow("Ours", [*there, "ec2:CreateTags"], ["*"], ours(names)))
     made = [action for action in TAGGED_AT_CREATION if action in granted]

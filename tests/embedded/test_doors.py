@@ -577,3 +577,19 @@ def test_the_door_of_an_agent_wants_the_key_of_its_instance(world, fleet):
         (b"GET http://127.0.0.1:9/x HTTP/1.1\r\nHost: 127.0.0.1:9\r\n", 407),
     ):
         assert status(sent(head + b"\r\n")) == expected, head
+
+
+def test_a_bucket_of_another_account_is_not_taken_for_ours(books):
+    """Whoever knows an account's number can make the bucket that its tool looks for (aws-cdk issue 31885)."""
+    s3 = books.client("s3")
+    s3.create_bucket(Bucket="expected", CreateBucketConfiguration={"LocationConstraint": "eu-south-2"})
+    s3.put_object(Bucket="expected", Key="x", Body=b"1", ExpectedBucketOwner="123456789012")
+    for ask in (
+        lambda: s3.put_object(Bucket="expected", Key="x", Body=b"2", ExpectedBucketOwner="666666666666"),
+        lambda: s3.get_object(Bucket="expected", Key="x", ExpectedBucketOwner="666666666666"),
+        lambda: s3.head_bucket(Bucket="expected", ExpectedBucketOwner="666666666666"),
+    ):
+        with pytest.raises(ClientError) as refused:
+            ask()
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert s3.get_object(Bucket="expected", Key="x")["Body"].read() == b"1"

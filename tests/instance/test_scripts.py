@@ -430,6 +430,23 @@ def test_no_document_has_braces_that_systems_manager_would_read():
         assert len(json.dumps(document).encode()) < 64 * 1024
 
 
+def test_the_container_is_confined(machine):
+    """The application's and the migration's alike: no capability, no new privilege, no end of processes or memory."""
+    machine.send("migrate", machine.goal(release(2)))
+    runs = [call for call in machine.calls if call.startswith("docker run ")]
+    assert len(runs) == 2
+    for call in runs:
+        for option in (
+            "--security-opt no-new-privileges",
+            "--cap-drop ALL",
+            "--pids-limit 4096",
+            "--read-only",
+            "--memory ",
+        ):
+            assert option in call, call
+        assert "--privileged" not in call and "--network host" not in call
+
+
 FOREIGN = [
     "evil.example/hermes",
     "evil.example/123456789012.dkr.ecr.eu-south-2.amazonaws.com/hermes",

@@ -57,6 +57,15 @@ def test_every_test_that_the_threat_model_names_exists():
         assert f"| *{role}* |" in text
 
 
+def test_every_point_has_its_test_beside_it():
+    text = (
+        (ROOT / "docs/security.md").read_text(encoding="utf-8").partition("What is left:")[2].partition("## Waivers")[0]
+    )
+    points = text.split("\n* ")[1:]
+    assert len(points) >= 15
+    assert all("`tests/" in point or "no test can say more" in point for point in points)
+
+
 def make_security_roles():
     from hermes_cfn.permissions import ROLES
 
