@@ -8,6 +8,7 @@ The whole reports, time lines and the deployer's last lines with them, go to ``.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -224,6 +225,15 @@ def sized(count: int, batch: int | str) -> Settings:
     return settings.model_copy(update={"compute": compute, "release": release})
 
 
+def late() -> str:
+    """The section of :mod:`late`, which stands beside this file."""
+    spec = importlib.util.spec_from_file_location("late", HERE / "late.py")
+    assert spec is not None and spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return str(made.table())
+
+
 def added() -> list[str]:
     """The paragraph on what the deployer adds, with its table."""
     halves = {size: paper.roll(sized(size, "50%")) for size in SIZES}
@@ -311,6 +321,7 @@ def page(seen: Mapping[str, Sequence[Verdict]]) -> str:
             "",
             "Two deployers that are started together are a test, `pytest -m soak tests/soak/test_rollouts.py -k two_deployers`: fifty times",
             "one acts, and the other ends at once with exit code 5, saying who holds the lock, what for, and until when.",
+            late(),
             *added(),
             *SOAK,
             "## What is not shown here",

@@ -50,7 +50,7 @@ LONGEST_S = 10.0
 """The longest pause, in seconds: an alarm or a dead instance must not wait longer to be seen."""
 
 
-BETWEEN_S = 0.25
+BETWEEN_S = 0.34
 """Seconds of service time from one look to the next while it is not known how long a wait takes, at first."""
 
 SHORT_S = 3.0

@@ -8,8 +8,8 @@ to the token.  Giving it back sets the expiry to zero.  Expiry is tested in the 
 the service's time, never left to DynamoDB's TTL, which deletes within days
 (DynamoDB developer guide, "How DynamoDB TTL works").
 
-A holder writes its expiry anew after a third of the term, and a rollout asks for the token with
-every look at the fleet.  A holder that finds its lease lost stops before its next action.  What remains is the window between its last look and an action
+A holder writes its expiry anew after a third of the term, and a rollout asks for the token every few seconds and before
+every action.  A holder that finds its lease lost stops before its next action.  What remains is the window between its last look and an action
 under way; there the instances' own check holds: they refuse a document run that carries an
 older token than the highest they have seen.
 """

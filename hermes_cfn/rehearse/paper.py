@@ -8,6 +8,7 @@ pages them; each takes :data:`CALL_S`.  How instances behave is shown by a rehea
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -265,13 +266,46 @@ class _PaperContext:
         return self._paper.told()
 
 
-def roll(settings: Settings, decider: Callable[[Fleet, RolloutTarget], tuple[Any, ...]] = decide) -> Told:
+LATE_SHARE, LATE_S = 0.3, 1.0
+"""How many looks at the group and the target group are late on a late paper, and by how much on average (exponential)."""
+
+
+class LatePaper(Paper):
+    """Group and target health as of a moment ago, drawn anew for each look: answers go back as well."""
+
+    def __init__(self, settings: Settings, seed: int = 1) -> None:
+        super().__init__(settings)
+        self._random = random.Random(seed)  # noqa: S311
+        self._told: dict[str, list[tuple[float, Any]]] = {}
+
+    def _late(self, what: str, fresh: Any) -> Any:
+        kept = self._told.setdefault(what, [])
+        kept.append((self.at, fresh))
+        if self._random.random() >= LATE_SHARE:
+            return fresh
+        then = self.at - self._random.expovariate(1 / LATE_S)
+        return next(answer for at, answer in kept if at >= then)
+
+    def observe(self, name: str) -> GroupSeen:
+        found: GroupSeen = self._late("group", super().observe(name))
+        return found
+
+    def health(self, arn: str) -> Mapping[str, TargetSeen]:
+        found: Mapping[str, TargetSeen] = self._late(arn, super().health(arn))
+        return found
+
+
+def roll(
+    settings: Settings,
+    decider: Callable[[Fleet, RolloutTarget], tuple[Any, ...]] = decide,
+    made: Callable[[Settings], Paper] = Paper,
+) -> Told:
     """Pull a release everywhere on paper, and roll it.
 
     Calls are those of both; the time is the rollout's, as its bound is, for a pull takes nobody out.
     Raises AssertionError when the rollout does not end well, which the decider's own tests exclude.
     """
-    paper = Paper(settings)
+    paper = made(settings)
     running = Rollout(paper.context(), cast(LeaseHolder, paper))
     release = Release(NEW, f"paper@sha256:{0:064x}", "tag", {}, {}, BEGAN.isoformat(), "somebody", "")
     want = running.want(release, 1)

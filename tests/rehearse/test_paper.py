@@ -15,11 +15,23 @@ from hermes_cfn.rehearse import paper
 SIZES = (2, 20, 200)
 
 
-def told(count: int, batch: int | str) -> paper.Told:
+def told(count: int, batch: int | str, made=paper.Paper) -> paper.Told:
     settings = parse("")
     compute = settings.compute.model_copy(update={"count": count})
     release = settings.release.model_copy(update={"batch": batch, "canary": 0})
-    return paper.roll(settings.model_copy(update={"compute": compute, "release": release}))
+    return paper.roll(settings.model_copy(update={"compute": compute, "release": release}), made=made)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_rollout_makes_at_most_five_calls_an_instance_and_three_hundred(size: int) -> None:
+    assert told(size, "50%").total <= 4.8 * size + 300
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("size", SIZES)
+def test_so_it_does_where_what_it_sees_is_late(size: int, seed: int) -> None:
+    seen = told(size, "50%", lambda settings: paper.LatePaper(settings, seed))
+    assert seen.total <= 4.8 * size + 300
 
 
 def test_calls_grow_with_the_fleet_by_at_most_six_an_instance() -> None:
@@ -47,7 +59,7 @@ def test_a_rollout_takes_at_most_a_fifteenth_longer_than_it_must(size: int, batc
 def test_what_is_looked_at_often_is_what_can_have_changed() -> None:
     """The group is asked while somebody comes or goes, not while a document runs or a check is waited for."""
     seen = told(2, 1)
-    assert seen.calls["DescribeAutoScalingGroups"] < 0.5 * seen.calls["GetItem"]
+    assert seen.calls["DescribeAutoScalingGroups"] < 0.5 * seen.calls["GetParameters"]
 
 
 def test_the_page_on_reliability_says_what_was_seen() -> None:

@@ -30,7 +30,7 @@ SETTLED = frozenset({Lifecycle.IN_SERVICE, Lifecycle.STANDBY})
 
 OUT = frozenset({Lifecycle.ENTERING_STANDBY, Lifecycle.STANDBY})
 
-FRESH_S = 2.0
+FRESH_S = 3.0
 """Seconds of service time after which everything about the fleet is read again, whether or not it can have changed."""
 
 UNSETTLED = ("starting", "switching", "changed")
@@ -77,6 +77,7 @@ class Observer:
     _last: tuple[object, ...] = ()
     _shown: dict[str, str] = field(default_factory=dict)
     _since: datetime | None = None
+    _looked: datetime | None = None
 
     def __post_init__(self) -> None:
         self.reading = Reading(self.context)
@@ -98,6 +99,7 @@ class Observer:
         }
         now, expected = clients.now(), self.reading.expected()
         due = [part for part in parts if self._due(part, now)]
+        self._looked = now
         answers = clients.together([*(parts[part] for part in due), *expected])
         self._parts |= {part: (now, answer) for part, answer in zip(due, answers, strict=False)}
         seen, runs, alarms = (self._parts[part][1] for part in ("group", "runs", "alarms"))
@@ -147,6 +149,11 @@ class Observer:
         taken = {name: isinstance(action, EnterStandby) for name, (action, _) in self.own.instances.items()}
         return tuple(sorted(name for name in self._stands if taken.get(name, name in away)))
 
+    def sure(self) -> None:
+        """Before an action: the lock is asked for unless the look that it follows from did."""
+        if self._parts.get("lock", (None, None))[0] != self._looked:
+            self.alongside()
+
     def acted(self) -> None:
         """Something was done: whatever was read is old."""
         self._parts.clear()
@@ -187,15 +194,15 @@ class Observer:
 
 
 def _moving(instances: Collection[Instance], desired: int) -> Iterator[str]:
-    """What may change any moment: somebody comes or goes, becomes healthy, or runs a document; and the lock."""
-    yield "lock"
+    """What may change any moment: somebody comes or goes, or becomes healthy.
+
+    The end of a document is in its instance's report first, which is read at every look while somebody waits for it.
+    """
     serving = [i for i in instances if i.lifecycle is Lifecycle.IN_SERVICE]
     if len(serving) != desired or any(i.lifecycle not in SETTLED for i in instances):
         yield "group"
     if not all(i.up for i in serving) or any(i.target is Target.DRAINING for i in instances):
         yield "targets"
-    if any(attempt.progress is Progress.RUNNING for i in instances for attempt in i.attempts):
-        yield "runs"
 
 
 def _instance(

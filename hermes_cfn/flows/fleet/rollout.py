@@ -10,7 +10,7 @@ from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.checks.observed import DesiredGroup
 from hermes_cfn.clock import Tempo
 from hermes_cfn.config import Settings
-from hermes_cfn.deciders.actions import Done, Stop
+from hermes_cfn.deciders.actions import Action, Done, Stop
 from hermes_cfn.deciders.observed import Instance
 from hermes_cfn.deciders.release import Aftermath, CanaryRules, aftermath
 from hermes_cfn.deciders.rollout import decide, decide_prepared
@@ -214,7 +214,7 @@ class Rollout:
                 yield from drive(
                     self.observer.look,
                     lambda fleet: decider(baking.look(fleet, want), replace(want, template=self.observer.template)),
-                    self.performer.act,
+                    self._act,
                     self.held.guard,
                     self.context.clock,
                     self.context.clients.now,
@@ -224,6 +224,10 @@ class Rollout:
         except (KeyboardInterrupt, HermesError):
             yield from (Noted(self.context.now, finding) for finding in self._left_out())
             raise
+
+    def _act(self, action: Action) -> Story[bool]:
+        self.observer.sure()
+        return (yield from self.performer.act(action))
 
     def _left_out(self) -> list[Finding]:
         """Who is out of service when somebody leaves, and what brings it back."""
