@@ -79,7 +79,10 @@ def _balancer(
     stack: Template, settings: Settings, names: Names, subnets: Ref, groups: security_groups.SecurityGroups
 ) -> elb.LoadBalancer:
     service = settings.service
+    # Every attribute is always said: CloudFormation leaves one as it is that a template stops saying
+    # (aws-cloudformation/cloudformation-coverage-roadmap#554, aws/aws-cdk#31609).
     attributes = {
+        "access_logs.s3.enabled": "false",
         "deletion_protection.enabled": _flag(service.deletion_protection),
         "idle_timeout.timeout_seconds": str(service.idle_timeout_s),
         "routing.http.drop_invalid_header_fields.enabled": "true",

@@ -73,7 +73,8 @@ class Cloud:
         return stand(clients, config, deployment)
 
     def first(self, context) -> None:
-        """Everything from nothing, with an image for each architecture."""
+        """Everything from nothing."""
+        self.forget_provider()
         drained(deploy.foundation(context))
         application = context.settings.application
         body = {"region": context.region, "repository": application.name, "tag": "v1", "directory": None, "env": {}}
@@ -82,6 +83,9 @@ class Cloud:
 
     def away(self, context) -> None:
         drained(destroy.run(context, EVERYTHING))
+
+    def forget_provider(self) -> None:
+        """An account has GitHub's provider once, and the stack leaves it there."""
         iam = self.client("iam")
         for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
             iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=one["Arn"])

@@ -12,6 +12,7 @@ from hermes_cfn.cfn.intrinsics import Scope, active_resources
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.config import load, parse
 from hermes_cfn.names import output_id
+from tests.stacks.changes import BASES, SETTINGS, changed
 from tests.stacks.configurations import EGRESS, ZONE, configurations
 
 ROOT = Path(__file__).parents[2]
@@ -356,3 +357,18 @@ def test_another_application_has_another_name_everywhere():
     rendered = json.dumps([spec.template for spec in build(text)])
     left = set(re.findall(r"[\w/-]*hermes-production[\w-]*|/hermes/production[\w/-]*", rendered))
     assert left == set()
+
+
+def test_an_attribute_that_some_configuration_sets_is_said_by_every_other():
+    """CloudFormation leaves an attribute as it is that a template stops saying (coverage roadmap, 554)."""
+    said = {}
+    for base, change in SETTINGS:
+        for spec in stacks.build(parse(changed(BASES[base], change))):
+            for title, one in spec.template["Resources"].items():
+                for name, pairs in one.get("Properties", {}).items():
+                    if name.endswith("Attributes") and isinstance(pairs, list) and all("Key" in pair for pair in pairs):
+                        said.setdefault(f"{title}.{name}", []).append({pair["Key"] for pair in pairs})
+    assert said
+    hangs_on = {"access_logs.s3.bucket", "access_logs.s3.prefix"}
+    for place, keys in said.items():
+        assert {frozenset(one - hangs_on) for one in keys} == {frozenset(set().union(*keys) - hangs_on)}, place
