@@ -78,7 +78,11 @@ KILLS: Mapping[str, Row] = {
         ("--rate", "60", "--fault", "deployer-dies@every", "--never-again"),
     ),
 }
-ROWS: Mapping[str, Row] = {**QUIET, **FAULTS, **KILLS}
+BACK: Mapping[str, Row] = {
+    f"back-{kind}": Row(faults.KINDS[kind], ("--rate", "100", "--back", "--fault", f"{kind}@{faults.EVERY}"))
+    for kind in ("image-gone", "secret-gone", "registry-throttles", "instance-dies", "disk-full", faults.DEPLOYER_DIES)
+}
+ROWS: Mapping[str, Row] = {**QUIET, **FAULTS, **BACK, **KILLS}
 
 HEAD = """# Reliability
 
@@ -97,7 +101,9 @@ second of them counts as much as twenty of a drain. *Ends* counts how the update
 
 Every fault at every moment: as the update begins, when an instance is prepared, leaves, is deployed to, and goes back. A failed request
 is *excused* only while the load balancer cannot have noticed yet that a fault has ended an instance: its unhealthy threshold times
-its interval, and one timeout. No deployer can shorten that time. Only an outage of the database excuses, too, what needs the database.
+its interval, and one timeout. No deployer can shorten that time. Only an outage of the database excuses, too, what needs the database, and a release that harms its
+own requests while it serves (`ends-by-itself`, `idle-short`) those. Connections that were idle for just under and just over the load
+balancer's idle timeout, and the application's where that is the fault, are asked on again all the while.
 """
 
 SOAK = (
@@ -314,6 +320,12 @@ def page(seen: Mapping[str, Sequence[Verdict]]) -> str:
             MIDDLE,
             *table(FAULTS, seen),
             *outage(seen.get("database-outage", ())),
+            "",
+            "## The way back",
+            "",
+            "The same of a `rollback`. It has no first part, so that nothing is prepared apart from being deployed.",
+            "",
+            *table(BACK, seen),
             "",
             "## A deployer that dies",
             "",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     help="So many updates in turn, each with the next seed.",
 )
 @console.number_option("--speed", 0, 1000, 20.0, "Waits of the cloud pass so many times faster.")
+@click.option("--back", is_flag=True, help="Rehearse a rollback, not a release.")
 @click.option("--never-again", is_flag=True, help="Do not run a deployer that was killed again.")
 @click.option(
     "--consistency",
@@ -50,6 +51,7 @@ def command(
     faults: tuple[str, ...],
     listing: bool,
     speed: float,
+    back: bool,
     never_again: bool,
     consistency: str,
     story: bool,
@@ -70,12 +72,16 @@ def command(
     everywhere = [text for text in faults if text.partition("@")[0] == known.KILL_EVERYWHERE]
     if everywhere and len(faults) > 1:
         raise click.UsageError(f"{known.KILL_EVERYWHERE} stands alone")
+    if everywhere and back:
+        raise click.UsageError(
+            f"{known.KILL_EVERYWHERE} is a release's; --fault {known.DEPLOYER_DIES}@{known.EVERY} --back"
+        )
     steps = known.steps(everywhere[0]) if everywhere else None
     chosen = tuple(known.parse(text) for text in faults if text not in everywhere)
     given = console.context()
     settings = given.settings()
     turns = [
-        run.Wanted(rate=rate, sockets=sockets, seed=seed + time, faults=some, again=not never_again)
+        run.Wanted(rate=rate, sockets=sockets, seed=seed + time, faults=some, again=not never_again, back=back)
         for time in range(times)
         for some in known.turns(chosen)
     ]

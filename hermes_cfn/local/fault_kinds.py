@@ -15,13 +15,16 @@ WHILE_S = 40.0
 OUTAGE_S = 600.0
 """How long the database of ``database-outage`` is gone, in seconds of service time."""
 
+IDLE_S = 5.0
+"""After how long the application of ``idle-short`` closes a connection on which nobody asks, in seconds of service time."""
+
 FAR_MS = 200.0
 """What an exchange takes longer with ``database-far``, in milliseconds."""
 
 KINDS = (
     "instance-dies", "boots-slowly", "never-boots", "turns-unhealthy", "registry-throttles", "ssm-throttles",
     "registry-times-out", "ssm-times-out", "answer-lost", "zone-gone", "disk-full", "migration-fails", "database-gone",
-    "database-slow", "database-far", "database-full", "database-outage", "clear",
+    "ends-by-itself", "idle-short", "database-slow", "database-far", "database-full", "database-outage", "clear",
 )  # fmt: skip
 
 
@@ -52,6 +55,10 @@ def strike(cloud: Cloud, kind: str, instance_id: str, release: str = "") -> None
             fleet.application_faults({"never_boots": True, **only})
         case "turns-unhealthy":
             fleet.application_faults({"unhealthy_after_s": clock.real(15), **only})
+        case "ends-by-itself":
+            fleet.application_faults({"ends_after_s": clock.real(30), **only})
+        case "idle-short":
+            fleet.application_faults({"idle_s": clock.real(IDLE_S), **only})
         case "migration-fails":
             fleet.application_faults({"migration_fails": True, **only})
         case "registry-throttles":

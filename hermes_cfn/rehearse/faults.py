@@ -20,11 +20,18 @@ KILL_EVERYWHERE = "kill-everywhere"
 DEPLOYER_DIES = "deployer-dies"
 EVERY = "every"
 
+IDLE_SHORT_S = 5.0
+"""Seconds of service time after which the release of ``idle-short`` closes a connection on which nobody asks."""
+
 KINDS: dict[str, str] = {
     "instance-dies": "the instance ends as if its host had failed",
     "boots-slowly": "the new release answers only after 20 s of service time",
     "never-boots": "the new release never answers",
     "turns-unhealthy": "the new release answers, and fails its health check 15 s of service time later",
+    "ends-by-itself": "the new release answers, and ends with 0 after 30 s of service time, again and again",
+    "idle-short": "the new release closes a connection on which nobody asks after 5 s of service time",
+    "image-gone": "the image that the update goes to is deleted in the registry",
+    "secret-gone": "a secret that every release names is deleted",
     "registry-throttles": "pulling an image is refused for 40 s of service time",
     "registry-times-out": "pulling an image ends in a timeout for 40 s of service time",
     "ssm-throttles": "Systems Manager answers ThrottlingException for 40 s of service time",
@@ -50,14 +57,20 @@ MOMENTS: dict[str, str] = {
 }
 """Moment -> what the deployer's report says then."""
 
+BY_CALLS = frozenset({"image-gone", "secret-gone"})
+"""Faults that somebody with credentials makes, whom no cloud is needed for."""
+
 DEADLY = frozenset({"instance-dies", "zone-gone"})
 """Faults that end instances."""
+
+OWN_HARM = frozenset({"ends-by-itself", "idle-short"})
+"""Faults by which a release fails requests of its own, wherever it serves; they are excused, and counted."""
 
 OUTAGES: dict[str, float] = {"database-outage": 600.0}
 """Faults that pass by themselves and take what needs them away: seconds of service time.
 
 Meanwhile the load asks for pages that need the database, too, and only those are excused.
-Nothing but these and :data:`DEADLY` excuses a failed request.
+Nothing but these, :data:`OWN_HARM` and :data:`DEADLY` excuses a failed request.
 """
 
 ENDS_NOBODY = frozenset(kind for kind in KINDS if kind.startswith("database-"))
@@ -86,7 +99,12 @@ class Fault:
         """
         if self.kind == DEPLOYER_DIES:
             return True
-        sandbox.fault(self.kind, _instance(line), release)
+        if self.kind == "image-gone":
+            sandbox.delete_image(release)
+        elif self.kind == "secret-gone":
+            sandbox.delete_secret()
+        else:
+            sandbox.fault(self.kind, _instance(line), release)
         return False
 
 

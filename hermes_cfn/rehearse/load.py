@@ -14,12 +14,14 @@ import argparse
 import asyncio
 import base64
 import ipaddress
+import itertools
 import json
 import os
 import random
 import ssl
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 TIMEOUT_S = 15.0
@@ -27,8 +29,14 @@ SLOW_S = 0.4
 UPLOAD_BYTES = 65536
 RETRY_S = 0.2
 KEPT_S = 1.0
-"""How long a connection is kept idle: below any idle timeout of the load balancer, so that it never
+"""How long a connection of the mix is kept idle: below any idle timeout of the load balancer, so that it never
 closes one that is about to be used again (RFC 9112, 9.3.1)."""
+
+IDLERS = 4
+"""Connections that rest around each idle timeout."""
+
+AROUND = (0.8, 1.5)
+"""Shares of an idle timeout for which a connection of kind ``idle`` rests before it is asked on again."""
 
 
 @dataclass(slots=True)
@@ -190,6 +198,30 @@ class Load:
             finally:
                 connection.close()
 
+    async def rested(self, context: ssl.SSLContext | None, timeout_s: float, stopping: asyncio.Event) -> None:
+        """Ask on a connection that was idle for just under, and for just over, a timeout; each answer is a request of kind ``idle``.
+
+        One that the other side has closed meanwhile is opened anew, as every client does.
+        """
+        connection: Connection | None = None
+        for share in itertools.cycle(AROUND):
+            if stopping.is_set():
+                break
+            at, outcome, release = time.time(), "ok", ""
+            try:
+                async with asyncio.timeout(TIMEOUT_S):
+                    if connection is None or connection.reader.at_eof():
+                        connection = await self.connect(context)
+                    status, release, keep = await connection.request("GET", "/", self.server_name)
+                    outcome = f"status {status}" if status >= 400 else "ok"
+                    connection = connection if keep else None
+            except (Failed, OSError, asyncio.IncompleteReadError) as error:
+                outcome, connection = str(error) or type(error).__name__, None
+            self.samples.append(Sample(at, time.time() - at, "idle", outcome, release))
+            await asyncio.sleep(share * timeout_s)
+        if connection is not None:
+            connection.close()
+
     async def _opened(self, context: ssl.SSLContext | None, at: float) -> Connection | None:
         """A WebSocket, noted as a request of kind ``socket``; None when it could not be opened."""
         outcome, release, connection = "ok", "", None
@@ -237,12 +269,25 @@ class Load:
             self.messages += 1
             await asyncio.sleep(0.5)
 
-    async def run(self, rate: float, sockets: int, at_most_s: float, stopping: asyncio.Event) -> None:
-        """Send ``rate`` requests a second at exponentially distributed distances until told to stop."""
+    async def run(
+        self,
+        rate: float,
+        sockets: int,
+        at_most_s: float,
+        stopping: asyncio.Event,
+        idle: Sequence[float] = (),
+    ) -> None:
+        """Send ``rate`` requests a second at exponentially distributed distances until told to stop.
+
+        ``idle``: timeouts in seconds around which :data:`IDLERS` connections each rest.
+        """
         dice = random.Random(self.seed)  # noqa: S311 - chance, not a secret
         context = self._ssl()
         kinds, weights = list(self.mix), list(self.mix.values())
         talkers = [asyncio.create_task(self.websocket(context, stopping)) for _ in range(sockets)]
+        talkers += [
+            asyncio.create_task(self.rested(context, timeout_s, stopping)) for timeout_s in idle for _ in range(IDLERS)
+        ]
         begun = appointed = time.time()
         while not stopping.is_set() and appointed - begun < at_most_s:
             appointed += dice.expovariate(rate)
@@ -279,6 +324,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--pages", type=float, default=0.0, help="requests that need the database, for each of the others"
     )
+    parser.add_argument(
+        "--idle", type=float, action="append", default=[], help="an idle timeout in seconds to rest around"
+    )
     parser.add_argument("--at-most", type=float, default=600.0, help="seconds")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
@@ -301,7 +349,7 @@ async def _main() -> None:
             stopping.set()
 
     loop.add_reader(0, at_end_of_input)
-    await load.run(given.rate, given.sockets, given.at_most, stopping)
+    await load.run(given.rate, given.sockets, given.at_most, stopping, given.idle)
     json.dump(
         {
             "seed": given.seed,

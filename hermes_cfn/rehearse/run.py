@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from hermes_cfn.config import Settings
 from hermes_cfn.plan.timing import Pace, RolloutTime, rollout
-from hermes_cfn.rehearse.faults import DEADLY, ENDS_NOBODY, OUTAGES, Fault
+from hermes_cfn.rehearse.faults import BY_CALLS, DEADLY, ENDS_NOBODY, IDLE_SHORT_S, OUTAGES, OWN_HARM, Fault
 from hermes_cfn.rehearse.outage import Outage
 from hermes_cfn.rehearse.sandbox import Sandbox
-from hermes_cfn.rehearse.verdict import Verdict, ends, final_release
+from hermes_cfn.rehearse.verdict import HELD, Verdict, ends, final_release
 from hermes_cfn.rehearse.watcher import GONE, Watcher
 
 QUIET_S = 1.5
@@ -43,7 +43,7 @@ SETTLE_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """``kill_at``: kill the deployer at that line of its output; ``again``: then run it again."""
+    """``kill_at``: kill the deployer at that line of its output; ``again``: then run it again; ``back``: a rollback."""
 
     rate: float = 50.0
     sockets: int = 4
@@ -51,6 +51,7 @@ class Wanted:
     faults: tuple[Fault, ...] = ()
     kill_at: int | None = None
     again: bool = True
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,13 @@ class Update:
 
 @dataclass
 class Strikes:
-    """The faults of one update; when (epoch seconds) those struck that end instances, and its outages."""
+    """The faults of one update; when (epoch seconds) those struck that end instances, those by which the release
+    does harm of its own, and its outages."""
 
     pending: list[Fault]
     release: str
     deadly: list[float] = field(default_factory=list)
+    harmful: list[float] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
 
     def due(self, sandbox: Sandbox, line: str, say: Callable[[str], None]) -> bool:
@@ -78,6 +81,8 @@ class Strikes:
             say(f"fault: {fault}")
             if fault.kind in DEADLY:
                 self.deadly.append(time.time())
+            if fault.kind in OWN_HARM:
+                self.harmful.append(time.time())
             struck = time.time()
             dies |= fault.strike(sandbox, line, self.release)
             if fault.kind in OUTAGES:
@@ -91,9 +96,10 @@ class Strikes:
         return max((outage.span[1] for outage in self.outages), default=0.0)
 
 
-def update(sandbox: Sandbox, tag: str, seen: Callable[[int, str], bool]) -> Update:
-    """Run ``release`` as its own process; kill it when ``seen(number, line)`` says so."""
-    process = sandbox.begin("release", "--image", tag, "--yes", "--format", "json")
+def update(sandbox: Sandbox, tag: str, seen: Callable[[int, str], bool], back: bool = False) -> Update:
+    """Run ``release``, or ``rollback``, as its own process; kill it when ``seen(number, line)`` says so."""
+    verb = ("rollback",) if back else ("release", "--image", tag)
+    process = sandbox.begin(*verb, "--yes", "--format", "json")
     lines: list[str] = []
     assert process.stdout is not None
     with process.stdout:
@@ -126,13 +132,20 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
     clients = sandbox.clients(settings.region)
     group = f"{settings.application.name}-{settings.environment.name}"
     pages = PAGES if any(fault.kind in OUTAGES for fault in wanted.faults) else 0.0
-    load = sandbox.load(settings.certificate.domain or "localhost", wanted.rate, wanted.sockets, wanted.seed, pages)
+    load = sandbox.load(
+        settings.certificate.domain or "localhost",
+        wanted.rate,
+        wanted.sockets,
+        wanted.seed,
+        pages,
+        rests(sandbox, settings, wanted.faults),
+    )
     strikes = Strikes(list(wanted.faults), tag)
     try:
         with Watcher(clients, group) as watcher:
             time.sleep(QUIET_S)
             begun = time.time()
-            say(f"releasing {tag} under {wanted.rate:g} requests a second")
+            say(f"{'back to' if wanted.back else 'releasing'} {tag} under {wanted.rate:g} requests a second")
             runs = list(_runs(sandbox, tag, wanted, strikes, say))
             ended = time.time()
             over = strikes.over
@@ -150,6 +163,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
     origin = tally.samples[0][0] if tally.samples else begun
     time_line = watcher.time_line()
     excused = [(at, at + detection(sandbox, settings)) for at in strikes.deadly]
+    excused += [(at, float("inf")) for at in strikes.harmful]
     away = [(at, end + check(sandbox, settings)) for at, end in (outage.span for outage in strikes.outages)]
     unexcused = tally.failed_outside(excused, {"page": away})
     return Verdict(
@@ -168,7 +182,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
         duration_s=ended - begun,
         lower_bound_s=planned(sandbox, settings).bound_s / sandbox.options.speed,
         floor=floor(settings),
-        ends=ends(runs[-1].exit_code, whole, one, release == tag),
+        ends=ends(runs[-1].exit_code, whole, one, release == tag, barred(wanted.faults)),
         release=release,
         exit_code=runs[-1].exit_code,
         runs=len(runs),
@@ -184,6 +198,26 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
         time_line={name: [(at - origin, stands) for at, stands in line] for name, line in time_line.items()},
         told=runs[-1].lines[-40:],
     )
+
+
+def rests(sandbox: Sandbox, settings: Settings, faults: Sequence[Fault]) -> list[float]:
+    """Idle timeouts in real seconds around which connections rest: the load balancer's, and the application's where it has one."""
+    own = [IDLE_SHORT_S] if any(fault.kind == "idle-short" for fault in faults) else []
+    return [seconds / sandbox.options.speed for seconds in (settings.service.idle_timeout_s, *own)]
+
+
+def barred(faults: Sequence[Fault]) -> bool:
+    """Whether the faults may bar the way back, so that what serves both releases stays as it is."""
+    return any(fault.kind in BY_CALLS for fault in faults)
+
+
+def mend(sandbox: Sandbox, faults: Sequence[Fault], tags: Sequence[str], secrets: Sequence[str]) -> None:
+    """What ``clear`` of the cloud does not bring back: images, and secrets, whose versions begin at one again."""
+    if any(fault.kind == "image-gone" for fault in faults):
+        for tag in tags:
+            sandbox.push(tag)
+    if any(fault.kind == "secret-gone" for fault in faults):
+        sandbox.set_secrets(secrets)
 
 
 def planned(sandbox: Sandbox, settings: Settings) -> RolloutTime:
@@ -232,7 +266,7 @@ def _runs(sandbox: Sandbox, tag: str, wanted: Wanted, strikes: Strikes, say: Cal
         def seen(number: int, line: str, turn: int = turn) -> bool:
             return strikes.due(sandbox, line, say) or (turn == 0 and wanted.kill_at == number)
 
-        run = update(sandbox, tag, seen)
+        run = update(sandbox, tag, seen, wanted.back)
         yield run
         killed = run.exit_code == -signal.SIGKILL
         if not killed or not wanted.again:
@@ -251,12 +285,18 @@ def in_turn(
     tried = running
     for turn in turns:
         tried = next(tag for tag in TAGS[1:] + TAGS[:1] if tag not in (running, tried))
-        verdict = roll(sandbox, settings, turn, tried, say)
+        if turn.back:
+            sandbox.run("release", "--image", tried, "--yes")
+        verdict = roll(sandbox, settings, turn, running if turn.back else tried, say)
         yield verdict
         if not verdict.converged:
             return
         running = verdict.release
         sandbox.fault("clear")
+        mend(sandbox, turn.faults, [running if turn.back else tried], settings.application.secrets)
+        if verdict.ends == HELD:
+            sandbox.run("release", "--image", tried, "--yes")
+            running = tried
 
 
 def kill_everywhere(

@@ -13,10 +13,12 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from hermes_cfn.aws.clients import AwsClients, connect
+from hermes_cfn.config import Settings, load
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.local import control
 from hermes_cfn.local.clients import INTERNAL
 from hermes_cfn.local.options import Options
+from hermes_cfn.names import Names
 from hermes_cfn.rehearse.tally import LoadProcess
 
 
@@ -106,6 +108,23 @@ class Sandbox:
         """Make a fault happen in this cloud; what concerns the application strikes ``release`` only."""
         control.fault(self.state, kind, instance, release)
 
+    def delete_image(self, tag: str) -> None:
+        """Delete what is pushed under a tag, whatever other tags it has."""
+        settings = self.settings()
+        ecr, repository = self.clients(settings.account.region).calls("ecr"), Names.of(settings).repository
+        (found,) = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
+        ecr.batch_delete_image(repositoryName=repository, imageIds=[{"imageDigest": found["imageDigest"]}])
+
+    def delete_secret(self) -> None:
+        """Delete the first secret that is not the database's."""
+        settings = self.settings()
+        name = next(name for name in settings.application.secrets if name != "DATABASE_URL")
+        self.clients(settings.account.region).calls("ssm").delete_parameter(Name=Names.of(settings).secret(name))
+
+    def settings(self) -> Settings:
+        """What is rehearsed."""
+        return load(self.config, self.environment)
+
     def database_answers(self) -> bool:
         """Whether the external database accepts connections."""
         place = urlsplit(control.database(self.state))
@@ -115,8 +134,16 @@ class Sandbox:
             return False
         return True
 
-    def load(self, server_name: str, rate: float, sockets: int = 0, seed: int = 1, pages: float = 0.0) -> LoadProcess:
-        """Start the load through the load balancer."""
+    def load(
+        self,
+        server_name: str,
+        rate: float,
+        sockets: int = 0,
+        seed: int = 1,
+        pages: float = 0.0,
+        idle: Sequence[float] = (),
+    ) -> LoadProcess:
+        """Start the load through the load balancer; ``idle``: timeouts, in real seconds, around which connections rest."""
         return LoadProcess(
             self.address(),
             server_name=server_name,
@@ -124,6 +151,7 @@ class Sandbox:
             rate=rate,
             sockets=sockets,
             pages=pages,
+            idle=idle,
             seed=seed,
             at_most_s=900,
         )

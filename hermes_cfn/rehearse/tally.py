@@ -139,11 +139,13 @@ class LoadProcess:
         pages: float = 0.0,
         seed: int = 1,
         at_most_s: float = 600.0,
+        idle: Sequence[float] = (),
     ) -> None:
         command = [
             *(sys.executable, "-m", "hermes_cfn.rehearse.load", "--address", address, "--server-name", server_name),
             *("--rate", str(rate), "--sockets", str(sockets), "--seed", str(seed), "--at-most", str(at_most_s)),
             *("--pages", str(pages)),
+            *(word for timeout_s in idle for word in ("--idle", str(timeout_s))),
             *(["--tls"] if tls else []),
         ]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

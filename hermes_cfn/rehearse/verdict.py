@@ -13,6 +13,7 @@ from hermes_cfn.units import duration
 AT_GOAL = "at the goal"
 ROLLED_BACK = "rolled back"
 UNTOUCHED = "refused before any instance was touched"
+HELD = "held where it was, the way back barred, every instance in service"
 RESTORED = "deployer killed for good, every instance back in service"
 NOT_CONVERGED = "NOT converged"
 
@@ -74,10 +75,13 @@ class Verdict:
         return {**asdict(self), "converged": self.converged}
 
 
-def ends(exit_code: int, whole: bool, one: bool, at_goal: bool) -> str:
-    """How an update ended; ``whole``: every instance serves; ``one``: a single release answers."""
+def ends(exit_code: int, whole: bool, one: bool, at_goal: bool, barred: bool = False) -> str:
+    """How an update ended; ``whole``: every instance serves; ``one``: a single release answers; ``barred``: there may be no
+    way back, so that two releases serve."""
     if whole and exit_code < 0:
         return RESTORED
+    if whole and not one and barred and exit_code == ExitCode.FAILED:
+        return HELD
     if not (whole and one) or at_goal != (exit_code == ExitCode.OK):
         return NOT_CONVERGED
     return AT_GOAL if at_goal else ROLLED_BACK if exit_code == ExitCode.ROLLED_BACK else UNTOUCHED

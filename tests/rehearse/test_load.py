@@ -91,6 +91,20 @@ def test_nobody_listening_is_a_failure_and_an_interruption() -> None:
     assert tally.interruption_s > 0.3
 
 
+def test_connections_rest_around_an_idle_timeout_and_are_asked_on_again() -> None:
+    with server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi") as address:
+        load = LoadProcess(address, server_name="localhost", tls=False, rate=1, at_most_s=2, idle=[0.05], seed=1)
+        load._process.wait(60)
+        tally = load.stop()
+    rested = [row for row in tally.samples if row[2] == "idle"]
+    assert len(rested) > 8
+    assert {row[3] for row in rested} == {"ok"}
+    with server(b"", close=True) as address:
+        load = LoadProcess(address, server_name="localhost", tls=False, rate=1, at_most_s=1, idle=[0.05], seed=1)
+        load._process.wait(60)
+        assert {row[3] for row in load.stop().samples if row[2] == "idle"} == {"connection closed before the answer"}
+
+
 def test_a_web_socket_that_cannot_be_opened_is_a_failure() -> None:
     with server(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n") as address:
         tally = measure(address, sockets=1)
