@@ -4,9 +4,10 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 place=$(mktemp -d)
-begun=()
 ended() { # whatever happens, no embedded cloud stays
-  for each in "${begun[@]}"; do (cd "$each" && HOME=$each "$each/../bin/hermes-cloud" stop --reset >/dev/null 2>&1) || true; done
+  for each in "$place"/*/empty; do
+    if [ -d "$each/.hermes" ]; then "$each/../bin/hermes-cloud" --state "$each/.hermes" stop --reset >/dev/null 2>&1 || true; fi
+  done
   rm -rf "$place"
 }
 trap ended EXIT
@@ -40,11 +41,13 @@ product() { # planned, rendered, linted and priced
 without_cloud() { # WORD...: ends with one finding, which says what to install
   local status=0
   "$own/bin/hermes-cfn" "$@" >out 2>&1 || status=$?
-  [ "$status" = 7 ] && [ "$(grep -c "pip install 'hermes-cfn\[local\]'" out)" = 1 ] && ! grep -q Traceback out ||
-    { echo "hermes-cfn $*: exit code $status"; cat out; exit 1; }
+  if [ "$status" != 7 ] || [ "$(grep -c "pip install 'hermes-cfn\[local\]'" out)" != 1 ] || grep -q Traceback out; then
+    echo "hermes-cfn $*: exit code $status"
+    cat out
+    exit 1
+  fi
 }
 cloud() { # from the shell, with boto3, and as a fixture of pytest
-  begun+=("$PWD")
   eval "$("$own/bin/hermes-cloud" start)"
   "$own/bin/hermes-cloud" status
   "$own/bin/python" -c 'import boto3; boto3.client("s3").create_bucket(Bucket="mine"); print(boto3.client("s3").list_buckets()["Buckets"][0]["Name"])' |
@@ -52,7 +55,7 @@ cloud() { # from the shell, with boto3, and as a fixture of pytest
   cp "$root/tests/wheel/stranger.py" test_stranger.py
   "$own/bin/python" -m pytest -q test_stranger.py
   "$own/bin/hermes-cloud" stop
-  ! "$own/bin/hermes-cloud" status
+  if "$own/bin/hermes-cloud" status; then exit 1; fi
 }
 tried=0
 for python in ${PYTHONS:-python3.11 python3.12 python3.13}; do
@@ -77,7 +80,6 @@ for python in ${PYTHONS:-python3.11 python3.12 python3.13}; do
     "$own/bin/hermes-analysis" options | tail -1
     "$own/bin/python" -m hermes_analysis latency >/dev/null
     cloud
-    begun+=("$PWD")
     "$own/bin/hermes-cfn" demo | tail -8
     "$own/bin/hermes-cfn" local stop
   )
