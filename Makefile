@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 QUICK := tests/aws tests/cfn tests/checks tests/config tests/deciders tests/flows tests/plan tests/stacks tests/test_deployment.py \
-  tests/test_diagram.py tests/test_names.py tests/test_permissions.py tests/test_templates.py
+  tests/test_diagram.py tests/test_distributions.py tests/test_names.py tests/test_permissions.py tests/test_templates.py
 FOCUS := .venv-focus
 RULES := .venv-rules
 AUDIT := .venv-audit
@@ -20,7 +20,7 @@ help:
 	@echo "make focus   the FOCUS rows before their public validator, in an environment of its own"
 	@echo "make rules   checkov and AWS's own rules over every template, in an environment of their own"
 	@echo "make audit   what is pinned before pip-audit, for known vulnerabilities, in an environment of its own"
-	@echo "make wheel   the wheel, installed for each Python from 3.11 to 3.13 that is here, begins in an empty directory"
+	@echo "make wheel   product, embedded cloud and all of it, installed for each Python from 3.11 to 3.13 that is here, begin in an empty directory"
 	@echo "make bench   measurements (ratios)"
 	@echo "make requirements  the hashes of what the pipeline installs, from constraints.txt"
 	@echo "make soak    the long run"
