@@ -10,6 +10,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from hermes_cfn.local.options import INTERNAL
+
 
 @dataclass(frozen=True)
 class Session:
@@ -21,9 +23,6 @@ class Session:
 
 OWN = Session("AKIALOCALFLEET000000")
 """The embedded cloud itself, which may everything and which no fault touches."""
-
-INTERNAL = "hermes-embedded-cloud"
-"""What the user agent of the calls of the cloud's own CloudFormation says: nothing of what it asks is late, and none breaks."""
 
 Door = Callable[[str, str], Any]
 """Clients of one session: by service and region."""

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from hermes_cfn.local import wire
 from hermes_cfn.local.authentication import authenticate
-from hermes_cfn.local.clients import INTERNAL, OWN, Clients
+from hermes_cfn.local.clients import OWN, Clients
 from hermes_cfn.local.clock import ServiceClock
 from hermes_cfn.local.consistency import Consistency
 from hermes_cfn.local.controls import Controls
@@ -26,7 +26,7 @@ from hermes_cfn.local.fleet.scheduler import Scheduler
 from hermes_cfn.local.identities import Identities
 from hermes_cfn.local.keyring import Keyring
 from hermes_cfn.local.moto_side import MOTO_PATHS, MotoSide
-from hermes_cfn.local.options import Options
+from hermes_cfn.local.options import INTERNAL, Options
 from hermes_cfn.local.owner import Owner
 from hermes_cfn.local.services.authorisation import Authorisation, rest_operation
 from hermes_cfn.local.services.autoscaling.engine import Engine

@@ -17,6 +17,9 @@ PATIENCE_S = 20.0
 CONSISTENCY = "HERMES_CONSISTENCY"
 """The environment variable that says how consistent clouds are that nobody says it of."""
 
+INTERNAL = "hermes-embedded-cloud"
+"""What the user agent of calls says that see the cloud as it is: nothing of what they ask is late, and none breaks."""
+
 USUAL = "strong"
 """How consistent a cloud is otherwise."""
 

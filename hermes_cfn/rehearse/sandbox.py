@@ -16,8 +16,7 @@ from hermes_cfn.aws.clients import AwsClients, connect
 from hermes_cfn.config import Settings, load
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.local import control
-from hermes_cfn.local.clients import INTERNAL
-from hermes_cfn.local.options import Options
+from hermes_cfn.local.options import INTERNAL, Options
 from hermes_cfn.names import Names
 from hermes_cfn.rehearse.tally import LoadProcess
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from hermes_cfn.local import control
-from hermes_cfn.local.clients import INTERNAL
-from hermes_cfn.local.options import Options
+from hermes_cfn.local.options import INTERNAL, Options
 from tests import owners
 
 ROOT = Path(__file__).parents[2]
