@@ -1,6 +1,7 @@
 """What somebody who has only hermes-cfn-cloud may write: run by ``make wheel`` in a directory with nothing else in it."""
 
 import json
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError, WaiterError
@@ -17,45 +18,56 @@ def template(value: str, broken: bool = False) -> str:
     return json.dumps({"Resources": resources, "Outputs": {"Name": {"Value": {"Ref": "Setting"}}}})
 
 
+class Stack:
+    """A stack of one parameter, whose value is its template's."""
+
+    def __init__(self, cloud) -> None:
+        self.name = f"stack-{uuid4()}"
+        self.cloudformation = cloud.client("cloudformation")
+        self.cloudformation.create_stack(StackName=self.name, TemplateBody=template("first"))
+        self.wait("stack_create_complete")
+
+    def wait(self, until: str) -> None:
+        self.cloudformation.get_waiter(until).wait(StackName=self.name, WaiterConfig={"Delay": 1})
+
+    def described(self) -> dict:
+        return self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]
+
+
 @pytest.fixture
-def stack(embedded_cloud):
-    embedded_cloud.reset()
-    cloudformation = embedded_cloud.client("cloudformation")
-    cloudformation.create_stack(StackName="one", TemplateBody=template("first"))
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="one", WaiterConfig={"Delay": 1})
-    return cloudformation
+def stack(embedded_cloud) -> Stack:
+    return Stack(embedded_cloud)
 
 
-def status(cloudformation) -> str:
-    return cloudformation.describe_stacks(StackName="one")["Stacks"][0]["StackStatus"]
+def value(cloud, stack: Stack) -> str:
+    (output,) = stack.described()["Outputs"]
+    return cloud.client("ssm").get_parameter(Name=output["OutputValue"])["Parameter"]["Value"]
 
 
-def value(embedded_cloud, cloudformation) -> str:
-    (output,) = cloudformation.describe_stacks(StackName="one")["Stacks"][0]["Outputs"]
-    return embedded_cloud.client("ssm").get_parameter(Name=output["OutputValue"])["Parameter"]["Value"]
-
-
-def test_a_stack_has_its_outputs(embedded_cloud, stack) -> None:
+def test_an_update_that_fails_brings_back_what_was_there(embedded_cloud, stack: Stack) -> None:
     assert value(embedded_cloud, stack) == "first"
-
-
-def test_an_update_that_fails_brings_back_what_was_there(embedded_cloud, stack) -> None:
-    stack.update_stack(StackName="one", TemplateBody=template("second", broken=True))
+    stack.cloudformation.update_stack(StackName=stack.name, TemplateBody=template("second", broken=True))
     with pytest.raises(WaiterError):
-        stack.get_waiter("stack_update_complete").wait(StackName="one", WaiterConfig={"Delay": 1})
-    assert status(stack) == "UPDATE_ROLLBACK_COMPLETE"
+        stack.wait("stack_update_complete")
+    assert stack.described()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert value(embedded_cloud, stack) == "first"
 
 
-def test_what_it_does_not_know_is_refused_by_name(stack) -> None:
+def test_a_change_by_hand_is_drift(embedded_cloud, stack: Stack) -> None:
+    (output,) = stack.described()["Outputs"]
+    embedded_cloud.client("ssm").put_parameter(Name=output["OutputValue"], Value="by hand", Overwrite=True)
+    drift = stack.cloudformation.detect_stack_resource_drift(StackName=stack.name, LogicalResourceId="Setting")
+    assert drift["StackResourceDrift"]["StackResourceDriftStatus"] == "MODIFIED"
+
+
+def test_what_it_does_not_know_is_refused_by_name(stack: Stack) -> None:
     unknown = json.dumps({"Resources": {"Other": {"Type": "AWS::No::Such"}}})
     with pytest.raises(ClientError, match="AWS::No::Such"):
-        stack.create_stack(StackName="two", TemplateBody=unknown)
+        stack.cloudformation.create_stack(StackName="other", TemplateBody=unknown)
 
 
-def test_reset_leaves_nothing(embedded_cloud, stack) -> None:
+def test_reset_leaves_nothing(embedded_cloud, stack: Stack) -> None:
     embedded_cloud.reset()
-    with pytest.raises(ClientError):
-        status(embedded_cloud.client("cloudformation"))
+    assert embedded_cloud.client("cloudformation").list_stacks()["StackSummaries"] == []
     assert embedded_cloud.client("sts").get_caller_identity()["Arn"].endswith("user/administrator")
     assert embedded_cloud.endpoint.startswith("http://127.0.0.1:")
