@@ -48,7 +48,7 @@ USER_DATA_LIMIT = 16 * 1024
 
 PATTERNS: Mapping[str, tuple[str, str]] = {
     "OperationId": ("^[a-z0-9][a-z0-9-]{7,63}$", "what this run is called; a repeated one does nothing"),
-    "Token": ("^[0-9]{1,12}$", "the fencing token of the lock"),
+    "Token": ("^[0-9]{1,18}$", "the fencing token of the lock"),
     "GoalVersion": ("^[0-9]{1,9}$", "the version of the goal parameter to work with"),
     "Command": ("^[A-Za-z0-9+/]+={0,2}$", "a shell command, base64"),
 }

@@ -95,7 +95,12 @@ def test_a_token_that_may_not_see_the_repository_is_not_taken_for_an_absence(ser
 
 
 def test_the_token_goes_to_no_other_place_and_into_no_word(server):
-    for base in ("http://github.example", "ftp://127.0.0.1:1", "http://127.0.0.1.example:80"):
+    for base in (
+        "http://github.example",
+        "ftp://127.0.0.1:1",
+        "http://127.0.0.1.example:80",
+        "http://127.0.0.1:80@github.example",
+    ):
         found = list(github.check(SETTINGS, {"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": base}))
         assert [one.code for one in found] == ["github-unchecked"]
         assert TOKEN not in str([one.as_dict() for one in found])

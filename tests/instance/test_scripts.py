@@ -627,3 +627,18 @@ def test_what_a_command_leaves_in_the_background_holds_no_lock(machine):
     lock = machine.root / "opt/hermes/state/lock"
     done = subprocess.run(["flock", "-n", str(lock), "true"])
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("token", "well"), [(1, True), (10**12, True), (10**18 - 1, True), (10**18, False), (-1, False)]
+)
+def test_a_token_that_somebody_pushed_far_ahead_still_releases(token, well):
+    """Twelve digits were too few: whoever may write the lock's row could stop every release for good."""
+    pattern, _ = documents.PATTERNS["Token"]
+    assert bool(re2.fullmatch(pattern.removeprefix("^").removesuffix("$"), str(token))) is well
+
+
+def test_the_machine_counts_with_such_a_token(machine):
+    version = machine.goal(release(2))
+    assert machine.send("prepare", version, token=10**18 - 1)[0] == 0
+    assert machine.send("prepare", version, token=10**12)[0] == documents.REFUSED

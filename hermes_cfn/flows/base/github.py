@@ -18,6 +18,7 @@ from hermes_cfn.errors import Finding
 
 TIMEOUT_S = 10.0
 MOST_BYTES = 1 << 20
+LOOPBACK = ("http", "127.0.0.1")
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -54,7 +55,8 @@ def check(settings: Settings, environ: Mapping[str, str] = os.environ, offline: 
 
 def environment(base: str, repository: str, name: str, token: str) -> EnvironmentSeen | None:
     """An environment, or None where there is none; OSError and ValueError for any other answer (a redirect too)."""
-    if not base.startswith(("https://", "http://127.0.0.1:")):
+    place = urllib.parse.urlsplit(base)
+    if place.username is not None or not (place.scheme == "https" or (place.scheme, place.hostname) == LOOPBACK):
         raise ValueError("GitHub's interface is reached over HTTPS")
     request = urllib.request.Request(  # noqa: S310 - looked at above
         f"{base}/repos/{repository}/environments/{urllib.parse.quote(name, safe='')}",
