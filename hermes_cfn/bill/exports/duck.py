@@ -252,6 +252,6 @@ def documents(parts: Sequence[Part]) -> list[tuple[str, Any]]:
         try:
             raw = part.path.read_bytes()
             read.append((part.shown, json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)))
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError, EOFError, RecursionError) as error:
             raise unreadable(part.shown, "is no JSON", "what aws ce get-cost-and-usage prints", str(error)) from error
     return read
