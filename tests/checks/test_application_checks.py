@@ -87,3 +87,11 @@ def test_every_finding_that_the_page_names_is_one_that_a_check_makes():
     assert own <= codes
     headings = re.findall(r"^## .+$", DOCS.read_text(), re.MULTILINE)
     assert len(named) == len(headings), "every rule says what doctor says of its breach"
+
+
+def test_a_long_idle_timeout_of_the_load_balancer_is_what_counts():
+    """growthbook/growthbook#6971: Node's five seconds behind 3,600."""
+    said = {**WELL, "idle": {"announced_s": 75, "closed_after_s": None, "watched_s": 5.5}}
+    assert list(application.idles("i-1", said, 60)) == []
+    (found,) = application.idles("i-1", said, 3600)
+    assert found.code == "idle-too-short"
