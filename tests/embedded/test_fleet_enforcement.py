@@ -7,8 +7,10 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from hermes_cfn.config import parse
 from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
+from hermes_cfn.permissions import INSTANCE, ROLES
 from tests.embedded.conftest import World
 
 
@@ -111,3 +113,48 @@ def test_an_instance_may_only_what_its_role_may(strict):
     )
     assert ended["StandardOutputContent"] == "may\n"
     assert "AccessDeniedException" in ended["StandardErrorContent"]
+
+
+def row_of(rows, action):
+    """The statement that a table has for an action, on every resource that it may name."""
+    (row,) = [one for one in rows if action in one.actions]
+    return {"Effect": "Allow", "Action": list(row.actions), "Resource": "*", "Condition": row.filled(parse(""))}
+
+
+def test_an_environment_registers_in_its_own_service_and_closes_its_own_groups(strict):
+    """Rows that are bound to tags, as the tables have them: on ours, on what nobody has tagged, and on another's."""
+    mine = {"hermes:application": "hermes", "hermes:environment": "production"}
+    other = {**mine, "hermes:environment": "staging"}
+
+    def written(tags):
+        return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+    admin, ec2 = strict.client("servicediscovery"), strict.client("ec2")
+    admin.create_http_namespace(Name="tagged")
+    (namespace,) = [one["Id"] for one in admin.list_namespaces()["Namespaces"] if one["Name"] == "tagged"]
+    services = [
+        admin.create_service(Name=name, NamespaceId=namespace, Tags=written(tags))["Service"]["Id"]
+        for name, tags in (("mine", mine), ("other", other))
+    ]
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    groups = {}
+    for name, tags in (("mine", mine), ("bare", {}), ("other", other)):
+        groups[name] = ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+        if tags:
+            ec2.create_tags(Resources=[groups[name]], Tags=written(tags))
+    rules = [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}]
+    for group in groups.values():
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
+    allow(
+        strict,
+        row_of(INSTANCE, "servicediscovery:RegisterInstance"),
+        row_of(ROLES["infrastructure"], "ec2:RevokeSecurityGroupIngress"),
+    )
+    register = ann(strict, "servicediscovery").register_instance
+    given = {"InstanceId": "i-1", "Attributes": {"AWS_INSTANCE_IPV4": "10.0.0.1"}}
+    assert register(ServiceId=services[0], **given)["OperationId"]
+    assert denied(register, ServiceId=services[1], **given)["Code"] == "AccessDeniedException"
+    revoke = ann(strict, "ec2").revoke_security_group_ingress
+    for name in ("mine", "bare"):
+        revoke(GroupId=groups[name], IpPermissions=rules)
+    assert denied(revoke, GroupId=groups["other"], IpPermissions=rules)["Code"] == "UnauthorizedOperation"

@@ -399,7 +399,10 @@ def _denied(service: str, arn: str, action: str, resource: str, why: str) -> Ser
         return ServiceError(
             "UnauthorizedOperation", f"You are not authorized to perform this operation. {message}", 403
         )
-    json_protocol = service != "s3" and wire.model(service).protocol == "json"
+    spoken = (
+        set() if service == "s3" else {wire.model(service).protocol, *wire.model(service).metadata.get("protocols", ())}
+    )
+    json_protocol = "json" in spoken and "query" not in spoken
     return ServiceError(
         "AccessDeniedException" if json_protocol else "AccessDenied", message, 400 if json_protocol else 403
     )
