@@ -57,7 +57,7 @@ nothing has changed, how many instances it has replaced) only makes it more pati
 |---|---|
 | a header for health checks | `config/application.py`, `config/meanings.py`, `instance/documents.py`, `instance/scripts/library.sh`, `flows/fleet/verify.py`, `checks/application.py`; the load balancer has none to set |
 | a process without a load balancer | not yet: `deciders/observed.py` calls an instance well by its target's health alone |
-| the price of another service | `bill/types.csv` and `properties.csv`, a function in `bill/rules/`, a row of the price book in `hermes_cfn/pricing/`, `pricing/wanted.py`, and for usage `config/usage.py` |
+| the price of another service | `bill/types.csv` and `bill/properties.csv`, a function in `bill/rules/`, a row of the price book in `hermes_cfn/pricing/`, `pricing/wanted.py`, and for usage `config/usage.py` |
 | another alarm | `stacks/watch.py`; with a threshold `config/watch.py` and `config/meanings.py` |
 | another verb | a row in `cli/__init__.py`, a file in `cli/`, one in `flows/`, a row in `permissions.py` |
 | another fault to rehearse | `local/fault_kinds.py`, `rehearse/faults.py` |

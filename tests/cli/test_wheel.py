@@ -81,12 +81,23 @@ def test_what_was_run_was_the_wheel(installed):
     assert done.stdout.startswith(str(site))
 
 
-def test_every_data_file_of_the_source_is_inside(installed):
+def test_every_file_of_the_product_is_inside_and_of_the_embedded_cloud_what_asks_it(installed):
     site, _, _ = installed
-    left = [
+    held = {path.relative_to(site) for path in site.rglob("*") if path.is_file()}
+    source = {
         path.relative_to(ROOT)
-        for room in ("hermes_cfn", "analysis")
-        for path in (ROOT / room).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and not (site / path.relative_to(ROOT)).exists()
-    ]
-    assert left == []
+        for path in (ROOT / "hermes_cfn").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    local = {path for path in source if path.is_relative_to("hermes_cfn/local")}
+    assert source - local <= held
+    assert {path.stem for path in local & held} == {"__init__", "control", "options", "owner"}
+    assert not (site / "analysis").exists()
+
+
+def test_without_the_embedded_cloud_it_says_what_to_install(installed):
+    _, _, type_ = installed
+    for words in (("local", "start"), ("plan", "--local"), ("demo",), ("rehearse",)):
+        done = type_(*words)
+        assert done.returncode == 7, f"{words}\n{done.stdout}{done.stderr}"
+        assert done.stderr.count("pip install 'hermes-cfn[local]'") == 1
