@@ -137,6 +137,7 @@ class Calls:
         self._sleep = sleep
         self.memo: Memo | None = None
         client.meta.events.register("after-call.*", self._after)
+        client.meta.events.register("before-parse.*", self._readable)
         wire_log.attach(client, service)
 
     def _after(self, http_response: Any, model: Any, **_: Any) -> None:
@@ -145,6 +146,23 @@ class Calls:
         date = http_response.headers.get("Date")
         if date:
             self._time.heard(date)
+
+    def _readable(self, operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+        """A page of HTML is no answer of AWS: behind a failure it is left out, else it is an error ``answer-broken``."""
+        if self._service == "s3" or not response_dict["headers"].get("Content-Type", "").startswith("text/html"):
+            return
+        if response_dict["status_code"] >= 500:
+            response_dict["body"] = b""
+            return
+        where, what = f"{self._service}:{operation_model.name}", "the answer is a page of HTML and not AWS's"
+        finding = Finding(
+            "answer-broken",
+            where,
+            f"{what} (HTTP {response_dict['status_code']})",
+            why="a proxy or a sign-in page of the network answers in its place, or the endpoint is another server",
+            next="check the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then the same command",
+        )
+        raise AwsError(finding, "answer-broken", what)
 
     @property
     def region(self) -> str:
