@@ -323,7 +323,7 @@ def page(seen: Mapping[str, Sequence[Verdict]]) -> str:
             "",
             "## The way back",
             "",
-            "The same of a `rollback`. It has no first part, so that nothing is prepared apart from being deployed.",
+            "The same of a `rollback`.",
             "",
             *table(BACK, seen),
             "",

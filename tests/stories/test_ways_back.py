@@ -72,6 +72,27 @@ def test_a_first_release_that_never_answers_is_followed_by_a_good_one(cloud) -> 
     at_rest(cloud, "v1")
 
 
+def test_a_container_that_ends_with_0_again_and_again_is_found_at_the_first_instance(cloud) -> None:
+    """oblien/openship#335, basecamp/kamal#915: healthy whenever somebody looks."""
+    cloud.type("local image loops --variable ENDS_AFTER_S=1")
+    said = cloud.type("release --image loops --yes --format json", codes=(ExitCode.ROLLED_BACK,))
+    told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    began = {one["instance_id"] for one in told if one.get("what", "").startswith("deploy (deploy-")}
+    back = next(at for at, one in enumerate(told) if one.get("stage") == "roll back")
+    forward = {one["instance_id"] for one in told[:back] if one.get("what", "").startswith("deploy (deploy-")}
+    assert began and len(forward) == 1
+    at_rest(cloud, "v1")
+
+
+def test_a_health_path_that_wants_a_name_goes_back_and_says_what_was_answered(cloud) -> None:
+    """phoenix#2437, getsentry/sentry#2590."""
+    cloud.type("local image named --variable NEEDS_HOST=app.example.com")
+    cloud.type("release --image named --yes", codes=(ExitCode.ROLLED_BACK,))
+    (failed,) = [one["id"] for one in cloud.json("releases") if one["tag"] == "named"]
+    assert "Invalid HTTP_HOST header" in cloud.type(f"releases show {failed}")
+    at_rest(cloud, "v1")
+
+
 def test_back_is_to_what_ran_before_and_not_to_what_ran_before_the_first_time(cloud) -> None:
     """capistrano/capistrano#514, #1885, yoanbernabeu/frankendeploy#72."""
     for tag in ("v2", "v3"):
