@@ -53,6 +53,10 @@ class Cloud:
         self.ended: Counter[str] = Counter()
         self.zones = {"Z0123456789ABC": self.zone("one"), "Z9999999999999": self.zone("other")}
         self.client("ec2").create_key_pair(KeyName="hermes-production")
+        made = self.client("acm").request_certificate(
+            DomainName="*.yourdomain.com", ValidationMethod="DNS", SubjectAlternativeNames=["yourdomain.com"]
+        )
+        self.examples = self.zones | {"arn:aws:acm:eu-south-2:123456789012:certificate/0f": made["CertificateArn"]}
 
     def client(self, service: str, region: str = REGIONS[0]):
         return owners.client(self.state, service, region)
@@ -63,8 +67,8 @@ class Cloud:
 
     def context(self, text: str, name: str):
         """The deploy context of a configuration, as application ``name`` without secrets."""
-        for example, zone in self.zones.items():
-            text = text.replace(example, zone)
+        for example, real in self.examples.items():
+            text = text.replace(example, real)
         sections = tomllib.loads(text.replace("example.com", "yourdomain.com"))
         sections.setdefault("application", {}).update(name=name, secrets=[])
         config = parse(written(sections))
@@ -72,14 +76,18 @@ class Cloud:
         clients = connect(None, REGIONS[0], self.endpoint, control.administrator(self.state))
         return stand(clients, config, deployment)
 
-    def first(self, context) -> None:
-        """Everything from nothing."""
+    def first(self, context) -> bool:
+        """Everything from nothing; whether there was anything that plan let through."""
         self.forget_provider()
         drained(deploy.foundation(context))
         application = context.settings.application
         body = {"region": context.region, "repository": application.name, "tag": "v1", "directory": None, "env": {}}
         control.ask(self.state, "images", body | {"architecture": application.architecture})
+        if plan_inputs.make(context, wish("v1").question).errors:
+            self.ended["not deployable"] += 1
+            return False
         drained(deploy.run(context, wish("v1")))
+        return True
 
     def away(self, context) -> None:
         drained(destroy.run(context, EVERYTHING))
@@ -121,7 +129,9 @@ def cloud(tmp_path_factory):
 def prove(cloud, before: str, after: str) -> None:
     name = f"h{next(cloud.number)}"
     here = cloud.context(before, name)
-    cloud.first(here)
+    if not cloud.first(here):
+        cloud.away(here)
+        return
     there = cloud.context(after, name)
     drained(deploy.foundation(there))
     made = plan_inputs.make(there, plan_inputs.PlanRequest())
