@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.pricing import books
 from hermes_cfn.pricing.prices import PriceBook
 
 from . import audit as auditing
-from . import plots, text
+from . import plots
 from .answers import Enough, Worth
 from .assumptions import checked, ledger, planning, read
 from .latency.times import Home, Interaction
@@ -85,29 +88,27 @@ def options(known: Settings, prices: PriceBook) -> tuple[Option, ...]:
     return Options(known, prices).rows()
 
 
-def table(rows: Sequence[Option]) -> Said:
-    """The options as text."""
-    lines = [
-        [
-            row.key,
-            text.money(row.expected),
-            text.ms(row.p50_ms),
-            text.ms(row.p99_ms),
-            text.share(row.availability),
-            row.lacks or row.gives_up,
-        ]
-        for row in rows
-    ]
-    return say(
-        text.table(["option", "USD/month", "p50 ms", "p99 ms", "there", "gives up / lacks"], lines, right=(1, 2, 3, 4))
-    )
+def table(rows: Sequence[Option]) -> pd.DataFrame:
+    """The options by their key, for a cell to sort and filter: USD a month and milliseconds are numbers; NaN is unknown."""
+    return pd.DataFrame(
+        {
+            "USD/month": [math.nan if row.expected is None else float(row.expected) for row in rows],
+            "p50 ms": [math.nan if row.p50_ms is None else row.p50_ms for row in rows],
+            "p99 ms": [math.nan if row.p99_ms is None else row.p99_ms for row in rows],
+            "there": [math.nan if row.availability is None else row.availability for row in rows],
+            "gives up / lacks": [row.lacks or row.gives_up for row in rows],
+        },
+        index=pd.Index([row.key for row in rows], name="option"),
+    ).round({"USD/month": 2, "p50 ms": 0, "p99 ms": 0, "there": 5})
 
 
-def audit() -> Said:
-    """The audit as text."""
+def audit() -> pd.DataFrame:
+    """The audit of the guide: what it says beside what is computed here."""
     found = auditing.audit()
-    lines = [[row.verdict.value, row.claim, row.said, row.figure, row.unit] for row in found]
-    return say(text.table(["verdict", "claim", "guide", "ours", "unit"], lines, right=(2, 3)))
+    return pd.DataFrame(
+        [[row.verdict.value, row.claim, row.said, row.figure, row.unit] for row in found],
+        columns=["verdict", "claim", "guide", "ours", "unit"],
+    )
 
 
 def homes(known: Settings) -> list[Home]:
