@@ -90,6 +90,7 @@ ALLOWED = {
     "PricingCurrency": {"USD"},
 }
 SUBCATEGORIES = {
+    "AI and Machine Learning": ("AI Platforms",),
     "Compute": ("Containers", "Serverless Compute", "Virtual Machines"),
     "Databases": ("Caching", "NoSQL Databases", "Relational Databases"),
     "Integration": ("Messaging",),
