@@ -55,6 +55,20 @@ def _volumes(backend: Any) -> None:
         return made
 
     InstanceResponse._parse_block_device_mapping = mappings
+    ask = InstanceResponse.run_instances
+
+    def once(self: Any) -> Any:
+        """The same client token is the same call: it answers what it did (EC2 API, "Ensuring idempotency")."""
+        done = self.ec2_backend.__dict__.setdefault("_answers_by_token", {})
+        token = self._get_param("ClientToken")
+        if token and token in done:
+            return done[token]
+        answer = ask(self)
+        if token:
+            done[token] = answer
+        return answer
+
+    InstanceResponse.run_instances = once
     plain = backend.run_instances
 
     def run(self: Any, *given: Any, **named: Any) -> Any:
