@@ -302,8 +302,9 @@ states) are not counted; reads of what somebody put there (parameters, objects, 
 LEFT = """
 ## What is left, and why
 
-AWS has no resource, no name or no condition for these. An account of its own for each environment ends all of them: roles
-of one account reach nothing in another one unless that one says so.
+The registry is shared by the environments of an application on purpose, so that a release is promoted by its digest. For the
+others AWS has no resource, no name or no condition. An account of its own for each environment ends all of them: roles of one
+account reach nothing in another one unless that one says so.
 
 | action | why it is left |
 |---|---|
