@@ -149,7 +149,7 @@ class Calls:
 
     def _readable(self, operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
         """A page of HTML is no answer of AWS: behind a failure it is left out, else it is an error ``answer-broken``."""
-        if self._service == "s3" or not response_dict["headers"].get("Content-Type", "").startswith("text/html"):
+        if self._service == "s3" or not _is_page(response_dict):
             return
         if response_dict["status_code"] >= 500:
             response_dict["body"] = b""
@@ -331,3 +331,13 @@ def _unreached(where: str, error: Any) -> AwsError:
     made = AwsError(Finding(code, where, str(error), next=after), kind, str(error))
     made.exit_code = ExitCode.FAILED
     return made
+
+
+def _is_page(response: Mapping[str, Any]) -> bool:
+    """Whether an answer is a page for people: by its header and by how it begins, for emulators say ``text/html`` of JSON."""
+    body = response.get("body")
+    begins = bytes(body[:256]).lstrip().lower() if isinstance(body, bytes | bytearray) else b""
+    header = str(response["headers"].get("Content-Type", ""))
+    return header.startswith("text/html") and begins.startswith(
+        (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--")
+    )

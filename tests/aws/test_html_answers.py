@@ -60,3 +60,15 @@ def test_behind_a_failure_of_a_server_it_is_sent_again(service, name, given):
     error, sent = asked(service, name, given, 503)
     assert sent == 2
     assert error.findings[0].code == "aws-refused"
+
+
+def test_an_answer_of_the_service_under_a_wrong_header_is_read():
+    """As emulators give it: what counts is that it is no page for people."""
+    client = boto3.client("ssm", region_name="eu-south-2", aws_access_key_id="a", aws_secret_access_key="b")
+    raw = Raw(b'{"Parameter": {"Name": "a", "Value": "b", "Version": 1}}')
+    answer = {"Content-Type": "text/html; charset=utf-8"}
+    calls = Calls(client, "ssm", ServiceTime(), lambda _: None)
+    client.meta.events.register_first(
+        "before-send.*.*", lambda request, **_: AWSResponse(request.url, 200, answer, raw)
+    )
+    assert calls.get_parameter(Name="a")["Parameter"]["Value"] == "b"
