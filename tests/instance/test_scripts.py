@@ -251,7 +251,7 @@ def test_migrate_tells_the_schema_before_and_after(machine):
 
 
 def test_a_migration_that_does_not_fit_beside_the_application_does_not_start(tmp_path):
-    settings = "[application]\nmigrate_memory_mib = 786432\nsecrets = ['SECRET_KEY_BASE']\nname = 'shop'\n"
+    settings = "[application]\nmigrate_memory_mib = 786432\nsecrets = ['SECRET_KEY_BASE']\n"
     made = Machine(tmp_path, parse(settings))
     status, line, _ = made.send("migrate", made.goal(release(2)))
     assert status == 1
