@@ -10,12 +10,13 @@ RULES := .venv-rules
 AUDIT := .venv-audit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test long focus rules audit wheel bench soak format requirements docs clean
+.PHONY: help demo quick test heavy long focus rules audit wheel bench soak format requirements docs clean
 
 help:
 	@echo "make demo    the whole story on this machine"
 	@echo "make quick   what one runs before a commit: rules of the code, and the tests that start no cloud; under a minute"
-	@echo "make test    everything that CI runs, but make long, rules and focus"
+	@echo "make test    what one runs before a change is sent: about ten minutes on two cores"
+	@echo "make heavy   the files that take a minute or more each; CI runs them after make test"
 	@echo "make long    the stories that take minutes: pipeline, roles, day two, diagnoses"
 	@echo "make focus   the FOCUS rows before their public validator, in an environment of its own"
 	@echo "make rules   checkov and AWS's own rules over every template, in an environment of their own"
@@ -39,7 +40,7 @@ quick: $(STAMP)
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check -q .
 	$(BIN)/lint-imports | tail -n 1
-	$(BIN)/pytest -n 2 --dist worksteal -m "not long and not soak and not bench and not slow" $(QUICK)
+	$(BIN)/pytest -n 2 --dist worksteal -m "not heavy and not long and not soak and not bench and not slow" $(QUICK)
 
 test: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -47,7 +48,10 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m hermes_cfn render --check
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25 -m "not long and not soak and not bench"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25 -m "not heavy and not long and not soak and not bench"
+
+heavy: $(STAMP)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25 -m "heavy and not long and not soak and not bench"
 
 long: $(STAMP)
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m long tests

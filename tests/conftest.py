@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,32 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SLOWEST = ("stories", "embedded")
 
+HERE = Path(__file__).parent
+HEAVY = {
+    "instance/test_scripts.py": 445,
+    "stories/test_deploy_story.py": 181,
+    "stories/test_rehearse.py": 165,
+    "stories/test_guide_commands.py": 138,
+    "stories/test_plan_story.py": 137,
+    "local/test_nothing_is_left.py": 130,
+    "instance/test_causes.py": 113,
+    "stacks/test_plan_is_a_proof.py": 110,
+    "stories/test_docs.py": 100,
+    "local/test_cloudformation_templates.py": 96,
+    "stories/test_main_job.py": 79,
+    "instance/test_systemd.py": 65,
+    "instance/test_secrets_stay.py": 47,
+    "stacks/test_any_configuration.py": 47,
+    "cfn/test_hostile.py": 43,
+    "stories/test_zones_story.py": 36,
+    "stories/test_stack_states.py": 36,
+}
+"""Files that ``make heavy`` runs and ``make test`` does not, and the seconds that each took on one of two cores; CI runs both."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest begin first, so that at the end no worker waits for another one's story."""
+    for item in items:
+        if item.path.relative_to(HERE).as_posix() in HEAVY:
+            item.add_marker(pytest.mark.heavy)
     items.sort(key=lambda item: item.path.parent.name not in SLOWEST)

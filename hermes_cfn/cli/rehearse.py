@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--consistency",
     type=click.Choice(["strong", "default", "worst"]),
-    default="default",
+    default="strong",
     show_default=True,
     help="How late the cloud answers: not at all; as often as AWS; always once more what was before.",
 )
