@@ -30,11 +30,15 @@ HEAVY = {
     "local/test_cloudformation_templates.py": 96,
     "stories/test_main_job.py": 79,
     "instance/test_systemd.py": 65,
+    "pricing/test_price_api.py": 63,
+    "analysis/test_frontier.py": 61,
     "instance/test_secrets_stay.py": 47,
     "stacks/test_any_configuration.py": 47,
     "cfn/test_hostile.py": 43,
+    "analysis/test_report.py": 36,
     "stories/test_zones_story.py": 36,
     "stories/test_stack_states.py": 36,
+    "instance/test_real_machine.py": 30,
 }
 """Files that ``make heavy`` runs and ``make test`` does not, and the seconds that each took on one of two cores; CI runs both."""
 
