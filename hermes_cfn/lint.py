@@ -44,14 +44,13 @@ def lint_templates(jobs: Sequence[Job]) -> list[Finding]:
     A file that cannot be looked at has one finding, ``template-invalid``.
     Raises :class:`HermesError` ``template-unreadable``.
     """
-    found: list[list[Finding]] = [_refused(template, name) for template, _, name in jobs]
-    left = {number for number, refused in enumerate(found) if not refused}
-    texts = {
-        number: (_text(one, name), region, str(name))
-        for number, (one, region, name) in enumerate(jobs)
-        if number in left
-    }
+    texts = [(_text(template, name), region, str(name)) for template, region, name in jobs]
+    found: list[list[Finding]] = [
+        _refused(text, name) if isinstance(template, Path) else []
+        for (template, _, _), (text, _, name) in zip(jobs, texts, strict=True)
+    ]
     _rules()
+    left = [number for number, refused in enumerate(found) if not refused]
     order = sorted(left, key=lambda number: -len(texts[number][0]))
     answers = _together([texts[number] for number in order])
     for number, answer in zip(order, answers, strict=True):
@@ -126,12 +125,10 @@ def _tried(text: str) -> Iterator[tuple[str, str]]:
             yield from ((str(spec["AllowedPattern"]), str(value)) for value in values)
 
 
-def _refused(template: Mapping[str, Any] | Path, name: str) -> list[Finding]:
+def _refused(text: str, name: str) -> list[Finding]:
     """What keeps a file of somebody else from being looked at: too deep, too large, endless; the same as for its bill."""
-    if not isinstance(template, Path):
-        return []
     try:
-        body = load(_text(template, name))
+        body = load(text)
         if isinstance(body, Mapping):
             conditions = body.get("Conditions")
             conditions_end(conditions if isinstance(conditions, Mapping) else {})

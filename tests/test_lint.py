@@ -1,5 +1,10 @@
 """cfn-lint by its region, as findings."""
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
 from hermes_cfn import lint
@@ -28,6 +33,17 @@ def test_a_file(tmp_path):
     (finding,) = lint.lint_template(path, "eu-south-2")
     assert finding.code == "E3002"
     assert str(path) in finding.where
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    """As ``validate <(…)`` gives it: whoever reads it again finds nothing in it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "it.json").write_text(json.dumps(BUDGET))
+    with subprocess.Popen(["cp", tmp_path / "it.json", pipe]):
+        words = [sys.executable, "-m", "hermes_cfn", "validate", "--region", "eu-south-2", str(pipe)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert "E3006" in done.stdout + done.stderr
 
 
 def test_text_that_is_no_template(tmp_path):
