@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,16 +89,14 @@ def options(known: Settings, prices: PriceBook) -> tuple[Option, ...]:
 
 def table(rows: Sequence[Option]) -> pd.DataFrame:
     """The options by their key, for a cell to sort and filter: USD a month and milliseconds are numbers; NaN is unknown."""
-    return pd.DataFrame(
-        {
-            "USD/month": [math.nan if row.expected is None else float(row.expected) for row in rows],
-            "p50 ms": [math.nan if row.p50_ms is None else row.p50_ms for row in rows],
-            "p99 ms": [math.nan if row.p99_ms is None else row.p99_ms for row in rows],
-            "there": [math.nan if row.availability is None else row.availability for row in rows],
-            "gives up / lacks": [row.lacks or row.gives_up for row in rows],
-        },
+    digits = {"USD/month": 2, "p50 ms": 0, "p99 ms": 0, "there": 5}
+    figures = pd.DataFrame(
+        [[row.expected, row.p50_ms, row.p99_ms, row.availability] for row in rows],
+        columns=list(digits),
         index=pd.Index([row.key for row in rows], name="option"),
-    ).round({"USD/month": 2, "p50 ms": 0, "p99 ms": 0, "there": 5})
+        dtype=float,
+    ).round(digits)
+    return figures.assign(**{"gives up / lacks": [row.lacks or row.gives_up for row in rows]})
 
 
 def audit() -> pd.DataFrame:

@@ -54,14 +54,14 @@ class ServiceTime:
     lock: threading.Lock = field(default_factory=threading.Lock)
     made_at: float | None = None
     waits: dict[str, Finding] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
 
     def waited(self) -> list[Finding]:
         """What was waited for and is not told yet; each is told once."""
         with self.lock:
-            fresh = [name for name, finding in self.waits.items() if finding.where]
-            found = [self.waits[name] for name in fresh]
-            self.waits |= {name: Finding("", "", "") for name in fresh}
-        return found
+            fresh = [finding for name, finding in self.waits.items() if name not in self.told]
+            self.told |= self.waits.keys()
+        return fresh
 
     def heard(self, date: str) -> None:
         told = parsedate_to_datetime(date)

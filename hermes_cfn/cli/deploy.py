@@ -85,7 +85,7 @@ def command(
         if image or replace:
             raise click.UsageError("--plan FILE says which image and what may be replaced; give neither beside it")
         image, replace = asked.image, tuple(asked.replace)
-    limits = _limits(context.settings().release.allow if allow is None else allow)
+    limits = None if allow is None else _limits(allow)
     agreement = bool(approved) or yes or context.local
     if not agreement and not sys.stdin.isatty():
         agree(False, "deploy")
@@ -139,7 +139,12 @@ def _limits(text: str) -> Allowance:
 
 
 def _shown(
-    deploy_context: DeployContext, question: PlanRequest, agreement: bool, form: str, limits: Allowance, hashed: str
+    deploy_context: DeployContext,
+    question: PlanRequest,
+    agreement: bool,
+    form: str,
+    limits: Allowance | None,
+    hashed: str,
 ) -> str:
     """The first half: the plan, and whether it may be done.  Answers its record."""
     from hermes_cfn.flows import deploy
@@ -151,7 +156,7 @@ def _shown(
         as_event(made, deploy_context.now)
     else:
         put(made, "text")
-    deploy.stop(made, limits)
+    deploy.stop(made, deploy.limits(deploy_context, limits))
     if hashed:
         record.approved(hashed, made)
     agree(agreement or made.empty, "deploy")

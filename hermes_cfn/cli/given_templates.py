@@ -43,13 +43,11 @@ def read(
     paths = list(paths)
     for path in paths:
         if path.is_dir():
-            inside = _inside(path)
-            for one in inside:
-                text = _text(one)
-                if _is_template(text):
-                    found[one.relative_to(path).with_suffix("").as_posix()] = _parsed(one, text, region, given)
-            if not any(_is_template(_text(one)) for one in inside):
+            inside = {one: text for one in _inside(path) if _is_template(text := _text(one))}
+            if not inside:
                 raise HermesError(Finding("template-missing", str(path), "no file of the folder has Resources"))
+            for one, text in inside.items():
+                found[one.relative_to(path).with_suffix("").as_posix()] = _parsed(one, text, region, given)
         else:
             found[path.stem if path.stem not in found else path.as_posix()] = _parsed(path, _text(path), region, given)
     single = len(found) == 1 and not any(path.is_dir() for path in paths)

@@ -77,10 +77,15 @@ def _waited(context: DeployContext) -> Iterator[Event]:
 def _planned(context: DeployContext, wish: DeployOptions, done: frozenset[str]) -> Plan:
     """The plan as of now.  Raises HermesError for what would fail, and when it is not what was agreed to."""
     made = plan_inputs.make(context, wish.question)
-    stop(made, parse_allowance(context.settings.release.allow) if wish.allowed is None else wish.allowed)
+    stop(made, limits(context, wish.allowed))
     if wish.agreed:
         record.compare(wish.agreed, made, done)
     return made
+
+
+def limits(context: DeployContext, asked: Allowance | None) -> Allowance:
+    """How far a plan may go: as somebody asked for this once, else as ``[release] allow`` says."""
+    return parse_allowance(context.settings.release.allow) if asked is None else asked
 
 
 def founded(context: DeployContext) -> bool:

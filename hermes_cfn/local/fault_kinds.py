@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hermes_cfn.local.options import IDLE_SHORT_S, OUTAGE_S
 from hermes_cfn.local.wire import ServiceError
 
 if TYPE_CHECKING:
@@ -11,12 +12,6 @@ if TYPE_CHECKING:
 
 WHILE_S = 40.0
 """How long what passes by itself lasts, in seconds of service time."""
-
-OUTAGE_S = 600.0
-"""How long the database of ``database-outage`` is gone, in seconds of service time."""
-
-IDLE_S = 5.0
-"""After how long the application of ``idle-short`` closes a connection on which nobody asks, in seconds of service time."""
 
 FAR_MS = 200.0
 """What an exchange takes longer with ``database-far``, in milliseconds."""
@@ -58,7 +53,7 @@ def strike(cloud: Cloud, kind: str, instance_id: str, release: str = "") -> None
         case "ends-by-itself":
             fleet.application_faults({"ends_after_s": clock.real(30), **only})
         case "idle-short":
-            fleet.application_faults({"idle_s": clock.real(IDLE_S), **only})
+            fleet.application_faults({"idle_s": clock.real(IDLE_SHORT_S), **only})
         case "migration-fails":
             fleet.application_faults({"migration_fails": True, **only})
         case "registry-throttles":

@@ -17,6 +17,13 @@ PATIENCE_S = 20.0
 CONSISTENCY = "HERMES_CONSISTENCY"
 """The environment variable that says how consistent clouds are that nobody says it of."""
 
+OUTAGE_S = 600.0
+"""How long the database of the fault ``database-outage`` is gone, in seconds of service time."""
+
+IDLE_SHORT_S = 5.0
+"""After how long the application of the fault ``idle-short`` closes a connection on which nobody asks, in seconds of
+service time."""
+
 INTERNAL = "hermes-embedded-cloud"
 """What the user agent of calls says that see the cloud as it is: nothing of what they ask is late, and none breaks."""
 

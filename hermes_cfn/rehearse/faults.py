@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.local.options import OUTAGE_S
 
 if TYPE_CHECKING:
     from hermes_cfn.rehearse.sandbox import Sandbox
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 KILL_EVERYWHERE = "kill-everywhere"
 DEPLOYER_DIES = "deployer-dies"
 EVERY = "every"
-
-IDLE_SHORT_S = 5.0
-"""Seconds of service time after which the release of ``idle-short`` closes a connection on which nobody asks."""
 
 KINDS: dict[str, str] = {
     "instance-dies": "the instance ends as if its host had failed",
@@ -66,7 +64,7 @@ DEADLY = frozenset({"instance-dies", "zone-gone"})
 OWN_HARM = frozenset({"ends-by-itself", "idle-short"})
 """Faults by which a release fails requests of its own, wherever it serves; they are excused, and counted."""
 
-OUTAGES: dict[str, float] = {"database-outage": 600.0}
+OUTAGES: dict[str, float] = {"database-outage": OUTAGE_S}
 """Faults that pass by themselves and take what needs them away: seconds of service time.
 
 Meanwhile the load asks for pages that need the database, too, and only those are excused.

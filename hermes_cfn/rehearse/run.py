@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from hermes_cfn.config import Settings
+from hermes_cfn.local.options import IDLE_SHORT_S
 from hermes_cfn.plan.timing import Pace, RolloutTime, rollout
-from hermes_cfn.rehearse.faults import BY_CALLS, DEADLY, ENDS_NOBODY, IDLE_SHORT_S, OUTAGES, OWN_HARM, Fault
+from hermes_cfn.rehearse.faults import BY_CALLS, DEADLY, ENDS_NOBODY, OUTAGES, OWN_HARM, Fault
 from hermes_cfn.rehearse.outage import Outage
 from hermes_cfn.rehearse.sandbox import Sandbox
 from hermes_cfn.rehearse.verdict import HELD, Verdict, ends, final_release

@@ -58,25 +58,21 @@ def environment(base: str, repository: str, name: str, token: str) -> Environmen
     place = urllib.parse.urlsplit(base)
     if place.username is not None or not (place.scheme == "https" or (place.scheme, place.hostname) == LOOPBACK):
         raise ValueError("GitHub's interface is reached over HTTPS")
-    request = urllib.request.Request(  # noqa: S310 - looked at above
-        f"{base}/repos/{repository}/environments/{urllib.parse.quote(name, safe='')}",
-        headers={"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"},
-    )
+    environments = f"{base}/repos/{repository}/environments"
     try:
-        with urllib.request.build_opener(_Stay).open(request, timeout=TIMEOUT_S) as answer:
-            said = json.loads(answer.read(MOST_BYTES))
+        said = json.loads(_asked(f"{environments}/{urllib.parse.quote(name, safe='')}", token))
     except urllib.error.HTTPError as error:
-        if error.code == 404 and _readable(base, repository, token):
-            return None
-        raise
+        if error.code != 404:
+            raise
+        _asked(environments, token)  # GitHub says 404 for what it does not show, too: may the token read them at all
+        return None
     rules = {str(rule["type"]) for rule in said["protection_rules"]}
     return EnvironmentSeen(bool(said.get("deployment_branch_policy")), "required_reviewers" in rules)
 
 
-def _readable(base: str, repository: str, token: str) -> bool:
-    """Whether the token may read the environments at all: GitHub says 404 for what it does not show, too."""
-    request = urllib.request.Request(  # noqa: S310 - the caller's base
-        f"{base}/repos/{repository}/environments", headers={"Authorization": f"Bearer {token}"}
-    )
+def _asked(url: str, token: str) -> bytes:
+    """GitHub's answer; ``url`` was looked at by the caller."""
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - looked at by the caller
     with urllib.request.build_opener(_Stay).open(request, timeout=TIMEOUT_S) as answer:
-        return bool(answer.status == 200)
+        return bytes(answer.read(MOST_BYTES))
