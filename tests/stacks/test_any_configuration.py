@@ -3,7 +3,6 @@
 Three, always the same, by default; ``make soak`` draws 120 (``CONFIGURATIONS``).  Instances exist in the books alone.
 """
 
-import itertools
 import json
 import os
 from collections import Counter
@@ -18,34 +17,19 @@ from hermes_cfn.flows import destroy
 from hermes_cfn.flows.base.context import stand
 from hermes_cfn.flows.stacks.deployer import StackDeployer
 from hermes_cfn.local import control
-from hermes_cfn.local.options import Options
-from tests import owners
+from tests.stacks.books import EVERYTHING, REGIONS, Books, drained
 from tests.stacks.configurations import configurations
 
 EXAMPLES = int(os.environ.get("CONFIGURATIONS", "3"))
-REGIONS = ("eu-south-2", "us-east-1")
-EVERYTHING = destroy.Consent(unprotect=True, empty_buckets=True, foundation=True)
 
 
-class Cloud:
-    """The embedded cloud, its running number of configurations, and what was linted already."""
+class Cloud(Books):
+    """The embedded cloud, and what was linted already."""
 
     def __init__(self, state) -> None:
-        self.state = state
-        self.endpoint = control.start(state, Options(follow_parent=True, processes=False, speed=10_000)).endpoint
-        self.number = itertools.count(1)
+        super().__init__(state)
         self.linted: set[str] = set()
-        self.zone = ""
         self.seen: Counter[str] = Counter()
-
-    def client(self, service: str, region: str = REGIONS[0]):
-        return owners.client(self.state, service, region)
-
-    def forget_provider(self) -> None:
-        """An account has GitHub's provider once, and the stack leaves it there."""
-        iam = self.client("iam")
-        for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-            iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=one["Arn"])
 
     def findings(self, deployment) -> list[str]:
         """cfn-lint's, for every template that it has not seen."""
@@ -58,9 +42,6 @@ class Cloud:
 def cloud(tmp_path_factory):
     state = tmp_path_factory.mktemp("configurations")
     made = Cloud(state)
-    made.client("ec2").create_key_pair(KeyName="hermes-production")
-    zone = made.client("route53").create_hosted_zone(Name="yourdomain.com", CallerReference="one")["HostedZone"]
-    made.zone = zone["Id"].rpartition("/")[2]
     yield made
     print(f"{made.seen['configurations']} configurations, {made.seen['resources']} resources")
     control.stop(state)
@@ -97,13 +78,3 @@ def test_any_configuration_renders_validates_and_deploys(cloud, text):
         for one in cloud.client("cloudformation", region).describe_stacks()["Stacks"]
     ]
     assert left == []
-
-
-def drained(story):
-    """What a story told, and its value last."""
-    told = []
-    while True:
-        try:
-            told.append(next(story))
-        except StopIteration as end:
-            return [*told, end.value]

@@ -6,7 +6,6 @@ back, and some pairs drawn at random, by default; ``make soak`` has every one of
 the books alone.
 """
 
-import itertools
 import json
 import os
 import tomllib
@@ -23,16 +22,13 @@ from hermes_cfn.flows import deploy, destroy
 from hermes_cfn.flows.base.context import stand
 from hermes_cfn.flows.stacks import plan_inputs
 from hermes_cfn.local import control
-from hermes_cfn.local.options import Options
-from tests import owners
+from tests.stacks.books import EVERYTHING, REGIONS, Books, drained
 from tests.stacks.changes import BASES, SETTINGS, changed
 from tests.stacks.configurations import configurations
 
 PROOFS = int(os.environ.get("PROOFS", "4"))
 """Pairs drawn at random; with more than 10 of them, every change of one setting too."""
 
-REGIONS = ("eu-south-2", "us-east-1")
-EVERYTHING = destroy.Consent(unprotect=True, empty_buckets=True, foundation=True)
 ROWS = [(base, change, back) for base, change in SETTINGS for back in (False, True)]
 TOLD = [
     ("", "application.port = 8080", False),
@@ -43,27 +39,20 @@ TOLD = [
 """Changes of one setting that public reports describe; the others are for the long run."""
 
 
-class Cloud:
-    """The embedded cloud, the running number of applications, and how the cases ended."""
+class Cloud(Books):
+    """The embedded cloud, what stands in it for examples, and how the cases ended."""
 
     def __init__(self, state) -> None:
-        self.state = state
-        self.endpoint = control.start(state, Options(follow_parent=True, processes=False, speed=10_000)).endpoint
-        self.number = itertools.count(1)
+        super().__init__(state)
         self.ended: Counter[str] = Counter()
-        self.zones = {"Z0123456789ABC": self.zone("one"), "Z9999999999999": self.zone("other")}
-        self.client("ec2").create_key_pair(KeyName="hermes-production")
         made = self.client("acm").request_certificate(
             DomainName="*.yourdomain.com", ValidationMethod="DNS", SubjectAlternativeNames=["yourdomain.com"]
         )
-        self.examples = self.zones | {"arn:aws:acm:eu-south-2:123456789012:certificate/0f": made["CertificateArn"]}
-
-    def client(self, service: str, region: str = REGIONS[0]):
-        return owners.client(self.state, service, region)
-
-    def zone(self, reference: str) -> str:
-        made = self.client("route53").create_hosted_zone(Name="yourdomain.com", CallerReference=reference)
-        return made["HostedZone"]["Id"].rpartition("/")[2]
+        self.examples = {
+            "Z0123456789ABC": self.zone,
+            "Z9999999999999": self.made_zone("other"),
+            "arn:aws:acm:eu-south-2:123456789012:certificate/0f": made["CertificateArn"],
+        }
 
     def context(self, text: str, name: str):
         """The deploy context of a configuration, as application ``name`` without secrets."""
@@ -92,12 +81,6 @@ class Cloud:
     def away(self, context) -> None:
         drained(destroy.run(context, EVERYTHING))
 
-    def forget_provider(self) -> None:
-        """An account has GitHub's provider once, and the stack leaves it there."""
-        iam = self.client("iam")
-        for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-            iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=one["Arn"])
-
 
 def written(sections) -> str:
     return "\n".join(
@@ -107,14 +90,6 @@ def written(sections) -> str:
 
 def wish(image: str = ""):
     return deploy.DeployOptions(plan_inputs.PlanRequest(image=image), stacks_only=True)
-
-
-def drained(story):
-    while True:
-        try:
-            next(story)
-        except StopIteration as end:
-            return end.value
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +111,7 @@ def prove(cloud, before: str, after: str) -> None:
     drained(deploy.foundation(there))
     made = plan_inputs.make(there, plan_inputs.PlanRequest())
     if made.errors:
-        cloud.ended |= Counter({finding.code: cloud.ended[finding.code] + 1 for finding in made.errors})
+        cloud.ended.update({finding.code for finding in made.errors})
         with pytest.raises(HermesError):
             drained(deploy.run(there, wish()))
         cloud.away(here)
