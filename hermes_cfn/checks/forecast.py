@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hermes_cfn.checks import access, budget, capacity, certificate, group_drift, images, namesakes, place, secrets
+from hermes_cfn.checks import (
+    access,
+    budget,
+    capacity,
+    certificate,
+    group_drift,
+    images,
+    namesakes,
+    outbound,
+    place,
+    secrets,
+)
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
 from hermes_cfn.errors import Finding
@@ -31,6 +42,7 @@ CHECKS: tuple[Check, ...] = (
     place.account,
     place.zones,
     place.key_pair,
+    outbound.closed,
     capacity.addresses,
     capacity.nat_gateways,
     capacity.vcpus,

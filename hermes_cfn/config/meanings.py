@@ -57,6 +57,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "zones": "at least two",
         "layout": "zone: the letter of a zone says its ranges, so that they stay whatever the other zones are; order: by the order of `zones`, as before",
         "egress": "nat-gateway, nat-gateway-per-zone, nat-gateway-regional, nat-instance, public-subnets or ipv6",
+        "outbound": 'where instances may open connections to, beside 443 and database.port: 6379, "8000-8100", "8125/udp", "10.9.0.0/16:5432"',
         "interface_endpoints": "services reached without the NAT",
         "flow_logs": "who talked to whom",
         "flow_log_days": "kept for",

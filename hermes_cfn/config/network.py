@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from hermes_cfn.config import destination
+from hermes_cfn.config.destination import Destination
 from hermes_cfn.config.section import Section
 
 Egress = Literal[
@@ -39,6 +41,7 @@ class Network(Section):
     egress: Egress = "nat-gateway"
     interface_endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False)] = ()
     layout: Layout = "zone"
+    outbound: Annotated[tuple[str, ...], Field(strict=False, max_length=50)] = ()
     flow_logs: bool = True
     flow_log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365] = 14
 
@@ -58,6 +61,25 @@ class Network(Section):
         if not network.is_private:
             raise ValueError("is not a private range; use one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16")
         return value
+
+    @field_validator("outbound", mode="before")
+    @classmethod
+    def _numbers_too(cls, value: object) -> object:
+        return destination.spelled(value)
+
+    @field_validator("outbound")
+    @classmethod
+    def _destinations(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            destination.read(one)
+        if len(set(value)) < len(value):
+            raise ValueError("a destination stands there twice")
+        return value
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """What ``outbound`` says, in its order."""
+        return tuple(destination.read(one) for one in self.outbound)
 
     @property
     def subnets(self) -> tuple[tuple[str, str, str], ...]:

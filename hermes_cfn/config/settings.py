@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from hermes_cfn.config.application import Application
 from hermes_cfn.config.certificate import Certificate, Database
 from hermes_cfn.config.compute import Compute
+from hermes_cfn.config.destination import Destination
 from hermes_cfn.config.github import GitHub
 from hermes_cfn.config.network import Network
 from hermes_cfn.config.place import Account, Environment
@@ -44,6 +45,12 @@ class Settings(Section):
     usage: Usage = Usage()
     planning: Planning = Planning()
     siblings: tuple[Settings, ...] = Field(default=(), exclude=True, repr=False)
+
+    @property
+    def ways_out(self) -> tuple[Destination, ...]:
+        """Everything that instances may open connections to: 443 and the database's port anywhere, and ``network.outbound``."""
+        always = (Destination(port, port) for port in sorted({443, self.database.port}))
+        return tuple(dict.fromkeys((*always, *self.network.destinations)))
 
     @property
     def region(self) -> str:

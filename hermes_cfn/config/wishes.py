@@ -117,19 +117,20 @@ WISHES: tuple[Wish, ...] = (
         "a database is not made here; make it elsewhere, and hermes-cfn secrets set DATABASE_URL; "
         "its port is database.port",
     ),
-    _missing(
+    _said(
+        "network.outbound",
         "redis valkey cache caches elasticache memcached rabbitmq kafka",
-        "it is not offered, and instances reach only port 443 and database.port outside; "
-        "use the database as queue and cache, or a service that is reached over HTTPS",
+        "[6379] opens the port of one that you have; its address is a secret: hermes-cfn secrets set REDIS_URL",
     ),
-    _missing(
+    _said(
+        "network.outbound",
         "smtp mail mailer email ses sendmail",
-        "mail is not offered, and the SMTP ports are closed outward; use your mail provider's HTTPS API",
+        "[587] opens the port of your mail provider; AWS itself blocks port 25",
     ),
+    _said("network.outbound", "egress_port egress_ports outbound_ports allow_outbound outbound_rules", "[6379, 587]"),
     _missing(
-        "egress_port egress_ports outbound outbound_ports allow_outbound ports open_ports",
-        "other ports are not offered: inward it is 443 (80 redirects), the container's is application.port, "
-        "outward they are 443 and database.port",
+        "ports open_ports inbound inbound_ports",
+        "inward it is 443 (80 redirects), the container's is application.port; outward they are network.outbound",
     ),
     _missing(
         "domains aliases hosts hostnames subject_alternative_names san www custom_domains",

@@ -13,7 +13,18 @@ from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.drift import Drift
 from hermes_cfn.aws.zones import Zones
 from hermes_cfn.cfn.statuses import DRIFT_CHECKED
-from hermes_cfn.checks import access, balancing, budget, capacity, certificate, database, deployed, instance, place
+from hermes_cfn.checks import (
+    access,
+    balancing,
+    budget,
+    capacity,
+    certificate,
+    database,
+    deployed,
+    instance,
+    outbound,
+    place,
+)
 from hermes_cfn.checks import application as application_rules
 from hermes_cfn.checks import group as group_checks
 from hermes_cfn.checks.observed import Diagnosis, Lease, StackLine
@@ -131,7 +142,7 @@ class Doctor:
         ):
             yield from deployed.quota(what, used(), wanted, context.clients.account.quota(*code), code)
         known = account_facts.place(context)
-        for check in (place.zones, place.key_pair, budget.tag):
+        for check in (place.zones, place.key_pair, outbound.closed, budget.tag):
             yield from check(context.settings, known)
 
     def _permissions(self) -> Iterator[Finding]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from troposphere import Base64, GetAtt, Join, Ref, Sub, autoscaling, ec2, iam
 
+from hermes_cfn.config.destination import Destination
 from hermes_cfn.instance import documents
 from hermes_cfn.stacks.common import named, own_tags, parameter, waive
 from hermes_cfn.stacks.network_builder import NetworkBuilder
@@ -22,9 +25,9 @@ def build(builder: NetworkBuilder, kept: ec2.EIP, table: ec2.RouteTable) -> None
             GroupDescription="NAT instance",
             VpcId=Ref(builder.vpc),
             SecurityGroupIngress=[
-                _tcp(port, builder.settings.network.cidr, "from the VPC") for port in _ports(builder)
+                _through(way, builder.settings.network.cidr, "from the VPC") for way in _once(builder)
             ],
-            SecurityGroupEgress=[_tcp(port, "0.0.0.0/0", "to anywhere") for port in _ports(builder)],
+            SecurityGroupEgress=[_through(way, "0.0.0.0/0", "to anywhere") for way in _once(builder)],
             Tags=named(f"{builder.prefix}-nat"),
         )
     )
@@ -136,9 +139,13 @@ def build(builder: NetworkBuilder, kept: ec2.EIP, table: ec2.RouteTable) -> None
     )
 
 
-def _ports(builder: NetworkBuilder) -> list[int]:
-    return sorted({443, builder.settings.database.port})
+def _once(builder: NetworkBuilder) -> list[Destination]:
+    """Each range of ports once: which addresses they may be at, the instances' own group says."""
+    return list(dict.fromkeys(replace(way, network=None) for way in builder.settings.ways_out))
 
 
-def _tcp(port: int, to: str, what: str) -> ec2.SecurityGroupRule:
-    return ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=port, ToPort=port, CidrIp=to, Description=f"{port} {what}")
+def _through(way: Destination, to: str, what: str) -> ec2.SecurityGroupRule:
+    ports = f"{way.first}" if way.first == way.last else f"{way.first}-{way.last}"
+    return ec2.SecurityGroupRule(
+        IpProtocol=way.protocol, FromPort=way.first, ToPort=way.last, CidrIp=to, Description=f"{ports} {what}"
+    )

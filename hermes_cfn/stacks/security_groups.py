@@ -6,12 +6,14 @@ resources of their own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from troposphere import GetAtt, Ref, Template, ec2
 
 from hermes_cfn.config import Settings
+from hermes_cfn.config.destination import Destination
 from hermes_cfn.names import Names
 from hermes_cfn.stacks.common import named, waive
 from hermes_cfn.stacks.network import nowhere
@@ -47,14 +49,13 @@ def build(stack: Template, settings: Settings, names: Names, vpc: Ref) -> Securi
         balancer,
         {"CKV_AWS_260": "port 80 is open to the world to be redirected to HTTPS"},
     )
-    out = sorted({443, settings.database.port})
     app = stack.add_resource(
         ec2.SecurityGroup(
             "AppSecurityGroup",
             GroupName=names.app_security_group,
             GroupDescription="Application instances",
             VpcId=vpc,
-            SecurityGroupEgress=[_rule(at, there) for at in out for there in world],
+            SecurityGroupEgress=[rule for way in settings.ways_out for rule in _out(way, world)],
             Tags=named(names.app_security_group),
         )
     )
@@ -68,6 +69,19 @@ def build(stack: Template, settings: Settings, names: Names, vpc: Ref) -> Securi
 def _rule(port: int, there: str) -> ec2.SecurityGroupRule:
     where: dict[str, Any] = {"CidrIpv6": there} if ":" in there else {"CidrIp": there}
     return ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=port, ToPort=port, Description=f"TCP {port}", **where)
+
+
+def _out(way: Destination, world: list[str]) -> Iterator[ec2.SecurityGroupRule]:
+    ports = f"{way.first}" if way.first == way.last else f"{way.first}-{way.last}"
+    for there in [str(way.network)] if way.network else world:
+        where: dict[str, Any] = {"CidrIpv6": there} if ":" in there else {"CidrIp": there}
+        yield ec2.SecurityGroupRule(
+            IpProtocol=way.protocol,
+            FromPort=way.first,
+            ToPort=way.last,
+            Description=f"{way.protocol.upper()} {ports}",
+            **where,
+        )
 
 
 def _between(

@@ -61,6 +61,7 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "release.allow = 'replace=none'"): set(),
     ("", "network.interface_endpoints = ['ssm']"): {"network/EndpointSecurityGroup", "network/SsmEndpoint"},
     ("", "network.flow_logs = false"): {"foundation/CloudformationRead", "foundation/ProductionCloudformationNetwork", "foundation/ProductionCloudformationService", "network/FlowLog", "network/FlowLogGroup", "network/FlowLogRole"},
+    ("", "network.outbound = [6379, '10.9.0.0/16:5433']"): {"service/AppSecurityGroup"},
     ("", "network.flow_log_days = 30"): {"network/FlowLogGroup"},
     ("", "compute.count = 3"): {"service/AutoScalingGroup"},
     ("", "compute.instance_type = 't4g.medium'"): {"service/LaunchTemplate"},
