@@ -256,13 +256,20 @@ class Cloud:
             name = wire.parse("ssm", action, request)["Name"]
             self.moto.sign_parameter(call.region, name, self.authorisation.caller(call))
         if call.service == "ec2" and answer.status < 300 and call.access_key != OWN.key:
-            with self.lock:
-                if action in _EC2_CHANGES:
-                    self.fleet.sync(call.region)
-                elif action == "RebootInstances":
-                    for instance_id in wire.parse("ec2", action, request)["InstanceIds"]:
-                        self.fleet.reboot(instance_id)
+            self._follow_instances(call, action, request)
         return answer
+
+    def _follow_instances(self, call: Call, action: str, request: HttpRequest) -> None:
+        """What somebody did to instances themselves happens to their machines.  Only that takes the lock: a read is also asked
+        by :class:`Consistency` on the way of an action of the cloud's own, whose thread holds the lock until it is answered.
+        """
+        if action in _EC2_CHANGES:
+            with self.lock:
+                self.fleet.sync(call.region)
+        elif action == "RebootInstances":
+            with self.lock:
+                for instance_id in wire.parse("ec2", action, request)["InstanceIds"]:
+                    self.fleet.reboot(instance_id)
 
     def _own(self, service: Service, call: Call, action: str, request: HttpRequest) -> HttpResponse:
         token = wire.CALL.set(call)

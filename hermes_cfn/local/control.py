@@ -27,6 +27,7 @@ from hermes_cfn.local.owner import PRIVATE_FILE, AccessKey, Owner, check_private
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
+ANSWER_TIMEOUT_S = 10.0
 _RESET = "python -m hermes_cfn local stop --reset"
 
 SERVERS = (f"{__package__}.server", "hermes_cloud.server")
@@ -104,7 +105,7 @@ def stop(state: Path) -> bool:
     if known is None:
         return False
     pid = int(known["pid"])
-    if _alive(known):
+    if _runs(known):
         os.kill(pid, signal.SIGTERM)
         if not _wait(lambda: not _directory(state).exists() and not _exists(pid), STOP_TIMEOUT_S):
             os.kill(pid, signal.SIGKILL)
@@ -123,14 +124,15 @@ def reset(state: Path) -> None:
 def status(state: Path) -> Status:
     """The status of the cloud in ``state``; not running if there is none.
 
-    Raises HermesError ``local-state-damaged`` if the directory cannot be read, and
-    ``local-died`` if its process has ended without cleaning up.
+    Raises HermesError ``local-state-damaged`` if the directory cannot be read, ``local-died`` if its process has ended
+    without cleaning up, and ``local-busy`` if it runs and did not answer in time.
     """
     known = _read(state)
     if known is None:
         return Status(running=False)
     pid = int(known["pid"])
-    if not _alive(known):
+    answer = _answer(known)
+    if answer is None:
         raise HermesError(
             Finding(
                 "local-died",
@@ -140,7 +142,7 @@ def status(state: Path) -> Status:
                 next=f"start afresh with --reset, or run: {_RESET}",
             )
         )
-    return _status(_ask(known, "status"))
+    return _status(answer)
 
 
 def administrator(state: Path) -> AccessKey:
@@ -244,6 +246,16 @@ def _ask(
         message = problem.read().decode("utf-8", "replace")
         raise HermesError(Finding("local-refused", f"{endpoint}/_hermes/{what}", message)) from None
     except (OSError, ValueError) as problem:
+        if isinstance(getattr(problem, "reason", problem), TimeoutError):
+            raise HermesError(
+                Finding(
+                    "local-busy",
+                    endpoint,
+                    f"the embedded cloud runs (process {known['pid']}), and has not answered for {timeout_s:g} s",
+                    "it may have much to do, or hang; nothing of it was stopped or removed",
+                    next=f"run this again; if it goes on, start afresh: {_RESET}",
+                )
+            ) from None
         raise HermesError(
             Finding("local-silent", endpoint, f"the embedded cloud does not answer: {problem}", next=_RESET)
         ) from None
@@ -377,15 +389,28 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _alive(known: Mapping[str, Any]) -> bool:
-    """The process exists, and it is ours: the endpoint takes our token, and answers with the same pid."""
+def _answer(known: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The status that the cloud answers; None where its process is gone, or the endpoint is not its own any more: does not take
+    our token, or answers with another pid.  Raises HermesError ``local-busy``.
+    """
     pid = int(known["pid"])
     if not _exists(pid):
-        return False
+        return None
     try:
-        return int(_ask(known, "status", timeout_s=10)["pid"]) == pid
+        answer = _ask(known, "status", timeout_s=ANSWER_TIMEOUT_S)
+    except HermesError as problem:
+        if problem.findings[0].code == "local-busy":
+            raise
+        return None
+    return answer if int(answer["pid"]) == pid else None
+
+
+def _runs(known: Mapping[str, Any]) -> bool:
+    """Whether there is a process to stop; one that is too busy to answer is one."""
+    try:
+        return _answer(known) is not None
     except HermesError:
-        return False
+        return True
 
 
 def _wait(done: Any, seconds: float) -> bool:

@@ -74,6 +74,21 @@ def test_start_again_answers_the_one_that_runs_and_stop_leaves_nothing(tmp_path)
         control.ask(tmp_path, "status")
 
 
+def test_a_cloud_that_hangs_is_not_taken_for_dead_and_can_be_stopped(tmp_path, monkeypatch):
+    started = control.start(tmp_path, Options(follow_parent=True))
+    os.kill(started.pid, signal.SIGSTOP)
+    monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(control, "STOP_TIMEOUT_S", 0.2)
+    for verb in (control.status, control.start):
+        with pytest.raises(HermesError) as caught:
+            verb(tmp_path)
+        assert caught.value.findings[0].code == "local-busy"
+        assert (tmp_path / "cloud" / "cloud.json").exists()
+    control.reset(tmp_path)
+    until(lambda: not control._exists(started.pid))
+    assert not (tmp_path / "cloud").exists()
+
+
 def test_a_cloud_that_died_and_a_half_written_directory_are_told_and_reset(tmp_path):
     started = control.start(tmp_path, Options(follow_parent=True))
     os.kill(started.pid, signal.SIGKILL)
