@@ -20,7 +20,7 @@ from hermes_cfn import stacks
 from hermes_cfn.config import Settings, parse
 from hermes_cfn.instance.documents import TASKS
 from hermes_cfn.local.services.policies import Asked, Document, allowed
-from hermes_cfn.names import ROLES, Names
+from hermes_cfn.names import ROLES, Names, extra_key
 from hermes_cfn.stacks.fences import NEW
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -173,7 +173,28 @@ def things(settings: Settings) -> list[Thing]:
         Thing("hostedzone", f"arn:aws:route53:::hostedzone/ZOF{both.upper().replace('-', '')}"),
         Thing("repository", here("ecr", f"repository/{names.repository}")),
         Thing("table", here("dynamodb", f"table/{names.lock_table}"), more={"dynamodb:leadingkeys": (names.lock_key,)}),
+        *_of_extras(names, tags),
     ]  # fmt: skip
+
+
+def _of_extras(names: Names, tags: Mapping[str, str]) -> list[Thing]:
+    """What stacks of one's own hold, by the names that CloudFormation, or the template, gives them."""
+    both = f"{names.stack(extra_key('own'))}-thing-0"
+
+    def here(service: str, rest: str) -> str:
+        return f"arn:aws:{service}:{names.region}:{ACCOUNT}:{rest}"
+
+    kinds = [
+        ("queue", here("sqs", both)), ("Secret", here("secretsmanager", f"secret:{both}")),
+        ("table", here("dynamodb", f"table/{both}")), ("db", here("rds", f"db:{both}")), ("pg", here("rds", f"pg:{both}")),
+        ("subgrp", here("rds", f"subgrp:{both}")), ("snapshot", here("rds", f"snapshot:{both}")),
+        ("replicationgroup", here("elasticache", f"replicationgroup:{both}")),
+        ("subnetgroup", here("elasticache", f"subnetgroup:{both}")), ("cluster", here("elasticache", f"cluster:{both}")),
+        ("domain", here("es", f"domain/{both}")), ("topic", here("sns", both)),
+        ("identity", here("ses", f"identity/of-{names.auto_scaling_group}.example.com")),
+        ("bucket", f"arn:aws:s3:::{both}"), ("object", f"arn:aws:s3:::{both}/x"),
+    ]  # fmt: skip
+    return [Thing(kind, arn, tags) for kind, arn in kinds]
 
 
 def strangers(region: str) -> list[Thing]:

@@ -18,6 +18,7 @@ ROLES = ("infrastructure", "release", "plan", "operator")
 OPTIONAL = ("certificate", "worldwide", "edge", "watch")
 """Keys of the stacks that an environment may have or not; ``worldwide`` stands in us-east-1."""
 
+_EXTRA = "extra-"
 ENVIRONMENT_TAG = "hermes:environment"
 GITHUB = "token.actions.githubusercontent.com"
 """Host of GitHub's OIDC provider, and so its name in IAM."""
@@ -222,6 +223,26 @@ class Names:
     def release_key(self, release_id: str) -> str:
         """Key in the artifacts bucket of a release that was made."""
         return f"releases/{self.environment}/{release_id}.json"
+
+
+def extra_key(name: str) -> str:
+    """Key of the stack of an extra: ``extra-uploads``, so that its name is ``hermes-production-extra-uploads``."""
+    return f"{_EXTRA}{name}"
+
+
+def is_extra(key: str) -> bool:
+    """Whether that is the key of an extra's stack."""
+    return key.startswith(_EXTRA)
+
+
+def extra_name(key: str) -> str:
+    """What people call the stack with that key: ``uploads``; others by their key."""
+    return key.removeprefix(_EXTRA)
+
+
+def foundation_title(environment: str) -> str:
+    """What logical IDs of the foundation begin with for an environment: ``Production``."""
+    return "".join(word.capitalize() for word in environment.split("-"))
 
 
 def clash(mine: str, theirs: str) -> bool:

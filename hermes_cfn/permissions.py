@@ -184,6 +184,12 @@ OBSERVE: tuple[Permission, ...] = (
     ),
     may("ce:GetCostAndUsage", "*", "status shows what the month has cost; the action has no resource"),
     may("iam:SimulatePrincipalPolicy", "roles", "whoami tells what one may do"),
+    may(
+        "cloudformation:ListStacks",
+        "*",
+        "finds stacks of extras whose file is gone; the action has no resource",
+        when=lambda settings: bool(settings.extra_files),
+    ),
 )
 """What status shows, to every role."""
 
@@ -480,6 +486,15 @@ OPERATOR: tuple[Permission, ...] = (
     ),
     may("s3:PutObject", "release-objects", "keeps what a migration said with its release"),
     may("iam:SimulatePrincipalPolicy", "instance-role", "doctor looks whether instances may do what they need"),
+    may(
+        "sqs:GetQueueAttributes sqs:ListQueueTags secretsmanager:DescribeSecret rds:DescribeDBInstances "
+        "rds:DescribeDBSubnetGroups rds:DescribeDBParameterGroups rds:DescribeDBParameters rds:ListTagsForResource "
+        "elasticache:DescribeReplicationGroups elasticache:DescribeCacheClusters elasticache:DescribeCacheSubnetGroups "
+        "elasticache:ListTagsForResource es:DescribeDomain es:ListTags ses:GetEmailIdentity",
+        "*",
+        _NO_NAME,
+        when=lambda settings: bool(settings.extra_files),
+    ),
 )
 
 ROLES: Mapping[str, tuple[Permission, ...]] = {

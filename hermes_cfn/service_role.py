@@ -27,12 +27,13 @@ ADDITIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An action that the handlers of a type name."""
+    """An action that the handlers of a type name; ``extra``: granted where an extra has the type, for ours do not use it."""
 
     type: str
     action: str
     granted: bool
     reason: str
+    extra: bool = False
 
 
 @cache
@@ -40,15 +41,63 @@ def rows() -> tuple[Row, ...]:
     """The table, in the order of the file."""
     text = files("hermes_cfn").joinpath("service_role.csv").read_text(encoding="utf-8")
     return tuple(
-        Row(row["type"], row["action"], row["granted"] == "yes", row["reason"])
+        Row(row["type"], row["action"], row["granted"] == "yes", row["reason"], row["granted"] == "extra")
         for row in csv.DictReader(text.splitlines())
     )
 
 
-def actions(types: Iterable[str]) -> tuple[str, ...]:
-    """Every action that is granted for stacks with resources of these types, sorted."""
-    wanted = set(types)
+EXTRA_TYPES = frozenset(
+    {
+        "AWS::CloudWatch::Alarm",
+        "AWS::DynamoDB::Table",
+        "AWS::EC2::SecurityGroup",
+        "AWS::EC2::SecurityGroupEgress",
+        "AWS::EC2::SecurityGroupIngress",
+        "AWS::ElastiCache::ReplicationGroup",
+        "AWS::ElastiCache::SubnetGroup",
+        "AWS::OpenSearchService::Domain",
+        "AWS::RDS::DBInstance",
+        "AWS::RDS::DBParameterGroup",
+        "AWS::RDS::DBSubnetGroup",
+        "AWS::S3::Bucket",
+        "AWS::S3::BucketPolicy",
+        "AWS::SES::EmailIdentity",
+        "AWS::SNS::Subscription",
+        "AWS::SNS::Topic",
+        "AWS::SNS::TopicPolicy",
+        "AWS::SQS::Queue",
+        "AWS::SQS::QueuePolicy",
+        "AWS::SecretsManager::Secret",
+        "AWS::SecretsManager::SecretTargetAttachment",
+    }
+)
+"""What an extra may hold: each has its rows here, and a fence by name or tag in ``stacks/fences.py``."""
+
+
+REFUSED_PROPERTIES: Mapping[str, frozenset[str]] = {
+    kind: frozenset(names.split())
+    for kind, names in {
+        "AWS::S3::Bucket": "AccelerateConfiguration AccessControl AnalyticsConfigurations InventoryConfigurations "
+        "IntelligentTieringConfigurations MetadataConfiguration MetadataTableConfiguration MetricsConfigurations "
+        "ObjectLockConfiguration ObjectLockEnabled ReplicationConfiguration WebsiteConfiguration",
+        "AWS::RDS::DBInstance": "AssociatedRoles KmsKeyId MonitoringRoleArn ManageMasterUserPassword "
+        "SourceDBInstanceIdentifier SourceDBClusterIdentifier AutomaticBackupReplicationRegion",
+        "AWS::ElastiCache::ReplicationGroup": "KmsKeyId LogDeliveryConfigurations SnapshotArns GlobalReplicationGroupId",
+        "AWS::DynamoDB::Table": "ImportSourceSpecification KinesisStreamSpecification",
+        "AWS::SecretsManager::Secret": "KmsKeyId ReplicaRegions",
+        "AWS::SQS::Queue": "KmsMasterKeyId",
+        "AWS::OpenSearchService::Domain": "LogPublishingOptions CognitoOptions",
+    }.items()
+}
+"""Properties that need rights which nobody here has: a role, a key, another region, a place for logs."""
+
+
+def actions(types: Iterable[str], of_extras: Iterable[str] = ()) -> tuple[str, ...]:
+    """Every action that is granted for stacks with resources of these types, sorted; ``of_extras`` are those of extras."""
+    theirs = set(of_extras)
+    wanted = set(types) | theirs
     found = {row.action for row in rows() if row.granted and row.type in wanted}
+    found |= {row.action for row in rows() if row.extra and row.type in theirs}
     found |= {action for kind in wanted for action, _ in ADDITIONS.get(kind, ())}
     wild = {action[:-1] for action in found if action.endswith("*")}
     return tuple(
@@ -56,7 +105,7 @@ def actions(types: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-CONTENT = frozenset({"ssm:GetParameters", "ssm:GetDocument"})
+CONTENT = frozenset({"ssm:GetParameters", "ssm:GetDocument", "secretsmanager:GetSecretValue"})
 """Reads of what somebody wrote there."""
 
 

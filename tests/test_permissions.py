@@ -9,6 +9,7 @@ from hermes_cfn import service_role, stacks
 from hermes_cfn.cfn import kinds
 from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.config import parse
+from hermes_cfn.config.extras import ExtraFile
 from hermes_cfn.config.network import Egress
 from hermes_cfn.permissions import ATHENA, DRIFT_READS, INSTANCE, LOOKING_UP, OBSERVE, PLAN, PRICES, ROLES
 
@@ -86,8 +87,11 @@ def test_the_operator_may_read_what_drift_detection_reads_and_nothing_more():
     assert {action for row in DRIFT_READS for action in row.actions} == wanted
 
 
-def foundation(text=""):
-    return stacks.build(parse(text)).stack("foundation").template["Resources"]
+QUEUE = ExtraFile("own", "extras/own.template.json", '{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}')
+
+
+def foundation(text="", files=()):
+    return stacks.build(parse(text, files=files)).stack("foundation").template["Resources"]
 
 
 def statements(template, title):
@@ -114,7 +118,8 @@ def test_a_rendered_role_has_exactly_the_rows_of_its_table(role):
     zone = "edge.dns = 'alias'\nedge.hosted_zone_id = 'Z0123456789ABC'\n"
     paid = "budget.ceiling_usd = 90\n"
     template = foundation(
-        f"service.cluster = true\nedge.assets = true\nworldwide.cloudfront = true\ncompute.key_name = 'hermes'\n{zone}{paid}"
+        f"service.cluster = true\nedge.assets = true\nworldwide.cloudfront = true\ncompute.key_name = 'hermes'\n{zone}{paid}",
+        files=(QUEUE,),
     )
     wanted = {action for row in ROLES[role] for action in row.actions}
     assert granted(template, f"Production{role.capitalize()}") == wanted

@@ -90,6 +90,15 @@ class CloudFormation:
             raise
         return dict(stacks[0])
 
+    def names(self, begins: str) -> list[str]:
+        """Names of stacks that are there and begin so."""
+        found = self._calls.pages("list_stacks", "StackSummaries")
+        return [
+            str(one["StackName"])
+            for one in found
+            if str(one["StackName"]).startswith(begins) and one["StackStatus"] != "DELETE_COMPLETE"
+        ]
+
     def observe(self, name: str, change_set: str = "") -> StackSeen:
         """The stack and, where one is named, our change set; never older than what this run has seen or done."""
 

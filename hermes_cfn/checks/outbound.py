@@ -65,6 +65,8 @@ def _with(settings: Settings, port: int) -> str:
 def _wanted(settings: Settings) -> Iterator[tuple[str, str, int, bool]]:
     """Where it is said, host, port, and whether the value itself says it."""
     for name, value in settings.env.items():
+        if not isinstance(value, str):
+            continue  # an extra says itself which ports lead to it
         found = _of_url(value) if "://" in value else _of_port(name, value)
         if found:
             yield f"[env] {name}", *found, True

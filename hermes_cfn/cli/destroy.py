@@ -12,7 +12,13 @@ from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
 from hermes_cfn.errors import ExitCode
 from hermes_cfn.events import Event
-from hermes_cfn.names import OPTIONAL
+from hermes_cfn.names import OPTIONAL, is_extra
+
+
+def _optional(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and value not in OPTIONAL and not is_extra(value):
+        raise click.BadParameter(f"{value!r} is not one of {', '.join(OPTIONAL)}, extra-NAME")
+    return value
 
 
 @click.command()
@@ -22,7 +28,12 @@ from hermes_cfn.names import OPTIONAL
 @click.option("--empty-buckets", is_flag=True, help="Delete every object of the buckets that are to go.")
 @click.option("--foundation", is_flag=True, help="The account's foundation too.")
 @click.option(
-    "--stack", "only", type=click.Choice(OPTIONAL), default=None, help="One that hermes.toml does not ask for any more."
+    "--stack",
+    "only",
+    default=None,
+    callback=_optional,
+    metavar="STACK",
+    help="One that hermes.toml does not ask for any more: certificate, worldwide, edge, watch or extra-NAME.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.format_option("text", "json")

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 SECTIONS: Mapping[str, str] = {
     "application": "What the container is.",
-    "env": 'Plain variables of the container, as NAME = "value"; no secrets.',
+    "env": 'Plain variables of the container, as NAME = "value" or NAME = { output = "uploads.BucketName" }; no secrets.',
+    "extras": 'Parameters of templates in extras/, as [extras.NAME] PARAMETER = "value" or { output = "STACK.OUTPUT" }.',
     "account": "Where it runs.",
     "environment": "The name is part of every stack, parameter and role.",
     "network": "Addresses, zones and the way out.",

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from hermes_cfn.config import wishes
+from hermes_cfn.config import extras, wishes
 from hermes_cfn.config.lines import line_of, lines, syntax_line
 from hermes_cfn.config.rules import RULES, apart
 from hermes_cfn.config.secrets import suspicious
@@ -42,16 +42,22 @@ def load(path: Path, environment: str | None = None) -> Settings:
                 next="hermes-cfn init writes one; --config FILE before the verb names another",
             )
         ) from error
-    return parse(text, environment, str(path))
+    return parse(text, environment, str(path), extras.read(path.parent / extras.FOLDER))
 
 
-def parse(text: str, environment: str | None = None, name: str = "hermes.toml") -> Settings:
-    """The settings of a TOML text, knowing those of the other environments that it describes.
+def parse(
+    text: str, environment: str | None = None, name: str = "hermes.toml", files: tuple[extras.ExtraFile, ...] = ()
+) -> Settings:
+    """The settings of a TOML text, knowing those of the other environments that it describes, and the extras beside it.
 
     Raises :class:`ConfigurationError` with every finding.
     """
-    settings = _one(text, environment, name)
-    others = [_one(text, other, name) for other in _environments(text)]
+
+    def one(which: str | None) -> Settings:
+        return _one(text, which, name).with_extras(files)
+
+    settings = one(environment)
+    others = [one(other) for other in _environments(text)]
     problems: list[Problem] = [
         (key, "configuration-conflict", what, instead) for key, what, instead in apart(_environments(text))
     ]
@@ -167,10 +173,15 @@ def _without(content: dict[str, Any], path: Key) -> None:
 
 def _explained(detail: Mapping[str, Any], path: Key) -> tuple[str, str, str]:
     kind, given = detail["type"], detail.get("input")
+    if "output" in path[2:-1]:
+        return "configuration-invalid", "is not an output of a stack", OUTPUT
     if kind == "extra_forbidden":
         return _unknown(path)
     shown = "" if isinstance(given, Mapping | list) else f"{toml(given)}: "
     return "configuration-invalid", shown + _plain(detail), _respelled(kind, given) or _instead(path)
+
+
+OUTPUT = 'a text, or an output of a stack: { output = "STACK.OUTPUT" }, such as { output = "uploads.BucketName" }'
 
 
 def _unknown(path: Key) -> tuple[str, str, str]:

@@ -21,12 +21,19 @@ PLAIN_KEYS = frozenset({("application", "secrets"), ("compute", "key_name")})
 """Keys whose name looks like a secret's, and that hold names only."""
 
 
+REFERENCES = ("_ARN", "_NAME", "_ID")
+"""Ends of variables that name a secret, and do not hold it."""
+
+
 def suspicious(content: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
     """Every key that looks like a secret, with what it looks like; values are never repeated."""
     for key, value in content.items():
         here = (*path, key)
         bare = here[2:] if here[0] == "environments" else here
         if isinstance(value, Mapping):
+            if bare[:1] == ("env",) and len(bare) == 2 and _KEYS.search(key) and not key.upper().endswith(REFERENCES):
+                yield here, "its name is a secret's, and an output can be read by whoever may look at the stack"
+                continue
             yield from suspicious(value, here)
             continue
         if (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, PrivateAttr
 
 from hermes_cfn.config.application import Application
 from hermes_cfn.config.certificate import Certificate, Database
 from hermes_cfn.config.compute import Compute
 from hermes_cfn.config.destination import Destination
+from hermes_cfn.config.extras import ExtraFile, ExtraName, ParameterName, Value
 from hermes_cfn.config.github import GitHub
 from hermes_cfn.config.network import Network
 from hermes_cfn.config.place import Account, Environment
@@ -21,14 +21,13 @@ from hermes_cfn.config.service import Service
 from hermes_cfn.config.usage import Usage
 from hermes_cfn.config.watch import Budget, Edge, Watch, Worldwide
 
-PlainValue = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=2000)]
-
 
 class Settings(Section):
     """What ``hermes.toml`` says, complete and checked."""
 
     application: Application = Application()
-    env: Mapping[VariableName, PlainValue] = Field(default_factory=dict)
+    env: Mapping[VariableName, Value] = Field(default_factory=dict)
+    extras: Mapping[ExtraName, Mapping[ParameterName, Value]] = Field(default_factory=dict)
     account: Account = Account()
     environment: Environment = Environment()
     network: Network = Network()
@@ -45,6 +44,18 @@ class Settings(Section):
     usage: Usage = Usage()
     planning: Planning = Planning()
     siblings: tuple[Settings, ...] = Field(default=(), exclude=True, repr=False)
+    _extra_files: tuple[ExtraFile, ...] = PrivateAttr(default=())
+
+    @property
+    def extra_files(self) -> tuple[ExtraFile, ...]:
+        """The files of ``extras/`` beside ``hermes.toml``, for every environment alike."""
+        return self._extra_files
+
+    def with_extras(self, files: tuple[ExtraFile, ...]) -> Settings:
+        """The same with these files beside it."""
+        made = self.model_copy()
+        made._extra_files = files
+        return made
 
     @property
     def ways_out(self) -> tuple[Destination, ...]:

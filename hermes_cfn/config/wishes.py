@@ -93,11 +93,9 @@ WISHES: tuple[Wish, ...] = (
         "volumes are not offered: the container keeps nothing between releases, and only /tmp can be written; "
         "keep files in S3 and data in the database",
     ),
-    _missing(
-        "bucket buckets s3 storage uploads object_storage",
-        "a bucket for the application is not offered; make one beside this deployment, and give the application "
-        "an IAM user's keys as secrets",
-    ),
+    _said("extras", "bucket buckets s3 storage uploads object_storage", "hermes-cfn extras add bucket writes one"),
+    _said("extras", "queue queues sqs topic topics sns dynamodb", "hermes-cfn extras add queue, or topic, writes one"),
+    _said("extras", "resources resource cloudformation addons custom_resources stacks", "and templates in extras/"),
     _missing(
         "iam policy policies iam_policies task_role task_role_arn instance_role role role_arn permissions",
         "AWS permissions for the application are not offered; give it an IAM user's keys as secrets",
@@ -112,21 +110,28 @@ WISHES: tuple[Wish, ...] = (
         "an existing VPC is not offered: this deployment makes its own, of the range network.cidr; "
         "connect the two by VPC peering outside of this file",
     ),
+    _said("extras", "rds postgres postgresql", "hermes-cfn extras add postgres writes one; or a database elsewhere"),
     _missing(
-        "rds postgres postgresql mysql mariadb aurora db databases sqlite mongodb",
-        "a database is not made here; make it elsewhere, and hermes-cfn secrets set DATABASE_URL; "
-        "its port is database.port",
+        "mysql mariadb aurora db databases sqlite mongodb",
+        "such a database is not written for you; make it elsewhere and hermes-cfn secrets set DATABASE_URL, "
+        "or write extras/NAME.template.yaml",
+    ),
+    _said(
+        "extras",
+        "redis valkey cache caches elasticache",
+        "hermes-cfn extras add redis writes one; for one that you have, network.outbound opens its port",
     ),
     _said(
         "network.outbound",
-        "redis valkey cache caches elasticache memcached rabbitmq kafka",
-        "[6379] opens the port of one that you have; its address is a secret: hermes-cfn secrets set REDIS_URL",
+        "memcached rabbitmq kafka",
+        "[5672] opens the port of one that you have; its address is a secret: hermes-cfn secrets set NAME",
     ),
     _said(
         "network.outbound",
         "smtp mail mailer email ses sendmail",
-        "[587] opens the port of your mail provider; AWS itself blocks port 25",
+        "[587] opens the port of your mail provider; hermes-cfn extras add mail: Amazon SES over HTTPS",
     ),
+    _said("extras", "search elasticsearch opensearch", "hermes-cfn extras add search writes one"),
     _said("network.outbound", "egress_port egress_ports outbound_ports allow_outbound outbound_rules", "[6379, 587]"),
     _missing(
         "ports open_ports inbound inbound_ports",

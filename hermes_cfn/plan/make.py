@@ -11,9 +11,10 @@ from hermes_cfn import bill
 from hermes_cfn.config.usage import Usage
 from hermes_cfn.deployment import Deployment, FromSetting, StackSpec
 from hermes_cfn.errors import Finding, Severity
-from hermes_cfn.plan import handover
+from hermes_cfn.names import is_extra
+from hermes_cfn.plan import extras, handover
 from hermes_cfn.plan.model import Change, Deployed, Interruption, Plan, StackPlan
-from hermes_cfn.plan.stacks import followed, stack_plan
+from hermes_cfn.plan.stacks import followed, stack_plan, wanted
 from hermes_cfn.plan.timing import Pace, RolloutTime, critical_path, rollout
 from hermes_cfn.pricing.prices import PriceBook
 from hermes_cfn.units import dollars
@@ -76,6 +77,7 @@ def make(deployment: Deployment, deployed: Mapping[str, Deployed], inputs: PlanI
         *_data_findings(changes, inputs.replace),
         *_network_findings(changes),
         *(finding for stack in stacks for finding in stack.findings),
+        *_extras(deployment, deployed, inputs),
         *(_addresses(stacks) if inputs.admitted else ()),
         *_ceiling(before, after, inputs),
     )
@@ -113,6 +115,12 @@ def _stacks(deployment: Deployment, deployed: Mapping[str, Deployed], inputs: Pl
         if key in found:
             found[key] = followed(spec, found[key], made[key])
     yield from (made[spec.key] for spec in deployment)
+
+
+def _extras(deployment: Deployment, deployed: Mapping[str, Deployed], inputs: PlanInputs) -> Iterator[Finding]:
+    if any(is_extra(spec.key) for spec in deployment):
+        yield from extras.names((spec, wanted(spec, deployed, inputs.lookups, inputs.account)) for spec in deployment)
+        yield from extras.new_permissions(deployment, deployed)
 
 
 def _rolls(stacks: tuple[StackPlan, ...], changes: tuple[Change, ...], inputs: PlanInputs) -> RolloutTime:

@@ -67,15 +67,15 @@ def stack_plan(
     mine = deployed.get(spec.key, Deployed())
     values = parameters(spec, deployed, lookups, account)
     after = Template.parse(dict(spec.template))
-    wanted = _resources(after, values, spec, account)
+    resources = _resources(after, values, spec, account)
     there = mine.there and mine.status not in ANEW
     before: Mapping[str, Resource] = {}
     old: Template | None = None
     if there:
         old = Template.parse(dict(mine.template or {}))
         before = _resources(old, _known(old, mine.parameters), spec, account)
-    found = changes(before, wanted, spec.region, after if there else None, unevaluated=old)
-    shown = tuple(_change(spec.key, change, wanted.get(change.logical_id)) for change in found)
+    found = changes(before, resources, spec.region, after if there else None, unevaluated=old)
+    shown = tuple(_change(spec.key, change, resources.get(change.logical_id)) for change in found)
     parameter_changes = tuple(_parameters(mine.parameters, values, after)) if there else ()
     action = _action(mine.status, there, bool(shown or parameter_changes) or _else_differs(spec, mine))
     waits = tuple(sorted({v.reason for v in values.values() if isinstance(v, Unknown)}))
@@ -91,8 +91,16 @@ def stack_plan(
         waits,
         mine.status or "",
         mine.commit,
-        (*claims.taken(spec.key, spec.region, before, wanted, found), *claims.too_long(spec.key, wanted)),
+        (*claims.taken(spec.key, spec.region, before, resources, found), *claims.too_long(spec.key, resources)),
     )
+
+
+def wanted(
+    spec: StackSpec, deployed: Mapping[str, Deployed], lookups: Mapping[str, str], account: str = ""
+) -> Mapping[str, Resource]:
+    """The resources of one stack as they are going to be, by logical ID."""
+    values = parameters(spec, deployed, lookups, account)
+    return _resources(Template.parse(dict(spec.template)), values, spec, account)
 
 
 def followed(spec: StackSpec, mine: Deployed, planned: StackPlan) -> Deployed:

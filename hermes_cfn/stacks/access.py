@@ -10,7 +10,7 @@ from troposphere import Ref, Template, iam
 
 from hermes_cfn import service_role
 from hermes_cfn.config import Settings
-from hermes_cfn.names import GITHUB, Names
+from hermes_cfn.names import GITHUB, Names, foundation_title
 from hermes_cfn.names import ROLES as TASKS
 from hermes_cfn.permissions import (
     DRIFT_READS,
@@ -106,12 +106,17 @@ def build_shared(stack: Template, settings: Settings) -> None:
         )
 
 
-def build_roles(stack: Template, settings: Settings, types: Sequence[str], provider: str | None) -> None:
-    """The four roles and the service role of one environment; ``types`` are the resource types of its stacks."""
+def build_roles(
+    stack: Template, settings: Settings, types: Sequence[str], of_extras: Sequence[str], provider: str | None
+) -> None:
+    """The four roles and the service role of one environment; ``types`` are the resource types of its stacks.
+
+    ``of_extras`` are those of the stacks of one's own.
+    """
     names = Names.of(settings)
-    title = "".join(word.capitalize() for word in names.environment.split("-"))
+    title = foundation_title(names.environment)
     _boundary(stack, settings, names, title)
-    _service_role(stack, settings, names, f"{title}Cloudformation", types)
+    _service_role(stack, settings, names, f"{title}Cloudformation", types, of_extras)
     alike = {
         "Look": [row for row in OBSERVE if row.on != ("*",)],
         "Roll": [row for row in ROLES["release"] if row in ROLES["infrastructure"] and row not in _SHARED_ROWS],
@@ -185,7 +190,9 @@ def _trust(settings: Settings, names: Names, task: str, provider: str | None) ->
     return found
 
 
-def _service_role(stack: Template, settings: Settings, names: Names, title: str, types: Sequence[str]) -> None:
+def _service_role(
+    stack: Template, settings: Settings, names: Names, title: str, types: Sequence[str], of_extras: Sequence[str]
+) -> None:
     role = stack.add_resource(
         iam.Role(
             title,
@@ -200,13 +207,19 @@ def _service_role(stack: Template, settings: Settings, names: Names, title: str,
         )
     )
     role.ManagedPolicyArns = [Ref(READ)]
-    actions = [action for action in service_role.actions(types) if not service_role.reads(action)]
+    ours = service_role.actions(types)
+    actions = [action for action in service_role.actions(types, of_extras) if not service_role.reads(action)]
     identity = [action for action in actions if action.startswith("iam:")]
     network = [action for action in actions if action.startswith("ec2:")]
     groups = {
         "Identity": _identity(names, identity),
         "Network": fences.network(names, network),
-        **fences.writing(settings, names, [action for action in actions if action not in {*identity, *network}]),
+        **fences.writing(
+            settings, names, [action for action in actions if action not in {*identity, *network} and action in ours]
+        ),
+        **fences.of_extras(
+            settings, names, [action for action in actions if action not in {*identity, *network, *ours}]
+        ),
     }
     for group, rows in groups.items():
         stack.add_resource(
@@ -222,9 +235,11 @@ def _service_role(stack: Template, settings: Settings, names: Names, title: str,
 READ = "CloudformationRead"
 
 
-def build_service_policies(stack: Template, settings: Settings, types: Iterable[str]) -> None:
+def build_service_policies(
+    stack: Template, settings: Settings, types: Iterable[str], of_extras: Iterable[str] = ()
+) -> None:
     """What CloudFormation may look at for every environment alike: most such actions have no resource."""
-    actions = [action for action in service_role.actions(types) if service_role.reads(action)]
+    actions = [action for action in service_role.actions(types, of_extras) if service_role.reads(action)]
     # IAM, Route 53, CloudFront and Budgets answer from us-east-1 whichever region asks.
     regions: Tests = {"StringEquals": {"aws:RequestedRegion": [settings.region, "us-east-1"]}}
     name = f"{settings.application.name}-cloudformation-read"

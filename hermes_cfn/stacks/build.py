@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from troposphere import Template
 
 from hermes_cfn.config import Settings
 from hermes_cfn.config.compute import MachineArchitecture
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
-from hermes_cfn.names import ENVIRONMENT_TAG, Names, output_id
-from hermes_cfn.stacks import certificate, edge, foundation, network, service, watch, worldwide
+from hermes_cfn.names import ENVIRONMENT_TAG, Names, is_extra, output_id
+from hermes_cfn.stacks import certificate, edge, extras, foundation, network, service, watch, worldwide
 from hermes_cfn.stacks.nat_instance import IMAGE_PARAMETER
 
 WORLD = "us-east-1"
@@ -30,14 +30,16 @@ def build(settings: Settings) -> Deployment:
 
 def _environment(settings: Settings) -> list[StackSpec]:
     """The stacks of one environment, without what the account has once."""
-    return [
+    own = extras.read(settings)
+    ours = [
         _network(settings),
         *_certificate(settings),
-        _service(settings),
+        _service(settings, own),
         *_worldwide(settings),
         *_edge(settings),
         *_watch(settings),
     ]
+    return extras.together(settings, own, ours)
 
 
 def types(specs: Iterable[StackSpec]) -> list[str]:
@@ -84,8 +86,13 @@ def machine_image(architecture: MachineArchitecture) -> FromLookup:
 
 def _foundation(settings: Settings) -> StackSpec:
     """The same whichever environment of the file asks: it holds the roles of them all."""
-    needed = {one.environment.name: types(_environment(one)) for one in settings.family}
-    return _spec(settings, "foundation", foundation.template(settings, needed))
+    needed: dict[str, list[str]] = {}
+    of_extras: dict[str, list[str]] = {}
+    for one in settings.family:
+        specs = _environment(one)
+        needed[one.environment.name] = types(spec for spec in specs if not is_extra(spec.key))
+        of_extras[one.environment.name] = types(spec for spec in specs if is_extra(spec.key))
+    return _spec(settings, "foundation", foundation.template(settings, needed, of_extras))
 
 
 def _network(settings: Settings) -> StackSpec:
@@ -101,7 +108,7 @@ def _certificate(settings: Settings) -> list[StackSpec]:
     return [_spec(settings, "certificate", certificate.template(settings), follows=("foundation",))]
 
 
-def _service(settings: Settings) -> StackSpec:
+def _service(settings: Settings, own: Sequence[extras.Extra]) -> StackSpec:
     parameters: dict[str, Source] = {
         "VpcId": output("network", "vpc_id"),
         "PublicSubnets": output("network", "public_subnets"),
@@ -110,7 +117,7 @@ def _service(settings: Settings) -> StackSpec:
     }
     if settings.network.egress != "public-subnets":
         parameters["PrivateSubnets"] = output("network", "private_subnets")
-    template = service.template(settings)
+    template = service.template(settings, sorted({port for one in own for port in one.ports}))
     return _spec(
         settings, "service", template, parameters, follows=("foundation",), gates=("image", "secrets", "stable")
     )

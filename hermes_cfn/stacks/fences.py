@@ -82,6 +82,12 @@ def writing(settings: Settings, names: Names, actions: Sequence[str]) -> dict[st
     return {group: rows for group, own in groups.items() if (rows := _written(settings, names, own))}
 
 
+def of_extras(settings: Settings, names: Names, actions: Sequence[str]) -> dict[str, list[Statement]]:
+    """What only stacks of one's own need, as a policy."""
+    rows = _written(settings, names, actions) if actions else []
+    return {"Extras": rows} if rows else {}
+
+
 def _written(settings: Settings, names: Names, actions: Iterable[str]) -> list[Statement]:
     actions = list(dict.fromkeys(actions))
     left, rows = actions, []
@@ -174,4 +180,33 @@ def _fences(settings: Settings, names: Names) -> Iterable[Fence]:
     firewall = f"arn:aws:wafv2:{anywhere}"
     acls = [f"{firewall}:{scope}/webacl/{name}/*" for scope in ("regional", "global") for name in (both, f"{both}-*")]
     balancer = f"arn:aws:elasticloadbalancing:{anywhere}:loadbalancer/app/{names.load_balancer}/*"
+    yield from _extra_fences(settings, names)
     yield "Firewalls", "wafv2:*", [*acls, f"{firewall}:*/managedruleset/*/*", balancer], None
+
+
+def _extra_fences(settings: Settings, names: Names) -> Iterable[Fence]:
+    """Of types that only extras have: by names that begin as their stacks are called, and AWS's own default groups."""
+    both, anywhere = names.auto_scaling_group, f"*:{names.account}"
+    yield "Queues", "sqs:*", [f"arn:aws:sqs:{anywhere}:{both}-*"], None
+    yield "Secrets", "secretsmanager:*", [f"arn:aws:secretsmanager:{anywhere}:secret:{both}-*"], None
+    yield "Tables", "dynamodb:*", [f"arn:aws:dynamodb:{anywhere}:table/{both}-*"], None
+    databases = [f"arn:aws:rds:{anywhere}:{kind}:{both}-*" for kind in ("db", "pg", "snapshot", "subgrp")]
+    yield (
+        "Databases",
+        "rds:*",
+        [*databases, *(f"arn:aws:rds:{anywhere}:{kind}:default*" for kind in ("og", "pg"))],
+        None,
+    )
+    caches = [
+        f"arn:aws:elasticache:{anywhere}:{kind}:{both}-*"
+        for kind in ("cluster", "replicationgroup", "snapshot", "subnetgroup")
+    ]
+    yield "Caches", "elasticache:*", [*caches, f"arn:aws:elasticache:{anywhere}:parametergroup:default*"], None
+    yield "Search", "es:*", [f"arn:aws:es:{anywhere}:domain/{both}-*"], None
+    domain = settings.certificate.domain
+    yield (
+        "Mail",
+        "ses:*",
+        [f"arn:aws:ses:{anywhere}:identity/{name}" for name in (domain, f"*.{domain}")] if domain else [],
+        None,
+    )

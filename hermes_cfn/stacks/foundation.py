@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from troposphere import GetAtt, Ref, Template, dynamodb, ecr, iam
 
@@ -20,8 +21,12 @@ RELEASED_AT_MOST = 20_000
 """Images that a repository holds at most (ECR service quotas), so that this many are never exceeded."""
 
 
-def template(settings: Settings, types: Mapping[str, Sequence[str]]) -> Template:
-    """``types`` are the resource types of each environment's other stacks."""
+def template(
+    settings: Settings,
+    types: Mapping[str, Sequence[str]],
+    of_extras: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Template:
+    """``types`` are the resource types of each environment's other stacks, ``of_extras`` those of its extras."""
     names = Names.of(settings)
     stack = fresh(f"{names.application}: artifacts, images, deploy lock and roles of the account")
     bucket = private_bucket(
@@ -36,9 +41,11 @@ def template(settings: Settings, types: Mapping[str, Sequence[str]]) -> Template
     _lock(stack, names)
     provider = _github(stack, settings)
     access.build_shared(stack, settings)
-    access.build_service_policies(stack, settings, {kind for kinds in types.values() for kind in kinds})
+    extra = {kind for kinds in of_extras.values() for kind in kinds}
+    access.build_service_policies(stack, settings, {kind for kinds in types.values() for kind in kinds}, extra)
     for one in settings.family:
-        access.build_roles(stack, one, types[one.environment.name], provider)
+        name = one.environment.name
+        access.build_roles(stack, one, types[name], of_extras.get(name, ()), provider)
     return stack
 
 

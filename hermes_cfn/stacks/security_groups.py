@@ -6,7 +6,7 @@ resources of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class SecurityGroups:
     app: ec2.SecurityGroup
 
 
-def build(stack: Template, settings: Settings, names: Names, vpc: Ref) -> SecurityGroups:
+def build(stack: Template, settings: Settings, names: Names, vpc: Ref, ports: Sequence[int] = ()) -> SecurityGroups:
     ipv6 = settings.network.egress == "ipv6"
     port = settings.application.port
     world = ["0.0.0.0/0", "::/0"] if ipv6 else ["0.0.0.0/0"]
@@ -49,13 +49,17 @@ def build(stack: Template, settings: Settings, names: Names, vpc: Ref) -> Securi
         balancer,
         {"CKV_AWS_260": "port 80 is open to the world to be redirected to HTTPS"},
     )
+    inside = settings.network.cidr
     app = stack.add_resource(
         ec2.SecurityGroup(
             "AppSecurityGroup",
             GroupName=names.app_security_group,
             GroupDescription="Application instances",
             VpcId=vpc,
-            SecurityGroupEgress=[rule for way in settings.ways_out for rule in _out(way, world)],
+            SecurityGroupEgress=[
+                *(rule for way in settings.ways_out for rule in _out(way, world)),
+                *(_rule(at, inside) for at in ports if not any(_covers(way, at, inside) for way in settings.ways_out)),
+            ],
             Tags=named(names.app_security_group),
         )
     )
@@ -69,6 +73,10 @@ def build(stack: Template, settings: Settings, names: Names, vpc: Ref) -> Securi
 def _rule(port: int, there: str) -> ec2.SecurityGroupRule:
     where: dict[str, Any] = {"CidrIpv6": there} if ":" in there else {"CidrIp": there}
     return ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=port, ToPort=port, Description=f"TCP {port}", **where)
+
+
+def _covers(way: Destination, port: int, inside: str) -> bool:
+    return way.admits(port) and str(way.network or inside) == inside
 
 
 def _out(way: Destination, world: list[str]) -> Iterator[ec2.SecurityGroupRule]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from troposphere import GetAtt, Ref, Template, logs, ssm
@@ -20,7 +21,8 @@ _OWN_KEY = (
 _ACCESS_LOGS = "access logs are an option, service.access_logs; they cost storage"
 
 
-def template(settings: Settings) -> Template:
+def template(settings: Settings, ports: Sequence[int] = ()) -> Template:
+    """``ports``: of extras, on which instances open connections within the VPC."""
     names = Names.of(settings)
     stack = fresh(f"{names.auto_scaling_group}: load balancer and instances")
     vpc = parameter(stack, "VpcId", "AWS::EC2::VPC::Id", "From the network stack")
@@ -32,7 +34,7 @@ def template(settings: Settings) -> Template:
     image = parameter(stack, "MachineImage", "AWS::EC2::Image::Id", "Resolved and recorded by the deployer")
 
     group = _logs(stack, settings, names)
-    groups = security_groups.build(stack, settings, names, vpc)
+    groups = security_groups.build(stack, settings, names, vpc, ports)
     balancer = _balancer(stack, settings, names, public, groups)
     target = _target(stack, settings, names, vpc)
     _listeners(stack, settings, balancer, target, certificate)

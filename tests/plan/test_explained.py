@@ -18,6 +18,8 @@ PLANNED = sorted(
         *(ROOT / f"checks/{name}.py" for name in ("goal", "several", "budget", "access")),
         *(ROOT / f"flows/stacks/{name}.py" for name in ("plan_inputs", "orphaned_stacks", "change_set_preview")),
         ROOT / "flows/fleet/preconditions.py",
+        ROOT / "config/extras.py",
+        *(ROOT / f"stacks/{name}.py" for name in ("extras", "extras_python")),
     }
 )
 """Where a plan's findings are made."""

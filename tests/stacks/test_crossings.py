@@ -5,6 +5,7 @@ names that the configuration accepts.
 """
 
 import importlib.util
+import json
 import sys
 from itertools import permutations
 from pathlib import Path
@@ -14,9 +15,11 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from hermes_cfn.config import parse
+from hermes_cfn.config.extras import ExtraFile
 from hermes_cfn.errors import ConfigurationError
 from hermes_cfn.local.services.policies import Asked, allowed
 from hermes_cfn.names import Names
+from hermes_cfn.service_role import EXTRA_TYPES
 
 ROOT = Path(__file__).parents[2]
 _spec = importlib.util.spec_from_file_location("make_crossings", ROOT / "docs/make_crossings.py")
@@ -51,10 +54,18 @@ ceiling_usd = 10
 """
 
 
+OWN = ExtraFile(
+    "own",
+    "extras/own.template.json",
+    json.dumps({"Resources": {f"R{n}": {"Type": kind} for n, kind in enumerate(sorted(EXTRA_TYPES))}}),
+)
+"""A stack of one's own with one of each type that is offered."""
+
+
 def full(application, environment, others=()):
     zone = f"{application}{environment}".upper().replace("-", "")[-28:]
     text = FULL.format(application=application, environment=environment, zone=zone)
-    return parse(text + "".join(f"[environments.{other}]\n" for other in others))
+    return parse(text + "".join(f"[environments.{other}]\n" for other in others), files=(OWN,))
 
 
 def found(one, some):

@@ -15,6 +15,7 @@ from hermes_cfn.deciders.view import Strategy
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.instance.release import Release, images
+from hermes_cfn.names import extra_name
 
 REQUESTED, MIGRATED, STABLE, FAILED, ROLLED_BACK = "requested", "migrated", "stable", "failed", "rolled back"
 """Lines of a release's history that programs look for."""
@@ -245,6 +246,47 @@ def missing_secrets(context: DeployContext) -> list[str]:
     return [name for name in context.settings.application.secrets if name not in there]
 
 
+def variables(context: DeployContext, unknown: str | None = None) -> dict[str, str]:
+    """The plain variables of a release made now: as ``[env]`` says, outputs of stacks as they are.
+
+    An output that is not there yet is ``unknown``; without that, raises HermesError ``output-missing``.
+    """
+    found: dict[str, str] = {}
+    wrong: list[Finding] = []
+    outputs: dict[str, Mapping[str, str]] = {}
+    for name, value in context.settings.env.items():
+        if isinstance(value, str):
+            found[name] = value
+            continue
+        spec = next(one for one in context.deployment if value.stack in {one.key, extra_name(one.key)})
+        if spec.key not in outputs:
+            outputs[spec.key] = context.clients.cloudformation(spec.region).observe(spec.name).outputs
+        said = outputs[spec.key].get(value.name, unknown)
+        if said is None or "\n" in said or len(said) > LONGEST_VALUE:
+            wrong.append(_no_output(spec.name, name, value.name, there=said is not None))
+        else:
+            found[name] = said
+    if wrong:
+        raise HermesError(*wrong, exit_code=ExitCode.REFUSED)
+    return found
+
+
+LONGEST_VALUE = 2000
+"""Characters of a variable."""
+
+
+def _no_output(stack: str, variable: str, output: str, there: bool) -> Finding:
+    return Finding(
+        "output-missing",
+        f"hermes.toml env.{variable}",
+        f"output {output} of {stack} has several lines, or more than {LONGEST_VALUE} characters"
+        if there
+        else f"stack {stack} does not say {output} yet",
+        why="a release keeps the value that the stack says when it is made",
+        next="hermes-cfn deploy makes the stack first",
+    )
+
+
 def resolve(context: DeployContext, reference: str, compatible: bool = True) -> Release:
     """The release that a tag or digest means now: image by digest, variables, secret versions.
 
@@ -259,16 +301,16 @@ def resolve(context: DeployContext, reference: str, compatible: bool = True) -> 
     missing = [name for name in context.settings.application.secrets if name not in versions]
     if missing:
         raise HermesError.of(secret_missing(context, name) for name in missing)
-    variables = dict(context.settings.env)
+    values = variables(context)
     own = [tag for tag in image.tags if not tag.startswith("released-")]
     tag = own[0] if reference.startswith("sha256:") and own else reference
-    content = json.dumps([image.pinned, variables, versions], sort_keys=True)
+    content = json.dumps([image.pinned, values, versions], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     return Release(
         id=f"{tag.replace(':', '-')[:80]}-{digest}",
         image=image.pinned,
         tag=tag,
-        variables=variables,
+        variables=values,
         secrets=versions,
         requested_at=clients.now().isoformat(timespec="seconds"),
         requested_by=clients.account.identity().name,

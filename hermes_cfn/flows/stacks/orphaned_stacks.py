@@ -8,13 +8,13 @@ from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import Finding, Severity
 from hermes_cfn.flows.base.context import ELSEWHERE, DeployContext
-from hermes_cfn.names import OPTIONAL
+from hermes_cfn.names import OPTIONAL, extra_key
 
 
 def stacks(context: DeployContext) -> Iterator[StackSpec]:
     """Each as a stack without a template, which follows all that there may be; those that may not be looked at are left out."""
     own = tuple(spec.key for spec in context.deployment if not spec.account_wide)
-    for key in OPTIONAL:
+    for key in (*OPTIONAL, *_extras(context)):
         region = ELSEWHERE if key == "worldwide" else context.region
         if key in own:
             continue
@@ -25,6 +25,16 @@ def stacks(context: DeployContext) -> Iterator[StackSpec]:
             continue
         if seen.status not in {None, "DELETE_COMPLETE", "REVIEW_IN_PROGRESS"}:
             yield StackSpec(key, name, region, {}, follows=own)
+
+
+def _extras(context: DeployContext) -> list[str]:
+    """Keys of stacks that are called as extras are; none where nobody may ask."""
+    begins = context.names.stack("")
+    try:
+        names = context.clients.cloudformation(context.region).names(context.names.stack(extra_key("")))
+    except AwsError:
+        return []
+    return sorted({name.removeprefix(begins) for name in names})
 
 
 def findings(context: DeployContext) -> Iterator[Finding]:

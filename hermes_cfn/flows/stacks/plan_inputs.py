@@ -23,13 +23,16 @@ from hermes_cfn.flows.stacks import account_facts
 from hermes_cfn.flows.stacks import orphaned_stacks as left_stacks
 from hermes_cfn.flows.stacks.deployer import COMMIT, as_sent
 from hermes_cfn.instance.release import Release
-from hermes_cfn.names import ENVIRONMENT_TAG
-from hermes_cfn.plan import Deployed, Plan, PlanInputs
+from hermes_cfn.names import ENVIRONMENT_TAG, foundation_title, is_extra
+from hermes_cfn.plan import Deployed, Plan, PlanInputs, extras
 from hermes_cfn.plan.timing import Pace
 from hermes_cfn.pricing.prices import PriceBook
 from hermes_cfn.units import rounded
 
 ESTIMATE = "budget-estimate"
+OUTPUT_MISSING = "output-missing"
+"""Of a variable whose stack is made before the release: the plan does not need its value."""
+LATER = "known after its stack"
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,8 @@ def _made(context: DeployContext, question: PlanRequest) -> Plan:
         try:
             following = releases.resolve(context, question.image, question.compatible).id
         except HermesError as error:
-            findings += [_chore(finding) if known.first else finding for finding in error.findings]
+            left_over = [finding for finding in error.findings if finding.code != OUTPUT_MISSING]
+            findings += [_chore(finding) if known.first else finding for finding in left_over]
             following = question.image
     elif now is None and known.first:
         findings += _first_image(context)
@@ -207,7 +211,9 @@ def _chore(finding: Finding) -> Finding:
 def _kept(context: DeployContext, now: Release) -> Iterator[Finding]:
     """``release-kept``: what a release made now would bring; a deployment without an image leaves it out."""
     try:
-        wanted = replace(now, variables=dict(context.settings.env), secrets=releases.secret_versions(context))
+        wanted = replace(
+            now, variables=releases.variables(context, unknown=LATER), secrets=releases.secret_versions(context)
+        )
     except AwsError:
         return
     if different := wanted.changes(now):
@@ -264,7 +270,24 @@ def _foundation(context: DeployContext, there: Mapping[str, Deployed]) -> Iterat
     """``foundation-stale``: the account's stack is not what the settings say, and deploy leaves it alone."""
     for spec in context.deployment:
         if spec.account_wide and spec.key in there and there[spec.key].template != as_sent(spec):
-            yield foundation_stale(spec)
+            title = foundation_title(context.names.environment)
+            roles = [f"{title}CloudformationExtras", f"{title}Boundary"]
+            own = any(is_extra(one.key) for one in context.deployment)
+            if own and (lacking := extras.lacking(spec, there[spec.key].template, roles)):
+                yield _lacks_rights(spec, lacking)
+            else:
+                yield foundation_stale(spec)
+
+
+def _lacks_rights(spec: StackSpec, lacking: list[str]) -> Finding:
+    return Finding(
+        "foundation-lacks-rights",
+        spec.name,
+        "CloudFormation and the application may not yet do what the extras and [access] need",
+        why="deploy does not touch the account's foundation, and would fail half way",
+        evidence="\n".join(lacking),
+        next="hermes-cfn bootstrap, with administrator's credentials",
+    )
 
 
 def foundation_stale(spec: StackSpec) -> Finding:

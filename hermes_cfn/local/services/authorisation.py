@@ -259,6 +259,10 @@ class Authorisation:
         given = params.get("TopicArn") or params.get("ResourceArn")
         return [(given or (f"arn:aws:sns:{here}:{params['Name']}" if params.get("Name") else "*"), {})]
 
+    def _sqs(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
+        name = str(params.get("QueueName") or str(params.get("QueueUrl") or "").rpartition("/")[2])
+        return [(f"arn:aws:sqs:{here}:{name}" if name else "*", {})]
+
     def _cloudtrail(self, _action: str, params: dict[str, Any], here: str) -> list[tuple[str, Tags]]:
         name = str(params.get("Name") or params.get("TrailName") or params.get("ResourceId") or "*")
         return [(name if name == "*" or name.startswith("arn:") else f"arn:aws:cloudtrail:{here}:trail/{name}", {})]
