@@ -19,6 +19,7 @@ from hermes_cfn.bill import BillLine
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import HermesError
+from hermes_cfn.pricing import fly
 from hermes_cfn.pricing.prices import PriceBook
 from hermes_cfn.units import dollars
 
@@ -318,7 +319,7 @@ def _usage(settings: Settings) -> Iterator[Assumption]:
 
 
 def _tables() -> Iterator[Assumption]:
-    for row in rows("fly.csv"):
+    for row in fly.rows():
         yield Assumption(
             f"Fly.io {row['key']}", f"{row['value']} {row['unit']}", row["basis"], row["source"], row["as_of"]
         )

@@ -69,7 +69,7 @@ current_monthly = 30
 A cold page as the users see it; *there* from published commitments, k of n. A cost that lacks prices
 is a question mark, never a smaller number. Other shapes (private ingress, Fargate, RDS) are edits of
 the rendered templates, priced by the same engine and not deployed by this project; Fly.io has its own
-published rates (`analysis/data/fly.csv`). A commitment or spot is a factor on the instances' hours
+published rates (`hermes_cfn/pricing/fly.csv`). A commitment or spot is a factor on the instances' hours
 (`prices commitments TYPE` lists them), inferred from t3.medium's in us-east-1 until `prices refresh` knows better.
 
 **The frontier.** Each structural variant is rendered, and its charges become arrays over the number of

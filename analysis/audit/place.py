@@ -6,7 +6,7 @@ from ..latency.times import Interaction
 from .claims import Claim, Verdict
 
 TABLE, WHY = "Cost Comparison vs Alternatives", "Why AWS Madrid vs Fly.io?"
-FLY = "analysis/data/fly.csv (superfly/docs, 2026)"
+FLY = "hermes_cfn/pricing/fly.csv (superfly/docs, 2026)"
 RTT = "analysis/data/rtt.csv and the fitted stretch"
 C = Claim
 CONTRA, UNSUP, MISS = Verdict.CONTRADICTORY, Verdict.UNSUPPORTED, Verdict.MISSING
@@ -37,6 +37,6 @@ PLACES: tuple[Claim, ...] = (
 
 
 def _fly_regions() -> tuple[str, ...]:
-    from ..options.fly import REGIONS
+    from hermes_cfn.pricing.fly import REGIONS
 
     return REGIONS

@@ -1,19 +1,16 @@
 """What Fly.io charges, by its published rates and markups of 2026.
 
-The bill engine bills CloudFormation; Fly.io is another house with another price list, so this
-is the one price that is not in its books.  USD for a month of 730 hours.
+The bill engine bills CloudFormation; Fly.io is another house with another price list.  USD for a month of 730 hours.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
 
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.pricing.fly import REGIONS, rates, shared_machine
 from hermes_cfn.units import SECONDS_PER_MONTH
-
-from ..data import rows
 
 SIZES_GB = tuple(Decimal(size) for size in ("0.25", "0.5", "1", "2", "4"))
 """Memory of the machines on the price page."""
@@ -21,14 +18,6 @@ SIZES_GB = tuple(Decimal(size) for size in ("0.25", "0.5", "1", "2", "4"))
 BASELINE = 1 / 16
 """What a shared vCPU gets at all times, a fraction of it (superfly/docs machines/cpu-performance.mdx); more from a
 balance that is not modelled."""
-
-REGIONS = ("ams", "arn", "cdg", "fra", "lhr")
-
-
-@cache
-def rates() -> dict[str, Decimal]:
-    """Published rates by key."""
-    return {row["key"]: Decimal(row["value"]) for row in rows("fly.csv")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +34,13 @@ class FlyMachine:
 
 def machine_month(kind: FlyMachine, region: str, seconds: Decimal = SECONDS_PER_MONTH) -> Decimal:
     """One machine always on.  Raises :class:`HermesError` for a region that Fly.io does not have in Europe."""
-    if region not in REGIONS:
+    month_of = shared_machine(kind.vcpu, kind.memory_gb, region, seconds)
+    if month_of is None:
         raise HermesError(
             Finding("place-unknown", region, "is not a European region of Fly.io", next=f"one of {', '.join(REGIONS)}"),
             exit_code=ExitCode.USAGE,
         )
-    known = rates()
-    extra = max(Decimal(0), kind.memory_gb - known["included_ram"] * kind.vcpu)
-    return (kind.vcpu * known["rate_shared_vcpu"] + extra * known["rate_ram"]) * known[f"markup_{region}"] * seconds
+    return month_of
 
 
 def most_memory_for(budget: Decimal, machines: int, vcpu: int, region: str) -> Decimal:

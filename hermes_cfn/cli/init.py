@@ -33,6 +33,12 @@ ARCHITECTURES = ("arm64", "x86_64")
 @click.option("--name", help="The application's name, two to twenty lower case letters, digits, dashes.")
 @click.option("--region", help="AWS region.")
 @click.option("--framework", type=click.Choice(frameworks.NAMES, case_sensitive=False), help="What the image runs.")
+@click.option(
+    "--from",
+    "origin",
+    type=click.Path(path_type=Path),
+    help="A file of another tool, or a folder with one: Kamal, Fly.io, Copilot, Compose, Heroku, App Runner, ECS, Beanstalk.",
+)
 @click.option("--port", type=click.IntRange(1, 65535), help="The port on which the container listens.")
 @click.option("--health-path", help="The path that answers 200 when the application is well.")
 @click.option("--architecture", type=click.Choice(ARCHITECTURES), help="Of the image and the instances.")
@@ -58,6 +64,7 @@ def command(
     name: str | None,
     region: str | None,
     framework: str | None,
+    origin: Path | None,
     port: int | None,
     health_path: str | None,
     architecture: str | None,
@@ -80,8 +87,11 @@ def command(
     tell is looked up where this machine has credentials (or --profile says whose), and only read.
     Where hermes.toml is there already, --workflows writes the workflows anew from it, and nothing else; the job that
     tests the application stays as it is, unless --framework names another.
+    With --from what another tool's file says is taken, each line with its origin, and what is not taken is listed
+    with the nearest thing here; nothing of the file is run, and of secrets only the names are read.
     The pipeline installs by hash what .github/hermes-requirements.txt names; --upgrade writes that file anew.
     """
+    from hermes_cfn.cli import come_from
     from hermes_cfn.config import parse, starter
 
     context = console.context()
@@ -94,6 +104,26 @@ def command(
     asked = click.get_current_context().get_parameter_source("workflows") is ParameterSource.COMMANDLINE
     if check or (asked and workflows and path.exists() and not force):
         return _workflows_of(path, context.settings(), framework, check)
+    reading = None
+    if origin is not None:
+        from hermes_cfn import foreign
+
+        reading = foreign.read(origin)
+        framework = framework or reading.framework
+    taken = reading.choices if reading else {}
+    flags = starter.merged(
+        _answers(name, region, domain, repository, instances, instance_type),
+        _application(port, health_path, architecture, instance_type),
+    )
+
+    def told(section: str, key: str, given: Any) -> Any:
+        return taken.get(section, {}).get(key) if given is None else given
+
+    name, region = told("application", "name", name), told("account", "region", region)
+    port, health_path = told("application", "port", port), told("application", "health_path", health_path)
+    architecture = told("application", "architecture", architecture)
+    instance_type, instances = told("compute", "instance_type", instance_type), told("compute", "count", instances)
+    domain = told("certificate", "domain", domain)
     written = [path]
     if workflows:
         written += [path.parent / ".github" / "workflows" / f"{each}.yml" for each in WORKFLOWS]
@@ -126,13 +156,20 @@ def command(
         _answers(name, region, domain, repository, instances, instance_type),
         _application(port, health_path, architecture, instance_type),
     )
-    _checked(starter.merged(starter.PRESETS[preset].choices, answers))
-    choices = starter.merged(starter.PRESETS[preset].choices, answers)
+    base = starter.PRESETS[preset].choices
+    if reading:
+        # What a file says lies above the framework's values, and its secrets are all that there are.
+        own = starter.merged(answers, {"application": {"secrets": ()}})
+        reading = come_from.fitting(reading, starter.merged(base, own), flags)
+        answers = starter.merged(own, reading.choices, flags)
+    _checked(starter.merged(base, answers))
+    choices = starter.merged(base, answers)
     if not offline:
-        choices = starter.merged(starter.PRESETS[preset].choices, _looked_up(context, choices), answers)
+        choices = starter.merged(base, _looked_up(context, choices), answers)
     settings = starter.settings(choices)
     prices = _prices(choices) if priced else {}
-    text = starter.text(choices, preset, prices, totals)
+    remarks = list(come_from.remarks(reading)) if reading else []
+    text = starter.text(choices, preset, prices, totals, reading.origins if reading else None, remarks)
     parse(text, name=str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -143,6 +180,9 @@ def command(
         terminal.echo(str(target))
     if pins_text:
         _pin(pinned, *pins_text)
+    if reading:
+        now = come_from.price_now(reading.home, settings.account.region) if priced else None
+        come_from.show(reading, now, _monthly(choices) if priced else None)
     if priced and not prices:
         terminal.echo(
             f"no prices: {settings.account.region} has no price book; next: hermes-cfn prices refresh", err=True

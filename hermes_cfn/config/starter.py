@@ -5,7 +5,7 @@ What a preset or an answer chooses is written; everything else stands there comm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -136,11 +136,24 @@ def bare(choices: Choices) -> str:
     return "\n".join(lines) + "\n"
 
 
-def text(choices: Choices, preset: str, prices: Prices | None = None, totals: Mapping[str, str] | None = None) -> str:
+Origins = Mapping[tuple[str, str], str]
+"""(Section, key) -> where a value was found."""
+
+
+def text(
+    choices: Choices,
+    preset: str,
+    prices: Prices | None = None,
+    totals: Mapping[str, str] | None = None,
+    origins: Origins | None = None,
+    remarks: Iterable[str] = (),
+) -> str:
     """``hermes.toml``.
 
-    ``prices`` says what switches cost, ``totals`` what each preset costs a month, as people read it.
+    ``prices`` says what switches cost, ``totals`` what each preset costs a month, as people read it; ``origins``
+    where values come from that were read elsewhere; ``remarks`` are lines at the end.
     """
+    origins = origins or {}
     blocks = [_head(preset, totals or {})]
     for section, what in SECTIONS.items():
         lines = [f"# {what}", f"[{section}]"]
@@ -148,14 +161,26 @@ def text(choices: Choices, preset: str, prices: Prices | None = None, totals: Ma
         if isinstance(default, BaseModel):
             defaults = default.model_dump(mode="python")
             for key in type(default).model_fields:
-                lines += _key(section, key, defaults[key], choices.get(section, {}), (prices or {}).get((section, key)))
+                lines += _key(
+                    section,
+                    key,
+                    defaults[key],
+                    choices.get(section, {}),
+                    (prices or {}).get((section, key)),
+                    origins.get((section, key), ""),
+                )
         else:
-            lines += [f"{key} = {toml(value)}" for key, value in choices.get(section, {}).items()]
+            lines += [
+                f"{key} = {toml(value)}" + (f"  # from {origins[section, key]}" if (section, key) in origins else "")
+                for key, value in choices.get(section, {}).items()
+            ]
         blocks.append("\n".join(lines))
     blocks.append(
         "# Another environment from the same file: only what differs.  hermes-cfn --env staging plan\n"
         "# [environments.staging.compute]\n# count = 1"
     )
+    if told := [f"# {line}" for line in remarks]:
+        blocks.append("\n".join(told))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -172,7 +197,12 @@ def _head(preset: str, totals: Mapping[str, str]) -> str:
 
 
 def _key(
-    section: str, key: str, default: Any, chosen: Mapping[str, Any], prices: tuple[tuple[Any, Decimal], ...] | None
+    section: str,
+    key: str,
+    default: Any,
+    chosen: Mapping[str, Any],
+    prices: tuple[tuple[Any, Decimal], ...] | None,
+    origin: str = "",
 ) -> list[str]:
     written = key in chosen or (section, key) in PLACEHOLDERS
     if default is None and not written:
@@ -181,6 +211,8 @@ def _key(
     note = meaning(section, key)
     if key in chosen and chosen[key] != default:
         note += f"{'; ' if note else ''}default {toml(default)}"
+    if origin:
+        note += f"{'; ' if note else ''}from {origin}"
     lines = [f"{'' if written else '# '}{line}{f'  # {note}' if note else ''}"]
     if prices:
         lines.append("#   a month: " + ", ".join(f"{toml(value)} {_signed(amount)}" for value, amount in prices))
