@@ -19,6 +19,10 @@ ADDITIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("ec2:DescribeLaunchTemplateVersions", "GetAtt LatestVersionNumber (Service Authorization Reference, EC2)"),
     ),
     "AWS::AutoScaling::AutoScalingGroup": (("ec2:CreateTags", "the group tags what it launches (same page)"),),
+    "AWS::OpenSearchService::Domain": (
+        ("es:UpdateDomainConfig", "what UpdateDomain is called in IAM (Service Authorization Reference, OpenSearch)"),
+        ("iam:CreateServiceLinkedRole", "the first domain in a VPC of an account (OpenSearch developer guide)"),
+    ),
     "AWS::CloudFront::Distribution": (
         ("iam:CreateServiceLinkedRole", "the first distribution of an account (CloudFront developer guide)"),
     ),

@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "lock": ("act", "Show the deploy lock, or break it."),
     "secrets": ("act", "Set, rotate, restore, list and check secrets; never shows a value."),
     "init": ("start", "Write a hermes.toml and the workflows of a pipeline."),
+    "extras": ("start", "Write a bucket, queue, database, … of one's own, priced before."),
     "completion": ("start", "Print the script that completes verbs in bash, zsh or fish."),
     "bootstrap": ("start", "Create the foundation of a new account, once, with admin credentials."),
     "status": ("watch", "One screen: stacks, release, instances, load balancer, lock."),

@@ -24,7 +24,7 @@ LIMIT_BYTES = 51_200
 TAKEN = frozenset({"foundation", "network", "certificate", "service", "worldwide", "edge", "watch"})
 """Stacks of ours, whose outputs are called by these names."""
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
+NAME = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
 
 PlainValue = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=2000)]
 ExtraName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$")]
@@ -123,7 +123,7 @@ def _misnamed(path: Path, name: str, found: dict[str, ExtraFile]) -> Finding | N
         return Finding(
             "extra-name-taken", str(path), f"{name!r} is the name of a stack of ours", next=f"call it my-{name}, say"
         )
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         return Finding(
             "extra-invalid",
             str(path),
