@@ -30,8 +30,13 @@ class Machine:
         self.directory, stubs = directory, directory / "stubs"
         stubs.mkdir()
         for name in STUBBED:
-            (stubs / name).write_text(f"#!{sys.executable} -S\n" + Path(__file__).with_name("stub.py").read_text())
+            (stubs / name).write_text(
+                f"#!{Path(sys.executable).resolve()} -IS\n" + Path(__file__).with_name("stub.py").read_text()
+            )
             (stubs / name).chmod(0o755)
+        # The machine's own Python, and not a version manager's, which looks for one first.
+        (stubs / "python3").write_text(f'#!/bin/sh\nexec {Path(sys.executable).resolve()} -SE "$@"\n')
+        (stubs / "python3").chmod(0o755)
         (stubs / "sleep").write_text("#!/bin/sh\nexec /bin/sleep 0.1\n")
         (stubs / "sleep").chmod(0o755)
         self.environment = {

@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import time
 
@@ -37,7 +36,7 @@ def begin(unit) -> int:
     if "Type=oneshot" not in text:
         return 0
     command = next(line.partition("=")[2] for line in text.splitlines() if line.startswith("ExecStart="))
-    return 1 if subprocess.run([command]).returncode else 0
+    return 1 if os.spawnv(os.P_WAIT, command, [command]) else 0
 
 
 def option(arguments, name):

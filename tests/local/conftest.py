@@ -6,11 +6,12 @@ import json
 
 import boto3
 import pytest
-from moto import mock_aws
+from moto import mock_aws, settings
 
 from hermes_cfn.local import moto_tidy
 from hermes_cfn.local.clock import ServiceClock
 from hermes_cfn.local.cloudformation.service import CloudFormation
+from hermes_cfn.local.moto_side import CERTIFICATES_AT_ONCE
 from hermes_cfn.local.wire import CALL, Call, ServiceError
 
 REGION = "eu-south-2"
@@ -21,6 +22,7 @@ class Cloud:
 
     def __init__(self, speed: float = 20, real_time: bool = False) -> None:
         moto_tidy.install()
+        settings.ACM_VALIDATION_WAIT = CERTIFICATES_AT_ONCE
         self.made: dict[tuple[str, str], object] = {}
         self.clock = ServiceClock(speed)
         self.service = CloudFormation(lambda service, region, _: self.client(service, region), self.clock, real_time)
