@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import StrEnum
 
 from hermes_cfn import bill, stacks
 from hermes_cfn.bill import Bill, State
@@ -15,6 +16,7 @@ from hermes_cfn.errors import HermesError
 from hermes_cfn.pricing.prices import Basis, PriceBook
 from hermes_cfn.units import dollars
 
+from .current import current
 from .latency.places import Probed, place
 from .latency.times import (
     BreakEven,
@@ -23,11 +25,13 @@ from .latency.times import (
     Percentiles,
     break_even,
     database_trips,
+    fly_homes,
+    interactions,
     users_see,
 )
 from .options import variants
 from .options.surplus import unbilled
-from .options.table import Options, nearest_fly
+from .options.table import Options
 from .sizing.credits import Machine, machine, machines
 from .sizing.fleet import (
     Limit,
@@ -138,14 +142,30 @@ def disagreement(settings: Settings) -> str:
     return f"The load of [planning] makes another month than [usage] bills: {' and '.join(told)}; state both alike"
 
 
+class Verdict(StrEnum):
+    """How here compares with the other home: who carries the load, then the speed and the money of a cold page."""
+
+    NOT_HERE = "not here"
+    NOT_THERE = "not there"
+    SLOWER = "slower"
+    AS_FAST = "as fast"
+    FASTER = "faster"
+
+
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """Is it worth it: here against the best Fly.io region, for these users and this database."""
+    """Is it worth it: here against where one is today, or against the best Fly.io region, for these users and this
+    database.
+
+    ``other`` is a place, ``name`` what it is called; ``named`` whether the section names it.  ``monthly_more`` in USD.
+    """
 
     sentence: str
     here: dict[Interaction, Percentiles]
     there: dict[Interaction, Percentiles]
     other: str
+    name: str
+    named: bool
     monthly_more: Decimal
     break_evens: tuple[BreakEven, ...]
 
@@ -159,12 +179,23 @@ class Worth:
         """Milliseconds by which a cold page is faster here at p50; infinite where only here carries the load."""
         return self.there[Interaction.COLD].p50 - self.here[Interaction.COLD].p50
 
+    @property
+    def verdict(self) -> Verdict:
+        """To the millisecond that is shown."""
+        if math.isinf(self.here[Interaction.COLD].p50):
+            return Verdict.NOT_HERE
+        if not self.there_carries:
+            return Verdict.NOT_THERE
+        if abs(self.gained_ms) < 0.5:
+            return Verdict.AS_FAST
+        return Verdict.FASTER if self.gained_ms > 0 else Verdict.SLOWER
+
     def per_millisecond(self, interaction: Interaction) -> tuple[Decimal | None, Decimal | None]:
         """USD a month for a millisecond less at p50 and at p99; None where there is nothing gained."""
         here, there = self.here[interaction], self.there[interaction]
         gained = (there.p50 - here.p50, there.p99 - here.p99)
         p50, p99 = (
-            self.monthly_more / Decimal(repr(gain)) if math.isfinite(gain) and gain > 0.5 else None for gain in gained
+            self.monthly_more / Decimal(repr(gain)) if math.isfinite(gain) and gain >= 0.5 else None for gain in gained
         )
         return p50, p99
 
@@ -172,51 +203,80 @@ class Worth:
 def seen(
     planning: Planning, home: Home, kind: Machine, count: int, surge: int = 1, probed: Probed = None
 ) -> dict[Interaction, Percentiles]:
-    """p50 and p99 of every interaction; infinite where the machines do not carry the load, as ``sizing`` says."""
+    """p50 and p99 of what its users do; infinite where the machines do not carry the load, as ``sizing`` says."""
     stopped = broken(planning, kind, count, home.region, surge, probed)
+    never = Percentiles(math.inf, math.inf, math.inf)
+    if stopped is not None and not stopped.slow:
+        return dict.fromkeys(interactions(planning), never)
     found = {}
-    for interaction in Interaction:
+    for interaction in interactions(planning):
         sampler, method = inside(planning, kind, count, home.region, interaction, probed)
         found[interaction] = (
-            Percentiles(math.inf, math.inf, math.inf)
-            if method == "saturated" or (stopped is not None and not stopped.slow)
-            else users_see(planning, home, interaction, sampler, probed=probed)
+            never if method == "saturated" else users_see(planning, home, interaction, sampler, probed=probed)
         )
     return found
 
 
-def worth(settings: Settings, book: PriceBook, probed: Probed = None) -> Worth:
-    """The region of ``settings`` against Fly.io at the database, or in Paris where that is nearer to the users."""
+def worth(settings: Settings, book: PriceBook, probed: Probed = None, paid: Payment | None = None) -> Worth:
+    """The region of ``settings`` against where one is today, if the section says what that costs and where it is; else
+    against Fly.io at the database or near the users."""
     plan, region = settings.planning, settings.account.region
     compute, options = settings.compute, Options(settings, book, probed)
+    monthly = (paid or payment(settings, book)).monthly
     here = seen(plan, Home(region), machine(compute.instance_type), compute.count, settings.release.surge, probed)
-    homes = dict.fromkeys((nearest_fly(plan.database, probed), "fly-cdg", "fly-fra"))
-    others = {home: seen(plan, Home.of(home), options.fly_machine(2), compute.count, 0, probed) for home in homes}
-    other = min(others, key=lambda home: others[home][Interaction.COLD].p50)
-    matched = options.fly(other.removeprefix("fly-"), 2, "matched by memory and vCPUs")
-    more = payment(settings, book).monthly - (matched.expected or Decimal(0))
+    today = current(plan)
+    if today is not None and today.compares:
+        other, name = today.place, today.name
+        there = seen(plan, Home.of(other), machine(compute.instance_type), compute.count, 0, probed)
+        there[Interaction.COLD] = _measured(plan, there[Interaction.COLD])
+        more = monthly - (today.monthly or Decimal(0))
+    else:
+        others = {
+            home: seen(plan, Home.of(home), options.fly_machine(2), compute.count, 0, probed)
+            for home in fly_homes(plan, region, probed)
+        }
+        other = min(others, key=lambda home: others[home][Interaction.COLD].p50)
+        there, name = others[other], place(other).name
+        matched = options.fly(other.removeprefix("fly-"), 2, "matched by memory and vCPUs")
+        more = monthly - (matched.expected or Decimal(0))
     told = tuple(break_even(plan, one, region, other, plan.database, probed) for one in Interaction)
-    found = Worth("", here, others[other], other, more, told)
-    return Worth(_worth_sentence(plan, region, found), here, others[other], other, more, told)
+    found = Worth("", here, there, other, name, today is not None and today.compares, more, told)
+    said = _worth_sentence(plan, region, found)
+    if today is not None and not today.compares:
+        said += f" To compare with {today.name}: say its price and its place (current_monthly or current_plan, current_place)."
+    return replace(found, sentence=said)
+
+
+def _measured(plan: Planning, modelled: Percentiles) -> Percentiles:
+    """What the section says was measured where one is today, else the model's."""
+    return Percentiles(
+        plan.current_p50_ms or modelled.p50, plan.current_p99_ms or modelled.p99, plan.current_p50_ms or modelled.mean
+    )
 
 
 def _worth_sentence(plan: Planning, region: str, found: Worth) -> str:
     here, there = found.here[Interaction.COLD], found.there[Interaction.COLD]
-    far = place(found.other).name
-    dear = f"{dollars(abs(found.monthly_more))} a month {'more' if found.monthly_more >= 0 else 'less'} than {far}"
-    if math.isinf(here.p50):
+    dear = (
+        f"{dollars(abs(found.monthly_more))} a month {'more' if found.monthly_more >= 0 else 'less'} than {found.name}"
+    )
+    if found.verdict is Verdict.NOT_HERE:
         return f"No: {region} does not carry this load with these instances."
-    if math.isinf(there.p50):
-        return f"{region} costs {dear}, and {far} does not carry this load with as many machines of that size."
+    if found.verdict is Verdict.NOT_THERE:
+        return f"{region} costs {dear}, and {found.name} does not carry this load with as many machines of that size."
     gained, late = there.p50 - here.p50, there.p99 - here.p99
-    trips = database_trips(plan, Interaction.COLD)
     rule = (
         f"in means over the users and with the database in {place(plan.database).name}, "
-        f"{found.break_evens[list(Interaction).index(Interaction.COLD)]}; yours makes {trips:g} a page"
+        f"{found.break_evens[list(Interaction).index(Interaction.COLD)]}; yours makes {database_trips(plan, Interaction.COLD):g} a page"
     )
-    tail = f"{abs(late):.0f} ms {'faster' if late > 0 else 'slower'} at p99"
-    if gained <= 0:
-        return f"No: {region} costs {dear} and a cold page is {-gained:.0f} ms slower at p50 and {tail}; {rule}."
+    if plan.current_p50_ms and found.named:
+        rule = f"what you measured at {found.name} is compared with the model's figure here"
+    tail = "as fast at p99" if abs(late) < 0.5 else f"{abs(late):.0f} ms {'faster' if late > 0 else 'slower'} at p99"
+    if found.verdict is Verdict.AS_FAST:
+        no = "No: " if found.monthly_more > 0 else ""
+        return f"{no}{region} costs {dear} and a cold page is as fast at p50 and {tail}; {rule}."
+    if found.verdict is Verdict.SLOWER:
+        no = "No: " if found.monthly_more > 0 else ""
+        return f"{no}{region} costs {dear} and a cold page is {-gained:.0f} ms slower at p50 and {tail}; {rule}."
     if found.monthly_more <= 0:
         return f"{region} costs {dear} and a cold page is {gained:.0f} ms faster at p50 and {tail}; {rule}."
     per = found.monthly_more / Decimal(repr(gained))
@@ -249,7 +309,10 @@ def enough(settings: Settings, kind: str, count: int, book: PriceBook, probed: P
     surplus = surplus_month(settings.planning, sized.kind, count, price)
     margin = f"{first.what}, {figure(first.used)} of {figure(first.available)} {first.unit}"
     verdict = "Yes" if sized.holds else "No"
-    how = {"approximation": "by the approximation, where simulation confirms it", "simulation": "by simulation"}
+    how = {
+        "approximation": "by the approximation, where simulation confirms it",
+        "simulation": f"by simulation, to {sized.error:.0%} at 95 % confidence",
+    }
     wait = (
         "pages wait without end"
         if sized.method == "saturated"

@@ -19,8 +19,9 @@ from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import ConfigurationError, Finding
 
-from .latency.places import LOCAL_RTT_MS, access, access_networks, fit, measured, place
-from .latency.times import BACKBONE_SPREAD, EDGES
+from .current import plan_of
+from .latency.places import LOCAL_RTT_MS, access, access_networks, fit, long_haul, measured, place
+from .latency.times import BACKBONE_SPREAD, EDGES, INITIAL_WINDOW_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def checked(section: Planning) -> Planning:
         place(city)
     for kind in section.access:
         access(kind)
+    plan_of(section)
     return section
 
 
@@ -138,4 +140,28 @@ def ledger(section: Planning) -> tuple[Assumption, ...]:
             f"{known_fit.longest_km:.0f} km",
         )
     )
+    far = long_haul()
+    found.append(
+        Assumption(
+            "stretch over the fibre floor, far away",
+            f"{far.stretch:.2f}, and {far.fixed_ms:.1f} ms; a pair is {far.low:.2f} to {far.high:.2f} of that",
+            "fitted",
+            f"least squares over {far.pairs} measured pairs of {far.shortest_km:.0f} to {far.longest_km:.0f} km",
+        )
+    )
+    found.append(
+        Assumption(
+            "first window of a connection",
+            f"{INITIAL_WINDOW_BYTES:,} bytes, doubled each round",
+            "published",
+            "RFC 6928 and RFC 5681; nothing gets lost, and TLS's own handshake is not counted",
+        )
+    )
+    plan = plan_of(section)
+    if plan is not None:
+        found.append(
+            Assumption(
+                f"price of {plan.name}", f"{plan.monthly} {plan.currency} a month", "published", plan.source, plan.as_of
+            )
+        )
     return tuple(found)

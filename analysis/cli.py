@@ -311,7 +311,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
     """Is Madrid worth it for me?  Where the time goes, and when a far database turns the answer."""
     from .answers import worth
     from .latency import times as model
-    from .latency.places import access_networks
+    from .latency.places import access_networks, place
     from .latency.places import places as known_places
 
     if places:
@@ -331,7 +331,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
             one.value: model.compose(plan, model.Home.of(home), one, plan.service_ms, probed=probed).as_dict()
             for one in model.interactions(plan)
         }
-        for home in dict.fromkeys((region, found.other, "fly-cdg", "fly-fra"))
+        for home in dict.fromkeys((region, found.other, *model.fly_homes(plan, region, probed)))
     }
     evens = model.break_evens(plan, region, probed)
     pairs = model.sources(plan, model.Home(region), probed)
@@ -351,7 +351,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
         names = ["lookup", "setup", "exchange", "balancer", "service", "database", "assets", "total"]
         lines = [
             [
-                known_places()[home].name if home.startswith("fly-") else home,
+                found.name if home == found.other else known_places()[home].name if home.startswith("fly-") else home,
                 one,
                 *(f"{said[name]:,.0f}" for name in names),
             ]
@@ -360,7 +360,7 @@ def latency(context: Context, database: str | None, places: bool, plot: Path | N
         ]
         told = [evens[n : n + len(model.Interaction)] for n in range(0, len(evens), len(model.Interaction))]
         even = [
-            [known_places()[row[0].database].name, known_places()[row[0].far].name,
+            [place(row[0].database).name, place(row[0].far).name,
              *(one.cell for one in row)]
             for row in told
         ]  # fmt: skip

@@ -17,7 +17,7 @@ from . import audit as auditing
 from . import plots
 from .answers import Enough, Worth
 from .assumptions import checked, ledger, planning, read
-from .latency.times import Home, Interaction
+from .latency.times import Home, Interaction, fly_homes
 from .options.table import Option, Options
 from .sizing import queueing
 
@@ -109,8 +109,8 @@ def audit() -> pd.DataFrame:
 
 
 def homes(known: Settings) -> list[Home]:
-    """The region of the settings, and Fly.io in Paris and Frankfurt."""
-    return [Home.of(home) for home in (known.account.region, "fly-cdg", "fly-fra")]
+    """The region of the settings, and Fly.io near its database and its users."""
+    return [Home.of(home) for home in (known.account.region, *fly_homes(known.planning, known.account.region)[:2])]
 
 
 def grid() -> tuple[queueing.Compared, ...]:

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from hermes_cfn.config.planning import Planning
 
 from . import CALLED
 from .latency.places import Probed, place
-from .latency.times import Home, Interaction, compose
+from .latency.times import Home, Interaction, compose, databases
 from .latency.times import break_even as break_even_at
 from .sizing.credits import machine, settled
 from .sizing.fleet import dry_from, hourly_utilisation
@@ -78,8 +79,9 @@ def waterfall(paid: Payment) -> Any:
         figure,
         axes,
     ):
-        names = [name for name, amount in paid.groups if amount >= 0.005]
-        amounts = [float(amount) for _, amount in paid.groups if amount >= 0.005]
+        more = (("CPU credits of the plan", paid.surplus), ("Range of the usage", paid.bill.expected - paid.bill.total))
+        shown = [(name, float(amount)) for name, amount in (*paid.groups, *more) if abs(amount) >= Decimal("0.005")]
+        names, amounts = [name for name, _ in shown], [amount for _, amount in shown]
         starts = np.concatenate([[0.0], np.cumsum(amounts)[:-1]])
         axes.barh([*names, "Total"], [*amounts, sum(amounts)], left=[*starts, 0], color=[SKY] * len(names) + [BLUE])
         for row, (start, amount) in enumerate(zip([*starts, 0], [*amounts, sum(amounts)], strict=True)):
@@ -184,7 +186,7 @@ def composition(planning: Planning, homes: Sequence[Home], service_ms: float, pr
 
 def break_even(planning: Planning, near: str = "eu-south-2", probed: Probed = None) -> Any:
     """Total time of a cold page over its database round trips, for four places of the database, with the break-evens named."""
-    cases = (("madrid", "fly-cdg"), ("paris", "fly-cdg"), ("frankfurt", "fly-fra"), ("dublin", "eu-west-1"))
+    cases = databases(planning, near, probed)[:4]
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(2, 2, figsize=(7.2, 6.0), sharex=True, sharey=True, layout="constrained")
         queries = np.arange(0, 21)

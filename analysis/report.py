@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,11 @@ from hermes_cfn.pricing.prices import PriceBook
 from hermes_cfn.units import dollars
 
 from . import audit, plots, text
-from .answers import COMMAND, PERMISSION, Payment, Worth, enough, payment, worth
+from .answers import COMMAND, PERMISSION, Payment, Verdict, Worth, enough, payment, worth
 from .assumptions import Assumption, ledger
 from .data import rows
 from .latency.places import Probed, place
-from .latency.times import Home, Interaction, interactions
+from .latency.times import Home, Interaction, fly_homes, interactions
 from .options.buying import WORDS, ways
 from .options.frontier import Configuration, Lattice, Sensitivity, sensitivity
 from .options.table import Option, Options
@@ -55,14 +56,14 @@ def render(
     told("what would change the answer")
     winner, moved = _answer(whole, next(row for row in options if row.key == "as-is"), told)
     told("latency and sizing")
-    compared = worth(settings, book, probed)
+    compared = worth(settings, book, probed, paid)
     compute = settings.compute
     sized = enough(settings, compute.instance_type, compute.count, book, probed)
     told("the audit")
     claims = audit.audit()
     told("the pictures")
     plan, region = settings.planning, settings.account.region
-    homes = [Home.of(home) for home in (region, "fly-cdg", "fly-fra")]
+    homes = [Home.of(home) for home in (region, *fly_homes(plan, region, probed)[:2])]
     figures = {
         "waterfall": plots.waterfall(paid),
         "options": plots.options(options),
@@ -95,7 +96,7 @@ def render(
         ],
         cards=list(_cards(paid, compared, plan)),
         gains=[_gain(compared, one) for one in interactions(plan)],
-        other=place(compared.other).name,
+        other=compared.name,
         command=COMMAND,
         permission=PERMISSION,
         winner=""
@@ -114,14 +115,33 @@ def render(
     )
 
 
+class Decision(StrEnum):
+    """What the report says first."""
+
+    TOO_SMALL = "too small"
+    ELSEWHERE = "elsewhere"
+    RUN = "run"
+
+
+def decide(compared: Worth, holds: bool) -> Decision:
+    """Not what does not carry the load; not what is dearer and slower than the other home; else what is asked for."""
+    if not holds:
+        return Decision.TOO_SMALL
+    if compared.verdict is Verdict.SLOWER and compared.monthly_more > 0:
+        return Decision.ELSEWHERE
+    return Decision.RUN
+
+
 def decision(settings: Settings, paid: Payment, compared: Worth, holds: bool) -> str:
     """What to run and what it costs, in one sentence."""
     compute, region = settings.compute, settings.account.region
     what = f"{compute.count} x {compute.instance_type} in {region}"
-    if not holds:
+    decided = decide(compared, holds)
+    if decided is Decision.TOO_SMALL:
         return f"Not {what}: they do not carry the planned load."
-    if compared.gained_ms <= 0 and compared.monthly_more > 0:
-        return f"Run it in {place(compared.other).name}, which is faster and cheaper, not as {what} for {dollars(paid.monthly)} a month."
+    if decided is Decision.ELSEWHERE:
+        where = f"Stay at {compared.name}" if compared.named else f"Run it in {compared.name}"
+        return f"{where}, which is faster and cheaper, not as {what} for {dollars(paid.monthly)} a month."
     return f"Run {what} for {dollars(paid.monthly)} a month."
 
 
@@ -129,17 +149,21 @@ def lead(settings: Settings, compared: Worth) -> str:
     """What the money buys: USD a month for a millisecond at p50 and at p99, for this mix of users."""
     p50, p99 = compared.per_millisecond(Interaction.COLD)
     users = ", ".join(place(city).name for city in settings.planning.users)
-    if not compared.there_carries:
-        return f"{place(compared.other).name} does not carry this load with as many machines of that size."
+    if compared.verdict is Verdict.NOT_HERE:
+        return f"{settings.compute.count} x {settings.compute.instance_type} do not carry this load."
+    if compared.verdict is Verdict.NOT_THERE:
+        return f"{compared.name} does not carry this load with as many machines of that size."
     if p50 is not None and compared.monthly_more <= 0:
-        return f"A cold page is faster than in {place(compared.other).name}, and it costs less, for users in {users}."
+        return f"A cold page is faster than at {compared.name}, and it costs less, for users in {users}."
     if p50 is None:
+        less = " It costs less." if compared.monthly_more < 0 else ""
         return (
-            f"For users in {users} and a database in {place(settings.planning.database).name} nothing is gained at p50."
+            f"For users in {users} and a database in {place(settings.planning.database).name} nothing is gained at p50 "
+            f"against {compared.name}.{less}"
         )
     late = f" and {dollars(p99)} at p99" if p99 is not None else ", and nothing at p99"
     return (
-        f"A millisecond of a cold page costs {dollars(p50)} a month at p50{late}, against {place(compared.other).name}, for users "
+        f"A millisecond of a cold page costs {dollars(p50)} a month at p50{late}, against {compared.name}, for users "
         f"in {users}."
     )
 
@@ -261,7 +285,7 @@ def stated(settings: Settings, expected: Decimal) -> str:
 
 def _cards(paid: Payment, compared: Worth, plan: Planning) -> Iterator[dict[str, str]]:
     here, there = compared.here[Interaction.COLD], compared.there[Interaction.COLD]
-    other = place(compared.other).name
+    other = compared.name
     low, high = paid.bill.low + paid.surplus, paid.bill.high + paid.surplus
     yield {"value": dollars(paid.monthly), "name": f"a month ({text.span(low, high)})"}
     yield {"value": dollars(paid.monthly), "name": "the first month: nothing is paid once"}

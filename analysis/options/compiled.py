@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from hermes_cfn import stacks
 from hermes_cfn.bill import drivers, sampled
 from hermes_cfn.bill.compute import charges
-from hermes_cfn.bill.exact import Known
+from hermes_cfn.bill.exact import Known, free_of_charge
 from hermes_cfn.bill.quantity import Largest, Quantity, Sum, Total
 from hermes_cfn.bill.surroundings import of_deployment
 from hermes_cfn.config.settings import Settings
@@ -65,6 +65,29 @@ class Compiled:
                 for n, (charge, price) in enumerate(known)
             )
         return np.asarray(sampled.totals(known, values, self.settings.usage), dtype=float) + 0.0 * count
+
+    def range_adds(self, count: int, disk_gib: int, drawn: Mapping[str, Any]) -> float:
+        """USD a month by which the mean over the ``drawn`` usage (:func:`hermes_cfn.bill.sampled.draws`) exceeds the month
+        at the mean of every figure: allowances and tiers bend the bill."""
+        size = {COUNT: float(count), DISK: float(count * disk_gib)}
+
+        def whole(given: Mapping[str, Any]) -> dict[str, Any]:
+            found = drivers.derive(dict(given), float)
+            used = {name: value for name, value in found.items() if value is not None}
+            return (
+                found
+                | size
+                | {f"{name} x {key}": value * by for name, value in used.items() for key, by in size.items()}
+            )
+
+        usage = self.settings.usage
+        values = whole(drawn)
+        means = whole({name: None if value is None else float(value) for name, value in drivers.exact(usage).items()})
+        moving = {name for name, value in values.items() if isinstance(value, np.ndarray)}
+        bent = {price.key for charge, price in self.known if moving & set(charge.quantity.drivers())}
+        shared = {free_of_charge(price, charge) for charge, price in self.known if price.key in bent} - {""}
+        known = [one for one in self.known if one[1].key in bent or free_of_charge(one[1], one[0]) in shared]
+        return float(np.mean(sampled.totals(known, values, usage)) - sampled.totals(known, means, usage))
 
     def with_inferred(self, factor: float) -> Compiled:
         """The same with every inferred price ``factor`` times as high."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from hermes_cfn.errors import ExitCode, Finding, HermesError
-from hermes_cfn.pricing.fly import REGIONS, rates, shared_machine
+from hermes_cfn.pricing.fly import DEAR_EGRESS, REGIONS, rates, shared_machine
 from hermes_cfn.units import SECONDS_PER_MONTH
 
 SIZES_GB = tuple(Decimal(size) for size in ("0.25", "0.5", "1", "2", "4"))
@@ -33,11 +33,16 @@ class FlyMachine:
 
 
 def machine_month(kind: FlyMachine, region: str, seconds: Decimal = SECONDS_PER_MONTH) -> Decimal:
-    """One machine always on.  Raises :class:`HermesError` for a region that Fly.io does not have in Europe."""
+    """One machine always on.  Raises :class:`HermesError` for a region that has no published price."""
     month_of = shared_machine(kind.vcpu, kind.memory_gb, region, seconds)
     if month_of is None:
         raise HermesError(
-            Finding("place-unknown", region, "is not a European region of Fly.io", next=f"one of {', '.join(REGIONS)}"),
+            Finding(
+                "place-unknown",
+                region,
+                "is not a region of Fly.io with a published price",
+                next=f"one of {', '.join(REGIONS)}",
+            ),
             exit_code=ExitCode.USAGE,
         )
     return month_of
@@ -64,7 +69,7 @@ def month(
     known = rates()
     return (
         FlyLine(f"{count} x {kind.name} in {region}", count * machine_month(kind, region)),
-        FlyLine("egress to Europe", egress_gb * known["egress_europe"]),
+        FlyLine("egress", egress_gb * known["egress_far" if region in DEAR_EGRESS else "egress_europe"]),
         FlyLine("dedicated IPv4", known["dedicated_ipv4"]),
         FlyLine("static egress addresses", count * known["static_egress_ip"] * 730),
         FlyLine("volumes", volume_gb * known["volume"]),

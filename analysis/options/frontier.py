@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermes_cfn import bill, stacks
-from hermes_cfn.bill import State
+from hermes_cfn.bill import State, sampled
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.pricing.prices import PriceBook
 
-from ..latency.places import Probed
-from ..latency.times import Home, Interaction, users_see
+from ..latency.places import Probed, neighbours, place
+from ..latency.times import Home, Interaction, databases, users_see
 from ..sizing.credits import candidates, machine, surplus_day
 from ..sizing.fleet import Limit, broken, hourly_utilisation, inside, surplus_month
 from ..text import figure
@@ -36,7 +36,6 @@ from .variants import Change, changed, toml
 
 Floats = NDArray[np.float64]
 
-REGIONS = ("eu-south-2", "eu-west-1", "eu-west-3", "eu-central-1")
 EGRESS = ("nat-gateway", "nat-gateway-per-zone", "nat-gateway-regional", "nat-instance", "public-subnets", "ipv6")
 COUNTS = tuple(range(1, 11))
 DISKS = (8, 10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100)
@@ -80,7 +79,8 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """All configurations of one variant and type: ``monthly`` by commitment, count, disk and logs."""
+    """All configurations of one variant and type: ``monthly`` by commitment, count, disk and logs, at the mean of every
+    usage figure; ``range_adds`` by count what the mean over their ranges is above that, at the disks of the settings."""
 
     compiled: Compiled
     change: Change
@@ -89,12 +89,13 @@ class Block:
     egress: str
     zones: int
     monthly: Floats
+    range_adds: Floats
 
 
 def structural(settings: Settings) -> tuple[Change, ...]:
     """The variants to render: region, zones, egress and flow logs."""
     found: list[Change] = []
-    for region in dict.fromkeys((settings.account.region, *REGIONS)):
+    for region in dict.fromkeys((settings.account.region, *neighbours(settings.account.region))):
         for zones in (2, 3):
             for egress in EGRESS:
                 for logged in (True, False):
@@ -223,6 +224,10 @@ class Lattice:
             )
         return self._seen[key]
 
+    @cached_property
+    def _drawn(self) -> dict[str, Any]:
+        return sampled.draws(self.settings.usage)
+
     def surplus(self, block: Block, count: int) -> float:
         """USD a month of CPU credits that the planned load is charged for and the bill of ``[usage]`` has not."""
         kind, plan = machine(block.kind), self.settings.planning
@@ -262,6 +267,7 @@ class Lattice:
         return Block(
             one, one.change, made.account.region, made.compute.instance_type, made.network.egress,
             len(made.network.zones), monthly,
+            np.array([one.range_adds(n, self.settings.compute.volume_gib, self._drawn) for n in self.counts]),
         )  # fmt: skip
 
     @property
@@ -286,7 +292,7 @@ class Lattice:
             (*block.change, ("compute.count", count), ("compute.volume_gib", self.disks[disk])),
             commitment,
             self.logs[logs],
-            float(block.monthly[buying, n, disk, logs]) + self.surplus(block, count),
+            float(block.monthly[buying, n, disk, logs] + block.range_adds[n]) + self.surplus(block, count),
             self.p99(block.region, block.kind, count),
             self.availability(block, count, commitment),
         )
@@ -297,7 +303,7 @@ class Lattice:
         found = [
             (float(block.monthly[buying, n, disk, logs]) + more, block, (buying, n, disk, logs))
             for block in self.blocks
-            for n, more in enumerate([self.surplus(block, count) for count in self.counts])
+            for n, more in enumerate([self.surplus(block, count) for count in self.counts] + block.range_adds)
             for buying in range(len(WAYS))
         ]
         return sorted(found, key=lambda one: one[0])
@@ -347,17 +353,17 @@ class Lattice:
         most = max(self.counts)
         limit = float(np.finfo(float).max) if p99_ms is None else p99_ms
         meeting: list[Configuration] = []
-        for monthly, block, place in self._by_cost():
-            count = self.counts[place[1]]
-            if WAYS[place[0]] in UNDEPLOYABLE or (budget is not None and monthly > budget):
+        for monthly, block, where in self._by_cost():
+            count = self.counts[where[1]]
+            if WAYS[where[0]] in UNDEPLOYABLE or (budget is not None and monthly > budget):
                 continue
-            if self.availability(block, count, WAYS[place[0]]) < availability:
+            if self.availability(block, count, WAYS[where[0]]) < availability:
                 continue
             if self.broken(block.region, block.kind, count):
                 continue
             if any(self._unlimited(block.region, block.kind, n) > limit for n in (most, count)):
                 continue
-            meeting.append(self.configuration(block, place))
+            meeting.append(self.configuration(block, where))
             if p99_ms is not None or budget is None:
                 return meeting[0]
         return min(meeting, key=lambda one: (round(one.p99_ms, -1), one.monthly), default=None)
@@ -426,7 +432,6 @@ KNOBS = {
     "application_mib": "memory of the application",
     "sockets": "open sockets",
 }
-CITIES = ("zaragoza", "paris", "frankfurt", "dublin")
 
 
 def sensitivity(
@@ -451,7 +456,8 @@ def sensitivity(
     told("inferred prices")
     found += _moved("inferred prices, times", 1.0, lattice.with_inferred, (0.5, 2.0), base, targets)
     told("the database's place")
-    for city in CITIES:
+    cities = [city for city, _ in databases(plan, lattice.settings.account.region)]
+    for city in dict.fromkeys((place(lattice.settings.account.region).key, *cities)):
         if city != plan.database:
             other = lattice.under(plan.model_copy(update={"database": city})).find(**targets)
             at = None if _same(other, base) else city

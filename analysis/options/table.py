@@ -21,9 +21,10 @@ from hermes_cfn.errors import HermesError
 from hermes_cfn.plan.timing import Pace, rollout
 from hermes_cfn.pricing.prices import PriceBook
 
+from ..current import current
 from ..data import rows
-from ..latency.places import Probed, place, places, rtt
-from ..latency.times import Home, Interaction, Percentiles, users_see
+from ..latency.places import Probed, neighbours, place
+from ..latency.times import Home, Interaction, Percentiles, fly_homes, nearest_fly, users_see
 from ..sizing.credits import Machine, machine
 from ..sizing.fleet import Limit, broken, inside
 from . import fly, homes
@@ -135,7 +136,7 @@ class Options:
         for choice in CHOICES:
             yield self.own(choice)
         yield from self.shapes()
-        for region in ("eu-west-1", "eu-west-3", "eu-central-1"):
+        for region in neighbours(self.settings.account.region):
             if region != self.settings.account.region:
                 yield self.own(self._elsewhere(region))
         yield from self.flies()
@@ -146,21 +147,23 @@ class Options:
 
         Without a measured latency but with a place, the model's: the same machines there.
         """
-        plan, compute = self.planning, self.settings.compute
-        stated = bool(plan.current_name or plan.current_monthly)
-        monthly = plan.current_monthly if stated else None
-        p50, p99 = plan.current_p50_ms or None, plan.current_p99_ms or None
-        if plan.current_place and p50 is None:
-            kind, home = machine(compute.instance_type), place(plan.current_place).key
-            stopped = broken(plan, kind, compute.count, home, probed=self.probed)
-            seen = self._seen(plan, kind, compute.count, Home.of(home), stopped)
+        plan, compute, known = self.planning, self.settings.compute, current(self.planning)
+        if known is None:
+            return Option(
+                "stay", "stay where you are", None, None, None, None, None, None, None, "none", "whatever made you look", True,
+                lacks="say current_name, current_monthly and current_place, or current_plan, in [planning]",
+            )  # fmt: skip
+        p50, p99, lacks = plan.current_p50_ms or None, plan.current_p99_ms or None, [known.lacks]
+        if known.place and p50 is None:
+            kind = machine(compute.instance_type)
+            stopped = broken(plan, kind, compute.count, known.place, 0, self.probed)
+            seen = self._seen(plan, kind, compute.count, Home.of(known.place), stopped)
+            lacks.append(_stopped(stopped))
             if seen is not None:
                 p50, p99 = seen.p50, p99 or seen.p99
-        lacking = [key for key in ("current_monthly", "current_p50_ms") if not getattr(plan, key)]
         return Option(
-            "stay", f"stay where you are{': ' + plan.current_name if plan.current_name else ''}",
-            monthly, monthly, monthly, p50, p99, None, None, "none", "whatever made you look", True,
-            lacks="" if stated and p50 else f"say {' and '.join(lacking)} in [planning]", home=plan.current_place,
+            "stay", f"stay: {known.name}", known.monthly, known.monthly, known.monthly, p50, p99, None, None, "none",
+            "whatever made you look", True, lacks="; ".join(filter(None, lacks)), home=known.place,
         )  # fmt: skip
 
     def own(self, choice: _Choice) -> Option:
@@ -308,8 +311,9 @@ class Options:
         )  # fmt: skip
 
     def flies(self) -> Iterator[Option]:
-        """Fly.io in Paris and Frankfurt: machines matched by memory, and by memory and vCPUs."""
-        for region in ("cdg", "fra"):
+        """Fly.io near the users and the database: machines matched by memory, and by memory and vCPUs."""
+        homes = fly_homes(self.planning, self.settings.account.region, self.probed)
+        for region in sorted(home.removeprefix("fly-") for home in homes):
             yield self.fly(region, 1, "matched by memory")
             yield self.fly(region, 2, "matched by memory and vCPUs")
 
@@ -371,11 +375,6 @@ def _stopped(limit: Limit | None) -> str:
 
 def _listed(parts: Iterable[Part]) -> str:
     return ", ".join(str(part) for part in parts)
-
-
-def nearest_fly(city: str, probed: Probed = None) -> str:
-    """The European region of Fly.io with the shortest round trip to a city."""
-    return min((key for key in places() if key.startswith("fly-")), key=lambda key: rtt(city, key, probed).ms)
 
 
 def fleet_hours(found: Bill) -> Decimal:

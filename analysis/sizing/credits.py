@@ -178,7 +178,11 @@ def settled(
     in standard mode it only takes longer (:func:`boot_s`).
     """
     first = day = over_a_day(kind, hourly, mode, owed=boot_cpu_s / 60 if mode == "unlimited" else 0.0)
+    before: float | None = None
     for _ in range(days - 1):
         left = day.balance[-1]
+        if left == before:  # a day that ends as it began is every day from here on
+            break
+        before = left
         day = over_a_day(kind, hourly, mode, max(left, 0.0), max(-left, 0.0))
     return first, day

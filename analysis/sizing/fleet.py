@@ -27,7 +27,7 @@ from ..latency.times import BACKBONE_SPREAD, SHAPES, Interaction, Sampler, datab
 from ..text import figure
 from .credits import Day, Machine, boot_s, machine, machines, settled, surplus_day
 from .queueing import Station, analytic_quantile, claimed, draws, erlang_c
-from .simulation import pages, responses
+from .simulation import simulated, simulated_pages
 
 Floats = NDArray[np.float64]
 Method = Literal["approximation", "simulation", "saturated"]
@@ -67,7 +67,8 @@ class Sized:
     """An answer for ``count`` instances of ``kind`` in ``region``.
 
     Percentiles in ms: queueing, service and database of a page, without the way to the user.
-    ``one_out`` is with one instance fewer.  ``boot_s`` is what a new instance's start takes of its
+    ``one_out`` is with one instance fewer; ``error`` that of the p99 where it was simulated, a fraction of it at 95 %
+    confidence.  ``boot_s`` is what a new instance's start takes of its
     processors.
     """
 
@@ -80,6 +81,7 @@ class Sized:
     page_p99_ms: float
     one_out_p99_ms: float
     method: Method
+    error: float
     limits: tuple[Limit, ...]
     new_day: Day
     usual_day: Day
@@ -125,13 +127,28 @@ def stations(
     )
 
 
-def station_draws(station: Station, count: int, seed: int) -> tuple[Floats, Method]:
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Times in ms of what was asked for, how they were found, and the error of their p99 at 95 % confidence, as a
+    fraction of it (0 where nothing was simulated)."""
+
+    ms: Floats
+    method: Method
+    error: float = 0.0
+
+    def quantile(self, q: float) -> float:
+        """Of times in order."""
+        return float(self.ms[min(len(self.ms) - 1, int(q * len(self.ms)))])
+
+
+def station_draws(station: Station, count: int, seed: int) -> Times:
     """``count`` response times in ms, by the approximation where it is claimed, else by simulation."""
     if station.utilisation >= 1:
-        return np.full(count, math.inf), "saturated"
+        return Times(np.full(count, math.inf), "saturated")
     if station.arrivals == 0 or claimed(station):
-        return draws(station, np.random.default_rng(seed), count), "approximation"
-    return responses(station, max(count, 100_000), seed)[-count:], "simulation"
+        return Times(draws(station, np.random.default_rng(seed), count), "approximation")
+    found = simulated(station, seed=seed)
+    return Times(np.random.default_rng(seed).choice(found.times, count), "simulation", found.error)
 
 
 INDEPENDENT = 0.015
@@ -140,39 +157,33 @@ whole pages simulated (``tests/analysis/test_queueing.py``); beyond, they are si
 
 
 @lru_cache(maxsize=1024)
-def page_times(
-    processors: Station, pool: Station, trips: float, mounts: int = 1, seed: int = 11
-) -> tuple[Floats, Method]:
-    """``mounts`` visits to the processors and ``trips`` to the database, one after the other; ms, sorted.
+def page_times(processors: Station, pool: Station, trips: float, mounts: int = 1, seed: int = 11) -> Times:
+    """``mounts`` visits to the processors and ``trips`` to the database, one after the other; in order.
 
     The array is shared by all who ask for the same: it cannot be written to.
     """
-    times, method = _page_times(processors, pool, trips, mounts, seed)
-    times.setflags(write=False)
-    return times, method
+    found = _page_times(processors, pool, trips, mounts, seed)
+    found.ms.setflags(write=False)
+    return found
 
 
-def _page_times(processors: Station, pool: Station, trips: float, mounts: int, seed: int) -> tuple[Floats, Method]:
+def _page_times(processors: Station, pool: Station, trips: float, mounts: int, seed: int) -> Times:
     again = [station for station, visits in ((processors, mounts), (pool, trips)) if visits > 1]
     if max(station.utilisation for station in (processors, pool)) < 1 and any(
         station.arrivals and erlang_c(station.servers, station.offered) > INDEPENDENT for station in again
     ):
-        return np.sort(pages(processors, pool, trips, mounts, seed=seed)), "simulation"
-    cpu, how = station_draws(processors, SAMPLES, seed)
-    query, also = station_draws(pool, SAMPLES, seed + 1)
+        whole_pages = simulated_pages(processors, pool, trips, mounts, seed=seed)
+        return Times(np.sort(whole_pages.times), "simulation", whole_pages.error)
+    cpu, query = station_draws(processors, SAMPLES, seed), station_draws(pool, SAMPLES, seed + 1)
     draw = np.random.default_rng(seed + 2)
     whole, part = int(trips), trips - int(trips)
-    total = np.sum([draw.permutation(cpu) for _ in range(mounts)], axis=0)
+    total = np.sum([draw.permutation(cpu.ms) for _ in range(mounts)], axis=0)
     for _ in range(whole):
-        total = total + draw.permutation(query)
+        total = total + draw.permutation(query.ms)
     if part:
-        total = total + np.where(draw.random(SAMPLES) < part, draw.permutation(query), 0.0)
+        total = total + np.where(draw.random(SAMPLES) < part, draw.permutation(query.ms), 0.0)
     ranks: tuple[Method, ...] = ("approximation", "simulation", "saturated")
-    return np.sort(total), max(how, also, key=ranks.index)
-
-
-def _quantile(ordered: Floats, q: float) -> float:
-    return float(ordered[min(len(ordered) - 1, int(q * len(ordered)))])
+    return Times(np.sort(total), max(cpu.method, query.method, key=ranks.index), max(cpu.error, query.error))
 
 
 def inside(
@@ -180,8 +191,8 @@ def inside(
 ) -> tuple[Sampler, Method]:
     """What one interaction takes behind the load balancer, as draws for :func:`analysis.latency.times.users_see`."""
     processors, pool = stations(planning, kind, count, region, probed)
-    times, method = page_times(processors, pool, database_trips(planning, interaction), SHAPES[interaction].mounts)
-    return (lambda draw, number: times[draw.integers(0, len(times), number)]), method
+    found = page_times(processors, pool, database_trips(planning, interaction), SHAPES[interaction].mounts)
+    return (lambda draw, number: found.ms[draw.integers(0, len(found.ms), number)]), found.method
 
 
 def p99(station: Station) -> tuple[float, Method]:
@@ -190,7 +201,7 @@ def p99(station: Station) -> tuple[float, Method]:
         return math.inf, "saturated"
     if claimed(station):
         return analytic_quantile(station), "approximation"
-    return float(np.quantile(responses(station), 0.99)), "simulation"
+    return float(np.quantile(simulated(station).times, 0.99)), "simulation"
 
 
 def size(
@@ -213,11 +224,10 @@ def size(
     kind = machine(type_name)
     trips = page_trips(planning)
     processors, pool = stations(planning, kind, count, region, probed)
-    times, method = page_times(processors, pool, trips)
+    found = page_times(processors, pool, trips)
     one_out = math.inf
     if count > 1:
-        fewer, _ = page_times(*stations(planning, kind, count - 1, region, probed), trips)
-        one_out = _quantile(fewer, 0.99)
+        one_out = page_times(*stations(planning, kind, count - 1, region, probed), trips).quantile(0.99)
     hourly = hourly_utilisation(planning, kind, count)
     new_day, usual_day = settled(kind, hourly, planning.credits, boot_cpu_s=planning.boot_cpu_s)
     return Sized(
@@ -226,10 +236,11 @@ def size(
         region,
         processors,
         pool,
-        _quantile(times, 0.5),
-        _quantile(times, 0.99),
+        found.quantile(0.5),
+        found.quantile(0.99),
         one_out,
-        method,
+        found.method,
+        found.error,
         limits_of(planning, kind, count, region, surge, probed),
         new_day,
         usual_day,
@@ -272,8 +283,11 @@ def _limits(planning: Planning, kind: Machine, count: int, region: str, surge: i
         mean = sum(hourly_utilisation(planning, kind, count)) / 24
         note = "the day's mean against the baseline" + ("" if kind.borrows else ", above which it is throttled")
         yield Limit("CPU credits", mean, kind.baseline, "of each vCPU", note)
-    times, _ = page_times(processors, pool, page_trips(planning))
-    yield Limit("p99 of a page", _quantile(times, 0.99), planning.target_p99_ms, "ms", f"{out}; the target", slow=True)
+    found = page_times(processors, pool, page_trips(planning))
+    sure = f", known to {found.error:.0%}" if found.error else ""
+    yield Limit(
+        "p99 of a page", found.quantile(0.99), planning.target_p99_ms, "ms", f"{out}; the target{sure}", slow=True
+    )
 
 
 def limits_of(

@@ -28,8 +28,12 @@ class Planning(Section):
     ``users`` and ``access`` are shares by city and by last mile (``analysis latency --places``
     names the known ones).  ``peak_requests_per_s`` is the busiest hour's mean; ``day`` gives 24
     hourly weights of which the largest is that peak.  ``*_scv`` is a squared coefficient of
-    variation; ``service_shape`` the distribution of that variation (lognormal has the heavier tail).  ``current_*`` is where one is today, the first row of the options; 0 and empty are not stated.
-    ``asset_rounds`` are the
+    variation; ``service_shape`` the distribution of that variation (lognormal has the heavier tail).  ``current_*`` is where one is today, the first row of the options and what the answers compare with: a
+    published plan of another house (``current_plan``, as heroku/standard-2x, ``current_count`` times), or a name and a price;
+    0 and empty are not stated.
+    ``jitter_own`` is the share of a round trip's variance (of its logarithm) that is the user's own line and route, the
+    same for all round trips of one visit; the rest is another for each.  ``response_kib`` is a page's size too: what does
+    not fit into a new connection's first window takes more rounds.  ``asset_rounds`` are the
     rounds of static files that a first page waits for, one after the other.  ``availability`` is what the frontier's answer must reach at least, unless its verb says otherwise.
     """
 
@@ -51,6 +55,7 @@ class Planning(Section):
     transactions_per_page: NotNegative = 1
     asset_rounds: Annotated[int, Field(ge=0, le=10)] = 1
     query_ms: Positive = 1.0
+    jitter_own: Share = 0.5
     dns_ms: NotNegative = 2.0
     balancer_ms: NotNegative = 1.0
 
@@ -78,6 +83,8 @@ class Planning(Section):
     availability: Annotated[float, Field(ge=0, lt=1, strict=False)] = 0.99
 
     current_name: str = ""
+    current_plan: str = ""
+    current_count: Annotated[int, Field(ge=1, le=1000)] = 1
     current_monthly: Money = Decimal(0)
     current_place: str = ""
     current_p50_ms: NotNegative = 0

@@ -13,10 +13,6 @@ from importlib.resources import files
 
 from hermes_cfn.units import SECONDS_PER_MONTH
 
-REGIONS = ("ams", "arn", "cdg", "fra", "lhr")
-"""Those whose markup is known."""
-
-
 @cache
 def rows() -> tuple[Mapping[str, str], ...]:
     """Every published rate with its unit, date, basis and source."""
@@ -28,6 +24,12 @@ def rows() -> tuple[Mapping[str, str], ...]:
 def rates() -> dict[str, Decimal]:
     """Published rates by key."""
     return {row["key"]: Decimal(row["value"]) for row in rows()}
+
+
+REGIONS = tuple(key.removeprefix("markup_") for key in rates() if key.startswith("markup_"))
+"""Those whose markup is known."""
+DEAR_EGRESS = ("gru", "nrt", "sin", "syd")
+"""Regions in Asia, Oceania and South America, whose egress has its own rate."""
 
 
 def shared_machine(vcpu: int, memory_gb: Decimal, region: str, seconds: Decimal = SECONDS_PER_MONTH) -> Decimal | None:

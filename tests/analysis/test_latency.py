@@ -11,7 +11,8 @@ from analysis.latency.times import Home, Interaction
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.errors import ConfigurationError, HermesError
 
-MADRID_ONLY = {"users": {"madrid": 1.0}, "access": {"fibre": 1.0}}
+MADRID_ONLY = {"users": {"madrid": 1.0}, "access": {"fibre": 1.0}, "response_kib": 10}
+"""One city, one last mile, and a page that fits into a new connection's first window."""
 
 
 def still(draw, count):
@@ -132,6 +133,40 @@ def test_static_files_come_over_the_open_connection_from_the_cache_or_from_an_ed
         seen = latency.users_see(known, home, Interaction.COLD, still)
         pure = latency.compose(known, home, Interaction.COLD, 15.0, queries=0).total
         assert seen.mean == pytest.approx(pure, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("kib", "rounds"), [(0, 0), (1, 0), (14.25, 0), (14.3, 1), (42.7, 1), (42.8, 2), (60, 2), (400, 4)]
+)
+def test_a_page_takes_the_rounds_that_slow_start_needs(kib, rounds):
+    """RFC 6928: ten segments of 1,460 bytes, then twice as many each round."""
+    assert latency.slow_start_rounds(kib) == rounds
+    small, large = planning({**MADRID_ONLY, "dns_ms": 0}), planning({**MADRID_ONLY, "dns_ms": 0, "response_kib": kib})
+    for home in (Home("fly-fra"), Home("fly-fra", "cloudfront")):
+        setup = latency.compose(small, home, Interaction.COLD, 0, 0).setup / 2
+        more = (
+            latency.compose(large, home, Interaction.COLD, 0, 0).total
+            - latency.compose(small, home, Interaction.COLD, 0, 0).total
+        )
+        assert more == pytest.approx(rounds * setup), "they end where the connection ends"
+    same = [latency.compose(plan, Home("fly-fra"), Interaction.WARM, 0, 0).total for plan in (small, large)]
+    assert same[0] == same[1], "a message on an open connection"
+
+
+def test_the_sum_of_round_trips_lies_between_independent_and_joined_ones():
+    """Fault 5 of the planning answers: 732 ms joined, 560 ms apart (with one round for the page)."""
+    p99 = [
+        latency.users_see(
+            planning({"jitter_own": own, "response_kib": 10}), Home("eu-south-2"), Interaction.COLD, still
+        ).p99
+        for own in (0.0, 0.5, 1.0)
+    ]
+    assert p99[0] < p99[1] < p99[2] and p99[0] < 0.85 * p99[2]
+    p50 = [
+        latency.users_see(planning({"jitter_own": own}), Home("eu-south-2"), Interaction.COLD, still).mean
+        for own in (0.0, 1.0)
+    ]
+    assert p50[0] == pytest.approx(p50[1], rel=0.03), "the means do not hang on it"
 
 
 def test_the_users_mix_matters():

@@ -180,3 +180,21 @@ def test_a_row_of_a_size_gives_up_what_this_deployment_has_more_of(book):
     assert rows["three-instances"] == "8 instances for 3"
     three = next(choice for choice in options.CHOICES if choice.key == "three-instances")
     assert Options(Settings(), book)._gives_up(three, variants.changed(Settings(), three.change)) == "nothing but money"
+
+
+def test_a_published_plan_of_another_house_is_the_first_row_and_what_is_compared_with(book):
+    from analysis.answers import payment, worth
+
+    text = '[planning]\ncurrent_plan = "heroku/standard-2x"\ncurrent_count = 2\ncurrent_place = "dublin"\n'
+    settings = config.parse(text)
+    row, compared = Options(settings, book).stay(), worth(settings, book)
+    assert (row.expected, row.lacks, row.home) == (Decimal(100), "", "dublin")
+    assert compared.named and compared.other == "dublin" and compared.name == "2 x Heroku Standard-2X"
+    assert compared.monthly_more == payment(settings, book).monthly - 100
+    euros = config.parse('[planning]\ncurrent_plan = "hetzner/cx23"\ncurrent_place = "frankfurt"\n')
+    assert "EUR" in Options(euros, book).stay().lacks and not worth(euros, book).named
+    rated = '[planning]\ncurrency = "EUR"\ncurrency_per_usd = 0.5\ncurrent_plan = "hetzner/cx23"\ncurrent_place = "frankfurt"\n'
+    assert Options(config.parse(rated), book).stay().expected == Decimal("7.98")
+    with pytest.raises(HermesError, match="heroku/basic") as told:
+        Options(config.parse('[planning]\ncurrent_plan = "heroku/huge"\n'), book).stay()
+    assert told.value.findings[0].code == "plan-unknown"
