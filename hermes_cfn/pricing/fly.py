@@ -13,6 +13,7 @@ from importlib.resources import files
 
 from hermes_cfn.units import SECONDS_PER_MONTH
 
+
 @cache
 def rows() -> tuple[Mapping[str, str], ...]:
     """Every published rate with its unit, date, basis and source."""
