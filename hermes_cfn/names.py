@@ -71,6 +71,11 @@ class Names:
         return f"{self.secrets_path}/candidate/{name}"
 
     @property
+    def access_parameter(self) -> str:
+        """The program by which an instance hands the application's credentials to the containers."""
+        return f"{self._path}/access/program"
+
+    @property
     def instance_reports_path(self) -> str:
         return f"{self._path}/instances"
 

@@ -75,6 +75,10 @@ def _clustered(settings: Settings) -> bool:
     return settings.service.cluster
 
 
+def _accessing(settings: Settings) -> bool:
+    return bool(settings.access.granted)
+
+
 def _tagged(suffix: str = "") -> Condition:
     tags = {
         "aws:ResourceTag/hermes:application": "{application}",
@@ -147,7 +151,56 @@ INSTANCE: tuple[Permission, ...] = (
         TAGGED,
         when=_clustered,
     ),
+    may(
+        "ssm:GetParameter",
+        "access-parameter",
+        "fetches the program that hands the application's credentials to the containers",
+        when=_accessing,
+    ),
+    may("sts:AssumeRole", "application-role", "and only that role, whose rights [access] says", when=_accessing),
 )
+
+_S3_OBJECTS = ("{}", "{}/*")
+GRANTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str]] = {
+    "AWS::S3::Bucket": (
+        ("s3:ListBucket", "s3:GetObject"),
+        ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"),
+        _S3_OBJECTS,
+        "arn:aws:s3:::@",
+    ),
+    "AWS::SQS::Queue": (
+        ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
+        ("sqs:SendMessage",),
+        ("{}",),
+        "",
+    ),
+    "AWS::SNS::Topic": ((), ("sns:Publish",), ("{}",), "@"),
+    "AWS::DynamoDB::Table": (
+        ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:DescribeTable"),
+        ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"),
+        ("{}", "{}/index/*"),
+        "",
+    ),
+    "AWS::SecretsManager::Secret": (
+        ("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
+        (),
+        ("{}",),
+        "@",
+    ),
+    "AWS::SES::EmailIdentity": (
+        (),
+        ("ses:SendEmail", "ses:SendRawEmail"),
+        ("{}",),
+        "arn:aws:ses:${AWS::Region}:${AWS::AccountId}:identity/@",
+    ),
+    "AWS::OpenSearchService::Domain": (
+        ("es:ESHttpGet", "es:ESHttpHead"),
+        ("es:ESHttpPost", "es:ESHttpPut", "es:ESHttpPatch", "es:ESHttpDelete"),
+        ("{}/*",),
+        "",
+    ),
+}
+"""Type -> actions of who reads, actions more of who writes, resources made of its ARN, and its ARN made of what Ref gives (@)."""
 
 _OURS: Condition = {
     "StringEquals": {

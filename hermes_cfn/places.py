@@ -37,6 +37,8 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "secrets": (here("ssm", f"parameter{names.secrets_path}/*"),),
         "reports": (here("ssm", f"parameter{names.instance_reports_path}/*"),),
         "reports-path": (here("ssm", f"parameter{names.instance_reports_path}"),),
+        "access-parameter": (here("ssm", f"parameter{names.access_parameter}"),),
+        "application-role": (names.made_role_arn("application"),),
         "cluster-parameter": (here("ssm", f"parameter{names.cluster_parameter}"),),
         "machine-images": (f"arn:aws:ssm:{region}::parameter/aws/service/ami-amazon-linux-latest/*",),
         "ssm-key": (here("kms", "key/*"),),

@@ -11,6 +11,7 @@ SECTIONS: Mapping[str, str] = {
     "application": "What the container is.",
     "env": 'Plain variables of the container, as NAME = "value" or NAME = { output = "uploads.BucketName" }; no secrets.',
     "extras": 'Parameters of templates in extras/, as [extras.NAME] PARAMETER = "value" or { output = "STACK.OUTPUT" }.',
+    "access": "What the application may do with the extras, by credentials that AWS's SDKs find by themselves.",
     "account": "Where it runs.",
     "environment": "The name is part of every stack, parameter and role.",
     "network": "Addresses, zones and the way out.",
@@ -44,6 +45,10 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "migrate_memory_mib": "limit of the migration, which starts only where as much is free beside the application",
         "read_only": "the container cannot write but to /tmp",
         "secrets": "names of the SecureString parameters that become variables",
+    },
+    "access": {
+        "read": 'extras that it may read, such as `["extras.uploads"]`',
+        "read_write": "extras that it may read and write; `read-write` is the same",
     },
     "account": {
         "id": "12 digits; refuses any other account",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import Field, PrivateAttr
 
+from hermes_cfn.config.access import Access
 from hermes_cfn.config.application import Application
 from hermes_cfn.config.certificate import Certificate, Database
 from hermes_cfn.config.compute import Compute
@@ -28,6 +29,7 @@ class Settings(Section):
     application: Application = Application()
     env: Mapping[VariableName, Value] = Field(default_factory=dict)
     extras: Mapping[ExtraName, Mapping[ParameterName, Value]] = Field(default_factory=dict)
+    access: Access = Access()
     account: Account = Account()
     environment: Environment = Environment()
     network: Network = Network()

@@ -96,9 +96,14 @@ WISHES: tuple[Wish, ...] = (
     _said("extras", "bucket buckets s3 storage uploads object_storage", "hermes-cfn extras add bucket writes one"),
     _said("extras", "queue queues sqs topic topics sns dynamodb", "hermes-cfn extras add queue, or topic, writes one"),
     _said("extras", "resources resource cloudformation addons custom_resources stacks", "and templates in extras/"),
+    _said(
+        "access",
+        "iam policy policies iam_policies task_role task_role_arn role permissions grants",
+        'read-write = ["extras.uploads"]',
+    ),
     _missing(
-        "iam policy policies iam_policies task_role task_role_arn instance_role role role_arn permissions",
-        "AWS permissions for the application are not offered; give it an IAM user's keys as secrets",
+        "instance_role role_arn",
+        "a role of your own is not offered; write the section [access], and the containers are handed a role with its grants",
     ),
     _missing(
         "autoscaling auto_scaling autoscale scaling scale min max min_size max_size min_instances max_instances "

@@ -85,7 +85,7 @@ def call(task: str, operation: str, token: int, goal_version: int, command: str 
 def document(task: str, settings: Settings) -> dict[str, Any]:
     """The SSM document of ``task``, schema version 2.2."""
     given = [f"{_VARIABLES[name]}='{{{{ {name} }}}}'" for name in parameters(task)]
-    parts = ["#!/bin/bash", variables(settings), f"export TASK={task}", *given, script("library")]
+    parts = ["#!/bin/bash", variables(settings), f"export TASK={task}", *given, _library(settings)]
     if task in PRINTING:
         parts.append(script("mask"))
     if task == "migrate":
@@ -125,7 +125,7 @@ def document(task: str, settings: Settings) -> dict[str, Any]:
 
 def user_data(settings: Settings) -> str:
     """What an instance runs at first boot, at most :data:`USER_DATA_LIMIT` bytes."""
-    texts = {name: script(name) for name in (*_ON_DISK, "boot")}
+    texts = {name: _library(settings) if name == "library" else script(name) for name in (*_ON_DISK, "boot")}
     used = set(re.findall(r"\w+", " ".join(texts.values())))
     on_disk = {"settings": variables(settings, used), **{name: texts[name] for name in _ON_DISK}}
     parts = [
@@ -138,6 +138,17 @@ def user_data(settings: Settings) -> str:
         texts["boot"],
     ]
     return _flush("\n".join(parts)) + "\n"
+
+
+def _library(settings: Settings) -> str:
+    """What all scripts share; with [access] every environment of a container has the way to the application's role."""
+    text = script("library")
+    if not settings.access.granted:
+        return text
+    access = 'access() { fetch "$HERMES_ACCESS" "$STATE_DIR/access.py" && python3 "$STATE_DIR/access.py" "$1"; }'
+    return text.replace("environment() {", f"{access}\nenvironment() {{").replace(
+        'done >>"$2.new" && mv', 'done >>"$2.new" && access "$2.new" && mv'
+    )
 
 
 def _flush(text: str) -> str:
@@ -183,6 +194,8 @@ def variables(settings: Settings, used: Container[str] | None = None) -> str:
         "HERMES_CLUSTER_NAME": names.cluster_name,
         "HERMES_CLUSTER_SERVICE": names.cluster_parameter,
     }
+    if settings.access.granted:
+        values["HERMES_ACCESS"] = names.access_parameter
     chosen = {name: value for name, value in values.items() if used is None or name in used}
     return " \\\n".join(["export", *(f"{name}={shlex.quote(str(value))}" for name, value in chosen.items())])
 

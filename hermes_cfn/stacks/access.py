@@ -42,7 +42,9 @@ SHARED: Mapping[str, tuple[Permission, ...]] = {
 detects drift."""
 
 
-def _boundary(stack: Template, settings: Settings, names: Names, title: str) -> iam.ManagedPolicy:
+def _boundary(
+    stack: Template, settings: Settings, names: Names, title: str, of_extras: Sequence[str]
+) -> iam.ManagedPolicy:
     """At most what instances, NAT instances and log deliveries of this environment need; nothing of IAM.
 
     Secrets answer to credentials that an instance has: no other role reads them, whoever it trusts.
@@ -50,6 +52,8 @@ def _boundary(stack: Template, settings: Settings, names: Names, title: str) -> 
     known = places(settings)
     rows = []
     for number, row in enumerate(INSTANCE, start=1):
+        if set(row.on) & {"access-parameter", "application-role"} and not row.needed(settings):
+            continue
         condition = filled(row, settings)
         if "secrets" in row.on:
             condition = {**condition, "Null": {"ec2:SourceInstanceARN": "false"}}
@@ -70,6 +74,7 @@ def _boundary(stack: Template, settings: Settings, names: Names, title: str) -> 
     nat = {"StringEquals": {"aws:ResourceTag/hermes:role": f"{both}-nat"}}
     rows.append(allow("NatForward", NAT[3:], ec2("instance"), nat))
     rows.append(allow("Logs", FLOW_LOGS, [text(arn) for arn in groups]))
+    rows += fences.granted(settings, names, of_extras)
     rows.append(allow("LogGroups", ["logs:DescribeLogGroups"], ["*"]))
     limit = stack.add_resource(
         iam.ManagedPolicy(
@@ -115,7 +120,7 @@ def build_roles(
     """
     names = Names.of(settings)
     title = foundation_title(names.environment)
-    _boundary(stack, settings, names, title)
+    _boundary(stack, settings, names, title, of_extras)
     _service_role(stack, settings, names, f"{title}Cloudformation", types, of_extras)
     alike = {
         "Look": [row for row in OBSERVE if row.on != ("*",)],

@@ -9,8 +9,8 @@ from troposphere import Template
 from hermes_cfn.config import Settings
 from hermes_cfn.config.compute import MachineArchitecture
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
-from hermes_cfn.names import ENVIRONMENT_TAG, Names, is_extra, output_id
-from hermes_cfn.stacks import certificate, edge, extras, foundation, network, service, watch, worldwide
+from hermes_cfn.names import ENVIRONMENT_TAG, Names, extra_key, is_extra, output_id
+from hermes_cfn.stacks import certificate, edge, extras, foundation, grants, network, service, watch, worldwide
 from hermes_cfn.stacks.nat_instance import IMAGE_PARAMETER
 
 WORLD = "us-east-1"
@@ -117,7 +117,9 @@ def _service(settings: Settings, own: Sequence[extras.Extra]) -> StackSpec:
     }
     if settings.network.egress != "public-subnets":
         parameters["PrivateSubnets"] = output("network", "private_subnets")
-    template = service.template(settings, sorted({port for one in own for port in one.ports}))
+    given = grants.of(settings, own)
+    parameters |= {one.parameter: FromOutput(extra_key(one.extra), one.output) for one in given}
+    template = service.template(settings, given, sorted({port for one in own for port in one.ports}))
     return _spec(
         settings, "service", template, parameters, follows=("foundation",), gates=("image", "secrets", "stable")
     )

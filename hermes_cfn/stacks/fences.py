@@ -13,6 +13,7 @@ from awacs.aws import Action, Deny, Statement
 
 from hermes_cfn.config import Settings
 from hermes_cfn.names import Names
+from hermes_cfn.permissions import GRANTS
 from hermes_cfn.stacks.common import text
 from hermes_cfn.stacks.roles import Tests, allow
 
@@ -144,12 +145,13 @@ def _fences(settings: Settings, names: Names) -> Iterable[Fence]:
     yield "Buckets", "s3:*", [f"arn:aws:s3:::{both}-*"], None
     yield "Subscriptions", "sns:Unsubscribe SetSubscriptionAttributes", ["*"], _regions(names)
     yield "Topics", "sns:*", [f"arn:aws:sns:{anywhere}:{both}-*"], None
-    parameters = f"arn:aws:ssm:{anywhere}:parameter/{names.application}/{names.environment}"
+    kept = ("cluster", "access") if settings.access.granted else ("cluster",)
+    parameters = [f"arn:aws:ssm:{anywhere}:parameter/{names.application}/{names.environment}/{one}/*" for one in kept]
     yield "Documents", "ssm:CreateDocument DeleteDocument GetDocument UpdateDocument UpdateDocumentDefaultVersion", [
         f"arn:aws:ssm:{anywhere}:document/{both}-*"
     ], None  # fmt: skip
-    yield "Parameters", "ssm:DeleteParameter GetParameters PutParameter", [f"{parameters}/cluster/*"], None
-    yield "SystemsTags", "ssm:*", [f"arn:aws:ssm:{anywhere}:document/{both}-*", f"{parameters}/cluster/*"], None
+    yield "Parameters", "ssm:DeleteParameter GetParameters PutParameter", parameters, None
+    yield "SystemsTags", "ssm:*", [f"arn:aws:ssm:{anywhere}:document/{both}-*", *parameters], None
     yield "Trail", "cloudtrail:*", [f"arn:aws:cloudtrail:{anywhere}:trail/{names.trail}"], None
     yield "Budget", "budgets:*", [f"arn:aws:budgets::{account}:budget/{names.budget}"], None
     yield (
@@ -210,3 +212,24 @@ def _extra_fences(settings: Settings, names: Names) -> Iterable[Fence]:
         [f"arn:aws:ses:{anywhere}:identity/{name}" for name in (domain, f"*.{domain}")] if domain else [],
         None,
     )
+
+
+def granted(settings: Settings, names: Names, types: Iterable[str]) -> list[Statement]:
+    """The most that [access] can give: what grants name, on what extras of these types are called."""
+    if not settings.access.granted:
+        return []
+    both, anywhere = names.auto_scaling_group, f"*:{names.account}"
+    domain = settings.certificate.domain
+    places = {
+        "AWS::S3::Bucket": [f"arn:aws:s3:::{both}-extra-*"],
+        "AWS::SQS::Queue": [f"arn:aws:sqs:{anywhere}:{both}-extra-*"],
+        "AWS::SNS::Topic": [f"arn:aws:sns:{anywhere}:{both}-extra-*"],
+        "AWS::DynamoDB::Table": [f"arn:aws:dynamodb:{anywhere}:table/{both}-extra-*"],
+        "AWS::SecretsManager::Secret": [f"arn:aws:secretsmanager:{anywhere}:secret:{both}-extra-*"],
+        "AWS::SES::EmailIdentity": [f"arn:aws:ses:{anywhere}:identity/{name}" for name in (domain, f"*.{domain}")],
+        "AWS::OpenSearchService::Domain": [f"arn:aws:es:{anywhere}:domain/{both}-*"],
+    }
+    return [
+        allow(f"Application{number}", (*GRANTS[kind][0], *GRANTS[kind][1]), [text(arn) for arn in places[kind]])
+        for number, kind in enumerate(sorted(set(types) & set(places)), start=1)
+    ]

@@ -11,7 +11,7 @@ from troposphere import elasticloadbalancingv2 as elb
 from hermes_cfn.config import Settings
 from hermes_cfn.instance import documents
 from hermes_cfn.names import Names
-from hermes_cfn.stacks import cluster, fleet, security_groups
+from hermes_cfn.stacks import cluster, fleet, grants, security_groups
 from hermes_cfn.stacks.buckets import private_bucket
 from hermes_cfn.stacks.common import fresh, named, parameter, put, waive
 
@@ -21,8 +21,8 @@ _OWN_KEY = (
 _ACCESS_LOGS = "access logs are an option, service.access_logs; they cost storage"
 
 
-def template(settings: Settings, ports: Sequence[int] = ()) -> Template:
-    """``ports``: of extras, on which instances open connections within the VPC."""
+def template(settings: Settings, granted: Sequence[grants.Granted] = (), ports: Sequence[int] = ()) -> Template:
+    """``granted``: what the application may use of extras; ``ports``: of extras, on which instances open connections within the VPC."""
     names = Names.of(settings)
     stack = fresh(f"{names.auto_scaling_group}: load balancer and instances")
     vpc = parameter(stack, "VpcId", "AWS::EC2::VPC::Id", "From the network stack")
@@ -41,6 +41,7 @@ def template(settings: Settings, ports: Sequence[int] = ()) -> Template:
     if settings.service.cluster:
         cluster.build(stack, names, vpc)
     launch, scaling = fleet.build(stack, settings, names, image, subnets, groups.app, target)
+    grants.build(stack, settings, names, granted)
     _documents(stack, settings, names)
 
     put(stack, "alb_dns_name", GetAtt(balancer, "DNSName"), "What the DNS record points at")

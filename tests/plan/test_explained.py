@@ -19,7 +19,7 @@ PLANNED = sorted(
         *(ROOT / f"flows/stacks/{name}.py" for name in ("plan_inputs", "orphaned_stacks", "change_set_preview")),
         ROOT / "flows/fleet/preconditions.py",
         ROOT / "config/extras.py",
-        *(ROOT / f"stacks/{name}.py" for name in ("extras", "extras_python")),
+        *(ROOT / f"stacks/{name}.py" for name in ("extras", "extras_python", "grants")),
     }
 )
 """Where a plan's findings are made."""

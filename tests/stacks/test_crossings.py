@@ -19,6 +19,7 @@ from hermes_cfn.config.extras import ExtraFile
 from hermes_cfn.errors import ConfigurationError
 from hermes_cfn.local.services.policies import Asked, allowed
 from hermes_cfn.names import Names
+from hermes_cfn.permissions import GRANTS
 from hermes_cfn.service_role import EXTRA_TYPES
 
 ROOT = Path(__file__).parents[2]
@@ -51,13 +52,24 @@ assets_domain = "static.example.com"
 hosted_zone_id = "ZOF{zone}"
 [budget]
 ceiling_usd = 10
+[access]
+read-write = ["extras.own"]
 """
 
 
 OWN = ExtraFile(
     "own",
     "extras/own.template.json",
-    json.dumps({"Resources": {f"R{n}": {"Type": kind} for n, kind in enumerate(sorted(EXTRA_TYPES))}}),
+    json.dumps(
+        {
+            "Resources": {f"R{n}": {"Type": kind} for n, kind in enumerate(sorted(EXTRA_TYPES))},
+            "Outputs": {
+                f"O{n}": {"Value": {"Ref": f"R{n}"} if GRANTS[kind][3] else {"Fn::GetAtt": [f"R{n}", "Arn"]}}
+                for n, kind in enumerate(sorted(EXTRA_TYPES))
+                if kind in GRANTS
+            },
+        }
+    ),
 )
 """A stack of one's own with one of each type that is offered."""
 

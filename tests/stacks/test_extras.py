@@ -219,3 +219,61 @@ def test_plan_names_what_is_foreign_what_is_taken_and_each_new_permission():
     new = [one for one in found if one.code == "permission-new"]
     assert any("s3:PutBucketCORS on arn:aws:s3:::hermes-production-*" in one.evidence for one in new)
     assert not any(one.code == "permission-new" for one in plan(before, there, PlanInputs()).findings)
+
+
+def granted(words, *files):
+    return built(f"[access]\n{words}\n", *files)
+
+
+ARN = {"Outputs": {"BucketName": {"Value": {"Ref": "Bucket"}}, "QueueArn": {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}}}}
+BOTH = {"Resources": {**BUCKET["Resources"], "Queue": {"Type": "AWS::SQS::Queue"}}, **ARN}
+
+
+@pytest.mark.parametrize(("key", "writes"), [("read", False), ("read-write", True), ("read_write", True)])
+def test_a_grant_makes_a_role_apart_that_only_the_instance_may_assume(key, writes):
+    deployment = granted(f'{key} = ["extras.own"]', extra("own", BOTH))
+    service = deployment.stack("service")
+    role = service.template["Resources"]["ApplicationRole"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"AWS": {"Fn::GetAtt": ["InstanceRole", "Arn"]}}
+    assert "hermes-production-boundary" in json.dumps(role["PermissionsBoundary"])
+    rows = role["Policies"][0]["PolicyDocument"]["Statement"]
+    actions = {action for row in rows for action in row["Action"]}
+    assert ({"s3:PutObject", "sqs:SendMessage"} <= actions) is writes
+    assert {"s3:GetObject", "sqs:ReceiveMessage"} <= actions
+    assert all("${Grant" in json.dumps(row["Resource"]) for row in rows)
+    assert service.parameters["GrantOwnQueueArn"] == FromOutput("extra-own", "QueueArn")
+    instance = service.template["Resources"]["InstanceRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assume = [row for row in instance if "sts:AssumeRole" in row["Action"]]
+    assert [json.dumps(row["Resource"]).count("hermes-production-application") for row in assume] == [1]
+    assert not {action for row in instance for action in row["Action"]} & actions
+    boundary = deployment.stack("foundation").template["Resources"]["ProductionBoundary"]["Properties"][
+        "PolicyDocument"
+    ]
+    bounded = {action for row in boundary["Statement"] for action in row["Action"]}
+    assert actions <= bounded
+    metadata = service.template["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["MetadataOptions"]
+    assert metadata["HttpPutResponseHopLimit"] == 1 and metadata["HttpTokens"] == "required"
+
+
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        ('read = ["extras.none"]', [extra("own", BOTH)]),
+        ('read = ["extras.own"]', [extra("own", {**BOTH, "Outputs": {}, "Resources": BUCKET["Resources"]})]),
+        ('read = ["extras.own"]', [extra("own", {"Resources": {"A": {"Type": "AWS::EC2::SecurityGroup"}}})]),
+        (
+            'read = ["extras.own"]',
+            [
+                extra(
+                    "own", {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"T": {"Value": {"Ref": "T"}}}}
+                )
+            ],
+        ),
+    ],
+    ids=["not there", "no output", "nothing to grant", "nothing to read"],
+)
+def test_a_grant_on_what_is_not_there_is_one_finding(words, files):
+    with pytest.raises(HermesError) as refused:
+        granted(words, *files)
+    assert [one.code for one in refused.value.findings] == ["grant-unknown"]

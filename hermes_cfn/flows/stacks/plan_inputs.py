@@ -271,7 +271,8 @@ def _foundation(context: DeployContext, there: Mapping[str, Deployed]) -> Iterat
     for spec in context.deployment:
         if spec.account_wide and spec.key in there and there[spec.key].template != as_sent(spec):
             title = foundation_title(context.names.environment)
-            roles = [f"{title}CloudformationExtras", f"{title}Boundary"]
+            needed = (f"{title}Cloudformation", f"{title}Boundary")
+            roles = [name for name in spec.template["Resources"] if name.startswith(needed)]
             own = any(is_extra(one.key) for one in context.deployment)
             if own and (lacking := extras.lacking(spec, there[spec.key].template, roles)):
                 yield _lacks_rights(spec, lacking)

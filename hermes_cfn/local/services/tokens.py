@@ -74,7 +74,8 @@ class Tokens(Actions):
             words = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {params['RoleArn']}"
             raise ServiceError("AccessDenied", words, 403)
         chained = ":assumed-role/" in caller.arn
-        return self._session(params, min(role[1], CHAINED_S) if chained else role[1], caller.service == EC2)
+        endless = caller.service == EC2 or (chained and caller.arn.rpartition("/")[2].startswith("i-"))
+        return self._session(params, min(role[1], CHAINED_S) if chained else role[1], endless)
 
     def assume_role_with_web_identity(self, params: dict[str, Any]) -> dict[str, Any]:
         """Raises ServiceError ``InvalidIdentityToken``, ``ExpiredTokenException`` and ``AccessDenied``."""
@@ -120,7 +121,8 @@ class Tokens(Actions):
             raise ServiceError("InvalidIdentityToken", "Incorrect token audience", 400)
 
     def _session(self, params: Mapping[str, Any], longest_s: int, endless: bool = False) -> dict[str, Any]:
-        """A session as STS answers it; ``endless`` for those of instances, which would be renewed as long as they run."""
+        """A session as STS answers it; ``endless`` for those of instances, which would be renewed as long as they
+        run; and for those that an instance asks for, whose own clock is the machine's and not the service's."""
         seconds = int(params.get("DurationSeconds") or min(DEFAULT_S, longest_s))
         if seconds < SHORTEST_S:
             words = f"1 validation error detected: Value '{seconds}' at 'durationSeconds' must be at least {SHORTEST_S}"
