@@ -62,14 +62,22 @@ def _configuration() -> str:
     for section, what in SECTIONS.items():
         lines += ["", f"### `[{section}]`", "", what, ""]
         value = getattr(empty, section)
-        if not isinstance(value, BaseModel):
+        model = type(value) if isinstance(value, BaseModel) else _inner(section)
+        if model is None:
             continue
-        defaults = value.model_dump(mode="python")
         lines += ["| key | default | values | meaning |", "|---|---|---|---|"]
-        for key, field in type(value).model_fields.items():
-            default = "not given" if defaults[key] is None else f"`{toml(defaults[key])}`"
+        for key, field in model.model_fields.items():
+            said = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
+            said = value.model_dump(mode="python")[key] if isinstance(value, BaseModel) else said
+            default = "not given" if said is None else f"`{toml(said)}`"
             lines.append(f"| `{key}` | {default} | {_values(field)} | {_cell(meaning(section, key))} |")
     return "\n".join(lines)
+
+
+def _inner(section: str) -> type[BaseModel] | None:
+    """What each table of a section is, where their names are the user's: ``[routes.NAME]``."""
+    inner = get_args(Settings.model_fields[section].annotation)
+    return next((one for one in inner[1:] if isinstance(one, type) and issubclass(one, BaseModel)), None)
 
 
 def _values(field: Any) -> str:

@@ -35,7 +35,8 @@ class FromLookup:
 
     ``lookup`` is one of ``machine-image`` (``argument``: the public SSM parameter's name),
     ``budget-estimate`` (USD a month), ``cost-allocation-tag`` (``argument``: its key; ``true`` once it is
-    active), and ``commit``.
+    active), ``maintenance`` (``on`` or ``off``, which the verb of that name moves), ``output`` (``argument``: ``STACK:OUTPUT`` of another
+    environment), ``balancer`` (``argument``: a listener's ARN, a blank, and what of its load balancer), and ``commit``.
     """
 
     lookup: str
@@ -46,6 +47,9 @@ class FromLookup:
         """What one lookup is told from another by: two machine images differ in their architecture."""
         return self.argument or self.lookup
 
+
+DEFAULTS: Mapping[str, str] = {"cost-allocation-tag": "false", "maintenance": "off"}
+"""Lookup -> what it says where nobody knows it and nothing is deployed."""
 
 Source = FromSetting | FromOutput | FromLookup
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hermes_cfn.config import Settings
 from hermes_cfn.config.section import shortened
 
 ACCOUNT = "${AWS::AccountId}"
 ROLES = ("infrastructure", "release", "plan", "operator")
-OPTIONAL = ("certificate", "worldwide", "edge", "watch")
+OPTIONAL = ("network", "certificate", "worldwide", "edge", "watch")
 """Keys of the stacks that an environment may have or not; ``worldwide`` stands in us-east-1."""
 
 _EXTRA = "extra-"
 ENVIRONMENT_TAG = "hermes:environment"
+MAINTENANCE = "Maintenance"
+"""The service stack's parameter ``on`` or ``off``: the verb ``maintenance`` moves it, and a deployment keeps it."""
+
 GITHUB = "token.actions.githubusercontent.com"
 """Host of GitHub's OIDC provider, and so its name in IAM."""
 
@@ -37,6 +40,10 @@ class Names:
     def of(cls, settings: Settings, account: str = "") -> Names:
         """``account`` is the 12 digits, or nothing for ``${AWS::AccountId}``."""
         return cls(settings.application.name, settings.environment.name, account or ACCOUNT, settings.account.region)
+
+    def sharing(self, settings: Settings) -> Names:
+        """The names of the environment whose network and load balancer are used; this one's own where none is."""
+        return replace(self, environment=settings.environment.shares or self.environment)
 
     @property
     def _both(self) -> str:
@@ -248,6 +255,13 @@ def extra_name(key: str) -> str:
 def foundation_title(environment: str) -> str:
     """What logical IDs of the foundation begin with for an environment: ``Production``."""
     return "".join(word.capitalize() for word in environment.split("-"))
+
+
+def balancer(settings: Settings) -> str:
+    """The name of the load balancer that requests come through: this environment's, the shared one's, or another team's."""
+    if settings.ingress.listener_arn:
+        return settings.ingress.listener_arn.split("/")[2]
+    return Names.of(settings).sharing(settings).load_balancer
 
 
 def clash(mine: str, theirs: str) -> bool:

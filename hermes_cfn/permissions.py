@@ -293,6 +293,32 @@ _PLACE = (
     ),
     _TAG,
 )
+_EXISTING = (
+    may(
+        "ec2:DescribeVpcs ec2:DescribeSubnets ec2:DescribeRouteTables",
+        "*",
+        "sees whether the existing network is there and leads out; the actions have no resource",
+        when=lambda settings: bool(settings.network.vpc_id),
+    ),
+    may(
+        "elasticloadbalancing:DescribeListeners elasticloadbalancing:DescribeRules elasticloadbalancing:DescribeLoadBalancers",
+        "*",
+        "sees whether the listener that is shared is there, and which priorities are taken; the actions have no resource",
+        when=lambda settings: not settings.own_balancer,
+    ),
+    may(
+        "cloudformation:ListStackResources",
+        "stacks",
+        "tells its own rules on the listener from those of others",
+        when=lambda settings: not settings.own_balancer,
+    ),
+    may(
+        "cloudformation:DescribeStacks",
+        "shared-stacks",
+        "reads which network and load balancer the environment has that is shared; no parameter and no secret of it",
+        when=lambda settings: bool(settings.environment.shares),
+    ),
+)
 _CHECKS = (
     _LIMITS,
     may("ec2:DescribeNatGateways", "*", "checks limits; the action has no resource"),
@@ -313,7 +339,7 @@ _CHECKS = (
     ),
 )
 
-PLAN: tuple[Permission, ...] = (*OBSERVE, _TEMPLATES, _ARCHITECTURES, *_CHECKS)
+PLAN: tuple[Permission, ...] = (*OBSERVE, _TEMPLATES, _ARCHITECTURES, *_CHECKS, *_EXISTING)
 
 ROLLING: tuple[Permission, ...] = (
     _TEMPLATES,
@@ -372,6 +398,7 @@ RELEASE: tuple[Permission, ...] = (
         TAGGED,
         when=lambda settings: settings.worldwide.cloudfront,
     ),
+    *_EXISTING,
 )
 
 INFRASTRUCTURE: tuple[Permission, ...] = (
@@ -427,6 +454,7 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
     ),
     may("s3:ListBucketVersions", "buckets", "destroy empties the environment's buckets where it is told to"),
     may("s3:DeleteObjectVersion", "bucket-objects", "destroy empties the environment's buckets where it is told to"),
+    *_EXISTING,
 )
 
 DRIFT: tuple[Permission, ...] = (
@@ -548,6 +576,7 @@ OPERATOR: tuple[Permission, ...] = (
         _NO_NAME,
         when=lambda settings: bool(settings.extra_files),
     ),
+    *_EXISTING,
 )
 
 ROLES: Mapping[str, tuple[Permission, ...]] = {

@@ -65,6 +65,9 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
         "assets": (f"arn:aws:s3:::{names.assets_bucket}",),
         "asset-objects": (f"arn:aws:s3:::{names.assets_bucket}/*",),
         "stacks": (here("cloudformation", f"stack/{both}-*/*"), world("cloudformation", f"stack/{both}-*/*")),
+        "shared-stacks": tuple(
+            here("cloudformation", f"stack/{names.sharing(settings).stack(key)}/*") for key in ("network", "service")
+        ),
         "foundation": (here("cloudformation", f"stack/{names.stack('foundation')}/*"),),
         "service-role": (role("cloudformation"),),
         # a role that is not there is asked for without a path

@@ -18,6 +18,10 @@ ADDITIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "AWS::EC2::LaunchTemplate": (
         ("ec2:DescribeLaunchTemplateVersions", "GetAtt LatestVersionNumber (Service Authorization Reference, EC2)"),
     ),
+    "AWS::ElasticLoadBalancingV2::ListenerCertificate": tuple(
+        (f"elasticloadbalancing:{action}", "what the API of listeners offers for it (ELB API reference)")
+        for action in ("AddListenerCertificates", "DescribeListenerCertificates", "RemoveListenerCertificates")
+    ),
     "AWS::AutoScaling::AutoScalingGroup": (("ec2:CreateTags", "the group tags what it launches (same page)"),),
     "AWS::OpenSearchService::Domain": (
         ("es:UpdateDomainConfig", "what UpdateDomain is called in IAM (Service Authorization Reference, OpenSearch)"),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hermes_cfn.aws.calls import AwsError, Calls
+from hermes_cfn.checks.facts import SubnetSeen
 from hermes_cfn.checks.observed import Opening, SecurityGroup
 
 
@@ -74,6 +75,37 @@ class Ec2:
             for block in vpc.get("CidrBlockAssociationSet", ())
             if block.get("CidrBlockState", {}).get("State", "associated") == "associated"
         )
+
+    def vpc(self, vpc: str) -> bool:
+        """Whether there is such a VPC in the region."""
+        try:
+            return bool(self._calls.describe_vpcs(VpcIds=[vpc])["Vpcs"])
+        except AwsError as error:
+            if error.code == "InvalidVpcID.NotFound":
+                return False
+            raise
+
+    def subnets(self, vpc: str, wanted: Iterable[str]) -> Mapping[str, SubnetSeen]:
+        """Those of ``wanted`` that there are, whatever VPC they are in, with the way out by their route table, or the VPC's main one."""
+        names = sorted(set(wanted))
+        filters = [{"Name": "subnet-id", "Values": names}]
+        found = list(self._calls.pages("describe_subnets", "Subnets", Filters=filters)) if names else []
+        tables = list(
+            self._calls.pages("describe_route_tables", "RouteTables", Filters=[{"Name": "vpc-id", "Values": [vpc]}])
+        )
+        ways: dict[str, str] = {}
+        for table in tables:
+            for association in table.get("Associations", ()):
+                ways["main" if association.get("Main") else str(association.get("SubnetId"))] = _way_out(table)
+        return {
+            str(one["SubnetId"]): SubnetSeen(
+                str(one["VpcId"]),
+                str(one["AvailabilityZone"]),
+                int(one["AvailableIpAddressCount"]),
+                ways.get(str(one["SubnetId"]), ways.get("main", "")),
+            )
+            for one in found
+        }
 
     def key_pair(self, name: str) -> bool:
         try:
@@ -233,3 +265,20 @@ def _openings(rules: Sequence[Mapping[str, Any]]) -> tuple[Opening, ...]:
         openings += [Opening(first, last, part["CidrIp"]) for part in rule.get("IpRanges", ())]
         openings += [Opening(first, last, part["CidrIpv6"]) for part in rule.get("Ipv6Ranges", ())]
     return tuple(openings)
+
+
+def _way_out(table: Mapping[str, Any]) -> str:
+    """What the default route leads to, as its id begins; empty without one, and where it leads to what is gone."""
+    for route in table.get("Routes", ()):
+        if route.get("DestinationCidrBlock") == "0.0.0.0/0" and route.get("State", "active") == "active":
+            for key in (
+                "GatewayId",
+                "NatGatewayId",
+                "TransitGatewayId",
+                "InstanceId",
+                "NetworkInterfaceId",
+                "VpcPeeringConnectionId",
+            ):
+                if route.get(key):
+                    return str(route[key]).partition("-")[0]
+    return ""

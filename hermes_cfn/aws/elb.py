@@ -70,3 +70,31 @@ class Elb:
             if listener.get("Protocol") == "HTTPS"
             for certificate in listener.get("Certificates", ())
         )
+
+    def of_listener(self, listener: str) -> Mapping[str, str]:
+        """What a rule of a listener needs of its load balancer, by the names of the service stack's parameters; nothing
+        where there is no such HTTPS listener."""
+        try:
+            seen = self._calls.describe_listeners(ListenerArns=[listener])["Listeners"][0]
+            arn = str(seen["LoadBalancerArn"])
+            balancer = self._calls.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
+        except AwsError as error:
+            if error.code.startswith(("ListenerNotFound", "LoadBalancerNotFound")):
+                return {}
+            raise
+        if seen.get("Protocol") != "HTTPS":
+            return {}
+        return {
+            "ListenerArn": listener,
+            "LoadBalancerSecurityGroupId": str(next(iter(balancer.get("SecurityGroups", ())), "")),
+            "LoadBalancerDnsName": str(balancer["DNSName"]),
+            "LoadBalancerZone": str(balancer["CanonicalHostedZoneId"]),
+            "LoadBalancerArn": arn,
+            "LoadBalancerFullName": arn.partition(":loadbalancer/")[2],
+            "VpcId": str(balancer.get("VpcId", "")),
+        }
+
+    def rules(self, listener: str) -> Mapping[int, str]:
+        """Priority -> ARN of every rule of a listener but its default."""
+        found = self._calls.pages("describe_rules", "Rules", ListenerArn=listener)
+        return {int(rule["Priority"]): str(rule["RuleArn"]) for rule in found if rule["Priority"] != "default"}

@@ -13,9 +13,15 @@ from hermes_cfn.errors import Finding, Severity
 
 
 def check(
-    seen: CertificateSeen | None, arn: str, domain: str, region: str, now: datetime, days: int
+    seen: CertificateSeen | None,
+    arn: str,
+    domain: str,
+    region: str,
+    now: datetime,
+    days: int,
+    further: Sequence[str] = (),
 ) -> Iterator[Finding]:
-    """``days`` is how long before expiry one wants to hear of it."""
+    """``days`` is how long before expiry one wants to hear of it; ``further`` are names that it must cover beside ``domain``."""
     if not arn:
         return
     parts = arn.split(":")
@@ -48,6 +54,15 @@ def check(
             "the certificate is for other names",
             evidence=", ".join(seen.names),
             next="certificate.domain in hermes.toml, then hermes-cfn deploy",
+        )
+    bare = [host for host in further if not any(covers(name, host) for name in seen.names)]
+    if bare:
+        yield Finding(
+            "certificate-name",
+            ", ".join(bare),
+            "the certificate is not for all of ingress.hosts and ingress.redirect_hosts: browsers would refuse these",
+            evidence=", ".join(seen.names),
+            next="a certificate that names them, its ARN in ingress.certificates",
         )
     left = (seen.expires - now).days if seen.expires else None
     if left is not None and left < days:

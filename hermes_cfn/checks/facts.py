@@ -17,6 +17,30 @@ class ImageFacts:
     architectures: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SubnetSeen:
+    """A subnet: its VPC, zone, free addresses, and where its default route leads (``igw``, ``nat``, ``tgw`` …; empty: nowhere)."""
+
+    vpc: str
+    zone: str
+    free: int
+    out: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingSeen:
+    """What there is of an existing network and an existing listener; None is what could not be asked.
+
+    ``subnets`` has those that were found, ``listener_vpc`` is empty where there is no such HTTPS listener, ``priorities`` are
+    taken by rules that are not ours.
+    """
+
+    vpc: bool | None = None
+    subnets: Mapping[str, SubnetSeen] | None = None
+    listener_vpc: str | None = None
+    priorities: frozenset[int] | None = None
+
+
 @dataclass(frozen=True)
 class Facts:
     """``first``: the service stack is not there yet.  ``buckets``: name -> ours, taken or free;
@@ -55,3 +79,9 @@ class Facts:
     stale: tuple[tuple[str, str, str, str], ...] = ()
     denied: Mapping[str, str] | None = None
     cost_tag: str = ""
+    existing: ExistingSeen = ExistingSeen()
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Zones of the subnets of an existing network."""
+        return tuple(sorted({subnet.zone for subnet in (self.existing.subnets or {}).values()}))

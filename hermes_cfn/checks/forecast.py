@@ -9,6 +9,7 @@ from hermes_cfn.checks import (
     budget,
     capacity,
     certificate,
+    existing,
     group_drift,
     images,
     namesakes,
@@ -35,6 +36,7 @@ def _certificate(settings: Settings, facts: Facts) -> Iterator[Finding]:
         facts.region,
         facts.now,
         CERTIFICATE_DAYS,
+        () if settings.ingress.certificates else settings.further_hosts,
     )
 
 
@@ -43,6 +45,8 @@ CHECKS: tuple[Check, ...] = (
     place.zones,
     place.key_pair,
     outbound.closed,
+    existing.network,
+    existing.listener,
     capacity.addresses,
     capacity.nat_gateways,
     capacity.vcpus,

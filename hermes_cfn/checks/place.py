@@ -24,7 +24,8 @@ def zones(settings: Settings, facts: Facts) -> Iterator[Finding]:
     """``type-not-offered``: a zone in use does not offer the instance type."""
     if facts.offered is None:
         return
-    missing = [zone for zone in settings.network.zones if zone not in facts.offered]
+    wanted = settings.network.zones if settings.own_network else facts.zones
+    missing = [zone for zone in wanted if zone not in facts.offered]
     if missing:
         yield Finding(
             "type-not-offered",

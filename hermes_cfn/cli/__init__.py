@@ -51,6 +51,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "machine-image": ("act", "Renew the machine image by a rollout."),
     "promote": ("act", "Release the very digest that another environment verified."),
     "assets": ("act", "Publish the static assets of a release."),
+    "maintenance": ("act", "Show a page of the load balancer instead of the application, or end it."),
     "sleep": ("act", "Take an environment's instances to zero."),
     "wake": ("act", "Bring them back."),
     "local": ("rehearse", "Start, stop and inspect the embedded cloud."),

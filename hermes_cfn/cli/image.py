@@ -13,6 +13,16 @@ def command() -> None:
     """Images in the account's repository."""
 
 
+@command.command("build")
+@click.argument("tag")
+def build(tag: str) -> int:
+    """Make APPLICATION:TAG on this machine, as [build] says: built, or fetched from another registry by digest."""
+    from hermes_cfn.flows import image
+
+    console.follow(image.build(console.context().settings(), tag))
+    return ExitCode.OK
+
+
 @command.command("push")
 @console.local_option
 @click.argument("tag")

@@ -269,8 +269,19 @@ def _values(settings: Any, framework: str = frameworks.PHOENIX) -> dict[str, str
         "BRANCH": settings.github.branch,
         "RUNNER": "ubuntu-24.04-arm" if arm else "ubuntu-24.04",
         "STEPS": frameworks.steps(framework),
-        "PLATFORM": "linux/arm64" if arm else "linux/amd64",
+        "BUILD": _build(settings, "linux/arm64" if arm else "linux/amd64"),
     }
+
+
+def _build(settings: Any, platform: str) -> str:
+    """The last lines of the step that makes the image: the secrets that it needs, and what is run."""
+    from hermes_cfn.config.build import Build
+
+    build, lines = settings.build, []
+    if build == Build():
+        return f'        run: docker build --platform {platform} --tag "{settings.application.name}:$TAG" .'
+    lines += [f"          {name}: ${{{{ secrets.{name} }}}}" for name in build.needs]
+    return "\n".join([*lines, f'        run: hermes-cfn --env {settings.environment.name} image build "$TAG"'])
 
 
 def _version() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, ip_network
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from hermes_cfn.config import destination
 from hermes_cfn.config.destination import Destination
@@ -14,6 +14,7 @@ from hermes_cfn.config.section import Section
 Egress = Literal[
     "nat-gateway", "nat-gateway-per-zone", "nat-gateway-regional", "nat-instance", "public-subnets", "ipv6"
 ]
+SubnetId = Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]{8,17}$")]
 Layout = Literal["zone", "order"]
 STABLE: frozenset[str] = frozenset({"nat-gateway", "nat-gateway-per-zone", "nat-gateway-regional", "nat-instance"})
 """Ways out whose addresses an allow-list can name."""
@@ -33,6 +34,9 @@ class Network(Section):
     """Subnets are computed from ``cidr``."""
 
     cidr: str = "10.0.0.0/16"
+    vpc_id: Annotated[str, StringConstraints(pattern=r"^(vpc-[0-9a-f]{8,17})?$")] = ""
+    public_subnets: Annotated[tuple[SubnetId, ...], Field(strict=False, max_length=8)] = ()
+    private_subnets: Annotated[tuple[SubnetId, ...], Field(strict=False, max_length=8)] = ()
     zones: Annotated[tuple[str, ...], Field(strict=False, min_length=2, max_length=6)] = (
         "eu-south-2a",
         "eu-south-2b",

@@ -20,6 +20,7 @@ class Account(Section):
 
 
 class Environment(Section):
-    """The name is part of every stack, parameter and role."""
+    """The name is part of every stack, parameter and role.  ``shares``: another environment, whose network and load balancer are used."""
 
     name: Name = "production"
+    shares: Name | Literal[""] = ""

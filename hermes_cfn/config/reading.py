@@ -12,7 +12,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from hermes_cfn.config import extras, wishes
+from hermes_cfn.config.existing_rules import between
 from hermes_cfn.config.lines import line_of, lines, syntax_line
+from hermes_cfn.config.meanings import meaning
 from hermes_cfn.config.rules import RULES, apart
 from hermes_cfn.config.secrets import suspicious
 from hermes_cfn.config.settings import Settings
@@ -66,6 +68,10 @@ def parse(
         raise ConfigurationError.of(_finding(problem, where, name) for problem in problems)
     shared = (settings.application.name, settings.account.id, settings.region)
     family = tuple(one for one in others if (one.application.name, one.account.id, one.region) == shared)
+    problems = [(key, "configuration-conflict", what, instead) for key, what, instead in between(family)]
+    if problems:
+        where = lines(text)
+        raise ConfigurationError.of(_finding(problem, where, name) for problem in _once(problems))
     knowing = tuple(one.model_copy(update={"siblings": family}) for one in family)
     return settings.model_copy(update={"siblings": knowing})
 
@@ -101,10 +107,12 @@ def _one(text: str, environment: str | None, name: str) -> Settings:
     settings, found = _validated(merged, told, origin)
     problems += found
     if settings is not None:
+        wrong = {problem[0] for problem in found}
         for rule in RULES:
             for key, what, instead in rule(settings):
-                # A region that is wrong has no zones to compare with.
-                if key != ("network", "zones") or origin.get(REGION, REGION) not in {problem[0] for problem in found}:
+                # What is wrong by itself stands here as its default; a region that is wrong has no zones to compare with.
+                of_region = key == ("network", "zones") and origin.get(REGION, REGION) in wrong
+                if origin.get(key, key) not in wrong and not of_region:
                     problems.append((origin.get(key, key), "configuration-conflict", what, instead))
     if problems or settings is None:
         raise ConfigurationError.of(_finding(problem, where, name) for problem in _once(problems))
@@ -155,15 +163,35 @@ def _validated(
         except ValidationError as error:
             for detail in error.errors():
                 path = tuple(str(part) for part in detail["loc"] if part != "[key]")
-                key: Key = path[:2]
-                written = origin.get(key, key)
+                key: Key = path[:3] if _named(path) else path[:2]
+                written = origin.get(key, origin[key[:2]] + key[2:] if key[:2] in origin else key)
                 if written not in told:
                     problems.append((written, *_explained(dict(detail), path)))
                 _without(content, path)
     return None, problems
 
 
+def _named(path: Key) -> type[BaseModel] | None:
+    """What each table of a section is where their names are the user's, as in ``[processes.NAME]``."""
+    section = Settings.model_fields.get(path[0])
+    inner = get_args(section.annotation)[1:] if section is not None else ()
+    return next((one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)), None)
+
+
+def _section(path: Key) -> type[BaseModel] | None:
+    """The model that the key of ``path`` is one of; None where names are the user's."""
+    if len(path) == 1:
+        return Settings
+    section = Settings.model_fields.get(path[0])
+    if section is None:
+        return None
+    if isinstance(section.default, BaseModel):
+        return type(section.default) if len(path) == 2 else None
+    return _named(path) if len(path) == 3 else None
+
+
 def _without(content: dict[str, Any], path: Key) -> None:
+    """Takes out the key; of a table that the user named, the table: what is left of it would be judged as if it were whole."""
     section = content.get(path[0])
     if len(path) > 1 and isinstance(section, dict):
         section.pop(path[1], None)
@@ -191,12 +219,14 @@ def _unknown(path: Key) -> tuple[str, str, str]:
     near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
     meant = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(known))}"
     wish = wishes.of(path[-1])
-    if wish is None or (near and wish.setting.rpartition(".")[2] == near[0]):
+    if wish is None:
         return "configuration-unknown-key", what, meant
-    if wish.setting:
-        return "configuration-unknown-key", what, wish.instead
+    if near and wish.setting.rpartition(".")[2] == near[0]:
+        return "configuration-unknown-key", what, f"{meant} {wish.instead}"
     if difflib.get_close_matches(path[-1], known, n=1, cutoff=0.9):
         return "configuration-unknown-key", what, f"{meant} Or: {wish.instead}"
+    if wish.setting:
+        return "configuration-unknown-key", what, wish.instead
     return "configuration-not-offered", f"{path[-1]!r} is not offered", wish.instead
 
 
@@ -219,6 +249,7 @@ KINDS: Mapping[str, str] = {
     "dict_type": "is not a table",
     "mapping_type": "is not a table",
     "model_type": "is not a table",
+    "missing": "is missing",
 }
 """Pydantic's names of a wrong type, in TOML's words."""
 
@@ -244,23 +275,28 @@ NO = frozenset({"no", "false", "off"})
 def _instead(path: Key) -> str:
     """The default, as an example of what would be right."""
     section = Settings.model_fields.get(path[0])
-    if section is None or len(path) < 2 or not isinstance(section.default, BaseModel):
-        return "a table, like [application]" if section is None or len(path) < 2 else ""
-    field = type(section.default).model_fields.get(path[1])
+    if section is None or len(path) < 2:
+        return "a table, like [application]"
+    model = _section(path[:3] if _named(path) else path[:2])
+    if _named(path) and len(path) == 2:
+        return f"a table like [{path[0]}.name], its name of small letters, digits and dashes"
+    field = model.model_fields.get(path[2 if _named(path) else 1]) if model else None
     if field is None:
         return ""
     choices = get_args(field.annotation)
     if choices and all(isinstance(choice, str | int) for choice in choices):
         return f"one of {', '.join(map(str, choices))}"
-    default = field.get_default(call_default_factory=True, validated_data={})
-    return f"a value like {toml(default)}" if default not in ("", None) else ""
+    default = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
+    if default is None or default in ("", (), {}):
+        return meaning(path[0], path[2 if _named(path) else 1])
+    return f"a value like {toml(default)}"
 
 
 def _keys_beside(path: Key) -> list[str]:
     if len(path) == 1:
         return [*(name for name in Settings.model_fields if name != "siblings"), "environments"]
-    section = Settings.model_fields[path[0]].default
-    return list(type(section).model_fields) if isinstance(section, BaseModel) else []
+    section = _section(path)
+    return list(section.model_fields) if section else []
 
 
 def _once(problems: list[Problem]) -> Iterator[Problem]:

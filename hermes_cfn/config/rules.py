@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from hermes_cfn.config import existing_rules, ingress_rules
 from hermes_cfn.config.compute import ABSENT
 from hermes_cfn.config.network import STABLE
 from hermes_cfn.config.section import shortened
@@ -17,7 +18,7 @@ Rule = Callable[[Settings], Iterator[Complaint]]
 
 def zones_are_of_the_region(settings: Settings) -> Iterator[Complaint]:
     region = settings.account.region
-    zones = settings.network.zones
+    zones = settings.network.zones if settings.own_network else ()
     for zone in zones:
         if zone[:-1] != region or not zone[-1].isalpha():
             right = ", ".join(f"{region}{letter}" for letter in "abc")
@@ -267,4 +268,6 @@ RULES: tuple[Rule, ...] = (
     variables_are_not_secrets,
     names_fit_a_bucket,
     names_of_environments_are_apart,
+    *ingress_rules.RULES,
+    *existing_rules.RULES,
 )

@@ -17,7 +17,16 @@ _VALUES = (
     ("a URL with a password", re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)),
     ("64 random characters", re.compile(r"^(?=.*[a-z])(?=.*[A-Z0-9])[A-Za-z0-9+/=_-]{64,}\Z")),
 )
-PLAIN_KEYS = frozenset({("application", "secrets"), ("compute", "key_name")})
+PLAIN_KEYS = frozenset(
+    {
+        ("application", "secrets"),
+        ("compute", "key_name"),
+        ("build", "secrets"),
+        ("build", "registry_password"),
+        ("sign_in", "secret_name"),
+        ("sign_in", "token_endpoint"),
+    }
+)
 """Keys whose name looks like a secret's, and that hold names only."""
 
 

@@ -8,11 +8,13 @@ from pydantic import Field, PrivateAttr
 
 from hermes_cfn.config.access import Access
 from hermes_cfn.config.application import Application
+from hermes_cfn.config.build import Build
 from hermes_cfn.config.certificate import Certificate, Database
 from hermes_cfn.config.compute import Compute
 from hermes_cfn.config.destination import Destination
 from hermes_cfn.config.extras import ExtraFile, ExtraName, ParameterName, Value
 from hermes_cfn.config.github import GitHub
+from hermes_cfn.config.ingress import Ingress, Route, RouteName, SignIn
 from hermes_cfn.config.network import Network
 from hermes_cfn.config.place import Account, Environment
 from hermes_cfn.config.planning import Planning
@@ -35,10 +37,14 @@ class Settings(Section):
     network: Network = Network()
     compute: Compute = Compute()
     service: Service = Service()
+    ingress: Ingress = Ingress()
+    routes: Mapping[RouteName, Route] = Field(default_factory=dict)
+    sign_in: SignIn = SignIn()
     certificate: Certificate = Certificate()
     database: Database = Database()
     release: Release = Release()
     github: GitHub = GitHub()
+    build: Build = Build()
     watch: Watch = Watch()
     edge: Edge = Edge()
     worldwide: Worldwide = Worldwide()
@@ -64,6 +70,48 @@ class Settings(Section):
         """Everything that instances may open connections to: 443 and the database's port anywhere, and ``network.outbound``."""
         always = (Destination(port, port) for port in sorted({443, self.database.port}))
         return tuple(dict.fromkeys((*always, *self.network.destinations)))
+
+    @property
+    def further_hosts(self) -> tuple[str, ...]:
+        """Names beside ``certificate.domain`` that lead to the load balancer."""
+        return (*self.ingress.hosts, *self.ingress.redirect_hosts)
+
+    @property
+    def own_network(self) -> bool:
+        """Whether the VPC is one that this deployment makes."""
+        return not (self.network.vpc_id or self.environment.shares)
+
+    @property
+    def own_balancer(self) -> bool:
+        """Whether the load balancer is one that this deployment makes."""
+        return not (self.ingress.listener_arn or self.environment.shares)
+
+    @property
+    def sharers(self) -> tuple[Settings, ...]:
+        """Environments of the file that use this one's network and load balancer."""
+        return tuple(one for one in self.siblings if one.environment.shares == self.environment.name)
+
+    @property
+    def rules_of_its_own(self) -> bool:
+        """Whether the HTTPS listener has rules beside its default."""
+        ingress = self.ingress
+        return bool(
+            self.routes or ingress.maintenance or ingress.redirect_hosts or self.sign_in.paths or not self.own_balancer
+        )
+
+    @property
+    def recorded_hosts(self) -> tuple[str, ...]:
+        """Names whose records may stand in the zone of ``certificate.domain``; those of another domain are somebody else's to make."""
+        domain = self.certificate.domain
+        return (domain, *(host for host in self.further_hosts if host.split(".")[-2:] == domain.split(".")[-2:]))
+
+    @property
+    def requested_hosts(self) -> tuple[str, ...]:
+        """Those that the certificate which is requested names one by one: no other certificate may have them, and no wildcard does."""
+        if self.certificate.arn or self.ingress.certificates:
+            return ()
+        below = self.certificate.domain if self.certificate.wildcard else ""
+        return tuple(host for host in self.further_hosts if host.partition(".")[2] != below)
 
     @property
     def region(self) -> str:

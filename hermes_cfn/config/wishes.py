@@ -81,7 +81,7 @@ WISHES: tuple[Wish, ...] = (
         "hermes-cfn run -- COMMAND",
     ),
     _missing(
-        "command cmd entrypoint entry_point args start_command run_command start",
+        "command cmd entrypoint entry_point start_command run_command start",
         "a command of its own is not offered; write it as CMD or ENTRYPOINT in the Dockerfile",
     ),
     _missing(
@@ -110,10 +110,26 @@ WISHES: tuple[Wish, ...] = (
         "min_machines_running max_replicas min_replicas auto_stop_machines",
         "automatic scaling is not offered; write compute.count, or hermes-cfn scale; hermes-cfn sleep and wake for nights",
     ),
+    _said(
+        "network.vpc_id",
+        "vpc vpc_id vpcs existing_vpc vpc_name",
+        "with public_subnets and private_subnets; without it a VPC is made",
+    ),
+    _said(
+        "network.private_subnets",
+        "subnet subnets subnet_ids private_subnets public_subnets placement",
+        "and public_subnets, of network.vpc_id",
+    ),
+    _said(
+        "ingress.listener_arn",
+        "alb existing_alb load_balancer load_balancer_arn alb_arn listener_arns",
+        "an existing HTTPS listener, with listener_priority",
+    ),
+    _said("environment.shares", "share shared share_with shared_environment", "another environment of this file"),
     _missing(
-        "vpc vpc_id vpcs subnet subnets subnet_ids security_group security_groups security_group_ids existing_vpc",
-        "an existing VPC is not offered: this deployment makes its own, of the range network.cidr; "
-        "connect the two by VPC peering outside of this file",
+        "security_group security_groups security_group_ids",
+        "groups of your own are not offered: one is made, outward as network.outbound says, inward from the load balancer; "
+        "let the other side admit that group, which hermes-cfn outputs and the console show",
     ),
     _said("extras", "rds postgres postgresql", "hermes-cfn extras add postgres writes one; or a database elsewhere"),
     _missing(
@@ -142,31 +158,56 @@ WISHES: tuple[Wish, ...] = (
         "ports open_ports inbound inbound_ports",
         "inward it is 443 (80 redirects), the container's is application.port; outward they are network.outbound",
     ),
-    _missing(
-        "domains aliases hosts hostnames subject_alternative_names san www custom_domains",
-        "several names are not offered; write certificate.domain with wildcard = true, "
-        "or certificate.arn of a certificate that has them all",
+    _said(
+        "ingress.hosts",
+        "domains aliases hosts hostnames subject_alternative_names san custom_domains server_names",
+        "names beside certificate.domain",
+    ),
+    _said(
+        "ingress.redirect_hosts", "www apex www_redirect redirect_www", "names that are sent on to certificate.domain"
+    ),
+    _said("ingress.certificates", "extra_certificates ssl_certificates certificate_arns", "ARNs"),
+    _said("ingress.headers", "headers header response_headers security_headers hsts cors"),
+    _said(
+        "routes",
+        "redirect redirects rewrite rewrites route path paths rule rules listener listeners fixed_response",
+        "[routes.NAME] with priority, paths, and redirect or answer",
+    ),
+    _said(
+        "ingress.maintenance",
+        "maintenance maintenance_page maintenance_mode error_page error_pages",
+        "true; then hermes-cfn maintenance on and off",
+    ),
+    _said("sign_in", "oidc sign_on login authentication auth cognito sso", "paths, and what the OpenID provider tells"),
+    _said(
+        "ingress.allowed_addresses",
+        "ip_allow_list allowed_ips whitelist allowlist allowed_cidrs",
+        '["203.0.113.0/24"]; for some paths only: [routes.NAME] allowed_addresses',
     ),
     _missing(
-        "headers header redirect redirects rewrite rewrites route routes path paths rule rules listener listeners",
-        "rules of the load balancer are not offered; let the application answer (HTTP goes to HTTPS by itself)",
+        "basic_auth basicauth htpasswd",
+        "a password at the load balancer is not offered by AWS; write [sign_in], or let the application ask",
     ),
     _missing(
-        "maintenance maintenance_page error_page error_pages",
-        "a maintenance page is not offered; let the application show it; hermes-cfn sleep answers 503",
+        "grpc http2 h2c protocol_version",
+        "the container is asked over HTTP/1.1, with WebSockets; visitors get HTTP/2 from the load balancer by itself",
     ),
     _missing(
-        "basic_auth auth authentication oidc cognito sign_in login ip_allow_list allowed_ips whitelist allowlist",
-        "sign-in and address lists at the load balancer are not offered; let the application ask",
+        "tcp udp nlb network_load_balancer tcp_port udp_port",
+        "the load balancer speaks HTTP and HTTPS only; for another protocol put a Network Load Balancer of your own beside this deployment",
     ),
+    _said("build.dockerfile", "dockerfile dockerfile_path docker_file"),
+    _said("build.context", "context build_context docker_build_context"),
+    _said("build.target", "target build_target stage"),
+    _said("build.args", "build_args buildargs args_build", '{ NAME = "value" }'),
+    _said("build.secrets", "build_secrets builder_secrets", "names of variables of the builder's environment"),
+    _said("build.image", "image images docker_image", "of any registry, like ghcr.io/me/shop:{tag}"),
+    _said("build.registry_user", "registry registry_username docker_username", "and build.registry_password"),
     _missing(
-        "build dockerfile context builder target build_args buildpacks",
-        "the image is not built from this file; change the step Build of .github/workflows/cd.yml",
+        "builder buildpacks buildpack nixpacks cache_from cache_to build_cache",
+        "builders and build caches are not offered; change the step Build of .github/workflows/cd.yml, and push what it makes",
     ),
-    _missing(
-        "image images registry tag docker_image",
-        "the image is not named in this file: hermes-cfn image push TAG, then hermes-cfn deploy --image TAG",
-    ),
+    _missing("tag", "the tag is not named in this file: hermes-cfn image push TAG, then hermes-cfn deploy --image TAG"),
     _missing(
         "user ulimits tmpfs shm_size privileged cap_add docker_options docker log_driver log_options devices gpus gpu",
         "options of docker are not offered; see docs/application.md for what a container gets",

@@ -21,6 +21,7 @@ from hermes_cfn.checks import (
     certificate,
     database,
     deployed,
+    existing,
     instance,
     outbound,
     place,
@@ -37,6 +38,7 @@ from hermes_cfn.flows.base.loop import Story
 from hermes_cfn.flows.fleet import command, group_drift, releases
 from hermes_cfn.flows.stacks import account_facts
 from hermes_cfn.flows.stacks.account_facts import QUOTAS
+from hermes_cfn.names import balancer as balancer_of
 from hermes_cfn.names import output_id
 
 Resolve = Callable[[str], frozenset[str] | None]
@@ -133,7 +135,11 @@ class Doctor:
         context = self.context
         yield from deployed.secrets(releases.missing_secrets(context))
         door, release = context.clients.ec2, context.settings.release
-        addresses = 0 if _stands(context, "network") else len(context.settings.network.zones)
+        addresses = (
+            0
+            if not context.settings.own_network or _stands(context, "network")
+            else len(context.settings.network.zones)
+        )
         surging = _stands(context, "service") and release.strategy == "surge"
         vcpus = release.surge * capacity.vcpus_of(context.settings.compute.instance_type) if surging else 0
         for what, used, wanted, code in (
@@ -142,7 +148,7 @@ class Doctor:
         ):
             yield from deployed.quota(what, used(), wanted, context.clients.account.quota(*code), code)
         known = account_facts.place(context)
-        for check in (place.zones, place.key_pair, outbound.closed, budget.tag):
+        for check in (place.zones, place.key_pair, outbound.closed, existing.network, existing.listener, budget.tag):
             yield from check(context.settings, known)
 
     def _permissions(self) -> Iterator[Finding]:
@@ -256,7 +262,7 @@ class Doctor:
 
     def _paths(self, ids: list[str]) -> Iterator[Finding]:
         context = self.context
-        balancer = context.clients.elb.load_balancer(context.names.load_balancer)
+        balancer = context.clients.elb.load_balancer(balancer_of(context.settings))
         if balancer is None or not ids:
             return
         door = context.clients.ec2
@@ -283,7 +289,7 @@ class Doctor:
             context.now,
             context.settings.watch.certificate_days,
         )
-        balancer = context.clients.elb.load_balancer(context.names.load_balancer)
+        balancer = context.clients.elb.load_balancer(balancer_of(context.settings))
         if balancer is None:
             return
         name = str(balancer["DNSName"])

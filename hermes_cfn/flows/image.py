@@ -2,18 +2,75 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from hermes_cfn.checks.images import DOCKER_WORD, wrong
+from hermes_cfn.config import Settings
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.loop import Story
 from hermes_cfn.flows.fleet import releases
+
+
+def build(settings: Settings, tag: str) -> Story[None]:
+    """Makes ``APPLICATION:TAG`` on this machine as ``[build]`` says: built, or fetched by its digest from another registry.
+
+    Raises HermesError ``docker-missing``, ``variable-missing``, ``build-failed``, ``image-elsewhere-missing`` and
+    ``image-architecture``.  It asks AWS nothing: the pipeline builds before it signs in.
+    """
+    _needed()
+    wish = settings.build
+    name = f"{settings.application.name}:{tag}"
+    platform = f"linux/{DOCKER_WORD[settings.compute.architecture]}"
+    missing = [variable for variable in wish.needs if not os.environ.get(variable)]
+    if missing:
+        raise HermesError(
+            Finding(
+                "variable-missing",
+                "hermes.toml [build]",
+                f"{', '.join(missing)} is not in the environment of this command",
+                next=f"export {missing[0]}=…; in the pipeline: gh secret set {missing[0]}",
+            ),
+            exit_code=ExitCode.USAGE,
+        )
+    if wish.image:
+        yield from _fetched(settings, wish.reference(tag), name, platform)
+        return
+    yield StageStarted(_now(), "build", f"{name} for {platform}")
+    _docker(*wish.command(name, platform), code="build-failed", shown=True)
+    yield StageEnded(_now(), "build", name)
+
+
+def _fetched(settings: Settings, reference: str, name: str, platform: str) -> Story[None]:
+    """Pulls what the reference names now, and remembers which digest that was."""
+    wish = settings.build
+    yield StageStarted(_now(), "build", f"{reference} for {platform}")
+    if wish.registry_user:
+        password = os.environ[wish.registry_password]
+        _docker(
+            "login", "--username", wish.registry_user, "--password-stdin", wish.registry,
+            given=password, code="image-elsewhere-missing",
+        )  # fmt: skip
+    _docker("pull", "--quiet", "--platform", platform, reference, code="image-elsewhere-missing")
+    digests = _docker(
+        "image", "inspect", "--format", '{{join .RepoDigests " "}}', reference, code="image-elsewhere-missing"
+    ).split()
+    architecture = _architecture(settings, reference)
+    if architecture != DOCKER_WORD[settings.compute.architecture]:
+        raise HermesError(wrong(settings, reference, (architecture,)))
+    _docker("tag", reference, name, code="image-elsewhere-missing")
+    yield StageEnded(_now(), "build", f"{name} is {digests[0] if digests else reference}")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def push(context: DeployContext, tag: str, local: str = "", keep: bool = False) -> Story[None]:
@@ -30,7 +87,7 @@ def push(context: DeployContext, tag: str, local: str = "", keep: bool = False) 
     if keep and there is not None:
         yield StageEnded(context.now, "push", f"{there.pinned} is there already")
         return
-    architecture = _architecture(context, source)
+    architecture = _architecture(context.settings, source)
     if architecture != DOCKER_WORD[context.settings.compute.architecture]:
         raise HermesError(wrong(context.settings, source, (architecture,)))
     uri = context.clients.ecr.uri(repository)
@@ -97,9 +154,9 @@ def _needed() -> None:
         )
 
 
-def _architecture(context: DeployContext, source: str) -> str:
+def _architecture(settings: Settings, source: str) -> str:
     _needed()
-    wanted = DOCKER_WORD[context.settings.compute.architecture]
+    wanted = DOCKER_WORD[settings.compute.architecture]
     done = subprocess.run(
         ["docker", "image", "inspect", "--format", "{{.Architecture}}", source], capture_output=True, text=True
     )
@@ -115,8 +172,11 @@ def _architecture(context: DeployContext, source: str) -> str:
     return done.stdout.strip()
 
 
-def _docker(*words: str, given: str | None = None, code: str = "push-failed") -> str:
-    done = subprocess.run(["docker", *words], input=given, capture_output=True, text=True)
+def _docker(*words: str, given: str | None = None, code: str = "push-failed", shown: bool = False) -> str:
+    """What docker prints; with ``shown`` what it says of its work goes to standard error as it comes."""
+    done = subprocess.run(
+        ["docker", *words], input=given, stdout=subprocess.PIPE, stderr=None if shown else subprocess.PIPE, text=True
+    )
     if done.returncode:
-        raise HermesError(Finding(code, f"docker {words[0]}", done.stderr.strip()[-500:]))
+        raise HermesError(Finding(code, f"docker {words[0]}", (done.stderr or "it failed, as it said").strip()[-500:]))
     return done.stdout

@@ -142,6 +142,8 @@ def _candidate(context: DeployContext, name: str, value: str) -> Iterator[None]:
 
 
 def _addresses(context: DeployContext) -> str:
+    if "network" not in context.deployment.keys:
+        return ""
     spec = context.deployment.stack("network")
     return context.clients.cloudformation(spec.region).observe(spec.name).outputs.get(output_id("nat_public_ips"), "")
 

@@ -136,3 +136,34 @@ def _way_out(resource: Resource, why: str) -> str:
             "and destroy this one"
         )
     return "leave it as it was, or change its name in the same step"
+
+
+RULE = "AWS::ElasticLoadBalancingV2::ListenerRule"
+
+
+def priorities(
+    stack: str, before: Mapping[str, Resource], after: Mapping[str, Resource], found: Iterable[ResourceChange]
+) -> Iterator[Finding]:
+    """``priority-taken``: a rule shall get the priority that another rule of its listener still has.
+
+    CloudFormation deletes what is no longer wanted after everything else, and changes rules one by one:
+    ``PriorityInUse`` (ELB API reference, CreateRule and SetRulePriorities).
+    """
+    holders = {_priority(rule): logical_id for logical_id, rule in before.items() if rule.type == RULE}
+    for change in found:
+        rule = after.get(change.logical_id)
+        if rule is None or rule.type != RULE or change.action not in ("Add", "Modify"):
+            continue
+        holder = holders.get(_priority(rule), change.logical_id)
+        if holder != change.logical_id:
+            yield Finding(
+                "priority-taken",
+                f"{stack}/{change.logical_id}",
+                f"priority {_priority(rule)} is still that of {holder}: AWS would refuse it, and the stack would roll back",
+                why="CloudFormation changes rules one by one, and deletes at the end",
+                next="a priority that no rule has now; the old number is free after the next deployment",
+            )
+
+
+def _priority(rule: Resource) -> str:
+    return str(rule.properties.get("Priority"))

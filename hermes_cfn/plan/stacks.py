@@ -16,7 +16,7 @@ from hermes_cfn.cfn.intrinsics import Scope, active_resources, resolve_parameter
 from hermes_cfn.cfn.kinds import kind
 from hermes_cfn.cfn.template import Resource, Template, dependencies, references
 from hermes_cfn.cfn.values import Unknown
-from hermes_cfn.deployment import FromLookup, FromOutput, FromSetting, StackSpec
+from hermes_cfn.deployment import DEFAULTS, FromLookup, FromOutput, FromSetting, StackSpec
 from hermes_cfn.plan import claims
 from hermes_cfn.plan.model import MASKED, Change, Deployed, Shown, StackPlan
 from hermes_cfn.plan.timing import critical_path
@@ -56,7 +56,7 @@ def parameters(
                 values[name] = known.get(output, Unknown(f"known after {stack}"))
             case FromLookup(lookup, _):
                 found = lookups.get(source.key) or mine.parameters.get(name)
-                values[name] = found if found else Unknown(f"looked up: {lookup}")
+                values[name] = found or DEFAULTS.get(lookup) or Unknown(f"looked up: {lookup}")
     return values
 
 
@@ -91,7 +91,11 @@ def stack_plan(
         waits,
         mine.status or "",
         mine.commit,
-        (*claims.taken(spec.key, spec.region, before, resources, found), *claims.too_long(spec.key, resources)),
+        (
+            *claims.taken(spec.key, spec.region, before, resources, found),
+            *claims.priorities(spec.key, before, resources, found),
+            *claims.too_long(spec.key, resources),
+        ),
     )
 
 

@@ -9,8 +9,9 @@ from troposphere import Template
 from hermes_cfn.config import Settings
 from hermes_cfn.config.compute import MachineArchitecture
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
-from hermes_cfn.names import ENVIRONMENT_TAG, Names, extra_key, is_extra, output_id
+from hermes_cfn.names import ENVIRONMENT_TAG, MAINTENANCE, Names, extra_key, is_extra, output_id
 from hermes_cfn.stacks import certificate, edge, extras, foundation, grants, network, service, watch, worldwide
+from hermes_cfn.stacks.existing import of_network
 from hermes_cfn.stacks.nat_instance import IMAGE_PARAMETER
 
 WORLD = "us-east-1"
@@ -32,7 +33,7 @@ def _environment(settings: Settings) -> list[StackSpec]:
     """The stacks of one environment, without what the account has once."""
     own = extras.read(settings)
     ours = [
-        _network(settings),
+        *([_network(settings)] if settings.own_network else ()),
         *_certificate(settings),
         _service(settings, own),
         *_worldwide(settings),
@@ -110,19 +111,38 @@ def _certificate(settings: Settings) -> list[StackSpec]:
 
 def _service(settings: Settings, own: Sequence[extras.Extra]) -> StackSpec:
     parameters: dict[str, Source] = {
-        "VpcId": output("network", "vpc_id"),
-        "PublicSubnets": output("network", "public_subnets"),
+        "VpcId": of_network(settings, "vpc_id"),
+        "PublicSubnets": of_network(settings, "public_subnets"),
         "CertificateArn": _certificate_arn(settings),
         "MachineImage": machine_image(settings.compute.architecture),
     }
     if settings.network.egress != "public-subnets":
-        parameters["PrivateSubnets"] = output("network", "private_subnets")
+        parameters["PrivateSubnets"] = of_network(settings, "private_subnets")
+    if not settings.own_balancer:
+        del parameters["PublicSubnets"]
+        parameters |= {name: _of_balancer(settings, name) for name in service.OF_THE_BALANCER}
+    if not settings.own_balancer and settings.network.egress == "public-subnets":
+        parameters["PublicSubnets"] = of_network(settings, "public_subnets")
+    if settings.ingress.maintenance:
+        parameters[MAINTENANCE] = FromLookup("maintenance")
     given = grants.of(settings, own)
     parameters |= {one.parameter: FromOutput(extra_key(one.extra), one.output) for one in given}
     template = service.template(settings, given, sorted({port for one in own for port in one.ports}))
     return _spec(
         settings, "service", template, parameters, follows=("foundation",), gates=("image", "secrets", "stable")
     )
+
+
+def _of_balancer(settings: Settings, name: str) -> Source:
+    """What a rule of an existing listener needs of its load balancer."""
+    if settings.ingress.listener_arn:
+        return (
+            FromSetting(settings.ingress.listener_arn)
+            if name == "ListenerArn"
+            else FromLookup("balancer", f"{settings.ingress.listener_arn} {name}")
+        )
+    stack = Names.of(settings).sharing(settings).stack("service")
+    return FromLookup("output", f"{stack}:{output_id(service.OF_THE_BALANCER[name])}")
 
 
 def _certificate_arn(settings: Settings) -> Source:

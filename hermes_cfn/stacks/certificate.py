@@ -27,15 +27,18 @@ def template(settings: Settings) -> Template:
             Tags=named(names.auto_scaling_group),
         )
     )
+    others = [*([f"*.{wanted.domain}"] if wanted.wildcard else ()), *settings.requested_hosts]
+    if others:
+        certificate.SubjectAlternativeNames = others
     if wanted.wildcard:
-        certificate.SubjectAlternativeNames = [f"*.{wanted.domain}"]
         waive(
             certificate, {"CKV2_AWS_71": "the guide asks for the wildcard; certificate.wildcard = false leaves it out"}
         )
     if wanted.validation == "route53":
         # The wildcard is validated by the same record as the name itself.
         certificate.DomainValidationOptions = [
-            certificatemanager.DomainValidationOption(DomainName=wanted.domain, HostedZoneId=wanted.hosted_zone_id)
+            certificatemanager.DomainValidationOption(DomainName=name, HostedZoneId=wanted.hosted_zone_id)
+            for name in (wanted.domain, *settings.requested_hosts)
         ]
     put(stack, "certificate_arn", Ref(certificate), "The certificate of the load balancer")
     return stack

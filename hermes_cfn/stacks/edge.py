@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from awacs.aws import Action, Allow, Principal, Statement
 from troposphere import GetAtt, Ref, Sub, Template, route53, wafv2
 
@@ -55,14 +57,18 @@ def _record(stack: Template, settings: Settings, names: Names) -> None:
     """An alias costs nothing to look up and works at the apex of a zone."""
     name = parameter(stack, "LoadBalancerDnsName", "String", "What the record points at")
     zone = parameter(stack, "LoadBalancerZone", "String", "The load balancer's own zone")
-    record = route53.RecordSetType(
-        "Record",
-        HostedZoneId=settings.edge.hosted_zone_id,
-        Name=f"{settings.certificate.domain}.",
-        Type="A",
-        AliasTarget=route53.AliasTarget(DNSName=name, HostedZoneId=zone, EvaluateTargetHealth=True),
-    )
-    if settings.edge.dns == "weighted":
-        record.SetIdentifier = names.auto_scaling_group
-        record.Weight = settings.edge.weight
-    stack.add_resource(record)
+    for host in settings.recorded_hosts:
+        title = (
+            "" if host == settings.certificate.domain else "".join(part.capitalize() for part in re.split(r"\W", host))
+        )
+        record = route53.RecordSetType(
+            f"Record{title}",
+            HostedZoneId=settings.edge.hosted_zone_id,
+            Name=f"{host}.",
+            Type="A",
+            AliasTarget=route53.AliasTarget(DNSName=name, HostedZoneId=zone, EvaluateTargetHealth=True),
+        )
+        if settings.edge.dns == "weighted":
+            record.SetIdentifier = names.auto_scaling_group
+            record.Weight = settings.edge.weight
+        stack.add_resource(record)

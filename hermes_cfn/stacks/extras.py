@@ -23,6 +23,7 @@ from hermes_cfn.config.extras import LIMIT_BYTES, ExtraFile, OutputValue, too_la
 from hermes_cfn.deployment import FromOutput, FromSetting, Source, StackSpec
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.names import Names, extra_key, extra_name, output_id
+from hermes_cfn.stacks.existing import NETWORK, of_network
 from hermes_cfn.stacks.extras_python import template_of
 
 PORTS = "hermes:ports"
@@ -298,6 +299,8 @@ def _offers(
             offer = (f"{extra_name(stack)}.{name}", FromOutput(stack, name))
             given.setdefault(name, []).append(offer)
             given.setdefault(output_id(extra_name(stack).replace("-", "_")) + name, []).append(offer)
+    if not settings.own_network:
+        given |= {output_id(name): [(f"network.{name}", of_network(settings, name))] for name in NETWORK}
     yield from {**given, **own}.items()
 
 

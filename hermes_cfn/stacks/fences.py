@@ -13,6 +13,7 @@ from awacs.aws import Action, Deny, Statement
 
 from hermes_cfn.config import Settings
 from hermes_cfn.names import Names
+from hermes_cfn.names import balancer as balancer_of
 from hermes_cfn.permissions import GRANTS
 from hermes_cfn.stacks.common import text
 from hermes_cfn.stacks.roles import Tests, allow
@@ -106,6 +107,9 @@ def _written(settings: Settings, names: Names, actions: Iterable[str]) -> list[S
         )
     if left:
         rows.append(allow("Wide", left, ["*"], _regions(names)))
+    if settings.sign_in.paths and "elasticloadbalancing:CreateRule" in actions:
+        secret = f"arn:aws:secretsmanager:{names.region}:{names.account}:secret:{settings.sign_in.secret_name}-??????"
+        rows.append(allow("SignIn", ["secretsmanager:GetSecretValue"], [text(secret)]))
     if settings.watch.audit_trail and "cloudtrail:CreateTrail" in actions:
         trail = [text(f"arn:aws:s3:::{names.trail_bucket}{rest}") for rest in ("", "/*")]
         erasing = [Action("s3", name) for name in ("DeleteBucket", "DeleteObject", "DeleteObjectVersion")]
@@ -134,9 +138,28 @@ def _fences(settings: Settings, names: Names) -> Iterable[Fence]:
     ], None  # fmt: skip
     alarms, board = f"arn:aws:cloudwatch:{anywhere}:alarm:{both}-*", f"arn:aws:cloudwatch::{account}:dashboard/{both}"
     yield "Cloudwatch", "cloudwatch:*", [alarms, board], None
+    if not settings.own_balancer:
+        listener, rule = (
+            f"arn:aws:elasticloadbalancing:{anywhere}:{kind}/{balancer_of(settings)}/*"
+            for kind in ("listener/app", "listener-rule/app")
+        )
+        own = f"arn:aws:elasticloadbalancing:{anywhere}:targetgroup/{names.load_balancer}/*"
+        asked = {f"aws:RequestTag/{key}": value for key, value in names.tags.items()}
+        yield "SharedNew", "elasticloadbalancing:CreateRule", [listener], {"StringEquals": asked}
+        made = {"StringEquals": {"elasticloadbalancing:CreateAction": ["CreateRule", "CreateTargetGroup"]}}
+        yield "SharedTags", "elasticloadbalancing:AddTags", [rule, own], made
+        changing = "elasticloadbalancing:DeleteRule ModifyRule RemoveTags SetRulePriorities"
+        yield "SharedRules", changing, [rule], tagged
+        both_ways = "elasticloadbalancing:AddListenerCertificates RemoveListenerCertificates"
+        yield "SharedCertificates", both_ways, [listener], None
+    kinds = (
+        "loadbalancer/app",
+        "listener/app",
+        "targetgroup",
+        *(("listener-rule/app",) if settings.rules_of_its_own else ()),
+    )
     yield "Balancing", "elasticloadbalancing:*", [
-        f"arn:aws:elasticloadbalancing:{anywhere}:{kind}/{names.load_balancer}/*"
-        for kind in ("loadbalancer/app", "listener/app", "targetgroup")
+        f"arn:aws:elasticloadbalancing:{anywhere}:{kind}/{names.load_balancer}/*" for kind in kinds
     ], None  # fmt: skip
     yield "Events", "events:*", [f"arn:aws:events:{anywhere}:rule/{both}-*"], None
     groups = f"arn:aws:logs:{anywhere}:log-group:/aws/*/{names.environment}/{names.application}"

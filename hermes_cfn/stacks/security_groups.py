@@ -15,8 +15,11 @@ from troposphere import GetAtt, Ref, Template, ec2
 from hermes_cfn.config import Settings
 from hermes_cfn.config.destination import Destination
 from hermes_cfn.names import Names
-from hermes_cfn.stacks.common import named, waive
+from hermes_cfn.stacks.common import named, parameter, waive
 from hermes_cfn.stacks.network import nowhere
+
+BALANCER_GROUP = "LoadBalancerSecurityGroupId"
+"""The service stack's parameter where the load balancer is somebody else's."""
 
 EPMD = 4369
 """Where Erlang nodes ask for each other's port."""
@@ -24,9 +27,9 @@ EPMD = 4369
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroups:
-    """The load balancer's group and the application's."""
+    """The load balancer's group, where it is ours, and the application's."""
 
-    balancer: ec2.SecurityGroup
+    balancer: ec2.SecurityGroup | None
     app: ec2.SecurityGroup
 
 
@@ -34,21 +37,7 @@ def build(stack: Template, settings: Settings, names: Names, vpc: Ref, ports: Se
     ipv6 = settings.network.egress == "ipv6"
     port = settings.application.port
     world = ["0.0.0.0/0", "::/0"] if ipv6 else ["0.0.0.0/0"]
-    balancer = stack.add_resource(
-        ec2.SecurityGroup(
-            "LoadBalancerSecurityGroup",
-            GroupName=names.balancer_security_group,
-            GroupDescription="Load balancer",
-            VpcId=vpc,
-            SecurityGroupIngress=[_rule(at, there) for at in (80, 443) for there in world],
-            SecurityGroupEgress=[nowhere()],
-            Tags=named(f"{names.auto_scaling_group}-alb"),
-        )
-    )
-    waive(
-        balancer,
-        {"CKV_AWS_260": "port 80 is open to the world to be redirected to HTTPS"},
-    )
+    balancer = _balancer(stack, settings, names, vpc, world) if settings.own_balancer else None
     inside = settings.network.cidr
     app = stack.add_resource(
         ec2.SecurityGroup(
@@ -63,11 +52,54 @@ def build(stack: Template, settings: Settings, names: Names, vpc: Ref, ports: Se
             Tags=named(names.app_security_group),
         )
     )
-    _between(stack, "LoadBalancerToApp", balancer, app, port, "Requests from the load balancer")
+    if balancer is not None:
+        _between(stack, "LoadBalancerToApp", balancer, app, port, "Requests from the load balancer")
+    else:
+        stack.add_resource(
+            ec2.SecurityGroupIngress(
+                "LoadBalancerToAppIn",
+                GroupId=GetAtt(app, "GroupId"),
+                SourceSecurityGroupId=parameter(
+                    stack, BALANCER_GROUP, "String", "The group of the load balancer that is shared"
+                ),
+                IpProtocol="tcp",
+                FromPort=port,
+                ToPort=port,
+                Description="Requests from the load balancer",
+            )
+        )
     if settings.service.cluster:
         for at, title in ((EPMD, "ClusterNames"), (settings.service.cluster_port, "ClusterTraffic")):
             _between(stack, title, app, app, at, "Erlang distribution between instances")
     return SecurityGroups(balancer, app)
+
+
+def _balancer(stack: Template, settings: Settings, names: Names, vpc: Ref, world: list[str]) -> ec2.SecurityGroup:
+    """Requests come in from the world; out it reaches the application, and that of environments which share it."""
+    to_sharers = [
+        _rule(port, settings.network.cidr)
+        for port in sorted({one.application.port for one in settings.sharers} - {443})
+    ]
+    group = stack.add_resource(
+        ec2.SecurityGroup(
+            "LoadBalancerSecurityGroup",
+            GroupName=names.balancer_security_group,
+            GroupDescription="Load balancer",
+            VpcId=vpc,
+            SecurityGroupIngress=[
+                _rule(at, there) for at in (80, 443) for there in settings.ingress.allowed_addresses or world
+            ],
+            SecurityGroupEgress=[_rule(443, there) for there in world]
+            if settings.sign_in.paths
+            else to_sharers or [nowhere()],
+            Tags=named(f"{names.auto_scaling_group}-alb"),
+        )
+    )
+    waive(
+        group,
+        {"CKV_AWS_260": "port 80 is open to the world to be redirected to HTTPS"},
+    )
+    return group
 
 
 def _rule(port: int, there: str) -> ec2.SecurityGroupRule:

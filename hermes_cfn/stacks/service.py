@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from troposphere import GetAtt, Ref, Template, logs, ssm
+from troposphere import GetAtt, Ref, Template, ec2, logs, ssm
 from troposphere import elasticloadbalancingv2 as elb
 
 from hermes_cfn.config import Settings
 from hermes_cfn.instance import documents
 from hermes_cfn.names import Names
-from hermes_cfn.stacks import cluster, fleet, grants, security_groups
+from hermes_cfn.stacks import cluster, fleet, grants, ingress, security_groups
 from hermes_cfn.stacks.buckets import private_bucket
 from hermes_cfn.stacks.common import fresh, named, parameter, put, waive
 
@@ -21,13 +21,29 @@ _OWN_KEY = (
 _ACCESS_LOGS = "access logs are an option, service.access_logs; they cost storage"
 
 
+AT_THE_BALANCER = {
+    "LoadBalancerDnsName": "alb_dns_name",
+    "LoadBalancerZone": "alb_hosted_zone_id",
+    "LoadBalancerArn": "alb_arn",
+    "LoadBalancerFullName": "alb_full_name",
+}
+OF_THE_BALANCER = {
+    ingress.LISTENER: "https_listener_arn",
+    security_groups.BALANCER_GROUP: "alb_security_group",
+    **AT_THE_BALANCER,
+}
+"""Parameters of a service that is a rule of an existing listener -> outputs of the one whose listener it is."""
+
+
 def template(settings: Settings, granted: Sequence[grants.Granted] = (), ports: Sequence[int] = ()) -> Template:
     """``granted``: what the application may use of extras; ``ports``: of extras, on which instances open connections within the VPC."""
     names = Names.of(settings)
     stack = fresh(f"{names.auto_scaling_group}: load balancer and instances")
     vpc = parameter(stack, "VpcId", "AWS::EC2::VPC::Id", "From the network stack")
-    public = parameter(stack, "PublicSubnets", "List<AWS::EC2::Subnet::Id>", "Subnets of the load balancer")
-    subnets: Any = public
+    subnets: Any = None
+    if settings.own_balancer or settings.network.egress == "public-subnets":
+        subnets = parameter(stack, "PublicSubnets", "List<AWS::EC2::Subnet::Id>", "Subnets of the load balancer")
+    public = subnets
     if settings.network.egress != "public-subnets":
         subnets = parameter(stack, "PrivateSubnets", "List<AWS::EC2::Subnet::Id>", "Subnets of the instances")
     certificate = parameter(stack, "CertificateArn", "String", "From the certificate stack, or the configuration")
@@ -35,19 +51,38 @@ def template(settings: Settings, granted: Sequence[grants.Granted] = (), ports: 
 
     group = _logs(stack, settings, names)
     groups = security_groups.build(stack, settings, names, vpc, ports)
-    balancer = _balancer(stack, settings, names, public, groups)
+    balancer = _balancer(stack, settings, names, public, groups.balancer) if groups.balancer is not None else None
     target = _target(stack, settings, names, vpc)
-    _listeners(stack, settings, balancer, target, certificate)
+    if balancer is not None and groups.balancer is not None:
+        secure = _listeners(stack, settings, balancer, target, certificate)
+        ingress.build(stack, settings, secure, target)
+        at = {
+            "LoadBalancerDnsName": GetAtt(balancer, "DNSName"),
+            "LoadBalancerZone": GetAtt(balancer, "CanonicalHostedZoneID"),
+            "LoadBalancerArn": Ref(balancer),
+            "LoadBalancerFullName": GetAtt(balancer, "LoadBalancerFullName"),
+        }
+        if settings.sharers:
+            put(
+                stack,
+                "https_listener_arn",
+                Ref(secure),
+                "Where an environment that shares the load balancer has its rule",
+            )
+            put(stack, "alb_security_group", GetAtt(groups.balancer, "GroupId"), "From where its instances are reached")
+    else:
+        at = {name: parameter(stack, name, "String", "Of the load balancer that is shared") for name in AT_THE_BALANCER}
+        ingress.as_a_rule(stack, settings, target, certificate)
     if settings.service.cluster:
         cluster.build(stack, names, vpc)
     launch, scaling = fleet.build(stack, settings, names, image, subnets, groups.app, target)
     grants.build(stack, settings, names, granted)
     _documents(stack, settings, names)
 
-    put(stack, "alb_dns_name", GetAtt(balancer, "DNSName"), "What the DNS record points at")
-    put(stack, "alb_hosted_zone_id", GetAtt(balancer, "CanonicalHostedZoneID"), "For an alias record")
-    put(stack, "alb_arn", Ref(balancer), "The load balancer")
-    put(stack, "alb_full_name", GetAtt(balancer, "LoadBalancerFullName"), "Its dimension in CloudWatch")
+    put(stack, "alb_dns_name", at["LoadBalancerDnsName"], "What the DNS record points at")
+    put(stack, "alb_hosted_zone_id", at["LoadBalancerZone"], "For an alias record")
+    put(stack, "alb_arn", at["LoadBalancerArn"], "The load balancer")
+    put(stack, "alb_full_name", at["LoadBalancerFullName"], "Its dimension in CloudWatch")
     put(stack, "alb_target_group_arn", Ref(target), "The target group")
     put(stack, "target_group_full_name", GetAtt(target, "TargetGroupFullName"), "Its dimension in CloudWatch")
     put(stack, "auto_scaling_group", Ref(scaling), "The group; instance_ids are read from it")
@@ -79,7 +114,7 @@ def _logs(stack: Template, settings: Settings, names: Names) -> logs.LogGroup:
 
 
 def _balancer(
-    stack: Template, settings: Settings, names: Names, subnets: Ref, groups: security_groups.SecurityGroups
+    stack: Template, settings: Settings, names: Names, subnets: Ref, group: ec2.SecurityGroup
 ) -> elb.LoadBalancer:
     service = settings.service
     # Every attribute is always said: CloudFormation leaves one as it is that a template stops saying
@@ -106,7 +141,7 @@ def _balancer(
         Type="application",
         Scheme="internet-facing",
         Subnets=subnets,
-        SecurityGroups=[Ref(groups.balancer)],
+        SecurityGroups=[Ref(group)],
         LoadBalancerAttributes=[elb.LoadBalancerAttributes(Key=key, Value=value) for key, value in attributes.items()],
         Tags=named(names.load_balancer),
     )
@@ -153,6 +188,8 @@ def _target(stack: Template, settings: Settings, names: Names, vpc: Ref) -> elb.
         "stickiness.enabled": _flag(service.stickiness),
         "stickiness.type": "lb_cookie",
     }
+    if service.stickiness:
+        attributes["stickiness.lb_cookie.duration_seconds"] = str(service.stickiness_s)
     return stack.add_resource(
         elb.TargetGroup(
             "TargetGroup",
@@ -178,7 +215,7 @@ def _target(stack: Template, settings: Settings, names: Names, vpc: Ref) -> elb.
 
 def _listeners(
     stack: Template, settings: Settings, balancer: elb.LoadBalancer, target: elb.TargetGroup, certificate: Ref
-) -> None:
+) -> elb.Listener:
     secure = stack.add_resource(
         elb.Listener(
             "HttpsListener",
@@ -190,6 +227,8 @@ def _listeners(
             DefaultActions=[elb.Action(Type="forward", TargetGroupArn=Ref(target))],
         )
     )
+    if headers := ingress.attributes(settings):
+        secure.ListenerAttributes = headers
     waive(
         secure,
         {"CT.ELASTICLOADBALANCING.PR.2": "its certificate is ACM's, in a stack of its own, and comes as a parameter"},
@@ -208,6 +247,7 @@ def _listeners(
             ],
         )
     )
+    return secure
 
 
 def _documents(stack: Template, settings: Settings, names: Names) -> None:

@@ -52,6 +52,8 @@ def template(settings: Settings) -> Template:
 
 def nat_gateways(settings: Settings) -> list[str]:
     """A suffix for each NAT gateway that the network has: one without a name, or one a zone."""
+    if not settings.own_network:
+        return []
     if settings.network.egress == "nat-gateway-per-zone":
         return [zone[-1] for zone in settings.network.zones]
     return [""] if settings.network.egress in {"nat-gateway", "nat-gateway-regional"} else []

@@ -16,6 +16,14 @@ EVERYWHERE = {
     "environment.name": "test_stacks.py::test_two_environments_share_no_name",
     "account.region": "below",
     "network.egress": "below",
+    "ingress.headers": "config/test_ingress.py",
+    "build.args": "config/test_build.py",
+    "network.vpc_id": "config/test_existing.py",
+    "network.public_subnets": "config/test_existing.py",
+    "network.private_subnets": "config/test_existing.py",
+    "environment.shares": "config/test_existing.py",
+    "ingress.listener_arn": "config/test_existing.py",
+    "ingress.listener_priority": "config/test_existing.py",
 }
 """Settings that are in nearly everything, and where they are looked at."""
 

@@ -8,6 +8,7 @@ import ssl
 
 from hermes_cfn.errors import Finding
 from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.names import balancer as balancer_of
 
 REQUESTS = 5
 """Answers in a row that must be right."""
@@ -33,7 +34,7 @@ class _At(http.client.HTTPSConnection):
 
 def through_load_balancer(context: DeployContext) -> Finding | None:
     """Nothing when the health path answers as it should, :data:`REQUESTS` times in a row."""
-    balancer = context.clients.elb.load_balancer(context.names.load_balancer)
+    balancer = context.clients.elb.load_balancer(balancer_of(context.settings))
     if balancer is None:
         return _finding(context, "there is no load balancer", "")
     dns_name = str(balancer["DNSName"])

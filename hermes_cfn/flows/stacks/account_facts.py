@@ -11,12 +11,13 @@ from hermes_cfn.aws.billing import REGION, Billing
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.zones import Zones
-from hermes_cfn.checks.facts import Facts, ImageFacts
+from hermes_cfn.checks.facts import ExistingSeen, Facts, ImageFacts
 from hermes_cfn.checks.observed import CertificateSeen
 from hermes_cfn.deployment import FromOutput
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.whoami import denied
 from hermes_cfn.flows.fleet import releases
+from hermes_cfn.flows.stacks import existing
 from hermes_cfn.names import ENVIRONMENT_TAG, GITHUB, founded
 from hermes_cfn.plan import Deployed
 
@@ -28,7 +29,7 @@ QUOTAS = {"addresses": ("ec2", "L-0263D0A3"), "vcpus": ("ec2", "L-1216C47A"), "n
 def gather(context: DeployContext, image: str, there: Mapping[str, Deployed]) -> Facts:
     """Facts for a plan that releases ``image``, or what runs; ``there`` is what is deployed, by stack key."""
     clients, settings = context.clients, context.settings
-    fresh, networked = "service" not in there, "network" in there
+    fresh, networked = "service" not in there, "network" in there or not settings.own_network
     fleet = _fleet(there)
     grows = fleet != (settings.compute.count, settings.compute.instance_type) or settings.release.strategy == "surge"
 
@@ -104,6 +105,33 @@ def place(context: DeployContext) -> Facts:
         offered=offered,
         key_pair=key_pair,
         cost_tag=cost_tag,
+        existing=_existing(context),
+    )
+
+
+def _existing(context: DeployContext) -> ExistingSeen:
+    """What the settings name that is not this deployment's own."""
+    settings, clients = context.settings, context.clients
+    network, arn = settings.network, settings.ingress.listener_arn
+    wanted = (*network.public_subnets, *network.private_subnets)
+    vpc = _allowed(lambda: clients.ec2.vpc(network.vpc_id)) if network.vpc_id else None
+    subnets = _allowed(lambda: clients.ec2.subnets(network.vpc_id, wanted)) if vpc else None
+    if settings.own_balancer:
+        return ExistingSeen(vpc, subnets)
+    spec = context.deployment.stack("service")
+    listener = arn or _allowed(lambda: existing.found(context, spec.parameters["ListenerArn"])) or ""
+    seen = _allowed(lambda: clients.elb.of_listener(listener)) if listener else None
+    taken = _allowed(lambda: clients.elb.rules(listener)) if seen else None
+    ours = {
+        one.physical_id
+        for one in (_allowed(lambda: list(clients.cloudformation(spec.region).resources(spec.name))) or ())
+        if one.resource_type.endswith("::ListenerRule")
+    }
+    return ExistingSeen(
+        vpc,
+        subnets,
+        None if seen is None or not arn else seen.get("VpcId", ""),
+        None if taken is None else frozenset(number for number, rule in taken.items() if rule not in ours),
     )
 
 
@@ -184,7 +212,7 @@ def _records(context: DeployContext, there: Mapping[str, Deployed]) -> Iterator[
     edge, worldwide, ours = context.settings.edge, context.settings.worldwide, context.names.auto_scaling_group
     wanted = []
     if edge.dns != "manual" and "edge" not in there:
-        wanted.append((edge.hosted_zone_id, context.settings.certificate.domain, "[edge] dns", edge.dns))
+        wanted += [(edge.hosted_zone_id, host, "[edge] dns", edge.dns) for host in context.settings.recorded_hosts]
     if worldwide.assets_domain and "worldwide" not in there:
         wanted.append((worldwide.hosted_zone_id, worldwide.assets_domain, "[worldwide] assets_domain", "alias"))
     zones = Zones(context.clients.calls("route53"))

@@ -28,11 +28,12 @@ from hermes_cfn.deciders.actions import (
 )
 from hermes_cfn.deciders.cause import of_change_set, root_cause
 from hermes_cfn.deciders.observed import StackSeen
-from hermes_cfn.deployment import FromLookup, FromOutput, FromSetting, StackSpec
+from hermes_cfn.deployment import DEFAULTS, FromLookup, FromOutput, FromSetting, StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.events import Event, Noted, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.loop import Story, drive
+from hermes_cfn.flows.stacks import existing
 from hermes_cfn.flows.stacks.operation import Operation
 from hermes_cfn.names import output_id
 
@@ -146,14 +147,16 @@ def _looked_up(context: DeployContext, source: FromLookup, deployed: str, lookup
         return lookups[source.key]
     if source.lookup == "commit":
         return context.commit or deployed or "unknown"
+    if source.lookup in existing.LOOKUPS:
+        return existing.resolve(context, source)
     if deployed:
         return deployed
     if source.lookup == "machine-image":
         found = context.clients.ssm.parameter(source.argument)
         if found is not None:
             return found.value
-    if source.lookup == "cost-allocation-tag":
-        return "false"
+    if source.lookup in DEFAULTS:
+        return DEFAULTS[source.lookup]
     raise HermesError(Finding("lookup-failed", source.lookup, f"{source.key} could not be resolved"))
 
 

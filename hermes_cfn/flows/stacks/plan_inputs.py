@@ -19,7 +19,7 @@ from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet import group_drift, preconditions, releases
 from hermes_cfn.flows.fleet.observer import group
 from hermes_cfn.flows.fleet.rollout import strategy
-from hermes_cfn.flows.stacks import account_facts
+from hermes_cfn.flows.stacks import account_facts, existing
 from hermes_cfn.flows.stacks import orphaned_stacks as left_stacks
 from hermes_cfn.flows.stacks.deployer import COMMIT, as_sent
 from hermes_cfn.instance.release import Release
@@ -355,6 +355,9 @@ def _lookups(context: DeployContext, there: Mapping[str, Deployed], given: Mappi
     found = dict(given)
     for spec in context.deployment:
         for source in spec.parameters.values():
+            if isinstance(source, FromLookup) and source.lookup in existing.LOOKUPS:
+                with suppress(HermesError):
+                    found[source.key] = existing.resolve(context, source)
             if not isinstance(source, FromLookup) or source.lookup != "machine-image":
                 continue
             if source.key in found or spec.key in there:

@@ -67,6 +67,7 @@ HANDLERS: dict[str, Handler] = {
     "AWS::EC2::VPCGatewayAttachment": ec2_network.VpcGatewayAttachment(),
     "AWS::ECR::Repository": storage.Repository(),
     "AWS::ElasticLoadBalancingV2::Listener": balancing.Listener(),
+    "AWS::ElasticLoadBalancingV2::ListenerCertificate": balancing.ListenerCertificate(),
     "AWS::ElasticLoadBalancingV2::ListenerRule": balancing.ListenerRule(),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": balancing.LoadBalancer(),
     "AWS::ElasticLoadBalancingV2::TargetGroup": balancing.TargetGroup(),

@@ -386,3 +386,32 @@ class ListenerRule(Elb):
         found = asked(self.client(context).describe_rules, RuleArns=[physical_id])
         rules = found.get("Rules", [])
         return {"Priority": rules[0]["Priority"]} if rules else None
+
+
+class ListenerCertificate(Elb):
+    """Certificates of a listener beside its first one; a physical ID of CloudFormation's own."""
+
+    known = frozenset({"ListenerArn", "Certificates"})
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        self.client(context).add_listener_certificates(
+            ListenerArn=properties["ListenerArn"], Certificates=properties["Certificates"]
+        )
+        return Made(context.name(64), {})
+
+    def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
+        elb, gone = (
+            self.client(context),
+            [one for one in before["Certificates"] if one not in after["Certificates"]],
+        )
+        elb.add_listener_certificates(ListenerArn=after["ListenerArn"], Certificates=after["Certificates"])
+        if gone:
+            elb.remove_listener_certificates(ListenerArn=after["ListenerArn"], Certificates=gone)
+        return Made(physical_id, {})
+
+    def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        quietly(
+            self.client(context).remove_listener_certificates,
+            ListenerArn=properties["ListenerArn"],
+            Certificates=properties["Certificates"],
+        )

@@ -35,6 +35,7 @@ class Listener:
         self.idle_s = float(order["idle_s"])
         self.keep_alive_s = float(order["keep_alive_s"])
         self.logs = bool(order["logs"])
+        self.headers = [(str(name), str(value)) for name, value in order.get("response_headers", ())]
         self.forwarding = Forwarding.of(self.protocol, self.port, order.get("attributes", {}))
 
     def log(self, row: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Container
 from typing import TYPE_CHECKING, cast
 
 from hermes_cfn.local.fleet.proxy.http import HOP_BY_HOP, Body, Head, Malformed, answer, objection, read_head
@@ -219,7 +220,7 @@ class Client(asyncio.Protocol):
             self._route(head, self.record)
 
     def _route(self, head: Head, record: Record) -> None:
-        action = action_for(self.listener.rules, head)
+        action = action_for(self.listener.rules, head, self._peer()[0])
         record.rule, record.action = action.get("priority", "-"), action["type"]
         if action["type"] == "redirect":
             record.redirect = redirect_of(action, head, self.listener.protocol, self.listener.port)
@@ -310,7 +311,8 @@ class Client(asyncio.Protocol):
             connection = b"Connection: close\r\n" if self.close_after else b"Connection: keep-alive\r\n"
         if self.group is not None and self.group.sticky_s:
             connection += cookies(upstream.target, self.group.sticky_s)
-        self.send(_first_line(head) + _lines(head) + connection + b"\r\n")
+        own = {name.lower().encode(): f"{name}: {value}\r\n".encode() for name, value in self.listener.headers}
+        self.send(_first_line(head) + _lines(head, own) + b"".join(own.values()) + connection + b"\r\n")
 
     def send(self, data: bytes) -> None:
         """Passes a part of an answer on to the client."""
@@ -365,7 +367,7 @@ class Client(asyncio.Protocol):
         self.busy = False
         if self.transport.is_closing():
             return
-        content = answer(status, body, headers, close)
+        content = answer(status, body, (*headers, *self.listener.headers), close)
         self.send(content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if self.method == b"HEAD" else content)
         self._note(status)
         if close:
@@ -407,5 +409,10 @@ def _first_line(head: Head) -> bytes:
     return b" ".join(word for word in head.words if word) + b"\r\n"
 
 
-def _lines(head: Head) -> bytes:
-    return b"".join(name + b": " + value + b"\r\n" for key, name, value in head.lines if key not in HOP_BY_HOP)
+def _lines(head: Head, replaced: Container[bytes] = ()) -> bytes:
+    """Header lines but those of the connection, and those that somebody else says."""
+    return b"".join(
+        name + b": " + value + b"\r\n"
+        for key, name, value in head.lines
+        if key not in HOP_BY_HOP and key not in replaced
+    )

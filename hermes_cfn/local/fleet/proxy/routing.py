@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import fnmatch
 import random
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import parse_qsl
 
 from hermes_cfn.local.fleet.proxy.http import Head
 
 
-def action_for(rules: list[dict[str, Any]], head: Head) -> dict[str, Any]:
-    """The last (routing) action of the first rule that matches; rules come in order of priority."""
+def action_for(rules: list[dict[str, Any]], head: Head, peer: str = "") -> dict[str, Any]:
+    """The last (routing) action of the first rule that matches a request of address ``peer``; rules come in order of priority."""
     for rule in rules:
-        if not rule["conditions"] or all(_holds(condition, head) for condition in rule["conditions"]):
+        if all(_holds(condition, head, peer) for condition in rule["conditions"]):
             return dict(rule["actions"][-1])
     return {"type": "fixed-response", "status": 503}
 
@@ -46,7 +47,7 @@ def redirect_of(action: dict[str, Any], head: Head, protocol: str, port: int) ->
     return f"{scheme}://{where}{shown_port}{rest}{'?' + asked if asked else ''}"
 
 
-def _holds(condition: dict[str, Any], head: Head) -> bool:
+def _holds(condition: dict[str, Any], head: Head, peer: str) -> bool:
     target = head.words[1].decode("latin-1")
     path, _, query = target.partition("?")
     values = condition["values"]
@@ -56,6 +57,8 @@ def _holds(condition: dict[str, Any], head: Head) -> bool:
         case "host-header":
             host = head.get(b"host").decode("latin-1").partition(":")[0].lower()
             return any(fnmatch.fnmatchcase(host, pattern.lower()) for pattern in values)
+        case "source-ip":
+            return bool(peer) and any(ip_address(peer) in ip_network(one) for one in values)
         case "http-request-method":
             return head.words[0].decode("latin-1") in values
         case "http-header":

@@ -12,7 +12,7 @@ from hermes_cfn.local.services.elbv2.traffic import Traffic
 from hermes_cfn.local.wire import ServiceError, unsupported
 
 _ACTION_TYPES = ("forward", "redirect", "fixed-response")
-_FIELDS = ("path-pattern", "host-header", "http-request-method", "http-header", "query-string")
+_FIELDS = ("path-pattern", "host-header", "http-request-method", "http-header", "query-string", "source-ip")
 DEFAULT_POLICY = "ELBSecurityPolicy-2016-08"
 
 
@@ -70,12 +70,27 @@ class ListenerActions:
     def modify_listener_attributes(self: Any, params: Params) -> Params:
         listener = self._listener(params["ListenerArn"])
         listener.attributes.update({item["Key"]: item.get("Value", "") for item in params["Attributes"]})
+        self.traffic.listen(listener)
         result: Params = self.describe_listener_attributes(params)
         return result
 
     def describe_listener_certificates(self: Any, params: Params) -> Params:
         arns = self._listener(params["ListenerArn"]).certificates
         return {"Certificates": [{"CertificateArn": arn, "IsDefault": not index} for index, arn in enumerate(arns)]}
+
+    def add_listener_certificates(self: Any, params: Params) -> Params:
+        listener = self._listener(params["ListenerArn"])
+        wanted = [item["CertificateArn"] for item in params["Certificates"]]
+        listener.certificates += [arn for arn in wanted if arn not in listener.certificates]
+        return {"Certificates": [{"CertificateArn": arn, "IsDefault": False} for arn in wanted]}
+
+    def remove_listener_certificates(self: Any, params: Params) -> Params:
+        listener = self._listener(params["ListenerArn"])
+        gone = {item["CertificateArn"] for item in params["Certificates"]}
+        if listener.certificates and listener.certificates[0] in gone:
+            raise ServiceError("OperationNotPermitted", "Default certificate cannot be removed from a listener")
+        listener.certificates = [arn for arn in listener.certificates if arn not in gone]
+        return {}
 
     def create_rule(self: Any, params: Params) -> Params:
         listener = self._listener(params["ListenerArn"])
@@ -122,7 +137,7 @@ class ListenerActions:
 
     def _apply(self: Any, listener: Listener, params: Params) -> None:
         if params.get("Certificates"):
-            listener.certificates = [item["CertificateArn"] for item in params["Certificates"]]
+            listener.certificates[:1] = [item["CertificateArn"] for item in params["Certificates"]]
         protocol = listener.described["Protocol"]
         if protocol not in ("HTTP", "HTTPS"):
             raise unsupported(self.service, f"listeners with protocol {protocol}")

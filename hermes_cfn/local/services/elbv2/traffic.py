@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ class Traffic:
             idle_s=clock.deadline(float(balancer.attributes["idle_timeout.timeout_seconds"]), 3.0),
             keep_alive_s=clock.deadline(float(balancer.attributes["client_keep_alive.seconds"]), 3.0),
             attributes={key: value for key, value in balancer.attributes.items() if key.startswith("routing.http.")},
+            response_headers=response_headers(listener.attributes),
             logs=balancer.attributes["access_logs.s3.enabled"] == "true",
             certificate=str(self._certificate(balancer)) if described["Protocol"] == "HTTPS" else "",
             rules=[_routing(rule) for rule in listener.ordered()],
@@ -194,6 +195,16 @@ class Traffic:
     def _certificate(self, balancer: LoadBalancer) -> Path:
         path = self._directory / "certificates" / f"{balancer.described['LoadBalancerName']}.pem"
         return path if path.exists() else certificates.make(path, [balancer.dns_name, "localhost"])
+
+
+def response_headers(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The headers that a listener sets (ELB API reference, ListenerAttribute, ``routing.http.response.*.header_value``)."""
+    head, tail = "routing.http.response.", ".header_value"
+    return [
+        ("-".join(word.capitalize() for word in key.removeprefix(head).removesuffix(tail).split("_")), value)
+        for key, value in attributes.items()
+        if key.startswith(head) and key.endswith(tail) and value
+    ]
 
 
 def _routing(rule: Rule) -> dict[str, Any]:
