@@ -18,6 +18,7 @@ import make_costs  # noqa: E402
 import make_crossings  # noqa: E402
 import make_endings  # noqa: E402
 import make_findings  # noqa: E402
+import make_needs  # noqa: E402
 import make_planning  # noqa: E402
 import make_reference  # noqa: E402
 import make_security  # noqa: E402
@@ -29,6 +30,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     **make_crossings.PAGES,
     make_endings.PAGE: make_endings.page,
     make_findings.PAGE: make_findings.page,
+    make_needs.PAGE: make_needs.page,
     **make_planning.PAGES,
     make_reference.PAGE: make_reference.page,
     **make_security.PAGES,

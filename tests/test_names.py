@@ -54,6 +54,6 @@ def test_the_longest_names_fit():
 
 
 def test_the_optional_stacks_are_those_that_settings_switch_on() -> None:
-    """Those of which a plan must say that they are left behind."""
+    """Those of which a plan must say that they are left behind; the network is, where an existing one takes its place."""
     everything = "[watch]\nenabled = true\n[edge]\nassets = true\n[worldwide]\ncloudfront = true\n"
-    assert set(stacks.build(parse(everything)).keys) - {"foundation", "network", "service"} == set(OPTIONAL)
+    assert set(stacks.build(parse(everything)).keys) - {"foundation", "service"} == set(OPTIONAL)

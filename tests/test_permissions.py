@@ -117,8 +117,13 @@ def granted(template, title):
 def test_a_rendered_role_has_exactly_the_rows_of_its_table(role):
     zone = "edge.dns = 'alias'\nedge.hosted_zone_id = 'Z0123456789ABC'\n"
     paid = "budget.ceiling_usd = 90\n"
+    there = (
+        "network.vpc_id = 'vpc-0123456789abcdef0'\nnetwork.public_subnets = []\nnetwork.private_subnets = ['subnet-0123456789abcdef0']\n"
+        "ingress.listener_arn = 'arn:aws:elasticloadbalancing:eu-south-2:123456789012:listener/app/theirs/0f/0e'\n"
+        "ingress.listener_priority = 200\n"
+    )
     template = foundation(
-        f"service.cluster = true\nedge.assets = true\nworldwide.cloudfront = true\ncompute.key_name = 'hermes'\n{zone}{paid}",
+        f"service.cluster = true\nedge.assets = true\nworldwide.cloudfront = true\ncompute.key_name = 'hermes'\n{zone}{paid}{there}",
         files=(QUEUE,),
     )
     wanted = {action for row in ROLES[role] for action in row.actions}
