@@ -10,12 +10,16 @@ from hermes_cfn.cfn.template import Resource
 from hermes_cfn.deployment import Deployment, StackSpec
 from hermes_cfn.errors import Finding, Severity
 from hermes_cfn.names import is_extra
+from hermes_cfn.permissions import GRANTS
 from hermes_cfn.plan.claims import own_name
 from hermes_cfn.plan.model import Deployed
 
 POLICIES = frozenset({"AWS::IAM::ManagedPolicy", "AWS::IAM::Role"})
 BY_TAG = frozenset({"AWS::EC2::SecurityGroup", "AWS::SES::EmailIdentity"})
 """Types that the service role is not bound to by the beginning of a name."""
+
+SEARCH = "AWS::OpenSearchService::Domain"
+"""Its name has room for 28 characters."""
 
 Permission = tuple[str, str]
 """Action and resource, as a policy of a template says them."""
@@ -39,19 +43,22 @@ def names(specs: Iterable[tuple[StackSpec, Mapping[str, Resource]]]) -> Iterator
                     f"{resource.type} would have the name {name}, which {holder} has",
                     next="leave the name out, and AWS makes one; or another name",
                 )
-            elif is_extra(spec.key) and resource.type not in BY_TAG and not name.startswith(begins(spec)):
+            elif (
+                is_extra(spec.key) and resource.type not in BY_TAG and not name.startswith(begins(spec, resource.type))
+            ):
+                wanted = begins(spec, resource.type)
                 yield Finding(
                     "extra-name-foreign",
                     where,
-                    f"{resource.type} would have the name {name}, which does not begin with {begins(spec)}",
-                    why="CloudFormation may make only what is called so: that is how environments are kept apart",
-                    next=f"leave the name out; or begin it with {begins(spec)}",
+                    f"{resource.type} would have the name {name}, which does not begin with {wanted}",
+                    why="rights are for what is called so: that is how environments, and extras and our stacks, are kept apart",
+                    next=f"leave the name out; or begin it with {wanted}",
                 )
 
 
-def begins(spec: StackSpec) -> str:
-    """What names of an environment begin with: ``hermes-production-``."""
-    return spec.name.removesuffix(spec.key)
+def begins(spec: StackSpec, kind: str) -> str:
+    """What names begin with: ``hermes-production-``; of types that ours hold too and [access] grants, with ``extra-`` after it."""
+    return spec.name.removesuffix(spec.key) + ("extra-" if kind in GRANTS and kind != SEARCH else "")
 
 
 def permissions(template: Mapping[str, Any] | None) -> dict[str, frozenset[Permission]]:

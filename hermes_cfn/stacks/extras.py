@@ -58,6 +58,7 @@ def read(settings: Settings) -> tuple[Extra, ...]:
             wrong += error.findings
             continue
         wrong += _refused(extra)
+        wrong += _foreign_mail(extra, settings)
         found.append(extra)
     known = {file.name for file in settings.extra_files}
     wrong += [_unknown_section(name, known) for name in settings.extras if name not in known]
@@ -138,6 +139,22 @@ def _refused(extra: Extra) -> Iterator[Finding]:
     ports = extra.body.get("Metadata", {}).get(PORTS, [])
     if not isinstance(ports, list) or not all(type(port) is int and 0 < port < 65536 for port in ports):
         yield Finding("extra-invalid", f"{where} Metadata.{PORTS}", "is not a list of TCP ports", next="[5432], say")
+
+
+def _foreign_mail(extra: Extra, settings: Settings) -> Iterator[Finding]:
+    """Mail is sent from the certificate's domain, or one below it: only that is ours by a name."""
+    domain = settings.certificate.domain
+    for logical_id, resource in extra.template.resources.items():
+        if resource.type != "AWS::SES::EmailIdentity":
+            continue
+        said = resource.properties.get("EmailIdentity")
+        if said == {"Ref": "CertificateDomain"} or (isinstance(said, str) and f".{said}".endswith(f".{domain}")):
+            continue
+        yield _not_offered(
+            f"{extra.file.path} {logical_id}",
+            "mail is sent from the certificate's domain alone, or from one below it",
+            "EmailIdentity: !Ref CertificateDomain, and the parameter CertificateDomain",
+        )
 
 
 def _not_offered(where: str, what: str, instead: str) -> Finding:

@@ -62,7 +62,13 @@ OWN = ExtraFile(
     "extras/own.template.json",
     json.dumps(
         {
-            "Resources": {f"R{n}": {"Type": kind} for n, kind in enumerate(sorted(EXTRA_TYPES))},
+            "Resources": {
+                f"R{n}": {
+                    "Type": kind,
+                    "Properties": {"EmailIdentity": "hermes.yourdomain.com"} if "SES" in kind else {},
+                }
+                for n, kind in enumerate(sorted(EXTRA_TYPES))
+            },
             "Outputs": {
                 f"O{n}": {"Value": {"Ref": f"R{n}"} if GRANTS[kind][3] else {"Fn::GetAtt": [f"R{n}", "Arn"]}}
                 for n, kind in enumerate(sorted(EXTRA_TYPES))

@@ -137,6 +137,16 @@ BAD = {
     "a syntax error": ("", [extra("own", "def template(:\n", ".py")], "extra-invalid"),
     "leaves": ("", [extra("own", "import os\nos._exit(3)\n", ".py")], "extra-invalid"),
     "exits": ("", [extra("own", "import sys\nsys.exit(0)\n", ".py")], "extra-invalid"),
+    "mail of another domain": (
+        "",
+        [
+            extra(
+                "own",
+                {"Resources": {"M": {"Type": "AWS::SES::EmailIdentity", "Properties": {"EmailIdentity": "x.org"}}}},
+            )
+        ],
+        "extra-not-offered",
+    ),
     "the service first": (
         '[env]\nA = { output = "own.BucketName" }\n',
         [extra("own", {**BUCKET, "Parameters": {"AlbArn": {"Type": "String"}}})],
@@ -191,7 +201,10 @@ def test_every_type_that_is_offered_has_its_rights_and_a_fence():
     for kind in kinds:
         assert schema(kind, "us-east-1") is not None
         assert any(row.type == kind and row.granted for row in service_role.rows()), kind
-    body = {"Resources": {f"R{number}": {"Type": kind} for number, kind in enumerate(kinds)}}
+    body = {"Resources": {f"R{number}": {"Type": kind, "Properties": {}} for number, kind in enumerate(kinds)}}
+    body["Resources"][f"R{kinds.index('AWS::SES::EmailIdentity')}"]["Properties"] = {
+        "EmailIdentity": "shop.example.com"
+    }
     file = extra("own", body)
     settings = '[certificate]\ndomain = "shop.example.com"\n[watch]\nenabled = true\n'
     foundation = built(settings, file).stack("foundation").template["Resources"]
