@@ -42,6 +42,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "status": ("watch", "One screen: stacks, release, instances, load balancer, lock."),
     "logs": ("watch", "Read the application's logs."),
     "doctor": ("watch", "Find what is wrong, with the evidence and the command that mends it."),
+    "why": ("watch", "Why a stack, a release or an instance failed: the cause first."),
     "outputs": ("watch", "The outputs of the stacks, under the guide's names."),
     "whoami": ("watch", "The account and role in use, and what it may do here."),
     "run": ("act", "Run a command in the application's container on an instance."),

@@ -12,12 +12,18 @@ from hermes_cfn.errors import ExitCode
 
 @click.group(invoke_without_command=True)
 @console.local_option
+@click.option("--dora", "figures", is_flag=True, help="Frequency, lead time, failure rate and time to restore.")
+@click.option(
+    "--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="For --dora: so many days back."
+)
 @console.format_option("text", "json")
 @click.pass_context
-def command(ctx: click.Context, form: str) -> int:
+def command(ctx: click.Context, figures: bool, days: int, form: str) -> int:
     """List releases, the last one touched first; ``releases show ID`` has everything of one."""
     if ctx.invoked_subcommand is not None:
         return ExitCode.OK
+    if figures:
+        return _dora(days, form)
     from hermes_cfn.flows.fleet import releases
 
     deploy_context = reach.deploy_context(console.context())
@@ -54,6 +60,39 @@ def command(ctx: click.Context, form: str) -> int:
         ]
         columns = ("release", "", "last", "requested", "by", "commit")
         console.console().print(console.table("", columns, shown))
+    return ExitCode.OK
+
+
+def _dora(days: int, form: str) -> int:
+    """The records of all attempts, and DORA's four figures."""
+    from dataclasses import asdict
+    from datetime import timedelta
+
+    from hermes_cfn.deciders import attempts
+    from hermes_cfn.flows.fleet import releases
+
+    deploy_context = reach.deploy_context(console.context())
+    kept = [found for name in releases.listed(deploy_context) if (found := releases.find(deploy_context, name))]
+    records = sorted(
+        (one for record in kept for one in releases.attempts(record)), key=lambda one: one.start, reverse=True
+    )
+    until = deploy_context.now
+    four = attempts.dora(records, until - timedelta(days=days), until, releases.committed(kept))
+    if form == "json":
+        times = {"since": four.since.isoformat(), "until": four.until.isoformat()}
+        console.put_json({"dora": asdict(four) | times, "records": [one.as_dict() for one in records]})
+        return ExitCode.OK
+
+    def length(seconds: float | None) -> str:
+        return "not known" if seconds is None else str(timedelta(seconds=round(seconds)))
+
+    rate = "not known" if four.failure_rate is None else f"{four.failure_rate:.0%}"
+    terminal.echo(f"{four.attempts} rollouts in {days} days")
+    terminal.echo(f"  deployment frequency     {four.a_day:.2f} a day")
+    terminal.echo(f"  lead time, commit        {length(four.lead_s)}")
+    terminal.echo(f"  lead time, request       {length(four.rollout_s)}")
+    terminal.echo(f"  change failure rate      {rate}")
+    terminal.echo(f"  time to restore          {length(four.restore_s)}")
     return ExitCode.OK
 
 

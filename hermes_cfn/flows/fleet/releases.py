@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from hermes_cfn.deciders.attempts import Attempt, of_history
 from hermes_cfn.deciders.release import CanaryRules, SchemaStep
 from hermes_cfn.deciders.view import Strategy
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
@@ -102,6 +105,24 @@ class ReleaseRecord:
 
 def _strategy(content: Mapping[str, Any] | None) -> Strategy | None:
     return Strategy(**{**content, "rules": CanaryRules(**content["rules"])}) if content else None
+
+
+def attempts(kept: ReleaseRecord) -> tuple[Attempt, ...]:
+    """The record of each attempt at a release, oldest first."""
+    release = kept.release
+    return of_history(release.id, release.requested_by, release.commit, release.image, kept.history)
+
+
+def committed(kept: Collection[ReleaseRecord]) -> dict[str, datetime]:
+    """When the commits of releases were made, where the checkout here has them."""
+    known: dict[str, datetime] = {}
+    for commit in {one.release.commit for one in kept} - {""}:
+        if re.fullmatch("[0-9a-f]{7,64}", commit) and (git := shutil.which("git")):
+            asked = [git, "show", "--no-patch", "--format=%cI", commit]
+            done = subprocess.run(asked, capture_output=True, text=True, check=False)
+            if done.returncode == 0 and done.stdout.strip():
+                known[commit] = datetime.fromisoformat(done.stdout.split()[-1])
+    return known
 
 
 def stable(context: DeployContext) -> Release | None:
