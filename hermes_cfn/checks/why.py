@@ -8,6 +8,9 @@ from typing import Any, Protocol
 from hermes_cfn.checks import instance, last_words
 from hermes_cfn.errors import Finding, Severity
 
+CONSEQUENCES = frozenset({"application-missing", "unit-down", "agent-silent"})
+"""What a machine shows that has only just replaced one on which the release failed: it comes after the rollout's own sentence."""
+
 
 class Listening(Protocol):
     """What an application says it listens on."""
@@ -34,16 +37,17 @@ def of_release(
     failed = [line for line in ends if line.get("what") == "failed"]
     if not failed or ends[-1].get("what") == "stable":
         return
-    for name, said in diagnosis.items():
-        yield from of_instance(name, said, application)
+    told = [one for name, said in diagnosis.items() for one in of_instance(name, said, application)]
+    yield from (one for one in told if one.code not in CONSEQUENCES)
     stop = failed[-1]
     yield Finding(
         "release-failed",
         release,
         str(stop.get("detail") or "it failed"),
         evidence=f"{str(stop.get('at'))[:19]}",
-        next=f"hermes-cfn releases show {release}; mend the cause and release again",
+        next=f"hermes-cfn logs --since 2h has the application's words; hermes-cfn releases show {release} what is kept of it",
     )
+    yield from (one for one in told if one.code in CONSEQUENCES)
 
 
 def of_instance(name: str, said: Mapping[str, Any], application: Listening) -> Iterator[Finding]:

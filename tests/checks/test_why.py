@@ -49,8 +49,13 @@ def test_the_applications_words_come_before_the_rollouts(line, code):
 def test_without_words_the_rollouts_sentence_is_what_there_is():
     (only,) = why.of_release("v2", FAILED, {}, APPLICATION)
     assert only.code == "release-failed" and "releases show v2" in only.next
-    silent, _ = why.of_release("v2", FAILED, {"i-1": {"silent": "it did not answer"}}, APPLICATION)
-    assert silent.code == "agent-silent"
+    first, silent = why.of_release("v2", FAILED, {"i-1": {"silent": "it did not answer"}}, APPLICATION)
+    assert (first.code, silent.code) == ("release-failed", "agent-silent"), "a fresh machine's silence is no cause"
+    fresh = {"i-1": {"container": "Error: No such image: hermes", "docker": "active", "units": {}}}
+    assert [one.code for one in why.of_release("v2", FAILED, fresh, APPLICATION)][:2] == [
+        "release-failed",
+        "application-missing",
+    ]
 
 
 @pytest.mark.parametrize(
