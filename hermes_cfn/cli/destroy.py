@@ -28,6 +28,11 @@ def _optional(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option("--empty-buckets", is_flag=True, help="Delete every object of the buckets that are to go.")
 @click.option("--foundation", is_flag=True, help="The account's foundation too.")
 @click.option(
+    "--everything",
+    is_flag=True,
+    help="All of these, and the secrets and records of releases: nothing is meant to stay.",
+)
+@click.option(
     "--stack",
     "only",
     default=None,
@@ -37,13 +42,17 @@ def _optional(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.format_option("text", "json")
-def command(unprotect: bool, empty_buckets: bool, foundation: bool, only: str | None, yes: bool, form: str) -> int:
+def command(
+    unprotect: bool, empty_buckets: bool, foundation: bool, everything: bool, only: str | None, yes: bool, form: str
+) -> int:
     """Data goes only when told; what stays is listed."""
     from hermes_cfn.flows import destroy
 
-    if only and foundation:
-        raise click.UsageError("--stack is one stack; --foundation goes with a whole environment")
+    if only and (foundation or everything):
+        raise click.UsageError("--stack is one stack; --foundation and --everything go with a whole environment")
     consent = destroy.Consent(only or "", unprotect, empty_buckets, foundation)
+    if everything:
+        consent = destroy.Consent.everything()
     context = console.context()
     if not yes and not sys.stdin.isatty():
         agree(False, "destroy")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from hermes_cfn import tool
 from hermes_cfn.cli import console, pins, reach, terminal
 from hermes_cfn.config import frameworks
 from hermes_cfn.errors import ExitCode, Finding, HermesError
@@ -97,7 +97,7 @@ def command(
     context = console.context()
     path = context.config
     pinned = path.parent / pins.FILE
-    requirement = requirement or f"hermes-cfn=={_version()}"
+    requirement = requirement or f"hermes-cfn=={tool.version()}"
     if upgrade:
         _pin(pinned, *pins.text(requirement, offline))
         return ExitCode.OK
@@ -282,13 +282,6 @@ def _build(settings: Any, platform: str) -> str:
         return f'        run: docker build --platform {platform} --tag "{settings.application.name}:$TAG" .'
     lines += [f"          {name}: ${{{{ secrets.{name} }}}}" for name in build.needs]
     return "\n".join([*lines, f'        run: hermes-cfn --env {settings.environment.name} image build "$TAG"'])
-
-
-def _version() -> str:
-    try:
-        return version("hermes-cfn")
-    except PackageNotFoundError:
-        return "0.1.0"
 
 
 def _not_over(paths: list[Path], force: bool) -> None:

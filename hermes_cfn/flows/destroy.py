@@ -21,16 +21,38 @@ from hermes_cfn.flows.base.loop import Story, drive
 from hermes_cfn.flows.stacks import adoption, orphaned_stacks
 from hermes_cfn.flows.stacks.deployer import never_whole, unprotect
 from hermes_cfn.flows.stacks.operation import Operation
+from hermes_cfn.names import Names
 
 
 @dataclass(frozen=True)
 class Consent:
-    """What may be given up.  ``only``: the key of one stack, which ``hermes.toml`` does not ask for any more."""
+    """What may be given up.  ``only``: the key of one stack, which ``hermes.toml`` does not ask for any more;
+    ``parameters``: the secrets and the records of releases that no stack made."""
 
     only: str = ""
     unprotect: bool = False
     empty_buckets: bool = False
     foundation: bool = False
+    parameters: bool = False
+
+    @classmethod
+    def everything(cls) -> Consent:
+        """All of it, the foundation too."""
+        return cls(unprotect=True, empty_buckets=True, foundation=True, parameters=True)
+
+
+BY_HAND: Mapping[str, tuple[str, str]] = {
+    "AWS::EC2::EIP": ("aws ec2 release-address --allocation-id {}", "$3.65 a month"),
+    "AWS::Logs::LogGroup": ("aws logs delete-log-group --log-group-name {}", "up to $0.03 a GB-month"),
+    "AWS::S3::Bucket": ("aws s3 rb --force s3://{}", "$0.023 a GB-month"),
+    "AWS::ECR::Repository": ("aws ecr delete-repository --force --repository-name {}", "$0.10 a GB-month"),
+    "AWS::DynamoDB::Table": ("aws dynamodb delete-table --table-name {}", "nothing without requests"),
+}
+"""Type of what a template keeps -> the command that removes one by hand, and what it costs until then.
+
+Amazon VPC pricing (a public IPv4 address, $0.005 an hour), CloudWatch, S3 Standard and ECR pricing in us-east-1; a region's
+own price is in ``hermes-cfn cost``.
+"""
 
 
 @dataclass
@@ -84,7 +106,41 @@ def run(context: DeployContext, consent: Consent) -> Story[list[str]]:
         yield from StackDeleter(context, own, consent).run(None)
     if common := [spec for spec in specs if spec.account_wide]:
         yield from StackDeleter(context, common, consent).run(None)
+    if consent.parameters:
+        for name in _parameters(context):
+            context.clients.ssm.delete(name)
+        yield StageEnded(context.now, "parameters", "secrets and records of releases are gone")
     return stays
+
+
+def _parameters(context: DeployContext) -> list[str]:
+    """Names of what Systems Manager keeps of the environment, and no stack made: secrets, releases, reports."""
+    ssm, names = context.clients.ssm, context.names
+    own = ssm.parameters([names.goal_parameter, names.stable_parameter])
+    found = {*ssm.described(names.secrets_path), *own, *ssm.described(names.instance_reports_path)}
+    return sorted(found)
+
+
+def _alone(context: DeployContext) -> None:
+    """Raises HermesError ``foundation-in-use`` while another environment of the file stands on the foundation."""
+    door = context.clients.cloudformation(context.region)
+    others = [one for one in context.settings.family if one.environment.name != context.names.environment]
+    used = [
+        one.environment.name
+        for one in others
+        if any(door.observe(Names.of(one).stack(key)).status is not None for key in ("network", "service"))
+    ]
+    if used:
+        raise HermesError(
+            Finding(
+                "foundation-in-use",
+                context.names.stack("foundation"),
+                f"{', '.join(used)} stands on it, too",
+                why="nothing was deleted",
+                next=f"hermes-cfn --env {used[0]} destroy first; or destroy without --everything and --foundation",
+            ),
+            exit_code=ExitCode.REFUSED,
+        )
 
 
 def _specs(context: DeployContext, consent: Consent) -> list[StackSpec]:
@@ -111,6 +167,8 @@ def _specs(context: DeployContext, consent: Consent) -> list[StackSpec]:
 
 def _check(context: DeployContext, consent: Consent, specs: Iterable[StackSpec]) -> None:
     """Raises HermesError for what would stop the deletion half way."""
+    if consent.parameters:
+        _alone(context)
     held_back = [found for spec in specs for found in _kept(context, spec, consent)]
     if held_back:
         raise HermesError(*held_back, exit_code=ExitCode.REFUSED)
@@ -166,7 +224,10 @@ def staying(context: DeployContext, consent: Consent, specs: Iterable[StackSpec]
                 later = "takes it up again" if found else "makes another: it has no name of its own"
                 if said.get("Type") == adoption.ADDRESS:
                     later += "; AWS charges for it until then"
-                lines.append(f"{kind}: {resource.physical_id}; a later deploy {later}")
+                line = f"{kind}: {resource.physical_id}; a later deploy {later}"
+                if by_hand := BY_HAND.get(resource.resource_type):
+                    line += f"; it costs {by_hand[1]}; by hand: {by_hand[0].format(resource.physical_id)}"
+                lines.append(line)
     if consent.only:
         return lines
     common = [spec for spec in context.deployment if spec.account_wide and spec not in specs]
@@ -176,11 +237,11 @@ def staying(context: DeployContext, consent: Consent, specs: Iterable[StackSpec]
             lines.append(f"{spec.name}: an empty shell, REVIEW_IN_PROGRESS; destroy --foundation deletes it")
         elif status is not None:
             lines.append(f"{spec.name}: artifacts, images, the lock and the roles of the account")
-    secrets = context.clients.ssm.described(context.names.secrets_path)
+    secrets = () if consent.parameters else context.clients.ssm.described(context.names.secrets_path)
     if secrets:
         named = ", ".join(sorted(name.rpartition("/")[2] for name in secrets))
         lines.append(f"{context.names.secrets_path}: {named}; hermes-cfn secrets delete NAME")
-    if context.clients.ssm.parameters([context.names.stable_parameter]):
+    if not consent.parameters and context.clients.ssm.parameters([context.names.stable_parameter]):
         lines.append(f"{context.names.stable_parameter}: the release that a later deploy takes up again")
     return lines
 

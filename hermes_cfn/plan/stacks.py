@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
+from hermes_cfn import tool
 from hermes_cfn.cfn.changes import PropertyChange, ResourceChange, changes
 from hermes_cfn.cfn.conditions import kept
 from hermes_cfn.cfn.intrinsics import Scope, active_resources, resolve_parameters
@@ -165,7 +166,7 @@ def _action(status: str | None, there: bool, differs: bool) -> str:
 
 def _else_differs(spec: StackSpec, mine: Deployed) -> bool:
     """Something that is no resource: an output, a description, a stack tag."""
-    tags = {key: value for key, value in mine.tags.items() if key != "hermes:commit"}
+    tags = {key: value for key, value in mine.tags.items() if key not in ("hermes:commit", tool.TAG)}
     if tags != dict(spec.tags):
         return True
     wanted, there = (

@@ -15,7 +15,7 @@ PLANNED = sorted(
     {
         *(ROOT / "plan").glob("*.py"),
         *(ROOT / f"checks/{check.__module__.rpartition('.')[2]}.py" for check in forecast.CHECKS),
-        *(ROOT / f"checks/{name}.py" for name in ("goal", "several", "budget", "access")),
+        *(ROOT / f"checks/{name}.py" for name in ("goal", "several", "budget", "access", "versions")),
         *(ROOT / f"flows/stacks/{name}.py" for name in ("plan_inputs", "orphaned_stacks", "change_set_preview")),
         ROOT / "flows/fleet/preconditions.py",
         ROOT / "config/extras.py",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from hermes_cfn import tool
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.aws.clients import AwsClients
 from hermes_cfn.aws.ec2 import Ec2
@@ -49,6 +50,7 @@ class DeployContext:
     undone: Callable[[str], str | None] = lambda _commit: None
     lock_wait_s: float = 0.0
     waits_for_lock: Callable[[str], None] = lambda _holder: None
+    version: str = field(default_factory=tool.version)
 
     @property
     def now(self) -> datetime:

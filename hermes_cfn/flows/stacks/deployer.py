@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from hermes_cfn import tool
 from hermes_cfn.aws.calls import LATE_S, AwsError
 from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT, CloudFormation, role_unknown
 from hermes_cfn.aws.young import ROLE_S
@@ -187,7 +188,7 @@ class ChangeSetRequest:
         With ``imports`` (``ResourcesToImport``) it takes up resources that are there, and does nothing else.
         """
         spec = self.spec
-        tags = dict(spec.tags) | ({COMMIT: context.commit} if context.commit else {})
+        tags = dict(spec.tags) | {tool.TAG: context.version} | ({COMMIT: context.commit} if context.commit else {})
         door.create_change_set(
             spec.name,
             self.name,
@@ -342,7 +343,7 @@ class StackDeployer:
         hidden = {name for name, value in found.parameters.items() if set(value) == {"*"}}
         wanted = {k: v for k, v in track.parameters.items() if k not in volatile | hidden}
         there = {k: v for k, v in found.parameters.items() if k in wanted}
-        tags = {k: v for k, v in found.tags.items() if k != COMMIT}
+        tags = {k: v for k, v in found.tags.items() if k not in (COMMIT, tool.TAG)}
         if wanted != there or tags != dict(track.spec.tags):
             return False
         return bool(track.door.template(track.spec.name) == as_sent(track.spec))

@@ -9,9 +9,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from hermes_cfn import bill, plan
+from hermes_cfn import bill, plan, tool
 from hermes_cfn.aws.calls import AwsError
-from hermes_cfn.checks import budget, forecast, several
+from hermes_cfn.checks import budget, forecast, several, versions
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
 from hermes_cfn.errors import Finding, HermesError, Severity
@@ -110,6 +110,12 @@ def _made(context: DeployContext, question: PlanRequest) -> Plan:
         *several.alone(context.settings),
         *_foundation(context, there),
         *_older(context, there, question),
+        *versions.of(
+            {key: one.tags.get(tool.TAG, "") for key, one in there.items()},
+            context.version,
+            tool.changelog(),
+            question.older,
+        ),
         *left_stacks.findings(context),
         *_group(context, there),
     ]
