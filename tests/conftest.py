@@ -18,7 +18,6 @@ SLOWEST = ("stories", "embedded")
 
 HERE = Path(__file__).parent
 HEAVY = {
-    "stories/test_eject.py": 120,
     "instance/test_scripts.py": 445,
     "stories/test_deploy_story.py": 181,
     "stories/test_rehearse.py": 165,

@@ -32,7 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "releases": ("look", "List releases, or show everything kept of one."),
     "rollback": ("act", "Bring the previous release, or another, back."),
     "destroy": ("act", "Delete the stacks in reverse order."),
-    "eject": ("act", "Leave: templates and AWS CLI scripts that need nothing of this tool."),
+    "eject": ("act", "Leave: templates and a script of AWS CLI lines that need nothing of this tool."),
     "image": ("act", "Push an image and check its architecture."),
     "lock": ("act", "Show the deploy lock, or break it."),
     "secrets": ("act", "Set, rotate, restore, list and check secrets; never shows a value."),

@@ -1,4 +1,4 @@
-"""``eject``: leaving, with templates and scripts that need nothing of this tool."""
+"""``eject``: leaving, with templates and a script that need nothing of this tool."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from hermes_cfn.errors import ExitCode
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="A new folder (ejected/<environment>).")
 def command(out: Path | None) -> int:
-    """Write plain templates, parameters, and shell scripts of AWS CLI lines that go on without this tool.
+    """Write plain templates, parameters, and a shell script of AWS CLI lines that updates the stacks without this tool.
 
-    Changes nothing in AWS.  stacks.sh updates the stacks, release.sh rolls a release as this tool does: standby, deploy,
-    check, back.
+    Changes nothing in AWS.  The README beside them has the steps of a release.
     """
     from hermes_cfn import eject
 

@@ -1,4 +1,4 @@
-"""A deployment as files that need nothing of this project: templates, parameters, and two shell scripts of AWS CLI lines."""
+"""A deployment as files that need nothing of this project: templates, parameters, and a shell script of AWS CLI lines."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSettin
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.names import Names, output_id
 
-STACKS, RELEASE, PAGE = "stacks.sh", "release.sh", "README.md"
-SCRIPTS = (STACKS, RELEASE)
+STACKS, PAGE = "stacks.sh", "README.md"
 
 FIRST: Mapping[str, str] = {"budget-estimate": "100", "cost-allocation-tag": "false", "commit": "none"}
 """What a lookup is worth where no stack is yet that has a value."""
@@ -30,8 +29,7 @@ def render(deployment: Deployment, settings: Settings) -> dict[str, str]:
         found[f"{spec.key}.tags.json"] = _json([{"Key": key, "Value": value} for key, value in spec.tags.items()])
     names = Names.of(settings)
     found[STACKS] = _script(STACKS, _stacks_variables(names), list(_stacks(deployment)))
-    found[RELEASE] = _script(RELEASE, _release_variables(names))
-    found[PAGE] = _page(deployment)
+    found[PAGE] = _page(deployment, names)
     return found
 
 
@@ -49,7 +47,7 @@ def write(deployment: Deployment, settings: Settings, directory: Path) -> list[P
         for name, text in render(deployment, settings).items():
             path = directory / name
             path.write_text(text, encoding="utf-8", newline="\n")
-            if name in SCRIPTS:
+            if name == STACKS:
                 path.chmod(0o755)
             written.append(path)
     except OSError as error:
@@ -101,19 +99,6 @@ def _stacks_variables(names: Names) -> dict[str, str]:
     }
 
 
-def _release_variables(names: Names) -> dict[str, str]:
-    return {
-        "REGION": names.region,
-        "REPOSITORY": names.repository,
-        "GROUP": names.auto_scaling_group,
-        "LOCK_TABLE": names.lock_table,
-        "LOCK_KEY": names.lock_key,
-        "GOAL": names.goal_parameter,
-        "STABLE": names.stable_parameter,
-        "DOCUMENTS": names.document("prepare").removesuffix("-prepare"),
-    }
-
-
 def _script(name: str, variables: Mapping[str, str], more: list[str] | None = None) -> str:
     body = files("hermes_cfn.eject").joinpath(name).read_text(encoding="utf-8")
     head = [
@@ -128,16 +113,19 @@ def _json(content: object) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _page(deployment: Deployment) -> str:
+def _page(deployment: Deployment, names: Names) -> str:
     rows = "\n".join(f"| {spec.key} | `{spec.name}` | {spec.region} |" for spec in deployment)
     return f"""# {deployment.application}, {deployment.environment}: without the tool that made it
 
 Everything that runs stays as it is; nothing of it needs the tool. What you need to go on: bash, python3, the AWS CLI.
 
 * `./stacks.sh` brings the stacks to what the templates here say. `DRY=yes ./stacks.sh` only makes the change sets.
-* `./release.sh TAG` rolls an image that is in the registry through the fleet, an instance at a time.
 * Secrets: `aws ssm put-parameter --type SecureString --overwrite --name /…/NAME --value file://…`, then their version in the release.
-* Going back: `./release.sh` with the tag before. Between the two, look at what the migration changed.
+* A release, in the order in which the tool does it: the release as JSON, with another image digest, to the parameter
+  `{names.goal_parameter}`; the document `{names.document("prepare")}` on every instance, `{names.document("migrate")}` on one;
+  then an instance at a time `aws autoscaling enter-standby`, `{names.document("deploy")}`, `exit-standby`, target healthy,
+  `{names.document("confirm")}`; at the end the same JSON to `{names.stable_parameter}`. Each document takes the number of the
+  goal's version and a token that never gets smaller (table `{names.lock_table}`).
 
 What you do by hand from here on: bills and plans beforehand, canaries, surge, pruning of old images, the check of an image's
 architecture, going back by itself (the instance's own timer still brings a single one back), and newer versions of the

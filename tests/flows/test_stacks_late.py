@@ -176,7 +176,7 @@ class Service:
 class Context:
     """As much of a deploy context as stacks need."""
 
-    commit, region = "", "eu-south-2"
+    commit, region, version = "", "eu-south-2", "0.1.0"
 
     def __init__(self, door, clock):
         self.clock = clock
