@@ -32,6 +32,7 @@ from hermes_cfn.local.services.authorisation import Authorisation, rest_operatio
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.launching import Launching
 from hermes_cfn.local.services.autoscaling.service import AutoScaling
+from hermes_cfn.local.services.autoscaling.tracking import Tracking
 from hermes_cfn.local.services.billing import CostTags
 from hermes_cfn.local.services.commands import Commands
 from hermes_cfn.local.services.elbv2.service import LoadBalancing
@@ -78,7 +79,8 @@ class Cloud:
         self.engine = Engine(Launching(self.clients), self.fleet, self.traffic, self.scheduler, self.faults.condition)
         self.commands = Commands(self.clients, self.fleet, self.scheduler, self.faults.condition)
         self.authorisation = Authorisation(self.moto, self.engine, self.fleet, (owner.access_key.id, OWN.key))
-        self.monitoring = Monitoring(self.scheduler, self.moto, self.traffic, self.engine)
+        self.tracking = Tracking(self.engine)
+        self.monitoring = Monitoring(self.scheduler, self.moto, self.traffic, self.engine, self.tracking)
         self.expiry = Expiry(self.scheduler, self.moto)
         self.in_use = InUse(self.moto, self.traffic)
         self.engine.on_leaving = self.commands.instance_gone
@@ -86,7 +88,7 @@ class Cloud:
         self.fleet.on_pretended = self.engine.pretended
         self.layers = Layers(self.clients, self.fleet.images, endpoint)
         self.services: dict[str, Service] = {
-            "autoscaling": AutoScaling(self.engine),
+            "autoscaling": AutoScaling(self.engine, self.tracking),
             "elbv2": LoadBalancing(self.clients, self.traffic),
             "ssm": self.commands,
             "ecr": self.layers,

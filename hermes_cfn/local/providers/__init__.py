@@ -30,6 +30,7 @@ HANDLERS: dict[str, Handler] = {
     "AWS::AutoScaling::LaunchConfiguration": scaling.LaunchConfiguration(),
     "AWS::AutoScaling::LifecycleHook": scaling.LifecycleHook(),
     "AWS::AutoScaling::ScalingPolicy": scaling.ScalingPolicy(),
+    "AWS::AutoScaling::ScheduledAction": scaling.ScheduledAction(),
     "AWS::Budgets::Budget": watch.Budget(),
     "AWS::CDK::Metadata": waiting.Metadata(),
     "AWS::CertificateManager::Certificate": edge.Certificate(),

@@ -396,6 +396,54 @@ class ScalingPolicy(Handler):
         )
 
 
+class ScheduledAction(Handler):
+    known = frozenset(
+        {
+            "AutoScalingGroupName",
+            "MinSize",
+            "MaxSize",
+            "DesiredCapacity",
+            "Recurrence",
+            "TimeZone",
+            "StartTime",
+            "EndTime",
+        }
+    )
+
+    def _put(self, context: Context, name: str, properties: Properties) -> Made:
+        sizes = {key: whole(properties[key]) for key in _SIZES if key in properties}
+        context.client("autoscaling").put_scheduled_update_group_action(
+            ScheduledActionName=name,
+            **pick(properties, "AutoScalingGroupName", "Recurrence", "TimeZone", "StartTime", "EndTime"),
+            **sizes,
+        )
+        return Made(name, {"ScheduledActionName": name})
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        return self._put(context, context.name(255), properties)
+
+    def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> Made:
+        return self._put(context, physical_id, after)
+
+    def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        quietly(
+            context.client("autoscaling").delete_scheduled_action,
+            "ValidationError",
+            AutoScalingGroupName=properties["AutoScalingGroupName"],
+            ScheduledActionName=physical_id,
+        )
+
+    def read(self, context: Context, physical_id: str, properties: Properties) -> Properties | None:
+        found = asked(
+            context.client("autoscaling").describe_scheduled_actions,
+            "ValidationError",
+            AutoScalingGroupName=properties["AutoScalingGroupName"],
+            ScheduledActionNames=[physical_id],
+        )
+        actions = found.get("ScheduledUpdateGroupActions", [])
+        return pick(actions[0], *_SIZES, "Recurrence", "TimeZone") if actions else None
+
+
 class LaunchConfiguration(Handler):
     known = frozenset(
         {

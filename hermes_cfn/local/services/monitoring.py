@@ -3,8 +3,8 @@
 ALB user guide, "CloudWatch metrics" (dimensions load balancer, target group and zone, none per
 target; a data point a minute, only while requests flow); Auto Scaling user guide, "Amazon CloudWatch
 metrics for Amazon EC2 Auto Scaling".  moto's model keeps data and alarms; the evaluation is ours
-(``alarms.py``).  Of an alarm's actions messages to topics are carried out (CloudWatch user guide,
-"Alarm actions").
+(``alarms.py``).  Of an alarm's actions messages to topics and scaling policies are carried out (CloudWatch user guide,
+"Alarm actions").  There is no CPUUtilization of instances: where one is told with PutMetricData, policies follow it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hermes_cfn.local.moto_side import MotoSide, backend
 from hermes_cfn.local.services.alarms import Series, Unreadable, composed, judged, reason, returned, series
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.model import PENDING, STANDBY, Group
+from hermes_cfn.local.services.autoscaling.tracking import Tracking
 from hermes_cfn.local.services.elbv2.model import LoadBalancer, TargetGroup
 from hermes_cfn.local.services.elbv2.traffic import Traffic
 from hermes_cfn.local.wire import ACCOUNT
@@ -39,7 +40,9 @@ Key = tuple[str, str, frozenset[tuple[str, str]]]
 class Monitoring:
     """Writes what was counted every minute of service time, then looks at every alarm."""
 
-    def __init__(self, scheduler: Scheduler, moto: MotoSide, traffic: Traffic, engine: Engine) -> None:
+    def __init__(
+        self, scheduler: Scheduler, moto: MotoSide, traffic: Traffic, engine: Engine, tracking: Tracking
+    ) -> None:
         self._scheduler = scheduler
         self._moto = moto
         self._traffic = traffic
@@ -47,6 +50,7 @@ class Monitoring:
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._regions: set[str] = set()
         self._times: dict[tuple[str, str, str], list[float]] = {}
+        self.tracking = tracking
         traffic.on_counted = self._counted
         scheduler.after(PERIOD_S, self._minute)
 
@@ -89,10 +93,12 @@ class Monitoring:
                 )
             for target_group in self._traffic.groups.values():
                 self._hosts(target_group, at)
+                self._shares(target_group, counts, at)
             for group_of in self._engine.groups.values():
                 self._sizes(group_of, at)
             for region in regions:
                 self._evaluate(region, at)
+        self.tracking.scheduled(at)
 
     def _hosts(self, group: TargetGroup, at: datetime) -> None:
         for arn in self._traffic.load_balancers_of(group):
@@ -103,6 +109,18 @@ class Monitoring:
                 dimensions = [{**whole, "AvailabilityZone": zone} if zone else whole]
                 for name, state in (("HealthyHostCount", "healthy"), ("UnHealthyHostCount", "unhealthy")):
                     self._put(group.region, "AWS/ApplicationELB", name, dimensions, [float(states[state])], at, "Count")
+
+    def _shares(self, group: TargetGroup, counts: Counter[tuple[str, str, str, str]], at: datetime) -> None:
+        """RequestCountPerTarget, which is told always: a minute's requests over the targets that may get some."""
+        name = group.arn.rpartition(":")[2]
+        balancers = [self._traffic.load_balancers[arn].dimension for arn in self._traffic.load_balancers_of(group)]
+        targets = sum(target.state in ("healthy", "unhealthy") for target in group.targets.values())
+        if not balancers or not targets:
+            return
+        requests = sum(counts[(group.region, balancer, name, "RequestCount")] for balancer in balancers)
+        dimensions = [{"TargetGroup": name}, *({"TargetGroup": name, "LoadBalancer": one} for one in balancers)]
+        share = [requests / targets]
+        self._put(group.region, "AWS/ApplicationELB", "RequestCountPerTarget", dimensions, share, at, "Count")
 
     def _sizes(self, group: Group, at: datetime) -> None:
         states = [member.state for member in group.members.values()]
@@ -154,6 +172,19 @@ class Monitoring:
                 with contextlib.suppress(Unreadable):
                     states = {one.name: one.state_value for one in model.alarms.values()}
                     self._enter(model, alarm, composed(alarm.rule, states), f"the rule is {alarm.rule}", now)
+
+        def last(alarm: Any) -> Series:
+            return self._values(alarm, index, now)
+
+        self.tracking.alarmed(region, last, now)
+
+    @staticmethod
+    def _values(alarm: Any, index: dict[Key, list[Any]], now: datetime) -> Series:
+        """The periods of an alarm on one metric."""
+        dimensions = frozenset((one.name, one.value) for one in alarm.dimensions or ())
+        data = index.get((alarm.namespace, alarm.metric_name, dimensions), [])
+        stat = alarm.statistic or alarm.extended_statistic or "Average"
+        return series(data, stat, int(alarm.period), int(alarm.evaluation_periods), now)
 
     def _judge(self, model: Any, alarm: Any, index: dict[Key, list[Any]], now: datetime) -> None:
         count = int(alarm.evaluation_periods)

@@ -64,20 +64,22 @@ class Engine:
         if self.groups.get((group.region, group.name)) is not group:
             return
         self._check_health(group)
+        why, group.why = group.why, ""
         missing = group.desired - len(group.counted)
         if missing < 0:
             missing += sum(member.balancing for member in group.counted)
         if missing > 0 and group.active("Launch") and group.retry is None:
             zones = self.launching.zones(group.region, group.settings)
             for _ in range(missing):
-                if not self._launch(group, self._cause(group), zones):
+                if not self._launch(group, why + self._cause(group), zones):
                     break
         elif missing < 0 and group.active("Terminate"):
             for member in self._surplus(group, -missing):
                 self.terminate(
                     group,
                     member,
-                    "instance was taken out of service in response to a difference between desired and actual capacity",
+                    "an instance was taken out of service in response to a difference between desired and actual capacity",
+                    why,
                 )
         elif missing == 0:
             self._rebalance(group)
@@ -224,7 +226,7 @@ class Engine:
             for arn in group.target_groups:
                 self._register(arn, member)
         member.state, member.balancing = "InService", False
-        member.in_service_real = time.monotonic()
+        member.in_service_real, member.in_service_at = time.monotonic(), self.scheduler.clock.now().replace(tzinfo=None)
         if activity is not None:
             activity.end(self.scheduler.clock.now())
         if group.grace_s:
@@ -291,11 +293,13 @@ class Engine:
 
     # Leaving
 
-    def terminate(self, group: Group, member: Member, why: str) -> Activity:
-        """Lets ``member`` go: out of the load balancers, through its hooks, and terminated."""
+    def terminate(self, group: Group, member: Member, why: str, before: str = "") -> Activity:
+        """Lets ``member`` go: out of the load balancers, through its hooks, and terminated; ``before``: what led to it."""
         now = self.scheduler.clock.now()
         at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        activity = Activity(group.name, f"Terminating EC2 instance: {member.instance_id}", f"At {at} {why}.", now)
+        activity = Activity(
+            group.name, f"Terminating EC2 instance: {member.instance_id}", f"{before}At {at} {why}.", now
+        )
         group.activities.append(activity)
         member.state = "Terminating"
         self.on_leaving(member.instance_id)

@@ -37,6 +37,7 @@ class Member:
     balancing: bool = False
     protected: bool = False
     in_service_real: float = 0.0
+    in_service_at: datetime | None = None
     token: str = ""
     hook: str = ""
     hook_timer: Timer | None = None
@@ -101,7 +102,7 @@ class Activity:
 
 @dataclass
 class Group:
-    """An Auto Scaling group; ``settings`` holds what Create and Update were given."""
+    """An Auto Scaling group; ``settings`` holds what Create and Update were given, ``why`` what last moved its size."""
 
     name: str
     region: str
@@ -118,6 +119,8 @@ class Group:
     target_groups: list[str] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scheduled: dict[str, dict[str, Any]] = field(default_factory=dict)
+    why: str = ""
     metrics: set[str] = field(default_factory=set)
     notifications: dict[str, list[str]] = field(default_factory=dict)
     deleting: bool = False

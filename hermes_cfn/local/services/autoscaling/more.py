@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from hermes_cfn.cfn import recurrence
 from hermes_cfn.local import wire
 from hermes_cfn.local.services.actions import Params, page
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.model import Group
+from hermes_cfn.local.services.autoscaling.tracking import Tracking
 from hermes_cfn.local.wire import ACCOUNT, ServiceError, unsupported
 
 METRICS = (
@@ -17,10 +19,16 @@ METRICS = (
 )  # fmt: skip
 
 
+def _alarms(policy: Params, group: Group) -> list[Params]:
+    where = f"arn:aws:cloudwatch:{group.region}:{ACCOUNT}:alarm:"
+    return [{"AlarmName": name, "AlarmARN": where + name} for name in policy.get("alarms", {}).values()]
+
+
 class MoreActions:
     """Part of service ``autoscaling``."""
 
     engine: Engine
+    tracking: Tracking
     configurations: dict[tuple[str, str], Params]
 
     def attach_load_balancer_target_groups(self: Any, params: Params) -> Params:
@@ -98,23 +106,32 @@ class MoreActions:
         known = group.policies.get(name, {})
         mark = known.get("PolicyARN", "").rpartition(":autoScalingGroupName")[0].rpartition(":")[2] or str(uuid.uuid4())
         arn = f"arn:aws:autoscaling:{group.region}:{ACCOUNT}:scalingPolicy:{mark}:autoScalingGroupName/{group.name}:policyName/{name}"
-        group.policies[name] = {
+        policy = {
             **params,
             "PolicyARN": arn,
             "PolicyType": params.get("PolicyType", "SimpleScaling"),
             "Enabled": params.get("Enabled", True),
+            "alarms": dict(known.get("alarms", {})),
         }
-        return {"PolicyARN": arn, "Alarms": []}
+        if policy["PolicyType"] == "TargetTrackingScaling":
+            self.tracking.put(group, policy)
+        group.policies[name] = policy
+        return {"PolicyARN": arn, "Alarms": _alarms(policy, group)}
 
     def describe_policies(self: Any, params: Params) -> Params:
         groups = [self._group(params["AutoScalingGroupName"])] if "AutoScalingGroupName" in params else self._groups()
-        rows = [policy for group in groups for policy in group.policies.values()]
+        rows = [
+            {**{key: value for key, value in policy.items() if key != "alarms"}, "Alarms": _alarms(policy, group)}
+            for group in groups
+            for policy in group.policies.values()
+        ]
         return {"ScalingPolicies": [p for p in rows if p["PolicyName"] in params.get("PolicyNames", [p["PolicyName"]])]}
 
     def delete_policy(self: Any, params: Params) -> Params:
         groups = [self._group(params["AutoScalingGroupName"])] if "AutoScalingGroupName" in params else self._groups()
         for group in groups:
-            group.policies.pop(params["PolicyName"].rpartition("policyName/")[2], None)
+            name = params["PolicyName"]
+            self.tracking.drop(group, group.policies.pop(name.rpartition("policyName/")[2] or name, {}))
         return {}
 
     def enable_metrics_collection(self: Any, params: Params) -> Params:
@@ -198,8 +215,35 @@ class MoreActions:
     def start_instance_refresh(self, _params: Params) -> Params:
         raise unsupported("autoscaling", "instance refresh")
 
-    def describe_scheduled_actions(self, _params: Params) -> Params:
-        return {"ScheduledUpdateGroupActions": []}
+    def put_scheduled_update_group_action(self: Any, params: Params) -> Params:
+        group, name = self._group(params["AutoScalingGroupName"]), params["ScheduledActionName"]
+        if "Recurrence" in params and recurrence.parse(params["Recurrence"]) is None:
+            raise ServiceError("ValidationError", f"Given recurrence string:{params['Recurrence']} is invalid")
+        if recurrence.zone(params.get("TimeZone") or "UTC") is None:
+            raise ServiceError("ValidationError", f"Invalid TimeZone: {params['TimeZone']}")
+        if not ({"MinSize", "MaxSize", "DesiredCapacity"} & set(params)):
+            raise ServiceError("ValidationError", "At least one of MinSize, MaxSize or DesiredCapacity is required")
+        same = ("Recurrence", "StartTime", "TimeZone")
+        for other, one in group.scheduled.items():
+            if other != name and all(one.get(key) == params.get(key) for key in same):
+                raise ServiceError("AlreadyExists", f"{other} is scheduled at the same time")
+        arn = f"arn:aws:autoscaling:{group.region}:{ACCOUNT}:scheduledUpdateGroupAction:{uuid.uuid4()}:autoScalingGroupName/{group.name}:scheduledActionName/{name}"
+        group.scheduled[name] = {**params, "ScheduledActionARN": arn}
+        return {}
+
+    def describe_scheduled_actions(self: Any, params: Params) -> Params:
+        groups = [self._group(params["AutoScalingGroupName"])] if "AutoScalingGroupName" in params else self._groups()
+        rows = [one for group in groups for one in group.scheduled.values()]
+        wanted = params.get("ScheduledActionNames")
+        return {"ScheduledUpdateGroupActions": [r for r in rows if not wanted or r["ScheduledActionName"] in wanted]}
+
+    def delete_scheduled_action(self: Any, params: Params) -> Params:
+        group, name = self._group(params["AutoScalingGroupName"]), params["ScheduledActionName"]
+        if group.scheduled.pop(name, None) is None:
+            raise ServiceError(
+                "ValidationError", f"Scheduled action name not found - Scheduled action {name} not found"
+            )
+        return {}
 
     def describe_warm_pool(self: Any, params: Params) -> Params:
         self._group(params["AutoScalingGroupName"])

@@ -15,6 +15,7 @@ from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.hooks import HookActions
 from hermes_cfn.local.services.autoscaling.model import LEAVING, PROCESSES, Activity, Group, Member
 from hermes_cfn.local.services.autoscaling.more import MoreActions
+from hermes_cfn.local.services.autoscaling.tracking import Tracking
 from hermes_cfn.local.wire import ACCOUNT, ServiceError, unsupported
 
 _REFUSED = ("MixedInstancesPolicy", "InstanceId", "LoadBalancerNames")
@@ -31,8 +32,9 @@ class AutoScaling(HookActions, MoreActions, Actions):
 
     service = "autoscaling"
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, tracking: Tracking) -> None:
         self.engine = engine
+        self.tracking = tracking
         self.configurations: dict[tuple[str, str], Params] = {}
 
     def handle(self, action: str, params: Params) -> Params:
@@ -102,6 +104,10 @@ class AutoScaling(HookActions, MoreActions, Actions):
                 "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group.",
             )
         group.deleting = True
+        for policy in group.policies.values():
+            self.tracking.drop(group, policy)
+        group.policies.clear()
+        group.scheduled.clear()
         group.minimum = group.desired = 0
         group.hooks.clear()
         for member in list(group.members.values()):
