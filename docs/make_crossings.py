@@ -374,6 +374,16 @@ network.egress = "nat-instance"
 access_logs = true
 waf = true
 cluster = true
+[scaling]
+minimum = 2
+maximum = 4
+cpu_percent = 50
+requests_per_target = 600
+[scaling.windows.nights]
+begin = "22:00"
+end = "07:00"
+minimum = 2
+maximum = 2
 [watch]
 enabled = true
 audit_trail = true

@@ -339,7 +339,26 @@ _CHECKS = (
     ),
 )
 
-PLAN: tuple[Permission, ...] = (*OBSERVE, _TEMPLATES, _ARCHITECTURES, *_CHECKS, *_EXISTING)
+_POLICIES = may(
+    "autoscaling:DescribePolicies",
+    "*",
+    "sees whether the group may shrink; the action has no resource",
+    when=lambda settings: settings.scaling.on,
+)
+_SCALING = may(
+    "autoscaling:UpdateAutoScalingGroup autoscaling:PutScalingPolicy",
+    "group",
+    "makes room for a rollout, and holds back policies that would shrink the group meanwhile",
+    when=lambda settings: settings.scaling.on,
+)
+_SCHEDULE = may(
+    "autoscaling:SuspendProcesses autoscaling:ResumeProcesses autoscaling:CreateOrUpdateTags autoscaling:DeleteTags",
+    "group",
+    "a schedule does not wake what sleeps",
+    when=lambda settings: settings.scaling.on,
+)
+
+PLAN: tuple[Permission, ...] = (*OBSERVE, _TEMPLATES, _ARCHITECTURES, *_CHECKS, *_EXISTING, _POLICIES)
 
 ROLLING: tuple[Permission, ...] = (
     _TEMPLATES,
@@ -399,6 +418,8 @@ RELEASE: tuple[Permission, ...] = (
         when=lambda settings: settings.worldwide.cloudfront,
     ),
     *_EXISTING,
+    _POLICIES,
+    _SCALING,
 )
 
 INFRASTRUCTURE: tuple[Permission, ...] = (
@@ -455,6 +476,8 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
     may("s3:ListBucketVersions", "buckets", "destroy empties the environment's buckets where it is told to"),
     may("s3:DeleteObjectVersion", "bucket-objects", "destroy empties the environment's buckets where it is told to"),
     *_EXISTING,
+    _POLICIES,
+    _SCALING,
 )
 
 DRIFT: tuple[Permission, ...] = (
@@ -577,6 +600,8 @@ OPERATOR: tuple[Permission, ...] = (
         when=lambda settings: bool(settings.extra_files),
     ),
     *_EXISTING,
+    _POLICIES,
+    _SCHEDULE,
 )
 
 ROLES: Mapping[str, tuple[Permission, ...]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hermes_cfn.aws.calls import AwsError, Calls
-from hermes_cfn.deciders.observed import Group, Lifecycle
+from hermes_cfn.deciders.observed import SCALE_IN, Group, Lifecycle
 
 MARK = "hermes:suspended"
 """The tag that says which processes a rollout of ours has suspended."""
@@ -47,8 +47,8 @@ class AutoScaling:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def observe(self, name: str) -> GroupSeen | None:
-        """The group, or None when there is none."""
+    def observe(self, name: str, scaled: bool = False) -> GroupSeen | None:
+        """The group, or None when there is none; ``scaled``: its policies are looked at too."""
         found = self._calls.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
         if not found:
             return None
@@ -60,7 +60,8 @@ class AutoScaling:
                 minimum=group["MinSize"],
                 maximum=group["MaxSize"],
                 desired=group["DesiredCapacity"],
-                suspended=frozenset(p["ProcessName"] for p in group.get("SuspendedProcesses", ())),
+                suspended=frozenset(p["ProcessName"] for p in group.get("SuspendedProcesses", ()))
+                | (frozenset({SCALE_IN}) if scaled and not self._shrinking(name) else frozenset()),
                 marked=frozenset(filter(None, tags.get(MARK, "").split(" "))),
             ),
             tuple(_member(instance) for instance in group.get("Instances", ())),
@@ -71,13 +72,43 @@ class AutoScaling:
 
     def suspend(self, name: str, processes: Sequence[str], marked: Sequence[str]) -> None:
         """Marks the group with all of ``marked`` first, so that a crash in between is found."""
-        self._calls.create_or_update_tags(Tags=[_tag(name, " ".join(sorted(marked)))])
-        self._calls.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=list(processes))
+        self._calls.create_or_update_tags(Tags=[_tag(name, " ".join(sorted({*marked})))])
+        own = [process for process in processes if process != SCALE_IN]
+        if own:
+            self._calls.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=own)
+        if SCALE_IN in processes:
+            for policy in self._shrinking(name):
+                self._put(name, policy, True)
 
     def resume(self, name: str, processes: Sequence[str]) -> None:
         """Resumes, then takes the mark off."""
-        self._calls.resume_processes(AutoScalingGroupName=name, ScalingProcesses=list(processes))
+        own = [process for process in processes if process != SCALE_IN]
+        if own:
+            self._calls.resume_processes(AutoScalingGroupName=name, ScalingProcesses=own)
+        if SCALE_IN in processes:
+            for policy in self._tracking(name):
+                self._put(name, policy, False)
         self._calls.delete_tags(Tags=[_tag(name, None)])
+
+    def _tracking(self, name: str) -> list[dict[str, Any]]:
+        """The group's target tracking policies."""
+        found = self._calls.pages("describe_policies", "ScalingPolicies", AutoScalingGroupName=name)
+        return [policy for policy in found if policy["PolicyType"] == "TargetTrackingScaling"]
+
+    def _shrinking(self, name: str) -> list[dict[str, Any]]:
+        """Those that may shrink it."""
+        return [one for one in self._tracking(name) if not one["TargetTrackingConfiguration"].get("DisableScaleIn")]
+
+    def _put(self, name: str, policy: dict[str, Any], held: bool) -> None:
+        """The policy as it is, but for whether it may shrink the group (API reference, TargetTrackingConfiguration)."""
+        warmup = {key: policy[key] for key in ("EstimatedInstanceWarmup", "Enabled") if key in policy}
+        self._calls.put_scaling_policy(
+            AutoScalingGroupName=name,
+            PolicyName=policy["PolicyName"],
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingConfiguration={**policy["TargetTrackingConfiguration"], "DisableScaleIn": held},
+            **warmup,
+        )
 
     def enter_standby(self, name: str, instances: Sequence[str]) -> None:
         """Takes at most :data:`AT_ONCE` instances out, and the desired capacity with them."""
@@ -92,16 +123,22 @@ class AutoScaling:
     def launch(self, name: str, desired: int) -> None:
         self._calls.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=desired, HonorCooldown=False)
 
+    def grow(self, name: str, desired: int, floor: int) -> None:
+        """``desired`` instances at least: a larger minimum raises the desired capacity, and never lowers it
+        (Auto Scaling API, UpdateAutoScalingGroup); then the minimum is ``floor``."""
+        for minimum in (desired, floor):
+            self._calls.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=minimum)
+
     def terminate(self, instance: str, decrement: bool) -> None:
         self._calls.terminate_instance_in_auto_scaling_group(
             InstanceId=instance, ShouldDecrementDesiredCapacity=decrement
         )
 
-    def resize(self, group: str, minimum: int, desired: int, maximum: int) -> None:
-        """Absolute, so that twice is once (Auto Scaling API, UpdateAutoScalingGroup)."""
-        self._calls.update_auto_scaling_group(
-            AutoScalingGroupName=group, MinSize=minimum, DesiredCapacity=desired, MaxSize=maximum
-        )
+    def resize(self, group: str, minimum: int, desired: int | None, maximum: int) -> None:
+        """Absolute, so that twice is once (Auto Scaling API, UpdateAutoScalingGroup); without ``desired`` that stays as it
+        is, or becomes the nearer limit."""
+        given = {} if desired is None else {"DesiredCapacity": desired}
+        self._calls.update_auto_scaling_group(AutoScalingGroupName=group, MinSize=minimum, MaxSize=maximum, **given)
 
 
 def passing(error: AwsError) -> bool:

@@ -66,11 +66,33 @@ def vcpus(settings: Settings, facts: Facts) -> Iterator[Finding]:
     each = vcpus_of(settings.compute.instance_type)
     count, kind = facts.fleet or (0, settings.compute.instance_type)
     surplus = settings.release.surge if settings.release.strategy == "surge" or not count else 0
-    needed = max(0, (settings.compute.count + surplus) * each - count * vcpus_of(kind))
+    most = settings.scaling.most if settings.scaling.on else settings.compute.count
+    needed = max(0, (most + surplus) * each - count * vcpus_of(kind))
     if needed and facts.vcpus + needed > facts.vcpus_quota:
         yield Finding(
             "quota-vcpus",
             facts.region,
             f"{facts.vcpus} vCPUs run, about {needed} more needed, {facts.vcpus_quota:g} allowed",
             next="Service Quotas, EC2, L-1216C47A; or fewer or smaller instances",
+        )
+
+
+def connections(settings: Settings, _facts: Facts) -> Iterator[Finding]:
+    """``database-connections``: the pools of all instances at the maximum, with a rollout's surplus, are too many.
+
+    By ``[planning]``, which says how many the database admits; a fixed group is ``analysis sizing``'s.
+    """
+    plan, scaling, release = settings.planning, settings.scaling, settings.release
+    if not scaling.on:
+        return
+    most = scaling.most + (release.surge if release.strategy == "surge" else 0)
+    free = plan.database_connections - plan.database_reserved
+    if most * plan.pool_size > free:
+        yield Finding(
+            "database-connections",
+            "scaling.maximum",
+            f"{most} instances of {plan.pool_size} connections are {most * plan.pool_size}, and the database admits {free}",
+            why="planning.pool_size, planning.database_connections and planning.database_reserved say so",
+            next="a smaller maximum or pool, a pooler, or what is true under [planning]",
+            severity=Severity.WARNING,
         )

@@ -50,6 +50,7 @@ CHECKS: tuple[Check, ...] = (
     capacity.addresses,
     capacity.nat_gateways,
     capacity.vcpus,
+    capacity.connections,
     images.architecture,
     namesakes.buckets,
     namesakes.roles,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hermes_cfn.checks.observed import DesiredGroup, GroupLine, InstanceLine
+from hermes_cfn.checks.observed import DesiredGroup, GroupLine, InstanceLine, Scheduled
 from hermes_cfn.errors import Finding, Severity
 
 NEEDED = {
@@ -25,13 +25,35 @@ def wanted(template: Mapping[str, Any] | None, launches: str) -> DesiredGroup | 
 
     ``launches``: the launch template and version that the stack made, empty where it does not tell.
     """
-    for resource in (template or {}).get("Resources", {}).values():
+    resources = (template or {}).get("Resources", {}).values()
+    for resource in resources:
         properties = resource.get("Properties", {})
+        if resource["Type"] == _GROUP and "DesiredCapacity" not in properties:
+            return _scaled(properties, resources, launches)
         sizes = [str(properties.get(key, "")) for key in ("MinSize", "DesiredCapacity", "MaxSize")]
         if resource["Type"] == _GROUP and all(size.isdigit() for size in sizes):
             minimum, desired, maximum = map(int, sizes)
             return DesiredGroup(minimum, desired, maximum, launches)
     return None
+
+
+def _scaled(
+    properties: Mapping[str, Any], resources: Iterable[Mapping[str, Any]], launches: str
+) -> DesiredGroup | None:
+    """The same of a group that scales by itself."""
+    schedule: list[Scheduled] = []
+    for resource in resources:
+        if resource["Type"] == "AWS::AutoScaling::ScheduledAction":
+            given = resource.get("Properties", {})
+            if "MinSize" in given and "MaxSize" in given:
+                zone = str(given.get("TimeZone", "UTC"))
+                sizes = int(given["MinSize"]), int(given["MaxSize"])
+                schedule.append(Scheduled(str(given.get("Recurrence", "")), zone, *sizes))
+    limits = [str(properties.get(key, "")) for key in ("MinSize", "MaxSize")]
+    if not all(size.isdigit() for size in limits):
+        return None
+    minimum, maximum = map(int, limits)
+    return DesiredGroup(minimum, minimum, maximum, launches, True, tuple(schedule))
 
 
 def hindrances(seen: GroupLine, want: DesiredGroup | None) -> Iterator[Finding]:
@@ -52,6 +74,7 @@ def hindrances(seen: GroupLine, want: DesiredGroup | None) -> Iterator[Finding]:
         )
     if want is None:
         return
+    told = want.scaled and (bool(seen.marked) or (seen.minimum, seen.maximum) in want.ranges)
     differs = [
         (what, option, is_, ought)
         for what, option, is_, ought in (
@@ -59,7 +82,7 @@ def hindrances(seen: GroupLine, want: DesiredGroup | None) -> Iterator[Finding]:
             ("maximum", "--max-size", str(seen.maximum), str(want.maximum)),
             ("launch template", "--launch-template", seen.launches, want.launches),
         )
-        if ought and is_ != ought
+        if ought and is_ != ought and not (told and what in ("minimum", "maximum"))
     ]
     if differs:
         options = [f"{option} {_spelled(ought)}" for _, option, _, ought in differs]
@@ -96,7 +119,7 @@ def fleet(
     for line in members:
         if "standby" in line.lifecycle:
             yield Finding("standby-left", line.id, "is in standby and no rollout runs", next=_RESUME)
-    size = max(seen.desired, want.desired if want else 0)
+    size = max(seen.desired, want.desired if want and not want.scaled else 0)
     if len(members) < size:
         yield Finding(
             "fleet-short",
@@ -104,7 +127,7 @@ def fleet(
             f"{len(members)} of {size} instances are there",
             next="hermes-cfn status --watch" if seen.desired == size else f"{_RESUME} starts what is missing",
         )
-    elif want and len(members) > want.desired:
+    elif want and not want.scaled and len(members) > want.desired:
         yield Finding(
             "fleet-over",
             seen.name,

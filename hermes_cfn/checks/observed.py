@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+
+from hermes_cfn.cfn import recurrence
 
 Diagnosis = Mapping[str, Any]
 """The JSON that the diagnose document prints on an instance."""
@@ -60,13 +62,50 @@ class GroupLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A scheduled action of the stack: when, in which time zone, and the sizes it sets."""
+
+    recurrence: str
+    zone: str
+    minimum: int
+    maximum: int
+
+    def last(self, now: datetime) -> datetime | None:
+        """Its last time before ``now``; None where its words are not known here."""
+        found, zone = recurrence.parse(self.recurrence), recurrence.zone(self.zone)
+        return found.last(now.astimezone(zone)) if found and zone else None
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredGroup:
-    """What the deployed stack says of the group; ``launches`` is empty where it does not tell."""
+    """What the deployed stack says of the group; ``launches`` is empty where it does not tell.
+
+    ``scaled``: how many there are it leaves to policies and schedule, and ``desired`` is the minimum.
+    """
 
     minimum: int
     desired: int
     maximum: int
     launches: str = ""
+    scaled: bool = False
+    schedule: tuple[Scheduled, ...] = ()
+
+    def sizes(self, now: datetime) -> tuple[int, int]:
+        """Minimum and maximum by the schedule's last change before ``now``, which has a zone."""
+        changes = [
+            (moment.astimezone(UTC), one.minimum, one.maximum)
+            for one in self.schedule
+            if (moment := one.last(now)) is not None
+        ]
+        if not changes:
+            return self.minimum, self.maximum
+        _, minimum, maximum = max(changes)
+        return minimum, maximum
+
+    @property
+    def ranges(self) -> frozenset[tuple[int, int]]:
+        """Every minimum and maximum that stack and schedule give it."""
+        return frozenset({(self.minimum, self.maximum), *((one.minimum, one.maximum) for one in self.schedule)})
 
 
 @dataclass(frozen=True, slots=True)

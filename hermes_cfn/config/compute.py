@@ -33,5 +33,14 @@ class Compute(Section):
         return "arm64" if graviton else "x86_64"
 
     @property
+    def vcpus(self) -> int:
+        """Four for each ``xlarge``, two below, one of a ``medium`` that is not burstable (EC2 user guide, "Instance types")."""
+        size = self.instance_type.partition(".")[2]
+        times = size.removesuffix("xlarge")
+        if size.endswith("xlarge"):
+            return 4 * int(times or 1) if not times or times.isdigit() else 4
+        return 1 if size == "medium" and not self.burstable else 2
+
+    @property
     def burstable(self) -> bool:
         return self.instance_type.startswith("t")

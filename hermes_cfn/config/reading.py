@@ -110,13 +110,20 @@ def _one(text: str, environment: str | None, name: str) -> Settings:
         wrong = {problem[0] for problem in found}
         for rule in RULES:
             for key, what, instead in rule(settings):
-                # What is wrong by itself stands here as its default; a region that is wrong has no zones to compare with.
-                of_region = key == ("network", "zones") and origin.get(REGION, REGION) in wrong
-                if origin.get(key, key) not in wrong and not of_region:
+                # What is wrong by itself stands here as its default.
+                if origin.get(key, key) not in wrong and not _follows(key, wrong, origin):
                     problems.append((origin.get(key, key), "configuration-conflict", what, instead))
     if problems or settings is None:
         raise ConfigurationError.of(_finding(problem, where, name) for problem in _once(problems))
     return settings
+
+
+def _follows(key: Key, wrong: set[Key], origin: Mapping[Key, Key]) -> bool:
+    """Whether a rule speaks of what is wrong already: a region that is wrong has no zones to compare with, and what
+    ``[scaling]`` lacks may be what could not be read."""
+    if key == ("network", "zones"):
+        return origin.get(REGION, REGION) in wrong
+    return key[0] == "scaling" and any(one[-2:-1] == ("scaling",) for one in wrong)
 
 
 def _overlaid(

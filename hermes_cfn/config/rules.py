@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_network
+from itertools import combinations
+from zoneinfo import available_timezones
 
 from hermes_cfn.config import existing_rules, ingress_rules
 from hermes_cfn.config.compute import ABSENT
 from hermes_cfn.config.network import STABLE
+from hermes_cfn.config.scaling import DAY, DAYS
 from hermes_cfn.config.section import shortened
 from hermes_cfn.config.settings import Settings
 from hermes_cfn.service_names import refusal
@@ -118,6 +122,94 @@ def batches_fit_the_fleet(settings: Settings) -> Iterator[Complaint]:
             f"is {release.return_after_s}, less than draining and starting may take ({least} s)",
             f"more than {least}",
         )
+
+
+def scaling_has_a_range(settings: Settings) -> Iterator[Complaint]:
+    """What ``[scaling]`` says makes a range that the strategy can keep, at every hour of the week."""
+    scaling, count = settings.scaling, settings.compute.count
+    if not scaling.on:
+        if scaling.model_fields_set - {"maximum"}:
+            yield ("scaling", "maximum"), "is missing, and without it nothing scales", "how many instances at the most"
+        return
+    if scaling.minimum < 1:
+        yield ("scaling", "minimum"), "is missing", "how many instances at the least: 2, or 1 with a surge"
+        return
+    if count != scaling.minimum:
+        yield (
+            ("compute", "count"),
+            f"is {count}, and scaling.minimum is {scaling.minimum}: one of them is not true",
+            "leave compute.count out",
+        )
+    room = sum(ip_network(private).num_addresses - TAKEN for _, _, private in settings.network.subnets)
+    if scaling.most + settings.release.surge > room and not settings.network.vpc_id:
+        yield (
+            ("scaling", "maximum"),
+            f"{scaling.most} instances and a surge do not fit the {room} addresses of the subnets",
+            "a larger network.cidr, or a smaller maximum",
+        )
+    if not (scaling.targets or scaling.windows):
+        yield (
+            ("scaling", "maximum"),
+            "nothing says when there are more than scaling.minimum",
+            "scaling.cpu_percent = 50, scaling.requests_per_target, or a table [scaling.windows.NAME]",
+        )
+    if 0 < scaling.cpu_percent < 10:
+        yield ("scaling", "cpu_percent"), f"is {scaling.cpu_percent}", "0 for none, or 10 to 90"
+    if settings.release.minimum < count:
+        yield from _keeps(settings, ("scaling", "minimum"), "", scaling.minimum, scaling.maximum)
+    for name, window in scaling.windows.items():
+        yield from _keeps(settings, ("scaling", "windows"), f"{name}: ", window.minimum, window.maximum)
+
+
+def _keeps(settings: Settings, key: tuple[str, ...], where: str, minimum: int, maximum: int) -> Iterator[Complaint]:
+    """Whether ``[release]`` can roll a group between these sizes; 0 and 0 is asleep."""
+    if minimum == maximum == 0:
+        return
+    release = settings.release
+    batch = release.in_place_batch(max(1, minimum))
+    if maximum < minimum:
+        yield key, f"{where}at most {maximum}, and at least {minimum} instances", f"a maximum of at least {minimum}"
+    elif minimum == 0:
+        yield key, f"{where}load cannot be measured of no instance", "minimum = 1, or maximum = 0 for none at all"
+    elif release.strategy == "in-place" and minimum - batch < max(1, release.minimum):
+        left = max(1, release.minimum)
+        yield (
+            key,
+            f"{where}{minimum - batch} of {minimum} instances serve while {batch} are released in place, and {left} must",
+            f'minimum = {left + batch}, or release.strategy = "surge"',
+        )
+
+
+def windows_are_apart(settings: Settings) -> Iterator[Complaint]:
+    """A minute of the week belongs to one window, and the time zone is one."""
+    scaling = settings.scaling
+    known = available_timezones()
+    if known and scaling.time_zone not in known:
+        yield ("scaling", "time_zone"), f"{scaling.time_zone!r} is no time zone", "UTC, Europe/Madrid, …"
+    minutes = {name: frozenset(window.minutes()) for name, window in scaling.windows.items()}
+    for one, other in combinations(sorted(minutes), 2):
+        both = minutes[one] & minutes[other]
+        if both:
+            day, minute = divmod(min(both), DAY)
+            yield (
+                ("scaling", "windows"),
+                f"{one} and {other} both hold on {DAYS[day]} {minute // 60:02}:{minute % 60:02}",
+                "windows that do not overlap",
+            )
+    if len(scaling.steps()) > MOST_STEPS:
+        yield (
+            ("scaling", "windows"),
+            f"they change the size at {len(scaling.steps())} times, and a group has {MOST_STEPS} scheduled actions at most",
+            "fewer windows",
+        )
+
+
+TAKEN = 8
+"""Addresses of a subnet that no instance gets: AWS's own five (VPC user guide, "Subnet sizing"), and three for NAT and
+endpoints: an estimate."""
+
+MOST_STEPS = 125
+"""Scheduled actions of a group (Amazon EC2 Auto Scaling user guide, "Quotas")."""
 
 
 def health_check_times(settings: Settings) -> Iterator[Complaint]:
@@ -263,6 +355,8 @@ RULES: tuple[Rule, ...] = (
     certificate_is_of_the_region,
     records_need_a_zone,
     batches_fit_the_fleet,
+    scaling_has_a_range,
+    windows_are_apart,
     health_check_times,
     github_subject_has_ids,
     variables_are_not_secrets,

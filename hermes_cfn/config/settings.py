@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from hermes_cfn.config.access import Access
 from hermes_cfn.config.application import Application
@@ -19,6 +20,7 @@ from hermes_cfn.config.network import Network
 from hermes_cfn.config.place import Account, Environment
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.release import Release
+from hermes_cfn.config.scaling import Scaling
 from hermes_cfn.config.section import Section, VariableName
 from hermes_cfn.config.service import Service
 from hermes_cfn.config.usage import Usage
@@ -36,6 +38,7 @@ class Settings(Section):
     environment: Environment = Environment()
     network: Network = Network()
     compute: Compute = Compute()
+    scaling: Scaling = Scaling()
     service: Service = Service()
     ingress: Ingress = Ingress()
     routes: Mapping[RouteName, Route] = Field(default_factory=dict)
@@ -70,6 +73,19 @@ class Settings(Section):
         """Everything that instances may open connections to: 443 and the database's port anywhere, and ``network.outbound``."""
         always = (Destination(port, port) for port in sorted({443, self.database.port}))
         return tuple(dict.fromkeys((*always, *self.network.destinations)))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_many_as_scaling_has(cls, content: Any) -> Any:
+        """With ``[scaling]`` the number of instances is its minimum, wherever one number is asked for."""
+        scaling = content.get("scaling") if isinstance(content, Mapping) else None
+        compute = content.get("compute", {}) if isinstance(content, Mapping) else None
+        if not (isinstance(scaling, Mapping) and isinstance(compute, Mapping)):
+            return content
+        least = scaling.get("minimum")
+        if not scaling.get("maximum") or "count" in compute or type(least) is not int or least < 1:
+            return content
+        return {**content, "compute": {**compute, "count": least}}
 
     @property
     def further_hosts(self) -> tuple[str, ...]:

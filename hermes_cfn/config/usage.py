@@ -191,6 +191,7 @@ class Usage(BaseModel):
     cpu_percent: Driver = _default(10)
     cpu_percent_of: Mapping[str, Driver] = Field(default_factory=dict)
     asleep_hours: Driver = _default(0)
+    scaled_hours: Driver = None
     custom_metrics: Driver = _default(6)
 
     s3_gb: Driver = _default(1)

@@ -33,6 +33,19 @@ def _missing(words: str, instead: str) -> Wish:
 
 WISHES: tuple[Wish, ...] = (
     _said("compute.count", "replicas instances desired_count desired_capacity instance_count num_instances"),
+    _said(
+        "scaling",
+        "autoscaling auto_scaling autoscale scale auto_stop_machines",
+        "minimum, maximum, and cpu_percent or requests_per_target",
+    ),
+    _said("scaling.minimum", "min min_size min_instances min_machines_running min_replicas min_capacity min_count"),
+    _said("scaling.maximum", "max max_size max_instances max_replicas max_capacity max_count"),
+    _said("scaling.cpu_percent", "cpu_target target_cpu cpu_percentage target_cpu_utilization average_cpu"),
+    _said("scaling.requests_per_target", "requests target_requests request_count_per_target soft_limit", "a minute"),
+    _missing(
+        "queue queue_delay queue_length queue_target acceptable_latency msg_processing_time response_time",
+        "scaling by a queue or by response times is not offered; write scaling.cpu_percent or scaling.requests_per_target",
+    ),
     _said("compute.instance_type", "instance machine machine_type vm vm_size size cpu cpus", "t4g.small, t3.small, …"),
     _said("compute.volume_gib", "disk disk_size disk_gib root_volume_size ephemeral_storage", "the size in GiB"),
     _said("application.memory_mib", "memory mem mem_limit memory_mb memory_limit", "MiB of the container"),
@@ -104,11 +117,6 @@ WISHES: tuple[Wish, ...] = (
     _missing(
         "instance_role role_arn",
         "a role of your own is not offered; write the section [access], and the containers are handed a role with its grants",
-    ),
-    _missing(
-        "autoscaling auto_scaling autoscale scaling scale min max min_size max_size min_instances max_instances "
-        "min_machines_running max_replicas min_replicas auto_stop_machines",
-        "automatic scaling is not offered; write compute.count, or hermes-cfn scale; hermes-cfn sleep and wake for nights",
     ),
     _said(
         "network.vpc_id",

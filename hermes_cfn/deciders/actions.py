@@ -56,9 +56,23 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Set the desired capacity to ``desired``; absolute, so that twice is once."""
+    """Set the desired capacity to ``desired``; absolute, so that twice is once.
+
+    ``floor``, of a group that scales by itself: to ``desired`` at least, by way of the group's minimum, which is ``floor``
+    again afterwards; a plain number would end what a policy has just started.  ``surplus``: so many are beyond what is wanted.
+    """
 
     desired: int
+    floor: int | None = None
+    surplus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Set the group's minimum and maximum; how many it has stays as it is, where that is between them."""
+
+    minimum: int
+    maximum: int
 
 
 class Ending(StrEnum):
@@ -125,6 +139,7 @@ Action = (
     | ExitStandby
     | Register
     | Launch
+    | Resize
     | Terminate
     | WriteStable
     | Wait

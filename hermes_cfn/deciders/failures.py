@@ -138,6 +138,7 @@ def failed(view: View) -> tuple[Action, ...]:
         return ()
     spare = view.up - _kept(view)
     over = len(view.members) - view.wanted_members
+    over = min(over, view.fleet.started) if view.want.scaled else over
     leave: list[Action] = []
     for one in found:
         if verdicts[one.instance.id] is Verdict.REPLACE or spare > 0:
@@ -169,6 +170,8 @@ def relief(view: View) -> tuple[Action, ...]:
     alone = waiting and view.up <= _kept(view) and view.settled
     if not alone or len(view.members) > view.up or view.group.desired >= view.group.maximum:
         return ()
+    if view.want.scaled:
+        return (Launch(view.group.desired + 1, view.room[0], 1),)
     return (Launch(view.group.desired + 1),)
 
 

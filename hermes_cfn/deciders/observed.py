@@ -117,6 +117,11 @@ class Instance:
         return self.lifecycle is not Lifecycle.GONE
 
 
+SCALE_IN = "ScaleIn"
+"""Stands among a group's processes for its target tracking policies: suspended, where none of them may shrink the group
+(``DisableScaleIn``)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """The Auto Scaling group.  ``marked`` are the processes that a rollout of ours suspended."""
@@ -150,7 +155,8 @@ class Fleet:
     """All that a rollout looks at.
 
     ``still_s``: seconds since anything in it changed; ``replaced``: how many failed instances
-    this run has ended; ``boots``: the release that new instances start with, None where nobody knows.
+    this run has ended; ``boots``: the release that new instances start with, None where nobody knows; ``started``: how
+    many this run has started beyond what was wanted, and not ended yet.
     """
 
     now: datetime
@@ -161,6 +167,7 @@ class Fleet:
     still_s: float = 0.0
     replaced: int = 0
     boots: str | None = None
+    started: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ What holds at every step, beyond what faults take:
 * *Who is ended.*  Only by a rule of :class:`hermes_cfn.deciders.actions.Ending`; for a failure only a machine, never
   for its release's or a dependency's fault, and what serves only in its turn (``deciders.failures``).
 * *Progress.*  What new instances start with and cannot is replaced by the goal; nobody waits for them meanwhile.
+* *Scaling.*  A group that scales by itself (``want.scaled``) may grow meanwhile and not shrink: its load decides, and what
+  leaves for a release is missed.  It gets room for the rollout beyond its range; who ends the rollout gives range and
+  policies back, once it is done.
 * *An end.*  Every action shortens the way of an instance to current, and a fleet in which
   nothing has changed for ``want.patience_s`` stops.
 
@@ -45,6 +48,7 @@ from hermes_cfn.deciders.actions import (
     ExitStandby,
     Launch,
     Register,
+    Resize,
     Resume,
     Suspend,
     Terminate,
@@ -52,7 +56,7 @@ from hermes_cfn.deciders.actions import (
     WriteStable,
 )
 from hermes_cfn.deciders.failures import failed, relief
-from hermes_cfn.deciders.observed import Fleet, Instance, Lifecycle, Progress, Target
+from hermes_cfn.deciders.observed import SCALE_IN, Fleet, Instance, Lifecycle, Progress, Target
 from hermes_cfn.deciders.release import MOST_PERIODS, Verdict, judge
 from hermes_cfn.deciders.view import RolloutTarget, View, stop
 from hermes_cfn.instance.report import Fault
@@ -60,6 +64,11 @@ from hermes_cfn.instance.report import Fault
 WHILE_WORKING = ("AZRebalance",)
 """Suspended while a rollout works: entering standby may trigger a rebalancing that would
 terminate an instance (Auto Scaling user guide, "Temporarily remove instances")."""
+
+WHILE_SCALED = (*WHILE_WORKING, SCALE_IN, "ScheduledActions")
+"""The same of a group that scales by itself.  AlarmNotification goes on: what leaves for a release is load for the
+others, and a policy that may only grow serves it.  A schedule that is missed is made good by who ends the rollout, for
+Auto Scaling forgets it (user guide, "Suspend and resume processes")."""
 
 UNREGISTERED_S = 30.0
 """Seconds without any change after which an instance in service that is no target was not on its way to be one."""
@@ -104,6 +113,9 @@ def _finished(view: View) -> tuple[Action, ...]:
     """Everything is as wanted: give back what was suspended while the last are confirmed, then say so."""
     if not view.over:
         return ()
+    if view.want.scaled:
+        armed = any(i.armed for i in view.members)
+        return _confirm(view) or (() if armed else (Done(f"{len(view.members)} instances on {view.want.release}"),))
     resume = (Resume(tuple(sorted(view.group.marked))),) if view.group.marked else ()
     if last := (*_confirm(view), *resume):
         return last
@@ -133,8 +145,11 @@ def _suspend(view: View) -> tuple[Action, ...]:
     """Before anything else: no rebalancing while instances come and go."""
     if view.over:
         return ()
-    missing = tuple(p for p in WHILE_WORKING if p not in view.group.suspended)
-    return (Suspend(missing),) if missing else ()
+    wanted = WHILE_SCALED if view.want.scaled else WHILE_WORKING
+    missing = tuple(p for p in wanted if p not in view.group.suspended)
+    room = view.room
+    resize = (Resize(*room),) if room != (view.group.minimum, view.group.maximum) else ()
+    return (*((Suspend(missing),) if missing else ()), *resize)
 
 
 def _prepare(view: View) -> tuple[Action, ...]:
@@ -182,14 +197,17 @@ def _launch(view: View) -> tuple[Action, ...]:
     missing = view.wanted_members - len(view.members)
     if missing <= 0 or not view.settled:
         return ()
-    return (Launch(min(view.group.desired + missing, view.group.maximum)),)
+    desired = min(view.group.desired + missing, view.group.maximum)
+    if view.want.scaled:
+        return (Launch(desired, view.room[0], max(0, min(missing, view.wanted_members - view.want.size))),)
+    return (Launch(desired),)
 
 
 def _retire(view: View) -> tuple[Action, ...]:
     """Enough are current: the surplus leaves by name, what is stale first."""
-    if view.unfinished or len(view.members) <= view.want.size or not view.settled:
+    surplus = view.surplus
+    if view.unfinished or surplus <= 0 or not view.settled:
         return ()
-    surplus = len(view.members) - view.want.size
     ready = {i.id for i in view.members if i.up and view.current(i) and not i.armed}
     leave: list[Action] = []
     for instance in sorted(view.serving, key=lambda i: (view.current(i), i.up, i.id)):
@@ -283,7 +301,7 @@ def _rest(view: View) -> tuple[Action, ...]:
     """Paused, and nobody is on the line: nothing stays suspended meanwhile, and the deployer may go."""
     if not _paused(view) or view.out or not all(i.up and not i.armed for i in view.members):
         return ()
-    if view.group.marked:
+    if view.group.marked and not view.want.scaled:
         return (Resume(tuple(sorted(view.group.marked))),)
     done = sum(view.current(i) for i in view.members)
     return (Done(f"paused with {done} of {len(view.members)} instances on {view.want.release}", paused=True),)

@@ -38,6 +38,9 @@ class RolloutTarget:
 
     ``size`` is the number of instances that shall serve in the end; ``back`` says that this
     is the way back; ``proven``, that the release was verified on every instance once.
+
+    ``scaled``: the group scales by itself between ``least`` and ``most``; ``size`` is then how many there were when this run
+    began.  What a policy adds is welcome, rolled like the others, and left to the policy to take.
     """
 
     release: str
@@ -50,6 +53,9 @@ class RolloutTarget:
     proven: bool = True
     patience_s: float = 900.0
     paused_at: int | None = None
+    scaled: bool = False
+    least: int = 0
+    most: int = 0
 
 
 class View:
@@ -174,8 +180,26 @@ class View:
 
     @cached_property
     def unfinished(self) -> bool:
-        """Fewer than ``size`` members are current: there is still somebody to work on."""
-        return sum(self.current(i) for i in self.members) < self.want.size and bool(self.members)
+        """Fewer than ``size`` members are current, or somebody came and is not: there is still somebody to work on."""
+        done = sum(self.current(i) for i in self.members)
+        return bool(self.members) and (done < self.want.size or (self.want.scaled and done < len(self.members)))
+
+    @cached_property
+    def surplus(self) -> int:
+        """Members that nobody wants: of a group that scales by itself those that this run started, and beyond its most."""
+        over = len(self.members) - self.want.size
+        if not self.want.scaled:
+            return over
+        return max(min(self.fleet.started, over), len(self.members) - max(self.want.most, self.want.size))
+
+    @property
+    def room(self) -> tuple[int, int]:
+        """Minimum and maximum that a rollout needs; a fixed group has them always."""
+        if not self.want.scaled:
+            return self.group.minimum, self.group.maximum
+        batch = self.strategy.batch
+        low, high = max(0, self.want.least - batch), max(self.want.most, self.want.size) + batch
+        return min(low, self.group.minimum), max(high, self.group.maximum)
 
     @cached_property
     def settled(self) -> bool:
@@ -186,7 +210,8 @@ class View:
     def over(self) -> bool:
         """Nobody will be taken any more; what is left to do is to disarm return timers."""
         return (
-            len(self.members) == self.want.size
+            (len(self.members) == self.want.size if not self.want.scaled else self.surplus <= 0)
+            and len(self.members) >= self.want.size
             and self.settled
             and all(i.up and self.current(i) and not self.switching(i) for i in self.members)
         )

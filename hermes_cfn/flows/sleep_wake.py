@@ -29,7 +29,8 @@ WAKE_AT_MOST_S = 1800.0
 def sizes(deployment: Deployment) -> tuple[int, int, int]:
     """Minimum, desired and maximum of the group, as its stack says."""
     properties = _group(deployment)["Properties"]
-    return tuple(int(properties[key]) for key in ("MinSize", "DesiredCapacity", "MaxSize"))  # type: ignore[return-value]
+    least, most = int(properties["MinSize"]), int(properties["MaxSize"])
+    return least, int(properties.get("DesiredCapacity", least)), most
 
 
 def sleep(context: DeployContext) -> Story[None]:
@@ -60,6 +61,8 @@ def _to(context: DeployContext, what: str, minimum: int, desired: int, maximum: 
         observer = Observer(context)
         observer.look()
         yield StageStarted(context.now, what, f"{name}: {desired} instances")
+        if context.settings.scaling.on:
+            _schedule(context, name, on=bool(desired))
         context.clients.auto_scaling.resize(name, minimum, desired, maximum)
         observer.acted()
         begun, waited = context.now, 0.0
@@ -86,9 +89,18 @@ def _to(context: DeployContext, what: str, minimum: int, desired: int, maximum: 
         yield StageEnded(context.now, what, f"{desired} instances")
 
 
+def _schedule(context: DeployContext, name: str, on: bool) -> None:
+    """A schedule would wake who sleeps: it is suspended meanwhile, with the mark by which a rollout would find it too."""
+    door = context.clients.auto_scaling
+    if on:
+        door.resume(name, ["ScheduledActions"])
+    else:
+        door.suspend(name, ["ScheduledActions"], ["ScheduledActions"])
+
+
 def _at_rest(fleet: Fleet, desired: int) -> bool:
     members = [instance for instance in fleet.instances if instance.member]
-    return len(members) == desired and all(instance.up for instance in members)
+    return len(members) >= desired and (not members or desired > 0) and all(instance.up for instance in members)
 
 
 def _group(deployment: Deployment) -> Mapping[str, Any]:

@@ -140,7 +140,7 @@ class Paper:
 
     # Auto Scaling and the load balancer.
 
-    def observe(self, name: str) -> GroupSeen:
+    def observe(self, name: str, scaled: bool = False) -> GroupSeen:
         self._call("DescribeAutoScalingGroups")
         serving = sum(one.lifecycle in (Lifecycle.IN_SERVICE, Lifecycle.PENDING) for one in self.ones.values())
         size = len(self.ones)
@@ -286,7 +286,7 @@ class LatePaper(Paper):
         then = self.at - self._random.expovariate(1 / LATE_S)
         return next(answer for at, answer in kept if at >= then)
 
-    def observe(self, name: str) -> GroupSeen:
+    def observe(self, name: str, scaled: bool = False) -> GroupSeen:
         found: GroupSeen = self._late("group", super().observe(name))
         return found
 

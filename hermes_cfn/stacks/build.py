@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from troposphere import Template
 
@@ -13,6 +14,7 @@ from hermes_cfn.names import ENVIRONMENT_TAG, MAINTENANCE, Names, extra_key, is_
 from hermes_cfn.stacks import certificate, edge, extras, foundation, grants, network, service, watch, worldwide
 from hermes_cfn.stacks.existing import of_network
 from hermes_cfn.stacks.nat_instance import IMAGE_PARAMETER
+from hermes_cfn.units import HOURS_PER_MONTH
 
 WORLD = "us-east-1"
 
@@ -25,8 +27,19 @@ def build(settings: Settings) -> Deployment:
         environment=settings.environment.name,
         region=settings.region,
         stacks=(_foundation(settings), *specs),
-        usage=settings.usage.model_dump(mode="json"),
+        usage=_usage(settings),
     )
+
+
+def _usage(settings: Settings) -> dict[str, Any]:
+    """A month's use; where the group scales and nobody says how much, what the planned day asks for."""
+    given = settings.usage.model_dump(mode="json")
+    if not settings.scaling.on:
+        return {name: value for name, value in given.items() if name != "scaled_hours" or value is not None}
+    if given["scaled_hours"] is None:
+        hours = settings.scaling.hours_above(settings.planning, settings.compute.vcpus, HOURS_PER_MONTH)
+        given["scaled_hours"] = round(hours, 2)
+    return given
 
 
 def _environment(settings: Settings) -> list[StackSpec]:

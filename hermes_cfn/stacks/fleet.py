@@ -1,7 +1,8 @@
 """Launch template, instance role and Auto Scaling group.
 
 CloudFormation never replaces an instance: a change makes a new launch template version and no
-more, so the group has no update policy.
+more, so the group has no rolling update policy.  With ``[scaling]`` (``stacks.scaling``) the template says the range and
+never how many there are in it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 from troposphere import Base64, GetAtt, Join, Ref, Tags, Template, autoscaling, ec2, iam
 from troposphere import elasticloadbalancingv2 as elb
+from troposphere.policies import AutoScalingScheduledAction, UpdatePolicy
 
 from hermes_cfn.config import Settings
 from hermes_cfn.instance import documents
@@ -18,6 +20,9 @@ from hermes_cfn.stacks.common import own_tags, waive
 from hermes_cfn.stacks.instance_role import instance_role
 
 _PUBLIC = "chosen in the configuration, network.egress; nothing comes in but from the load balancer"
+
+WARMUP_S = 60
+"""Seconds after which an instance in service counts in the group's metrics: one period of them."""
 
 HOOK_SPARE_S = 600
 """Seconds that a launch hook waits beyond the start of the application: packages, image, agent."""
@@ -104,13 +109,10 @@ def _tags(names: Names) -> Tags:
 def _group(
     settings: Settings, names: Names, launch: ec2.LaunchTemplate, subnets: Any, target: elb.TargetGroup
 ) -> autoscaling.AutoScalingGroup:
-    count, release = settings.compute.count, settings.release
     return autoscaling.AutoScalingGroup(
         "AutoScalingGroup",
         AutoScalingGroupName=names.auto_scaling_group,
-        MinSize=str(max(0, count - release.in_place_batch(count))),
-        DesiredCapacity=str(count),
-        MaxSize=str(count + release.surge),
+        **_sizes(settings),
         VPCZoneIdentifier=subnets,
         LaunchTemplate=autoscaling.LaunchTemplateSpecification(
             LaunchTemplateId=Ref(launch), Version=GetAtt(launch, "LatestVersionNumber")
@@ -132,3 +134,26 @@ def _group(
             *(autoscaling.Tag(key, value, True) for key, value in names.tags.items()),
         ],
     )
+
+
+def _sizes(settings: Settings) -> dict[str, Any]:
+    """How many instances.  A fixed group has room for its rollouts; one that scales gets that room while it is rolled.
+
+    Without ``IgnoreUnmodifiedGroupSizeProperties`` an update of anything would set back what a schedule set
+    (CloudFormation template reference, "UpdatePolicy attribute", AutoScalingScheduledAction).
+    """
+    count, release, scaling = settings.compute.count, settings.release, settings.scaling
+    if not scaling.on:
+        return {
+            "MinSize": str(max(0, count - release.in_place_batch(count))),
+            "DesiredCapacity": str(count),
+            "MaxSize": str(count + release.surge),
+        }
+    return {
+        "MinSize": str(scaling.minimum),
+        "MaxSize": str(scaling.maximum),
+        "DefaultInstanceWarmup": WARMUP_S,
+        "UpdatePolicy": UpdatePolicy(
+            AutoScalingScheduledAction=AutoScalingScheduledAction(IgnoreUnmodifiedGroupSizeProperties=True)
+        ),
+    }

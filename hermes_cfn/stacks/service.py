@@ -11,7 +11,7 @@ from troposphere import elasticloadbalancingv2 as elb
 from hermes_cfn.config import Settings
 from hermes_cfn.instance import documents
 from hermes_cfn.names import Names
-from hermes_cfn.stacks import cluster, fleet, grants, ingress, security_groups
+from hermes_cfn.stacks import cluster, fleet, grants, ingress, scaling, security_groups
 from hermes_cfn.stacks.buckets import private_bucket
 from hermes_cfn.stacks.common import fresh, named, parameter, put, waive
 
@@ -75,7 +75,8 @@ def template(settings: Settings, granted: Sequence[grants.Granted] = (), ports: 
         ingress.as_a_rule(stack, settings, target, certificate)
     if settings.service.cluster:
         cluster.build(stack, names, vpc)
-    launch, scaling = fleet.build(stack, settings, names, image, subnets, groups.app, target)
+    launch, instances = fleet.build(stack, settings, names, image, subnets, groups.app, target)
+    scaling.build(stack, settings, instances, at["LoadBalancerFullName"], target)
     grants.build(stack, settings, names, granted)
     _documents(stack, settings, names)
 
@@ -85,7 +86,7 @@ def template(settings: Settings, granted: Sequence[grants.Granted] = (), ports: 
     put(stack, "alb_full_name", at["LoadBalancerFullName"], "Its dimension in CloudWatch")
     put(stack, "alb_target_group_arn", Ref(target), "The target group")
     put(stack, "target_group_full_name", GetAtt(target, "TargetGroupFullName"), "Its dimension in CloudWatch")
-    put(stack, "auto_scaling_group", Ref(scaling), "The group; instance_ids are read from it")
+    put(stack, "auto_scaling_group", Ref(instances), "The group; instance_ids are read from it")
     put(stack, "launch_template_id", Ref(launch), "The launch template")
     put(stack, "launch_template_version", GetAtt(launch, "LatestVersionNumber"), "What a new instance is made of")
     put(stack, "log_group", Ref(group), "Application logs")

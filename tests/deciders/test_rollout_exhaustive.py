@@ -10,6 +10,9 @@ Besides the promises of capacity, two things are shown of every reachable state:
   machine's only while another serves.
 * *Progress.*  With faults over, from every reachable state a new good release reaches every instance on every path: no stop.
 
+Cases ``N-…-to-M`` are groups that scale by themselves: at every step one more is wanted, or one less, which the group
+then starts or ends by itself, whatever serves.
+
 What is seen late is :mod:`tests.deciders.test_rollout_late`.  Most cases take seconds, and are marked slow.
 """
 
@@ -31,7 +34,9 @@ from tests.deciders.world import (
     Broken,
     Case,
     World,
+    begun,
     dead,
+    ended_well,
     fleet,
     moves,
     name,
@@ -56,7 +61,7 @@ def steps(case: Case, state: World) -> tuple[list[World], list[World]]:
     hurt = [tidy(s) for what, s in moves(case, state) if s.faults != state.faults]
     asked = decide_prepared if state.preparing else decide
     for still in (0.0, UNREGISTERED_S + 1, 1e6):
-        actions = asked(fleet(case, state, still), want(case, state.back))
+        actions = asked(fleet(case, state, still), want(case, state.back, state.size))
         if free or not isinstance(actions[0], Wait):
             break
     else:
@@ -66,12 +71,15 @@ def steps(case: Case, state: World) -> tuple[list[World], list[World]]:
             if state.faults and not state.back:
                 hurt.append(unmigrated(state))
             if state.deaths:
-                hurt.append(dead(state))
+                hurt.append(dead(state, case))
             return [*free, tidy(state._replace(preparing=False))], hurt
         case Done():
             goal = want(case, state.back).release
+            enough = case.size <= len(state.ones) <= case.most if case.scaled else len(state.ones) == case.size
+            state = ended_well(case, state)
             if not (
-                len(state.ones) == case.size
+                enough
+                and len(state.ones) >= state.size
                 and all(o.up and o.release == goal and not o.armed and o.template == case.template for o in state.ones)
                 and not state.suspended
             ):
@@ -79,7 +87,7 @@ def steps(case: Case, state: World) -> tuple[list[World], list[World]]:
             return [state._replace(ended="done")], hurt
         case Stop():
             if state.back or state.barred or case.first or OLD in state.gone:
-                return [state._replace(ended="stopped", suspended=False)], hurt
+                return [ended_well(case, state)._replace(ended="stopped", suspended=False)], hurt
             return [tidy(state._replace(back=True, preparing=False))], hurt
         case Wait():
             pass
@@ -91,21 +99,21 @@ def steps(case: Case, state: World) -> tuple[list[World], list[World]]:
                 prefix.append(after)
             free.append(tidy(after))
             if state.deaths:
-                hurt += [dead(tidy(part)) for part in prefix[1:]]
+                hurt += [dead(tidy(part), case) for part in prefix[1:]]
                 for _, moved in moves(case, state):
                     if len(moved.ones) == len(state.ones):
-                        hurt.append(dead(tidy(perform(case, moved, actions[0], promised=False))))
+                        hurt.append(dead(tidy(perform(case, moved, actions[0], promised=False)), case))
     if state.deaths:
-        hurt.append(dead(state))
+        hurt.append(dead(state, case))
     if state.faults and not state.back and not state.barred:
-        alarmed = asked(replace(fleet(case, state), alarms=("5xx",)), want(case, False))
+        alarmed = asked(replace(fleet(case, state), alarms=("5xx",)), want(case, False, state.size))
         if not isinstance(alarmed[0], Stop):
             raise Broken(f"an alarm does not stop {state}")
         hurt.append(tidy(state._replace(back=True, preparing=False, faults=state.faults - 1)))
     return free, hurt
 
 
-def anew(state: World) -> World:
+def anew(case: Case, state: World) -> World:
     """Faults are over, and somebody releases something new that is good: whatever was there is the release before."""
     ones = [
         one._replace(
@@ -118,7 +126,10 @@ def anew(state: World) -> World:
     ]
     gone = frozenset({OLD}) if state.boots in state.gone else frozenset()
     loops = frozenset({OLD}) if state.loops else frozenset()
-    return sort(World(tuple(ones), state.desired, state.suspended, False, 0, 0, boots=OLD, gone=gone, loops=loops))
+    new = World(
+        tuple(ones), state.desired, state.suspended, False, 0, 0, boots=OLD, gone=gone, loops=loops, sizes=state.sizes
+    )
+    return sort(begun(case, new) if case.scaled else new)
 
 
 def explore(case: Case, starts: list[World], without_stop: bool = False) -> dict[World, list[World]]:
@@ -171,6 +182,8 @@ QUICK = [
     (Case(1, "in-place", 1, False, first=True), 2, 1),
     (Case(2, "in-place", 1, False, first=True), 1, 1),
     (Case(2, "surge", 1, False, first=True), 1, 0),
+    (Case(2, "in-place", 1, False, most=3), 1, 0),
+    (Case(1, "surge", 1, False, most=2), 1, 0),
 ]
 LARGE = [
     (Case(2, "in-place", 1, False), 1, 1),
@@ -189,6 +202,10 @@ LARGE = [
     (Case(1, "surge", 1, False, dependencies=True), 2, 0),
     (Case(2, "surge", 1, False, dependencies=True), 1, 0),
     (Case(1, "in-place", 1, True, dependencies=True), 2, 0),
+    (Case(2, "in-place", 1, False, most=3), 1, 1),
+    (Case(1, "surge", 1, False, most=2), 1, 1),
+    (Case(1, "surge", 1, True, most=2), 1, 0),
+    (Case(2, "in-place", 1, True, most=3), 1, 0),
     (Case(2, "in-place", 1, True, dependencies=True), 1, 0),
 ]
 """(case, faults at most, deaths at most); the large ones take seconds each."""
@@ -202,11 +219,13 @@ def test_every_reachable_state_keeps_the_promises_and_ends(
 ) -> None:
     graph = explore(case, [start(case, faults, deaths)])
     assert_ends(graph)
-    after = explore(case._replace(first=False), [*{anew(state) for state in graph}], without_stop=True)
+    after = explore(case._replace(first=False), [*{anew(case, state) for state in graph}], without_stop=True)
     assert_ends(after)
     record_property("states", len(graph))
     print(f"{case}, {faults} faults, {deaths} deaths: {len(graph)} states, {len(after)} more with a new release")
     assert any(state.ended == "done" and not state.back for state in graph)
+    if case.scaled:
+        assert {len(state.ones) for state in graph if state.ended == "done"} == {case.size, case.most}
     if faults and not case.first:
         assert any(state.ended == "done" and state.back for state in graph)
     assert all(state.ended in {"", "done"} for state in after)

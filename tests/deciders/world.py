@@ -16,6 +16,7 @@ from hermes_cfn.deciders.actions import (
     ExitStandby,
     Launch,
     Register,
+    Resize,
     Resume,
     Send,
     Suspend,
@@ -23,6 +24,7 @@ from hermes_cfn.deciders.actions import (
     WriteStable,
 )
 from hermes_cfn.deciders.observed import Attempt, Canary, Counts, Fleet, Group, Instance, Lifecycle, Progress, Target
+from hermes_cfn.deciders.rollout import WHILE_SCALED, WHILE_WORKING
 from hermes_cfn.deciders.view import RolloutTarget, Strategy
 from hermes_cfn.instance.report import Fault
 
@@ -70,7 +72,8 @@ class One(NamedTuple):
 class World(NamedTuple):
     """``boots``: what new instances start with; ``gone``: releases whose image or secret is not there any more;
     ``loops``: releases whose containers end again and again; ``away``: registry and Systems Manager give nothing for now; ``barred``: the schema was changed, and the release
-    before does not run on it."""
+    before does not run on it; of a group that scales by itself: ``sizes`` it may have now, ``size`` that this run began with,
+    ``started`` how many it started beyond."""
 
     ones: tuple[One, ...]
     desired: int
@@ -86,10 +89,14 @@ class World(NamedTuple):
     loops: frozenset[str] = frozenset()
     away: bool = False
     barred: bool = False
+    sizes: tuple[int, int] = (0, 0)
+    size: int = 0
+    started: int = 0
 
 
 class Case(NamedTuple):
-    """``dependencies``: registry, secrets and schema fail too; ``first``: the release before never answered anywhere."""
+    """``dependencies``: registry, secrets and schema fail too; ``first``: the release before never answered anywhere;
+    ``most``: the group scales by itself, from ``size`` to so many, and every step of that is one of the faults."""
 
     size: int
     kind: str
@@ -98,6 +105,11 @@ class Case(NamedTuple):
     canary: int = 0
     dependencies: bool = False
     first: bool = False
+    most: int = 0
+
+    @property
+    def scaled(self) -> bool:
+        return self.most > 0
 
     @property
     def minimum(self) -> int:
@@ -105,7 +117,7 @@ class Case(NamedTuple):
 
     @property
     def maximum(self) -> int:
-        return self.size + self.batch
+        return (self.most or self.size) + self.batch
 
     @property
     def floor(self) -> int:
@@ -159,12 +171,15 @@ def instance(at: int, one: One, behind: bool = False) -> Instance:
 
 
 @cache
-def want(case: Case, back: bool) -> RolloutTarget:
+def want(case: Case, back: bool, size: int = 0) -> RolloutTarget:
     return RolloutTarget(
         release=OLD if back else NEW,
         goal_version=2 if back else 1,
         token=2,
-        size=case.size,
+        size=size or case.size,
+        scaled=case.scaled,
+        least=case.size,
+        most=case.most,
         template=case.template,
         strategy=Strategy(case.kind, case.batch, canary=case.canary),
         back=back,
@@ -174,15 +189,22 @@ def want(case: Case, back: bool) -> RolloutTarget:
 
 
 def fleet(case: Case, state: World, still: float = 0.0) -> Fleet:
-    held = frozenset({"AZRebalance"}) if state.suspended else frozenset()
-    group = Group("g", case.minimum, case.maximum, state.desired, held, held)
+    every = WHILE_SCALED if case.scaled else WHILE_WORKING
+    held = frozenset(every) if state.suspended else frozenset()
+    group = Group("g", *limits(case, state), state.desired, held, held)
     seen = tuple(instance(at, one) for at, one in enumerate(state.ones))
-    return Fleet(NOW, group, seen, canary=COUNTS[state.canary], still_s=still, boots=state.boots)
+    return Fleet(NOW, group, seen, canary=COUNTS[state.canary], still_s=still, boots=state.boots, started=state.started)
+
+
+def limits(case: Case, state: World) -> tuple[int, int]:
+    """Minimum and maximum of the group."""
+    return state.sizes if case.scaled else (case.minimum, case.maximum)
 
 
 def moves(case: Case, state: World) -> list[tuple[str, World]]:
     """What the world may do by itself; every instance keeps its place."""
     found: list[tuple[str, World]] = []
+    low, high = limits(case, state)
 
     def with_one(at: int, one: One | None, desired: int | None = None, faults: int = 0) -> World:
         ones = list(state.ones)
@@ -235,7 +257,7 @@ def moves(case: Case, state: World) -> list[tuple[str, World]]:
             if one.armed and running is None:
                 back = one._replace(armed=0, release=OLD)
                 desired = state.desired
-                if one.lifecycle == OUT and desired < case.maximum:
+                if one.lifecycle == OUT and desired < high:
                     back = back._replace(lifecycle=IN, target=Target.INITIAL)
                     desired += 1
                 found.append(("returned by its timer", with_one(at, back, desired, faults=1)))
@@ -243,6 +265,13 @@ def moves(case: Case, state: World) -> list[tuple[str, World]]:
     if live < state.desired:
         new = One(PENDING, Target.ABSENT, None, case.template, 0, 0)
         found.append(("launch", state._replace(ones=(*state.ones, new))))
+    if case.scaled and live > state.desired:
+        going = {one: at for at, one in enumerate(state.ones) if one.lifecycle == IN}
+        found += [("ended by the group", with_one(at, None)) for at in going.values()]
+    if case.scaled and state.faults:
+        scaled = [size for size in (state.desired - 1, state.desired + 1) if low <= size <= high]
+        left = state._replace(faults=state.faults - 1)
+        found += [(f"scaled to {size}", left._replace(desired=size)) for size in scaled]
     if case.canary and state.canary == "baking" and any(one.release == NEW and one.up for one in state.ones):
         found.append(("the canary is good", state._replace(canary="good")))
         if state.faults:
@@ -301,6 +330,7 @@ def perform(case: Case, state: World, action, promised: bool = True) -> World:
     desired, suspended, boots = state.desired, state.suspended, state.boots
     names = {f"i-{at}": at for at in range(len(ones))}
     before = sum(one.up for one in ones)
+    (low, high), started = limits(case, state), state.started
     match action:
         case Suspend():
             suspended = True
@@ -309,7 +339,7 @@ def perform(case: Case, state: World, action, promised: bool = True) -> World:
         case EnterStandby(instances):
             for name in instances:
                 at = names[name]
-                if ones[at].lifecycle != IN or desired <= case.minimum:
+                if ones[at].lifecycle != IN or desired <= low:
                     continue
                 ones[at] = ones[at]._replace(lifecycle=LEAVING, target=Target.DRAINING)
                 desired -= 1
@@ -320,17 +350,23 @@ def perform(case: Case, state: World, action, promised: bool = True) -> World:
                     raise Broken(f"{ones[at]} returns without passing its checks")
                 if promised and any(r[0] == "deploy" and r[3] == "running" for r in ones[at].runs):
                     raise Broken(f"{ones[at]} returns while its container is being replaced")
-                if ones[at].lifecycle == OUT and desired < case.maximum:
+                if ones[at].lifecycle == OUT and desired < high:
                     ones[at] = ones[at]._replace(lifecycle=IN, target=Target.INITIAL)
                     desired += 1
         case Register(instances):
             for name in instances:
                 if ones[names[name]].lifecycle == IN and ones[names[name]].target == Target.ABSENT:
                     ones[names[name]] = ones[names[name]]._replace(target=Target.INITIAL)
-        case Launch(wanted):
-            if promised and wanted > case.maximum:
-                raise Broken(f"{wanted} instances are wanted, {case.maximum} are allowed")
-            desired = min(wanted, case.maximum)
+        case Resize(minimum, maximum):
+            low, high = minimum, maximum
+            desired = min(max(desired, low), high)
+        case Launch(wanted, floor, surplus):
+            if promised and wanted > high:
+                raise Broken(f"{wanted} instances are wanted, {high} are allowed")
+            if case.scaled and floor is None:
+                raise Broken("a plain number would end what a policy has just started")
+            desired = min(wanted, high) if floor is None else max(desired, min(wanted, high))
+            started = max(started, surplus)
         case WriteStable(release):
             boots = release
         case Terminate(name, decrement, rule, _):
@@ -341,7 +377,8 @@ def perform(case: Case, state: World, action, promised: bool = True) -> World:
             assert_may_end(state, gone, rule, promised)
             ones[at] = gone._replace(lifecycle=Lifecycle.GONE)
             if decrement and gone.lifecycle == IN:
-                desired = max(desired - 1, case.minimum)
+                desired = max(desired - 1, low)
+            started = max(0, started - decrement)
         case Send(task, instances, _, goal, _):
             for name in instances:
                 at = names[name]
@@ -359,11 +396,15 @@ def perform(case: Case, state: World, action, promised: bool = True) -> World:
                     raise Broken(f"{ones[at]} is deployed to while it serves")
                 ones[at] = ones[at]._replace(runs=(*ones[at].runs, (*run, "running")))
     after = sum(one.up for one in ones)
-    if promised and after < before and after < case.floor:
-        raise Broken(f"{action}: {after} in service, {case.floor} promised, in {state}")
+    floor = (state.size if case.scaled else case.size) - (0 if case.kind == "surge" else case.batch)
+    if promised and after < before and after < floor:
+        raise Broken(f"{action}: {after} in service, {floor} promised, in {state}")
     if sum(one.lifecycle in (IN, PENDING) for one in ones) > case.maximum:
         raise Broken(f"{action}: more instances than the group may have")
-    return state._replace(ones=tuple(ones), desired=desired, suspended=suspended, boots=boots)
+    sizes = (low, high) if case.scaled else (0, 0)
+    return state._replace(
+        ones=tuple(ones), desired=desired, suspended=suspended, boots=boots, sizes=sizes, started=started
+    )
 
 
 def assert_may_end(state: World, one: One, rule: Ending, promised: bool) -> None:
@@ -399,12 +440,24 @@ def _matters(run: tuple[str, int, bool, str], armed: int, goal: int) -> bool:
     return run[2] and (run[1] == armed if run[0] == "confirm" else run[1] in (goal, armed))
 
 
-def dead(state: World) -> World:
-    """The deployer dies and runs again: its token is new, what it sent is the old one's."""
+def dead(state: World, case: Case | None = None) -> World:
+    """The deployer dies and runs again: its token is new, what it sent is the old one's, and what it began with is there."""
     ones = [
         one._replace(runs=tuple((t, g, False, p) for t, g, _, p in one.runs if p == "running")) for one in state.ones
     ]
-    return sort(state._replace(ones=tuple(ones), deaths=state.deaths - 1, preparing=not state.back))
+    state = state._replace(ones=tuple(ones), deaths=state.deaths - 1, preparing=not state.back)
+    return sort(begun(case, state) if case and case.scaled else state)
+
+
+def begun(case: Case, state: World) -> World:
+    """What a run knows at its begin of a group that scales by itself."""
+    out = sum(one.lifecycle in (LEAVING, OUT) for one in state.ones)
+    return state._replace(size=min(max(state.desired + out, case.size), case.most), started=0)
+
+
+def ended_well(case: Case, state: World) -> World:
+    """Who ends a rollout gives policies and range back."""
+    return state._replace(suspended=False, sizes=(case.size, case.most)) if case.scaled else state
 
 
 def name(value: object) -> str:
@@ -412,7 +465,8 @@ def name(value: object) -> str:
     if not isinstance(value, Case):
         return str(value)
     rest = [word for word in ("renewed", "canary", "dependencies", "first") if getattr(value, word)]
-    return "-".join([str(value.size), value.kind, str(value.batch), *rest])
+    scaled = [f"to-{value.most}"] if value.scaled else []
+    return "-".join([str(value.size), value.kind, str(value.batch), *scaled, *rest])
 
 
 def start(case: Case, faults: int, deaths: int) -> World:
@@ -420,4 +474,6 @@ def start(case: Case, faults: int, deaths: int) -> World:
     if case.first:
         one = One(PENDING, Target.ABSENT, None, case.template, 0, 0)
     gone = frozenset({OLD}) if case.first else frozenset()
-    return World((one,) * case.size, case.size, False, False, faults, deaths, gone=gone)
+    sizes = (case.size, case.most) if case.scaled else (0, 0)
+    size = case.size if case.scaled else 0
+    return World((one,) * case.size, case.size, False, False, faults, deaths, gone=gone, sizes=sizes, size=size)

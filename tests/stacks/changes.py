@@ -19,6 +19,8 @@ BASES = {
     "clustered": "[service]\ncluster = true\n",
     "by ids": "[github]\nsubject = 'ids'\nowner_id = 1\nrepository_id = 2\n",
     "by route53": f"[certificate]\nvalidation = 'route53'\n{ZONE}",
+    "scaled": "[scaling]\nminimum = 2\nmaximum = 6\ncpu_percent = 50\n",
+    "by the hour": "scaling.minimum = 2\nscaling.maximum = 6\nscaling.windows = {night = {begin = '22:00', end = '07:00', minimum = 2, maximum = 3}}\n",
     "zoned": f"[certificate]\n{ZONE}[edge]\n{ZONE}",
 }
 """What must be on for a setting to matter at all."""
@@ -74,6 +76,15 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "compute.volume_gib = 30"): {"service/LaunchTemplate"},
     ("", "compute.detailed_monitoring = true"): {"service/LaunchTemplate"},
     ("", "compute.key_name = 'hermes-production'"): {"foundation/ProductionOperator", "foundation/ProductionPlan", "foundation/ProductionRoll", "service/LaunchTemplate"},
+    ("", "scaling.minimum = 2\nscaling.maximum = 6\nscaling.cpu_percent = 50"): {
+        "service/AutoScalingGroup", "service/CpuPolicy", "foundation/ProductionRoll", "foundation/ProductionPlan", "foundation/ProductionOperator", *SERVICE_ROLE},
+    ("scaled", "scaling.minimum = 3"): {"service/AutoScalingGroup"},
+    ("scaled", "scaling.maximum = 7"): {"service/AutoScalingGroup"},
+    ("scaled", "scaling.cpu_percent = 60"): {"service/CpuPolicy"},
+    ("scaled", "scaling.requests_per_target = 600"): {"service/RequestsPolicy"},
+    ("scaled", "scaling.windows = {night = {begin = '22:00', end = '07:00', minimum = 2, maximum = 3}}"): {
+        "service/SizeAt2200", "service/SizeAt0700", *SERVICE_ROLE},
+    ("by the hour", "scaling.time_zone = 'Europe/Madrid'"): {"service/SizeAt2200", "service/SizeAt0700"},
     ("", "service.tls_policy = 'ELBSecurityPolicy-TLS13-1-3-2021-06'"): {"service/HttpsListener"},
     ("", "service.deletion_protection = false"): {"service/LoadBalancer"},
     ("", "service.idle_timeout_s = 120"): {"service/LoadBalancer"},
@@ -186,7 +197,12 @@ def changed(base, change):
     sections = tomllib.loads(base)
     for section, values in tomllib.loads(change).items():
         sections.setdefault(section, {}).update(values)
-    lines = [
-        f"{section}.{key} = {json.dumps(value)}" for section, keys in sections.items() for key, value in keys.items()
-    ]
+    lines = [f"{section}.{key} = {inline(value)}" for section, keys in sections.items() for key, value in keys.items()]
     return "\n".join(lines)
+
+
+def inline(value):
+    """A value as TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {inline(inner)}" for key, inner in value.items()) + "}"
+    return json.dumps(value)

@@ -57,6 +57,16 @@ stickiness = true
 [certificate]
 validation = "route53"
 {ZONE}
+[scaling]
+minimum = 2
+maximum = 4
+cpu_percent = 50
+requests_per_target = 600
+[scaling.windows.nights]
+begin = "22:00"
+end = "07:00"
+minimum = 2
+maximum = 2
 [watch]
 enabled = true
 emails = ["ops@example.com"]

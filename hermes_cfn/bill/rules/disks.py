@@ -38,6 +38,15 @@ def while_there(month: Decimal | int, sleeps: bool) -> Sum:
     return whole_month + per(ASLEEP, -Decimal(month) / HOURS) if sleeps else whole_month
 
 
+SCALED = "scaled_hours"
+"""The driver of a group that scales: hours of instances beyond the least."""
+
+
+def grown(each: Decimal | int, scaled: bool) -> Sum:
+    """``each`` for every hour of an instance that scaling adds; nothing where nothing scales."""
+    return per(SCALED, each) if scaled else fixed(0)
+
+
 def root_missing(disks: Any) -> bool:
     """Whether a list of devices names others only, so that the root volume is as the image has it."""
     names = [disk.get("DeviceName") for disk in disks if isinstance(disk, Mapping)] if isinstance(disks, list) else []
@@ -45,7 +54,12 @@ def root_missing(disks: Any) -> bool:
 
 
 def volume(
-    properties: Mapping[str, Any], count: int, what: str, default: str = "gp2", sleeps: bool = False
+    properties: Mapping[str, Any],
+    count: int,
+    what: str,
+    default: str = "gp2",
+    sleeps: bool = False,
+    scaled: bool = False,
 ) -> Iterator[Item]:
     """A disk: its size, and what of IOPS and throughput goes beyond gp3's 3,000 and 125 MiB/s.
 
@@ -57,7 +71,8 @@ def volume(
         told = "unknown" if isinstance(kind, Unknown) else kind
         yield NotPriced(what, f"type {told} and size {'unknown' if size is None else size} are not both known")
         return
-    yield Charge(f"{what} {kind}", "AmazonEC2", VOLUME_USAGE[str(kind)], while_there(size * count, sleeps), "GB-Mo")
+    month = while_there(size * count, sleeps) + grown(Decimal(size) / HOURS, scaled)
+    yield Charge(f"{what} {kind}", "AmazonEC2", VOLUME_USAGE[str(kind)], month, "GB-Mo")
     iops = whole(properties.get("Iops")) or 0
     if kind == "gp3" and iops > GP3_IOPS:
         yield Charge(f"{what} IOPS", "AmazonEC2", "EBS:VolumeP-IOPS.gp3", fixed((iops - GP3_IOPS) * count), "IOPS-Mo")

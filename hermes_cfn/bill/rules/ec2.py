@@ -15,7 +15,7 @@ from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
 from hermes_cfn.bill.quantity import Largest, fixed, per
-from hermes_cfn.bill.rules.disks import root_missing, volume, while_there
+from hermes_cfn.bill.rules.disks import grown, root_missing, volume, while_there
 from hermes_cfn.bill.surroundings import (
     Placed,
     Surroundings,
@@ -47,9 +47,9 @@ EBS_OPTIMISED = ("c1", "c3", "g2", "i2", "m1", "m2", "m3", "r3")
 """Families that pay for EBS optimisation; later ones have it for nothing."""
 
 
-def address(count: int, what: str = "public IPv4 address") -> Charge:
+def address(count: int, what: str = "public IPv4 address", scaled: bool = False) -> Charge:
     """Public IPv4 addresses in use, each hour of the month (service code AmazonVPC)."""
-    return Charge(what, "AmazonVPC", "PublicIPv4:InUseAddress", fixed(HOURS * count), "Hrs")
+    return Charge(what, "AmazonVPC", "PublicIPv4:InUseAddress", fixed(HOURS * count) + grown(1, scaled), "Hrs")
 
 
 def vcpus(instance_type: str) -> int | None:
@@ -106,10 +106,10 @@ def tenancy(specification: Mapping[str, Any], place: Placed, around: Surrounding
 
 
 def hours_of(
-    kind: str, count: int, specification: Mapping[str, Any], place: Placed, around: Surroundings
+    kind: str, count: int, specification: Mapping[str, Any], place: Placed, around: Surroundings, scaled: bool = False
 ) -> Iterator[Item]:
     """The hours of ``count`` machines on demand, with the licence of their platform."""
-    hours = while_there(HOURS * count, around.serves(place))
+    hours = while_there(HOURS * count, around.serves(place)) + grown(1, scaled)
     on = tenancy(specification, place, around)
     if on == "host":
         yield Free(f"{count} × {kind}", "its Dedicated Host is charged where it is")
@@ -144,8 +144,10 @@ def machines(
     around: Surroundings,
     addressed: bool = True,
     spot: int | None = None,
+    scaled: bool = False,
 ) -> Iterator[Item]:
-    """``count`` instances of a launch template's data or of an instance's own properties, ``spot`` of them spot."""
+    """``count`` instances of a launch template's data or of an instance's own properties, ``spot`` of them spot;
+    ``scaled``: and those that scaling adds."""
     kind = known(specification.get("InstanceType"))
     if specification.get("InstanceRequirements") is not None:
         yield NotPriced("instances", "AWS chooses their type by requirements")
@@ -160,7 +162,7 @@ def machines(
         most = f"; at most {dollars(bid * cheap * HOURS)} a month by its own bid" if bid is not None else ""
         yield NotPriced(f"{cheap} spot instances", f"spot prices move{most}: hermes-cfn prices commitments {kind}")
     if count - cheap or not count:
-        yield from hours_of(kind, count - cheap, specification, place, around)
+        yield from hours_of(kind, count - cheap, specification, place, around, scaled)
     sleeps = around.serves(place)
     credits = specification.get("CreditSpecification") or {}
     said = credits.get("CpuCredits", credits.get("CPUCredits")) if isinstance(credits, Mapping) else None
@@ -172,13 +174,13 @@ def machines(
         yield NotPriced("root volume", "its size is the machine image's")
     for disk in backed:
         if isinstance(disk, Mapping):
-            yield from volume(disk, count, "disk", "gp2", sleeps)
+            yield from volume(disk, count, "disk", "gp2", sleeps, scaled)
     if true(_monitoring(specification)):
         yield Charge(
             "detailed monitoring (7 metrics an instance)",
             "AmazonCloudWatch",
             "CW:MetricMonitorUsage",
-            fixed(7 * count),
+            fixed(7 * count) + grown(Decimal(7) / HOURS, scaled),
             "Metrics",
             allowance="metrics",
         )
@@ -187,7 +189,7 @@ def machines(
         if public is None:
             yield NotPriced("public IPv4 address", "whether its subnet gives one is not known")
         elif public:
-            yield address(count)
+            yield address(count, scaled=scaled)
 
 
 def given_bid(specification: Mapping[str, Any]) -> Decimal | None:
@@ -290,7 +292,8 @@ def launch_data(reference: Any, around: Surroundings) -> Mapping[str, Any]:
 
 
 def group(place: Placed, around: Surroundings) -> Iterable[Item]:
-    count = _size(place, around)
+    scaled = _scales(place, around)
+    count = _least(place, around) if scaled else _size(place, around)
     if count is None:
         yield NotPriced("instances", "the size of the group is not known")
         return
@@ -308,9 +311,22 @@ def group(place: Placed, around: Surroundings) -> Iterable[Item]:
         model = around.find(place.get("InstanceId"))
         specification = dict(model.resource.properties) if model else {}
     addressed = place.stack not in around.addresses_at_boot
-    yield from machines(specification, count, place, around, addressed, spot)
+    yield from machines(specification, count, place, around, addressed, spot, scaled)
     yield from sent(place, around)
     yield from besides(place, around)
+
+
+def _scales(place: Placed, around: Surroundings) -> bool:
+    """Whether ``[usage]`` says how far the group scales: it says how many instances there are nowhere."""
+    return around.usage.scaled_hours is not None and around.serves(place) and not given(place, "DesiredCapacity")
+
+
+def _least(place: Placed, around: Surroundings) -> int | None:
+    """The smallest minimum that the group has at any time."""
+    actions = around.pointing("AWS::AutoScaling::ScheduledAction", "AutoScalingGroupName").get(place.id, [])
+    sizes = [whole(one.get("MinSize")) for one in (place, *actions)]
+    known_ = [size for size in sizes if size is not None]
+    return min(known_) if known_ else None
 
 
 def _size(place: Placed, around: Surroundings) -> int | None:

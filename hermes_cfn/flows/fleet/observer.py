@@ -65,6 +65,8 @@ class Observer:
     alongside: Callable[[], None] = lambda: None
     template: str = ""
     replaced: int = 0
+    started: int = 0
+    scaled: bool = False
     ignored: frozenset[str] = frozenset()
     marked: frozenset[str] = frozenset()
     target_groups: tuple[str, ...] = ()
@@ -91,7 +93,7 @@ class Observer:
         clients, names = self.context.clients, self.context.names
         auto_scaling, elb, cloudwatch, _ssm = clients.auto_scaling, clients.elb, clients.cloudwatch, clients.ssm
         parts: dict[str, Callable[[], Any]] = {
-            "group": lambda: auto_scaling.observe(names.auto_scaling_group),
+            "group": lambda: auto_scaling.observe(names.auto_scaling_group, self.scaled),
             "runs": self.reading.runs,
             "alarms": lambda: cloudwatch.firing(names.alarm("")) if self.watch_alarms else (),
             "lock": self.alongside,
@@ -133,7 +135,15 @@ class Observer:
         self.reading.expect(i.id for i in instances if not i.up or i.armed or i.behind)
         self._moving = frozenset(_moving(instances, seen.group.desired))
         stopping = tuple(name for name in alarms if name not in self.ignored)
-        fleet = Fleet(clients.now(), seen.group, instances, stopping, replaced=self.replaced, boots=self.boots)
+        fleet = Fleet(
+            clients.now(),
+            seen.group,
+            instances,
+            stopping,
+            replaced=self.replaced,
+            boots=self.boots,
+            started=self.started,
+        )
         return self.own.shown(self._buried(self._stillness(fleet))), list(self._news(fleet))
 
     def _due(self, part: str, now: datetime) -> bool:

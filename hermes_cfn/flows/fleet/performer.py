@@ -16,6 +16,7 @@ from hermes_cfn.deciders.actions import (
     ExitStandby,
     Launch,
     Register,
+    Resize,
     Resume,
     Send,
     Suspend,
@@ -63,8 +64,12 @@ class Performer:
             yield InstanceEvent(now, name, what)
         return True
 
-    def settle(self) -> Story[None]:
-        """Resumes what this run has suspended, whatever the last look says."""
+    def settle(self, sizes: tuple[int, int] | None = None) -> Story[None]:
+        """Resumes what this run has suspended, whatever the last look says; ``sizes`` of a group that scales by itself."""
+        if sizes is not None:
+            self.context.clients.auto_scaling.resize(self.context.names.auto_scaling_group, sizes[0], None, sizes[1])
+            self.suspended |= self.observer.marked
+            yield InstanceEvent(self.context.now, "group", f"scales by itself, {sizes[0]} to {sizes[1]} instances")
         if self.suspended:
             processes = sorted(self.suspended)
             self.context.clients.auto_scaling.resume(self.context.names.auto_scaling_group, processes)
@@ -87,11 +92,17 @@ class Performer:
             case Register(instances):
                 for arn in self.observer.target_groups:
                     self.context.clients.elb.register(arn, instances)
-            case Launch(desired):
+            case Launch(desired, None):
                 auto_scaling.launch(name, desired)
+            case Launch(desired, floor, surplus):
+                auto_scaling.grow(name, desired, floor or 0)
+                self.observer.started = max(self.observer.started, surplus)
+            case Resize(minimum, maximum):
+                auto_scaling.resize(name, minimum, None, maximum)
             case Terminate(instance, decrement):
                 auto_scaling.terminate(instance, decrement)
                 self.observer.replaced += action.failed
+                self.observer.started = max(0, self.observer.started - decrement)
             case WriteStable(release):
                 self.write_stable(release)
                 self.observer.boots = release
@@ -132,6 +143,8 @@ def _told(action: Action) -> Iterator[tuple[str, str]]:
             yield from ((name, "goes back in service") for name in instances)
         case Register(instances):
             yield from ((name, "was no target of the load balancer, and is registered again") for name in instances)
+        case Resize(minimum, maximum):
+            yield "group", f"may have {minimum} to {maximum} instances"
         case Launch(desired):
             yield "group", f"wants {desired} instances"
         case Terminate(instance, _, _, why):

@@ -11,7 +11,7 @@ from hermes_cfn.checks.observed import DesiredGroup
 from hermes_cfn.clock import Tempo
 from hermes_cfn.config import Settings
 from hermes_cfn.deciders.actions import Action, Done, Stop
-from hermes_cfn.deciders.observed import Instance
+from hermes_cfn.deciders.observed import Instance, Lifecycle
 from hermes_cfn.deciders.release import Aftermath, CanaryRules, aftermath
 from hermes_cfn.deciders.rollout import decide, decide_prepared
 from hermes_cfn.deciders.view import RolloutTarget, Strategy
@@ -22,7 +22,7 @@ from hermes_cfn.flows.base.lease import LeaseHolder
 from hermes_cfn.flows.base.loop import Story, drive
 from hermes_cfn.flows.fleet import diagnosis, hooks, migration, preconditions, releases, verify
 from hermes_cfn.flows.fleet.canary import Baking
-from hermes_cfn.flows.fleet.observer import Observer
+from hermes_cfn.flows.fleet.observer import Observer, group, not_deployed
 from hermes_cfn.flows.fleet.performer import Performer
 from hermes_cfn.flows.fleet.releases import ENDS, FAILED, REQUESTED, ROLLED_BACK, STABLE, ReleaseRecord
 from hermes_cfn.instance.release import Release
@@ -32,12 +32,12 @@ ALARMS = "alarms before"
 """The line of a release's history with the alarms that fired when it was begun."""
 
 
-def strategy(settings: Settings) -> Strategy:
-    """The settings' strategy in the decider's words."""
+def strategy(settings: Settings, size: int = 0) -> Strategy:
+    """The settings' strategy in the decider's words, for ``size`` instances, or as many as the settings say."""
     chosen = settings.release
     return Strategy(
         kind=chosen.strategy,
-        batch=chosen.at_once(settings.compute.count),
+        batch=chosen.at_once(size or settings.compute.count),
         minimum=chosen.minimum,
         canary=chosen.canary if chosen.canary_s else 0,
         rules=CanaryRules(
@@ -76,14 +76,36 @@ class Rollout:
     def __post_init__(self) -> None:
         settings = self.context.settings
         self.size = self.deployed.desired if self.deployed else settings.compute.count
-        self.strategy = self.chosen or strategy(settings)
         watched = self.context.settings.watch.enabled
-        self.observer = Observer(self.context, watch_alarms=watched, alongside=self.held.certain)
+        scaled = self.deployed is not None and self.deployed.scaled
+        self.observer = Observer(self.context, watch_alarms=watched, alongside=self.held.certain, scaled=scaled)
+        self.most = 0
+        if self.deployed and scaled:
+            least, self.most = self.deployed.sizes(self.context.clients.now())
+            self.size = min(max(self._there(), least), self.most)
+        self.strategy = self.chosen or strategy(settings, self.size)
         self.performer = Performer(self.context, self.observer)
         self.anchored: Release | None = None
         self.tempo = Tempo(
             self.context.clock, self.context.clients.now, _known_waits(settings, self.strategy), ("prepare",)
         )
+
+    def _there(self) -> int:
+        """Instances that the group wants, with those that a rollout has taken out of the count."""
+        seen = group(self.context)
+        if seen is None:
+            raise not_deployed(self.context)
+        away = {Lifecycle.ENTERING_STANDBY, Lifecycle.STANDBY}
+        return seen.group.desired + sum(one.lifecycle in away for one in seen.members)
+
+    def _sizes(self) -> tuple[int, int] | None:
+        """Minimum and maximum that the group has by this hour, where it scales by itself."""
+        scaled = self.deployed is not None and self.deployed.scaled
+        return self.deployed.sizes(self.context.clients.now()) if self.deployed and scaled else None
+
+    def settle(self) -> Story[None]:
+        """Nothing stays suspended behind us, and a group that scales by itself goes on with that."""
+        yield from self.performer.settle(self._sizes())
 
     def want(self, release: Release, goal_version: int, back: bool = False, proven: bool = True) -> RolloutTarget:
         settings = self.context.settings
@@ -98,6 +120,9 @@ class Rollout:
             proven=proven,
             patience_s=settings.release.healthy_timeout_s + settings.release.return_after_s,
             paused_at=None if back else self.pause_at,
+            scaled=self.observer.scaled,
+            least=self.deployed.sizes(self.context.clients.now())[0] if self.deployed and self.observer.scaled else 0,
+            most=self.most,
         )
 
     def to(self, kept: ReleaseRecord) -> Story[None]:
@@ -132,7 +157,7 @@ class Rollout:
             yield StageStarted(context.now, "rollout", f"{release.id}, {want.strategy.kind}", about.estimate_s or None)
             result = yield from self.drive(want, decide)
         if isinstance(result, Done) and result.paused:
-            yield from self.performer.settle()
+            yield from self.settle()
             releases.keep(context, kept.then(context.now, "paused", result.what))
             yield StageEnded(context.now, "rollout", f"{result.what}; go on with release --resume, back with rollback")
             return
@@ -141,13 +166,24 @@ class Rollout:
         if isinstance(result, Stop):
             yield from self._failed(kept, goal_version, result)
             return
-        yield from self.performer.settle()
         releases.write_stable(context, release)
+        self.observer.boots = release.id
+        if self.observer.scaled:
+            result = yield from self._late(self.want(release, goal_version, back=True), result)
+        yield from self.settle()
         releases.keep(context, kept := kept.then(context.now, STABLE, result.what))
         yield StageEnded(context.now, "rollout", result.what)
         after = yield from hooks.run(context, "after_deploy", kept)
         if after:
             releases.keep(context, kept.then(context.now, "after_deploy", str(after["outcome"])))
+
+    def _late(self, want: RolloutTarget, done: Done) -> Story[Done]:
+        """Who came with the release before between the last look and ``stable``: load does not wait for either."""
+        result = yield from self.drive(want, decide)
+        if isinstance(result, Stop):
+            yield Noted(self.context.now, replace(result.finding, severity=Severity.WARNING))
+            return done
+        return result
 
     def _verified(self) -> Stop | None:
         """What a visitor is told through the load balancer; where it is wrong, each instance is asked for what it knows."""
@@ -305,8 +341,10 @@ class Rollout:
         if isinstance(result, Stop):
             yield from self.resume_processes()
             raise HermesError(result.finding)
-        yield from self.performer.settle()
         self.end_back(previous)
+        if self.observer.scaled:
+            yield from self._late(want, result)
+        yield from self.settle()
         yield StageEnded(context.now, "roll back", result.what)
 
     def begin_back(self, previous: Release) -> bool:
@@ -327,8 +365,8 @@ class Rollout:
             releases.keep(self.context, kept.then(self.context.now, STABLE, "by a rollback"))
 
     def resume_processes(self) -> Story[None]:
-        """Nothing stays suspended behind us."""
-        yield from self.performer.settle()
+        """Nothing stays suspended behind us, of a run before this one neither."""
+        yield from self.settle()
         fleet, _ = self.observer.look()
         if fleet.group.marked:
             self.context.clients.auto_scaling.resume(fleet.group.name, sorted(fleet.group.marked))

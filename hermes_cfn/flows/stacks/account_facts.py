@@ -31,7 +31,11 @@ def gather(context: DeployContext, image: str, there: Mapping[str, Deployed]) ->
     clients, settings = context.clients, context.settings
     fresh, networked = "service" not in there, "network" in there or not settings.own_network
     fleet = _fleet(there)
-    grows = fleet != (settings.compute.count, settings.compute.instance_type) or settings.release.strategy == "surge"
+    grows = (
+        settings.scaling.on
+        or fleet != (settings.compute.count, settings.compute.instance_type)
+        or settings.release.strategy == "surge"
+    )
 
     def quota(name: str) -> float | None:
         return clients.account.quota(*QUOTAS[name])
@@ -82,7 +86,8 @@ def _fleet(there: Mapping[str, Deployed]) -> tuple[int, str] | None:
     """Number and type of instances by the service template that is deployed."""
     resources = (there.get("service", Deployed()).template or {}).get("Resources", {}).values()
     found = {resource["Type"]: resource.get("Properties", {}) for resource in resources}
-    count = found.get("AWS::AutoScaling::AutoScalingGroup", {}).get("DesiredCapacity")
+    group = found.get("AWS::AutoScaling::AutoScalingGroup", {})
+    count = group.get("DesiredCapacity", group.get("MinSize"))
     kind = found.get("AWS::EC2::LaunchTemplate", {}).get("LaunchTemplateData", {}).get("InstanceType")
     return (int(count), kind) if str(count).isdigit() and isinstance(kind, str) else None
 
