@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hermes_cfn.bill import Bill
     from hermes_cfn.config.usage import Usage
+    from hermes_cfn.deployment import Deployment
     from hermes_cfn.pricing.books import Source
 
 
@@ -70,6 +71,8 @@ def command(
         ctx.obj["bill"] = bill
         return ExitCode.OK
     _put(bill, form, focus, period, everything)
+    if form == "table" and not focus and not templates:
+        _scaled(book)
     return ExitCode.OK if ceiling is None or bill.most <= ceiling else ExitCode.OVER_BUDGET
 
 
@@ -97,13 +100,35 @@ def _usage(path: Path | None) -> Usage | None:
         raise HermesError(*findings, exit_code=ExitCode.USAGE) from error
 
 
-def _of_stacks(usage: Usage | None, book: str) -> Bill:
-    from hermes_cfn import bill, templates
+def _scaled(book: str) -> None:
+    """Between which figures the bill lies where the group scales by itself."""
+    from hermes_cfn.bill.scaled import between
     from hermes_cfn.pricing import books
+    from hermes_cfn.units import dollars
+
+    deployment = _rendered()
+    span = between(deployment, books.load(deployment.region, _source(book)))
+    if span is not None:
+        low, high = span
+        terminal.echo(
+            f"scaling: {dollars(low)} a month if there is never any load, {dollars(high)} if there is always too much; "
+            "expected is the day of [planning]"
+        )
+
+
+def _rendered() -> Deployment:
+    from hermes_cfn import templates
 
     context = console.context()
     environment = context.environment or _environment(context.config)
-    deployment = templates.read(context.config.parent / "templates" / environment)
+    return templates.read(context.config.parent / "templates" / environment)
+
+
+def _of_stacks(usage: Usage | None, book: str) -> Bill:
+    from hermes_cfn import bill
+    from hermes_cfn.pricing import books
+
+    deployment = _rendered()
     return bill.compute(deployment, books.load(deployment.region, _source(book)), usage)
 
 
