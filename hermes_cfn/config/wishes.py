@@ -43,7 +43,7 @@ WISHES: tuple[Wish, ...] = (
     _said("scaling.cpu_percent", "cpu_target target_cpu cpu_percentage target_cpu_utilization average_cpu"),
     _said("scaling.requests_per_target", "requests target_requests request_count_per_target soft_limit", "a minute"),
     _missing(
-        "queue queue_delay queue_length queue_target acceptable_latency msg_processing_time response_time",
+        "queue_delay queue_length queue_target acceptable_latency msg_processing_time response_time",
         "scaling by a queue or by response times is not offered; write scaling.cpu_percent or scaling.requests_per_target",
     ),
     _said("compute.instance_type", "instance machine machine_type vm vm_size size cpu cpus", "t4g.small, t3.small, …"),
