@@ -77,13 +77,13 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "compute.detailed_monitoring = true"): {"service/LaunchTemplate"},
     ("", "compute.key_name = 'hermes-production'"): {"foundation/ProductionOperator", "foundation/ProductionPlan", "foundation/ProductionRoll", "service/LaunchTemplate"},
     ("", "scaling.minimum = 2\nscaling.maximum = 6\nscaling.cpu_percent = 50"): {
-        "service/AutoScalingGroup", "service/CpuPolicy", "foundation/ProductionRoll", "foundation/ProductionPlan", "foundation/ProductionOperator", *SERVICE_ROLE},
+        "service/AutoScalingGroup", "service/CpuPolicy", "foundation/ProductionRoll", "foundation/ProductionPlan", "foundation/ProductionOperator", "foundation/ProductionCloudformationService"},
     ("scaled", "scaling.minimum = 3"): {"service/AutoScalingGroup"},
     ("scaled", "scaling.maximum = 7"): {"service/AutoScalingGroup"},
     ("scaled", "scaling.cpu_percent = 60"): {"service/CpuPolicy"},
     ("scaled", "scaling.requests_per_target = 600"): {"service/RequestsPolicy"},
     ("scaled", "scaling.windows = {night = {begin = '22:00', end = '07:00', minimum = 2, maximum = 3}}"): {
-        "service/SizeAt2200", "service/SizeAt0700", *SERVICE_ROLE},
+        "service/SizeAt2200", "service/SizeAt0700", "foundation/ProductionCloudformationService"},
     ("by the hour", "scaling.time_zone = 'Europe/Madrid'"): {"service/SizeAt2200", "service/SizeAt0700"},
     ("", "service.tls_policy = 'ELBSecurityPolicy-TLS13-1-3-2021-06'"): {"service/HttpsListener"},
     ("", "service.deletion_protection = false"): {"service/LoadBalancer"},
