@@ -104,7 +104,6 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "deregistration_delay_s": "given to requests under way when an instance leaves",
         "slow_start_s": "0, or 30 to 900",
         "stickiness": "a cookie keeps a user on an instance",
-        "stickiness_s": "that the cookie lasts",
         "health_interval_s": "between two checks",
         "health_timeout_s": "of one check",
         "healthy_threshold": "checks in a row until healthy",

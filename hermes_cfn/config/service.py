@@ -25,7 +25,6 @@ class Service(Section):
     deregistration_delay_s: Annotated[int, Field(ge=0, le=3600)] = 30
     slow_start_s: Annotated[int, Field(ge=0, le=900)] = 0
     stickiness: bool = False
-    stickiness_s: Annotated[int, Field(ge=1, le=604_800)] = 86_400
     health_interval_s: Annotated[int, Field(ge=5, le=300)] = 10
     health_timeout_s: Annotated[int, Field(ge=2, le=120)] = 5
     healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2

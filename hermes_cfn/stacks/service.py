@@ -189,8 +189,6 @@ def _target(stack: Template, settings: Settings, names: Names, vpc: Ref) -> elb.
         "stickiness.enabled": _flag(service.stickiness),
         "stickiness.type": "lb_cookie",
     }
-    if service.stickiness:
-        attributes["stickiness.lb_cookie.duration_seconds"] = str(service.stickiness_s)
     return stack.add_resource(
         elb.TargetGroup(
             "TargetGroup",

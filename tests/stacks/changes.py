@@ -11,7 +11,6 @@ BASES = {
     "edged": f"[watch]\nenabled = true\n[service]\nwaf = true\n[edge]\nassets = true\ndns = 'weighted'\n{ZONE}"
     f"[worldwide]\ncloudfront = true\nassets_domain = 'static.example.com'\nwaf = true\n{ZONE}",
     "fetched": "[build]\nimage = 'ghcr.io/me/shop:{tag}'\nregistry_user = 'me'\nregistry_password = 'GHCR'\n",
-    "sticky": "[service]\nstickiness = true\n",
     "zoned alias": f"[edge]\ndns = 'alias'\n{ZONE}",
     "maintained": "[ingress]\nmaintenance = true\n",
     "signed in": "[sign_in]\npaths = ['/admin']\nissuer = 'https://id.example.com'\nauthorization_endpoint = 'https://id.example.com/a'\n"
@@ -95,7 +94,6 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("edged", "service.waf_requests_per_5_min = 500"): {"edge/WebAcl", "worldwide/WebAcl"},
     ("", "service.deregistration_delay_s = 60"): {"service/TargetGroup"},
     ("", "service.slow_start_s = 30"): {"service/TargetGroup"},
-    ("sticky", "service.stickiness_s = 3600"): {"service/TargetGroup"},
     ("", "ingress.hosts = ['api.example.com']"): {"certificate/Certificate"},
     ("zoned alias", "ingress.hosts = ['api.hermes.yourdomain.com']"): {"edge/RecordApiHermesYourdomainCom"},
     ("", "ingress.redirect_hosts = ['www.hermes.yourdomain.com']"): {
