@@ -14,6 +14,8 @@ from tests.stacks.configurations import EGRESS
 EVERYWHERE = {
     "application.name": "test_stacks.py::test_another_application_has_another_name_everywhere",
     "environment.name": "test_stacks.py::test_two_environments_share_no_name",
+    "access.read": "test_extras.py::test_a_grant_makes_a_role_apart_that_only_the_instance_may_assume",
+    "access.read_write": "the same",
     "account.region": "below",
     "network.egress": "below",
     "ingress.headers": "config/test_ingress.py",
