@@ -39,6 +39,7 @@ HEAVY = {
     "analysis/test_report.py": 36,
     "stories/test_zones_story.py": 36,
     "stories/test_stack_states.py": 36,
+    "stories/test_ways_story.py": 36,
     "instance/test_real_machine.py": 30,
 }
 """Files that ``make heavy`` runs and ``make test`` does not, and the seconds that each took on one of two cores; CI runs both."""
