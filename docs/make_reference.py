@@ -69,7 +69,7 @@ def _configuration() -> str:
         for key, field in model.model_fields.items():
             said = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
             said = value.model_dump(mode="python")[key] if isinstance(value, BaseModel) else said
-            default = "not given" if said is None else f"`{toml(said)}`"
+            default = "must be given" if field.is_required() else "not given" if said is None else f"`{toml(said)}`"
             lines.append(f"| `{key}` | {default} | {_values(field)} | {_cell(meaning(section, key))} |")
     return "\n".join(lines)
 

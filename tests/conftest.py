@@ -31,6 +31,8 @@ HEAVY = {
     "local/test_cloudformation_templates.py": 96,
     "stories/test_main_job.py": 79,
     "instance/test_systemd.py": 65,
+    "stories/test_processes_story.py": 60,
+    "instance/test_processes.py": 35,
     "pricing/test_price_api.py": 63,
     "analysis/test_frontier.py": 61,
     "instance/test_secrets_stay.py": 47,

@@ -17,6 +17,11 @@ class Line:
     at: datetime
     stream: str
     text: str
+    process: str = ""
+
+
+PROCESS_LABEL = "hermes.process"
+"""The label of each container of a release that has several."""
 
 
 def unwrapped(message: str) -> str:
@@ -31,6 +36,19 @@ def unwrapped(message: str) -> str:
     if isinstance(found, dict) and isinstance(found.get("log"), str) and {"stream", "time"} <= found.keys():
         return str(found["log"]).rstrip("\n")
     return message
+
+
+def process(message: str) -> str:
+    """Which process of a release wrote it: its container's label, which the driver puts beside each line; "" where it has none.
+
+    Docker's ``--log-opt labels=...`` (the same page).
+    """
+    try:
+        found = json.loads(message)
+    except ValueError:
+        return ""
+    attributes = found.get("attrs") if isinstance(found, dict) else None
+    return str(attributes.get(PROCESS_LABEL, "")) if isinstance(attributes, dict) else ""
 
 
 class Logs:
@@ -53,7 +71,7 @@ class Logs:
                 **extra,
             ):
                 at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
-                yield Line(at, event["logStreamName"], unwrapped(event["message"]))
+                yield Line(at, event["logStreamName"], unwrapped(event["message"]), process(event["message"]))
         except AwsError as error:
             if error.code != "ResourceNotFoundException":
                 raise

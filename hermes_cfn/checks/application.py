@@ -113,7 +113,9 @@ def starts(instance: str, said: Diagnosis, application: Application) -> Iterator
         yield Finding(
             "start-failed",
             instance,
-            f"release {failed.get('release')} did not answer within {application.start_timeout_s} s, "
+            f"process {failed['process']} of release {failed.get('release')} did not run as it should, and the one before came back"
+            if failed.get("process")
+            else f"release {failed.get('release')} did not answer within {application.start_timeout_s} s, "
             "and the one before came back",
             evidence="\n".join(log[-LINES:]) if isinstance(log, list) else str(log),
             next=f"the application's own log above, or application.start_timeout_s; {NEXT}",

@@ -96,3 +96,43 @@ def connections(settings: Settings, _facts: Facts) -> Iterator[Finding]:
             next="a smaller maximum or pool, a pooler, or what is true under [planning]",
             severity=Severity.WARNING,
         )
+
+
+LEAST_WEB_MIB = 64
+"""What the web container gets at least, as ``instance/scripts/processes.py`` reckons."""
+
+_GIB_PER_VCPU = {"c": 2, "m": 4, "r": 8}
+_BURSTABLE_MIB = {"nano": 512, "micro": 1024, "small": 2048, "medium": 4096, "large": 8192}
+
+
+def memory_mib(instance_type: str) -> int | None:
+    """MiB of memory of a type; None where its name does not tell.
+
+    c, m and r have 2, 4 and 8 GiB a vCPU, a ``medium`` has one vCPU, and t has 16 GiB at ``xlarge`` and half at each size below
+    (Amazon EC2 instance types guide, "Specifications for Amazon EC2 general purpose instances" and its siblings).
+    """
+    family, _, size = instance_type.partition(".")
+    if family[0] == "t":
+        return _BURSTABLE_MIB.get(size) or (vcpus_of(instance_type) * 4096 if _LARGER.fullmatch(size) else None)
+    each = _GIB_PER_VCPU.get(family[0]) if family[1:2].isdigit() else None
+    if each is None or size.startswith("metal"):
+        return None
+    return each * 1024 * (1 if size == "medium" else vcpus_of(instance_type))
+
+
+def memory(settings: Settings, facts: Facts) -> Iterator[Finding]:
+    """``memory-claimed``: the containers of an instance may use more memory together than four fifths of what it has."""
+    whole = memory_mib(settings.compute.instance_type)
+    claimed = settings.processes_mib
+    if not claimed or whole is None:
+        return
+    room = whole - whole // 5
+    web = settings.application.memory_mib or LEAST_WEB_MIB
+    if claimed + web > room:
+        yield Finding(
+            "memory-claimed",
+            settings.compute.instance_type,
+            f"its processes may use {claimed} MiB and the web process {web}, and the containers of an instance get {room}",
+            why="a fifth of the memory is left to the system; what does not fit ends without a word",
+            next="less for processes.NAME.memory_mib or count; or a larger compute.instance_type",
+        )

@@ -51,6 +51,7 @@ CHECKS: tuple[Check, ...] = (
     capacity.nat_gateways,
     capacity.vcpus,
     capacity.connections,
+    capacity.memory,
     images.architecture,
     namesakes.buckets,
     namesakes.roles,

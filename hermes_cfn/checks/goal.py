@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from hermes_cfn.config import Settings
 from hermes_cfn.errors import Finding
+from hermes_cfn.instance import documents
 
 VERSIONS_KEPT = 100
 """Versions of a parameter that Systems Manager keeps (AWS, "Working with parameter versions")."""
@@ -38,4 +40,19 @@ def startable(
             why="no instance can start this release without it",
             next=f"hermes-cfn {'' if last else f'secrets set {name}, then hermes-cfn '}release --image TAG: "
             "a new release takes the secrets as they are now",
+        )
+
+
+def told(release: str, more: bool, settings: Settings) -> Iterator[Finding]:
+    """``processes-gone``: the release has more containers, or other options of them, than these settings put on an instance.
+
+    ``more`` is whether it says anything of them.  The scripts of an instance start them only where the settings have some.
+    """
+    if more and not documents.parts_of(settings):
+        yield Finding(
+            "processes-gone",
+            release,
+            "it names processes or options of containers, and hermes.toml has no [processes] and no [container]",
+            why="the instances would start the web process alone, in another way than the release says",
+            next="write [processes.NAME] or [container] again and hermes-cfn deploy; or hermes-cfn release --image TAG",
         )

@@ -40,7 +40,31 @@ def check(instance: str, said: Diagnosis, port: int, health_path: str, codes: tu
     if said.get("docker") in (None, "active") or late(said["docker"]):
         yield from application(instance, said)
         yield from health(instance, said, port, health_path, codes)
+    yield from processes(instance, said)
     yield from machine(instance, said)
+
+
+def processes(instance: str, said: Diagnosis) -> Iterator[Finding]:
+    """``process-down``: a container beside the web process does not run, or ended by itself since it was deployed."""
+    told = said.get("processes")
+    for name, one in sorted(told.items()) if isinstance(told, Mapping) else ():
+        container, log = one.get("container"), one.get("log") or []
+        seen = container if isinstance(container, Mapping) else {}
+        restarts = int(seen.get("restarts") or 0)
+        if seen.get("status") == "running" and not restarts:
+            continue
+        what = f"is {seen.get('status') or 'not there'}, exit code {seen.get('exit_code')}"
+        if seen.get("oom_killed"):
+            what = "was killed because it used all of its memory"
+        elif restarts:
+            what = f"was restarted {restarts} times"
+        yield Finding(
+            "process-down",
+            f"{instance} {name}",
+            f"the container of process {one.get('process')} {what}",
+            evidence="\n".join(log[-LOG_LINES:]) if isinstance(log, list) else str(log),
+            next=f"hermes-cfn logs --process {one.get('process')}; processes.{one.get('process')}.memory_mib, where memory is short",
+        )
 
 
 def late(told: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +29,10 @@ class StackLine:
 
 @dataclass(frozen=True, slots=True)
 class InstanceLine:
-    """An instance of the group; ``age_s`` in seconds since it was launched."""
+    """An instance of the group; ``age_s`` in seconds since it was launched.
+
+    ``processes`` says of each container beside the web process, like ``worker-1``, how it is: ``running``, ``restarting``, …
+    """
 
     id: str
     zone: str
@@ -39,6 +42,7 @@ class InstanceLine:
     release: str
     age_s: float
     template: str
+    processes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

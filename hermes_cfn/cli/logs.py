@@ -17,19 +17,23 @@ from hermes_cfn.errors import ExitCode
 @click.option(
     "--filter", "pattern", default="", help="CloudWatch's filter pattern: a word like ERROR, or a phrase in quotes."
 )
+@click.option("--process", default="", help="Only this process of [processes], or web.")
 @console.format_option("text", "json")
 @console.local_option
-def command(follow: bool, instance: str, since: str, pattern: str, form: str) -> int:
+def command(follow: bool, instance: str, since: str, pattern: str, process: str, form: str) -> int:
     """Print the application's log lines of every instance, oldest first, times in UTC."""
     import json
 
     from hermes_cfn.flows import logs
 
     deploy_context = reach.deploy_context(console.context())
-    for line in logs.lines(deploy_context, logs.since(since, deploy_context.now), instance, pattern, follow):
+    for line in logs.lines(deploy_context, logs.since(since, deploy_context.now), instance, pattern, follow, process):
         at = line.at.astimezone(UTC)
         if form == "json":
-            terminal.echo(json.dumps({"at": at.isoformat(), "stream": line.stream, "text": line.text}))
+            more = {"process": line.process} if line.process else {}
+            terminal.echo(json.dumps({"at": at.isoformat(), "stream": line.stream, "text": line.text, **more}))
         else:
-            terminal.echo(f"{at:%Y-%m-%d %H:%M:%S}Z  {line.stream}  {line.text}")
+            terminal.echo(
+                f"{at:%Y-%m-%d %H:%M:%S}Z  {line.stream}{f'/{line.process}' if line.process else ''}  {line.text}"
+            )
     return ExitCode.OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import click
 
@@ -115,6 +116,10 @@ def show(release: str, form: str) -> int:
         terminal.echo(f"  variable   {name}={value}")
     for name, version in one.secrets.items():
         terminal.echo(f"  secret     {name} version {version}")
+    for name, said in one.processes.items():
+        terminal.echo(f"  process    {name}: {shlex.join(said['command'])}")
+    for name, value in one.container.items():
+        terminal.echo(f"  container  {name}: {json.dumps(value)}")
     if kept.migration:
         terminal.echo(
             f"  migration  {kept.migration['outcome']}, {kept.migration['before']} -> {kept.migration['after']}"

@@ -15,6 +15,7 @@ from hermes_cfn.errors import ExitCode
 if TYPE_CHECKING:
     from rich.console import Group
 
+    from hermes_cfn.checks.observed import InstanceLine
     from hermes_cfn.flows.base.context import DeployContext
     from hermes_cfn.flows.status import Status
 
@@ -86,13 +87,30 @@ def screen(seen: Status, billed: Status | None = None) -> Group:
         ),
     ]
     if seen.instances:
-        rows = [(i.id, i.zone, i.lifecycle, i.health, i.release, duration(i.age_s), i.reason) for i in seen.instances]
+        rows = [
+            (
+                i.id,
+                i.zone,
+                i.lifecycle,
+                i.health,
+                i.release,
+                duration(i.age_s),
+                "; ".join(filter(None, (i.reason, _beside(i)))),
+            )
+            for i in seen.instances
+        ]
         parts.append(
             console.table("Instances", ("instance", "zone", "lifecycle", "health", "release", "age", ""), rows)
         )
     if seen.rollouts:
         parts.append(console.table("Last rollouts", ("",), [(line,) for line in seen.rollouts]))
     return Group(*parts)  # type: ignore[arg-type]
+
+
+def _beside(line: InstanceLine) -> str:
+    """The processes of an instance: their number, and each that does not run."""
+    bad = [f"{name} {state}" for name, state in sorted(line.processes.items()) if state != "running"]
+    return ", ".join(bad) or (f"{len(line.processes)} processes run" if line.processes else "")
 
 
 def _fleet(seen: Status) -> str:

@@ -17,7 +17,7 @@ from hermes_cfn.config.lines import line_of, lines, syntax_line
 from hermes_cfn.config.meanings import meaning
 from hermes_cfn.config.rules import RULES, apart
 from hermes_cfn.config.secrets import suspicious
-from hermes_cfn.config.settings import Settings
+from hermes_cfn.config.settings import NAMED, Settings
 from hermes_cfn.config.spelling import toml
 from hermes_cfn.errors import ConfigurationError, Finding
 
@@ -148,7 +148,11 @@ def _overlaid(
         return merged, origin
     for section, values in overlay.items():
         if isinstance(values, Mapping) and isinstance(merged.get(section, {}), Mapping):
-            merged[section] = {**merged.get(section, {}), **values}
+            base_values = merged.get(section, {})
+            merged[section] = {**base_values, **values}
+            for name in (NAMED.get(section) and values) or ():
+                if isinstance(values[name], Mapping) and isinstance(base_values.get(name), Mapping):
+                    merged[section][name] = {**base_values[name], **values[name]}
         else:
             merged[section] = values
         keys = values if isinstance(values, Mapping) else ()
@@ -293,10 +297,16 @@ def _instead(path: Key) -> str:
     choices = get_args(field.annotation)
     if choices and all(isinstance(choice, str | int) for choice in choices):
         return f"one of {', '.join(map(str, choices))}"
+    if path[-1] in EXAMPLES:
+        return f"like {path[-1]} = {EXAMPLES[path[-1]]}"
     default = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
     if default is None or default in ("", (), {}):
         return meaning(path[0], path[2 if _named(path) else 1])
     return f"a value like {toml(default)}"
+
+
+EXAMPLES: Mapping[str, str] = {"command": '["python", "manage.py", "worker"]', "user": '"1000:1000"'}
+"""What a key looks like whose default shows nothing."""
 
 
 def _keys_beside(path: Key) -> list[str]:

@@ -115,7 +115,7 @@ def batches_fit_the_fleet(settings: Settings) -> Iterator[Complaint]:
         )
     if release.canary > count:
         yield ("release", "canary"), f"is {release.canary}, and there are {count} instances", f"at most {count}"
-    least = settings.service.deregistration_delay_s + settings.application.start_timeout_s
+    least = settings.service.deregistration_delay_s + settings.longest_start_s
     if release.return_after_s <= least:
         yield (
             ("release", "return_after_s"),
@@ -240,6 +240,40 @@ def variables_are_not_secrets(settings: Settings) -> Iterator[Complaint]:
             yield ("env", name), "is named in application.secrets too", "keep it in one place"
 
 
+def processes_stand_beside_the_web_process(settings: Settings) -> Iterator[Complaint]:
+    whole = sum(one.count for one in settings.processes.values())
+    if whole > MOST_CONTAINERS:
+        yield (
+            ("processes",),
+            f"are {whole} containers on each instance",
+            f"at most {MOST_CONTAINERS}, or more instances: compute.count",
+        )
+    for name, one in settings.processes.items():
+        if name in TAKEN:
+            yield ("processes", name), f"{name!r} is what the {TAKEN[name]} is called", "another name, like worker"
+        if one.health_command and one.health_port:
+            yield ("processes", name, "health_port"), "stands beside health_command", "one of the two"
+        elif not one.health_command and not one.health_port and one.alive_s >= one.start_timeout_s:
+            yield (
+                ("processes", name, "alive_s"),
+                f"is {one.alive_s}, and the process must be well within {one.start_timeout_s} s",
+                "less than its start_timeout_s",
+            )
+        for variable in one.env:
+            if variable in settings.application.secrets:
+                yield (
+                    ("processes", name, "env"),
+                    f"{variable} is named in application.secrets too",
+                    "another name, or no secret of it",
+                )
+
+
+MOST_CONTAINERS = 20
+"""Containers beside the web process on an instance: more do not fit into the report of an instance (4 KB)."""
+
+TAKEN = {"web": "process behind the load balancer", "migrate": "container of a migration"}
+
+
 def names_fit_a_bucket(settings: Settings) -> Iterator[Complaint]:
     """A bucket's name has 63 characters at most (S3 user guide, "Bucket naming rules")."""
     room = 63 - len("-") - len("-assets-") - len("123456789012-") - len(settings.region)
@@ -360,6 +394,7 @@ RULES: tuple[Rule, ...] = (
     health_check_times,
     github_subject_has_ids,
     variables_are_not_secrets,
+    processes_stand_beside_the_web_process,
     names_fit_a_bucket,
     names_of_environments_are_apart,
     *ingress_rules.RULES,

@@ -12,6 +12,7 @@ from hermes_cfn.config.application import Application
 from hermes_cfn.config.build import Build
 from hermes_cfn.config.certificate import Certificate, Database
 from hermes_cfn.config.compute import Compute
+from hermes_cfn.config.container import Container
 from hermes_cfn.config.destination import Destination
 from hermes_cfn.config.extras import ExtraFile, ExtraName, ParameterName, Value
 from hermes_cfn.config.github import GitHub
@@ -19,6 +20,7 @@ from hermes_cfn.config.ingress import Ingress, Route, RouteName, SignIn
 from hermes_cfn.config.network import Network
 from hermes_cfn.config.place import Account, Environment
 from hermes_cfn.config.planning import Planning
+from hermes_cfn.config.processes import Process, ProcessName
 from hermes_cfn.config.release import Release
 from hermes_cfn.config.scaling import Scaling
 from hermes_cfn.config.section import Section, VariableName
@@ -34,6 +36,8 @@ class Settings(Section):
     env: Mapping[VariableName, Value] = Field(default_factory=dict)
     extras: Mapping[ExtraName, Mapping[ParameterName, Value]] = Field(default_factory=dict)
     access: Access = Access()
+    container: Container = Container()
+    processes: Mapping[ProcessName, Process] = Field(default_factory=dict)
     account: Account = Account()
     environment: Environment = Environment()
     network: Network = Network()
@@ -134,6 +138,16 @@ class Settings(Section):
         return self.account.region
 
     @property
+    def longest_start_s(self) -> int:
+        """Seconds after which every container of an instance is well, or the release is not."""
+        return max(self.application.start_timeout_s, *(one.start_timeout_s for one in self.processes.values()), 0)
+
+    @property
+    def processes_mib(self) -> int:
+        """MiB of an instance that the containers beside the web process may use together."""
+        return sum(one.count * one.memory_mib for one in self.processes.values())
+
+    @property
     def family(self) -> tuple[Settings, ...]:
         """Every environment of the file that shares this one's foundation, in the file's order."""
         return self.siblings or (self,)
@@ -142,3 +156,7 @@ class Settings(Section):
     def alone(self) -> bool:
         """Whether no other environment shares the registry: then nobody can delete what another one runs."""
         return len(self.family) == 1
+
+
+NAMED: Mapping[str, type[Section]] = {"processes": Process}
+"""Sections whose tables have names of the user's, like ``[processes.NAME]``, and what each table says."""

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from hermes_cfn.config.meanings import SECTIONS, meaning
-from hermes_cfn.config.settings import Settings
+from hermes_cfn.config.settings import NAMED, Settings
 from hermes_cfn.config.spelling import toml
 
 Choices = Mapping[str, Mapping[str, Any]]
@@ -158,7 +158,13 @@ def text(
     for section, what in SECTIONS.items():
         lines = [f"# {what}", f"[{section}]"]
         default = getattr(Settings(), section)
-        if isinstance(default, BaseModel):
+        if section in NAMED and section not in choices:
+            lines = [
+                lines[0],
+                f"# [{section}.NAME]",
+                *(f"# {key}  # {meaning(section, key)}" for key in NAMED[section].model_fields),
+            ]
+        elif isinstance(default, BaseModel):
             defaults = default.model_dump(mode="python")
             for key in type(default).model_fields:
                 lines += _key(

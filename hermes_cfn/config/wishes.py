@@ -83,10 +83,28 @@ WISHES: tuple[Wish, ...] = (
     _said("edge.assets", "static statics asset_path static_files"),
     _said("release.strategy", "deploy_strategy deployment rolling update_policy rollout"),
     _said("release.canary", "canaries boot_limit"),
+    _said(
+        "processes",
+        "worker workers background queue_worker sidekiq celery horizon",
+        "[processes.worker] with its command",
+    ),
+    _said("container.command", "cmd args start_command run_command start", "a list of words; or CMD in the Dockerfile"),
+    _said("container.entrypoint", "entry_point", "or ENTRYPOINT in the Dockerfile"),
+    _said("container.user", "run_as uid", '"1000:1000"'),
+    _said("container.ulimits", "ulimit nofile", 'nofile = "65536"'),
+    _said("container.shm_mib", "shm_size shm", "MiB of /dev/shm"),
     _missing(
-        "worker workers process processes process_types background queue_worker sidekiq celery horizon",
-        "a second process is not offered; start it beside the web process in the same container, "
-        "or run it on another platform",
+        "singleton singletons scheduler beat clock leader",
+        "a process that runs on one instance at a time is not offered: each process runs on every instance; let the "
+        "processes agree on one by a lock in the database, or let a scheduler of your own call hermes-cfn run -- COMMAND",
+    ),
+    _missing(
+        "env_file env_files dotenv",
+        "variables from a file are not offered; write them in [env], and secrets by hermes-cfn secrets set NAME",
+    ),
+    _missing(
+        "config_files files configs",
+        "files of the checkout are not mounted; COPY them in the Dockerfile, or give their content as a variable",
     ),
     _missing(
         "cron crons cronjob cronjobs schedule schedules scheduled job jobs timer timers tasks",
@@ -94,12 +112,9 @@ WISHES: tuple[Wish, ...] = (
         "hermes-cfn run -- COMMAND",
     ),
     _missing(
-        "command cmd entrypoint entry_point start_command run_command start",
-        "a command of its own is not offered; write it as CMD or ENTRYPOINT in the Dockerfile",
-    ),
-    _missing(
-        "sidecar sidecars containers services accessories accessory init_containers init nginx",
-        "a second container is not offered; one image runs on each instance; use another deployment for another service",
+        "sidecar sidecars containers services accessories accessory init_containers nginx",
+        "a container of another image is not offered; [processes.NAME] runs further containers of the same image; "
+        "use another deployment for another service",
     ),
     _missing(
         "volume volumes mount mounts efs persistent_volume persistence ebs nfs file_system",
@@ -217,8 +232,8 @@ WISHES: tuple[Wish, ...] = (
     ),
     _missing("tag", "the tag is not named in this file: hermes-cfn image push TAG, then hermes-cfn deploy --image TAG"),
     _missing(
-        "user ulimits tmpfs shm_size privileged cap_add docker_options docker log_driver log_options devices gpus gpu",
-        "options of docker are not offered; see docs/application.md for what a container gets",
+        "privileged cap_add docker_options docker log_driver log_options devices gpus gpu",
+        "this option of docker is not offered; [container] has those that are, docs/application.md what a container gets",
     ),
     _missing(
         "tags labels",

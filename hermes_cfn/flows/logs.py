@@ -45,10 +45,36 @@ def since(text: str, now: datetime) -> datetime:
     return at
 
 
+def known(context: DeployContext, process: str) -> None:
+    """Raises HermesError ``process-unknown`` where hermes.toml has no such process."""
+    there = ["web", *context.settings.processes]
+    if process not in there or len(there) == 1:
+        raise HermesError(
+            Finding(
+                "process-unknown",
+                process,
+                "there is no such process",
+                evidence=f"processes of hermes.toml: {', '.join(there)}",
+                next="--process with one of them; or without it, if the web process is the only one",
+            ),
+            exit_code=ExitCode.USAGE,
+        )
+
+
 def lines(
-    context: DeployContext, begin: datetime, instance: str = "", pattern: str = "", follow: bool = False
+    context: DeployContext,
+    begin: datetime,
+    instance: str = "",
+    pattern: str = "",
+    follow: bool = False,
+    process: str = "",
 ) -> Iterator[Line]:
-    """Lines since ``begin``, oldest first; ``pattern`` is CloudWatch's filter syntax.  Following never ends."""
+    """Lines since ``begin``, oldest first; ``pattern`` is CloudWatch's filter syntax.  Following never ends.
+
+    ``process`` is one of ``[processes]``, or ``web``.  Raises HermesError ``process-unknown``.
+    """
+    if process:
+        known(context, process)
     if pattern.lstrip().startswith("{"):
         raise HermesError(
             Finding(
@@ -65,7 +91,7 @@ def lines(
     newest = begin
     while True:
         for line in logs.lines(group, max(begin, newest - LATE), pattern, instance):
-            if line not in shown:
+            if line not in shown and process in ("", line.process):
                 shown.add(line)
                 newest = max(newest, line.at)
                 yield line

@@ -178,6 +178,7 @@ def instance_lines(context: DeployContext) -> tuple[InstanceLine, ...]:
                 CHANGED if said.get("state") == "changed" else said.get("release") or "",
                 max(age, 0.0),
                 member.template,
+                said.get("processes") or {},
             )
         )
     return tuple(sorted(lines, key=lambda line: (line.zone, line.id)))

@@ -59,6 +59,11 @@ The line has at most 20,000 characters, because Systems Manager keeps the first 
 ``state`` is ``prepared`` while the running release is untouched and another one is ready, and ``changed`` once
 the instance's own watch, which looks every 15 s, has found a container there that no document started.
 
+A release may name processes beside the web process and options of its containers; then ``scripts/processes.py`` starts, asks and
+stops them (containers ``APP-PROCESS-NUMBER``), the report has ``processes`` (container to state) and ``process`` (which one
+failed), and a last line of ``process-unwell`` or ``restarted`` has ``process``.  Instances have that part, and the documents too,
+where the settings have processes or options (:func:`documents.parts_of`).
+
 **Boot** (user data): docker and the CloudWatch agent are installed, ``/opt/hermes/bin`` and the
 systemd units ``hermes`` (starts stable at every boot), ``hermes-watch`` (the instance's own health
 report) are written and enabled, the release of ``stable`` is started, and the launch lifecycle hook

@@ -8,14 +8,18 @@ document schema features and examples": ``allowedPattern``).
 from __future__ import annotations
 
 import base64
+import bz2
+import json
 import re
 import shlex
+import textwrap
 from collections.abc import Container, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from hermes_cfn.config import Settings
+from hermes_cfn.config.container import Container as Options
 from hermes_cfn.instance.report import shell
 from hermes_cfn.names import Names
 
@@ -82,10 +86,22 @@ def call(task: str, operation: str, token: int, goal_version: int, command: str 
     return {name: [given[name]] for name in parameters(task)}
 
 
+def parts_of(settings: Settings) -> frozenset[str]:
+    """The parts of the scripts that not everybody needs and these settings use; the words after ``%if`` there."""
+    return frozenset({"containers"}) if settings.processes or settings.container != Options() else frozenset()
+
+
 def document(task: str, settings: Settings) -> dict[str, Any]:
     """The SSM document of ``task``, schema version 2.2."""
+    own = parts_of(settings)
     given = [f"{_VARIABLES[name]}='{{{{ {name} }}}}'" for name in parameters(task)]
     parts = ["#!/bin/bash", variables(settings), f"export TASK={task}", *given, _library(settings)]
+    if own and task != "diagnose":
+        place = "$HOME_DIR/lib/processes.py"
+        parts.append(
+            f'mkdir -p "$HOME_DIR/lib"\ncat >"{place}.new" <<\'PYTHON\'\n{python("processes")}\nPYTHON\n'
+            f'mv "{place}.new" "{place}"'
+        )
     if task in PRINTING:
         parts.append(script("mask"))
     if task == "migrate":
@@ -94,12 +110,12 @@ def document(task: str, settings: Settings) -> dict[str, Any]:
         parts.append(f"export HERMES_PERIOD_S={max(1, settings.release.canary_s // 3)}")
         parts.append(f"export HERMES_DOMAIN={shlex.quote(settings.certificate.domain)}")
     else:
-        parts += [shell(), script("guard")]
+        parts += [shell(own), script("guard", own)]
     if task in TRYING:
         parts.append(script("trial"))
     if task == "deploy":
-        parts.append(script("prove"))
-    parts.append(script(task))
+        parts.append(script("prove", own))
+    parts.append(script(task, own))
     return {
         "schemaVersion": "2.2",
         "description": f"{settings.application.name} in {settings.environment.name}: {task}",
@@ -125,14 +141,18 @@ def document(task: str, settings: Settings) -> dict[str, Any]:
 
 def user_data(settings: Settings) -> str:
     """What an instance runs at first boot, at most :data:`USER_DATA_LIMIT` bytes."""
-    texts = {name: _library(settings) if name == "library" else script(name) for name in (*_ON_DISK, "boot")}
-    used = set(re.findall(r"\w+", " ".join(texts.values())))
-    on_disk = {"settings": variables(settings, used), **{name: texts[name] for name in _ON_DISK}}
+    own = parts_of(settings)
+    texts = {name: _library(settings) if name == "library" else script(name, own) for name in (*_ON_DISK, "boot")}
+    programs = {"processes.py": python("processes")} if own else {}
+    used = set(re.findall(r"\w+", " ".join([*texts.values(), *programs.values()])))
+    on_disk = {f"{name}.sh": texts[name] for name in _ON_DISK} | programs
+    said = {"settings.sh": variables(settings, used)}
     parts = [
         "#!/bin/bash",
         'LIB="${HERMES_ROOT:-}/opt/hermes/lib"',
         'mkdir -p "$LIB"',
-        *(f"cat >\"$LIB/{name}.sh\" <<'END'\n{text}\nEND" for name, text in on_disk.items()),
+        *(f"cat >\"$LIB/{name}\" <<'END'\n{text}\nEND" for name, text in (said if own else said | on_disk).items()),
+        *([_packed(on_disk)] if own else []),
         '. "$LIB/settings.sh"',
         '. "$LIB/library.sh"',
         texts["boot"],
@@ -142,13 +162,29 @@ def user_data(settings: Settings) -> str:
 
 def _library(settings: Settings) -> str:
     """What all scripts share; with [access] every environment of a container has the way to the application's role."""
-    text = script("library")
+    text = script("library", parts_of(settings))
     if not settings.access.granted:
         return text
     access = 'access() { fetch "$HERMES_ACCESS" "$STATE_DIR/access.py" && python3 "$STATE_DIR/access.py" "$1"; }'
     return text.replace("environment() {", f"{access}\nenvironment() {{").replace(
         'done >>"$2.new" && mv', 'done >>"$2.new" && access "$2.new" && mv'
     )
+
+
+def _packed(texts: Mapping[str, str]) -> str:
+    """Shell that writes the files to ``$LIB``, where they would not fit as they are.
+
+    bzip2, because its bytes are the same whichever version of the library makes them: user data that differed would
+    replace every instance.
+    """
+    whole = json.dumps(texts, sort_keys=True).encode()
+    lines = "\n".join(textwrap.wrap(base64.b64encode(bz2.compress(whole, 9)).decode(), 120))
+    program = (
+        "import base64, bz2, json, pathlib, sys\n"
+        "for name, text in json.loads(bz2.decompress(base64.b64decode(sys.stdin.read()))).items():\n"
+        "    pathlib.Path(sys.argv[1], name).write_text(text + chr(10))"
+    )
+    return f"# {', '.join(sorted(texts))}\npython3 -c '\n{program}\n' \"$LIB\" <<'END'\n{lines}\nEND"
 
 
 def _flush(text: str) -> str:
@@ -205,10 +241,17 @@ def _migration(settings: Settings) -> str:
     return f"MIGRATE=({words})\nMIGRATE_MIB={settings.application.migrate_memory_mib}"
 
 
+_CHOICE = re.compile(r"^%if (\w+)\n(.*?)(?:^%else\n(.*?))?^%end\n", re.MULTILINE | re.DOTALL)
+
+
 @cache
-def script(name: str) -> str:
-    """A shell file of ``scripts/`` without its blank lines and lines of comment; ``%include X`` is ``X.py``."""
-    text = re.sub(r"^%include (\w+)$", lambda found: python(found[1]), _file(f"{name}.sh"), flags=re.MULTILINE)
+def script(name: str, own: frozenset[str] = frozenset()) -> str:
+    """A shell file of ``scripts/`` without its blank lines and lines of comment.
+
+    ``%include X`` is ``X.py``; what stands between ``%if PART`` and ``%else`` or ``%end`` is there where ``own`` has the part.
+    """
+    text = _CHOICE.sub(lambda found: found[2] if found[1] in own else found[3] or "", _file(f"{name}.sh"))
+    text = re.sub(r"^%include (\w+)$", lambda found: python(found[1]), text, flags=re.MULTILINE)
     return "\n".join(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("# "))
 
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from hermes_cfn.config import Settings
 from hermes_cfn.errors import Finding, HermesError
@@ -38,7 +39,8 @@ class Release:
     ``image`` is ``repository@sha256:…``, ``variables`` the container's plain environment,
     ``secrets`` the version of each secret's SSM parameter by name, ``requested_at`` an ISO time,
     ``migrated_from`` the release whose schema was there before, ``compatible`` whether that one
-    still runs on this one's schema.  Raises :class:`HermesError` ``release-invalid``.
+    still runs on this one's schema.  ``container`` and ``processes`` are how its containers are started
+    (:func:`containers`), empty for the web container alone, as Docker has it.  Raises :class:`HermesError` ``release-invalid``.
     """
 
     id: str
@@ -51,6 +53,8 @@ class Release:
     commit: str = ""
     migrated_from: str | None = None
     compatible: bool = True
+    container: Mapping[str, Any] = field(default_factory=dict)
+    processes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -61,6 +65,7 @@ class Release:
     def to_json(self) -> str:
         """One line, keys in order, at most :data:`LIMIT_BYTES` bytes."""
         content = {**asdict(self), "variables": dict(self.variables), "secrets": dict(self.secrets)}
+        content = {name: value for name, value in content.items() if value or name not in ("container", "processes")}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         if len(text.encode()) > LIMIT_BYTES:
             raise _invalid(self.id, f"takes {len(text.encode())} bytes, and an SSM parameter holds {LIMIT_BYTES}")
@@ -74,6 +79,9 @@ class Release:
             ("secret", previous.secrets, self.secrets),
         ):
             parts += [f"{kind} {name}" for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+        parts += ["container"] if self.container != previous.container else []
+        for name in sorted({*self.processes, *previous.processes}):
+            parts += [f"process {name}"] if self.processes.get(name) != previous.processes.get(name) else []
         return parts
 
     @classmethod
@@ -83,6 +91,21 @@ class Release:
             return cls(**content)
         except (TypeError, ValueError) as error:
             raise _invalid("release", f"cannot be read: {error}") from error
+
+
+def containers(settings: Settings) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """``[container]`` and ``[processes]`` as a release says them: what is as it is by default is left out, where that may be."""
+    own = settings.container.model_dump(mode="json", exclude_defaults=True)
+    optional = {"count": 1, "entrypoint": "", "health_command": [], "health_port": None, "env": {}}
+    found = {
+        name: {
+            key: value
+            for key, value in one.model_dump(mode="json").items()
+            if key not in optional or value != optional[key]
+        }
+        for name, one in settings.processes.items()
+    }
+    return own, found
 
 
 def _invalid(release: str, what: str) -> HermesError:

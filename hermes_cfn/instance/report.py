@@ -7,7 +7,7 @@ people, and nobody reads the sentence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,6 +43,7 @@ class Cause(StrEnum):
     DOCKER_DOWN = "docker-down"
     UNANSWERED = "unanswered"
     RESTARTED = "restarted"
+    PROCESS_UNWELL = "process-unwell"
     MIGRATION_FAILED = "migration-failed"
     IN_SERVICE = "in-service"
     NOBODY_CONFIRMED = "nobody-confirmed"
@@ -94,6 +95,9 @@ MEANINGS: Mapping[Cause, Meaning] = {
     Cause.DOCKER_DOWN: Meaning(Fault.MACHINE, "the container engine does not answer"),
     Cause.UNANSWERED: Meaning(Fault.UNCLEAR, "the application does not answer its health path", "hermes-cfn logs"),
     Cause.RESTARTED: Meaning(Fault.RELEASE, "the container ended and was started again", "hermes-cfn logs"),
+    Cause.PROCESS_UNWELL: Meaning(
+        Fault.UNCLEAR, "a process beside the web process does not run as it should", "hermes-cfn logs --process NAME"
+    ),
     Cause.MIGRATION_FAILED: Meaning(Fault.RELEASE, "the migration failed", "hermes-cfn releases show RELEASE"),
     Cause.IN_SERVICE: Meaning(Fault.UNCLEAR, "the instance is in service, where no container is stopped"),
     Cause.NOBODY_CONFIRMED: Meaning(Fault.UNCLEAR, "nobody confirmed the deployment in time"),
@@ -110,6 +114,11 @@ def fault(cause: str) -> Fault:
     return MEANINGS[Cause(cause)].fault if cause in set(Cause) else Fault.UNCLEAR
 
 
-def shell() -> str:
-    """The causes as shell variables, ``WHY_IMAGE_MISSING=image-missing`` and so on, one line."""
-    return "export " + " ".join(f"WHY_{cause.name}={cause.value}" for cause in Cause)
+OF_PARTS: Mapping[Cause, str] = {Cause.PROCESS_UNWELL: "containers"}
+"""Causes that only a part of the scripts says which not everybody has."""
+
+
+def shell(own: Collection[str] = ()) -> str:
+    """The causes as shell variables, ``WHY_IMAGE_MISSING=image-missing`` and so on, one line; ``own`` are parts of scripts."""
+    said = (cause for cause in Cause if OF_PARTS.get(cause) in (None, *own))
+    return "export " + " ".join(f"WHY_{cause.name}={cause.value}" for cause in said)

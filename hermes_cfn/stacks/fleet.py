@@ -119,12 +119,12 @@ def _group(
         ),
         TargetGroupARNs=[Ref(target)],
         HealthCheckType="EC2",
-        HealthCheckGracePeriod=settings.application.start_timeout_s,
+        HealthCheckGracePeriod=settings.longest_start_s,
         LifecycleHookSpecificationList=[
             autoscaling.LifecycleHookSpecification(
                 LifecycleHookName=names.launch_hook,
                 LifecycleTransition="autoscaling:EC2_INSTANCE_LAUNCHING",
-                HeartbeatTimeout=settings.application.start_timeout_s + HOOK_SPARE_S,
+                HeartbeatTimeout=settings.longest_start_s + HOOK_SPARE_S,
                 DefaultResult="ABANDON",
             )
         ],

@@ -74,7 +74,11 @@ class Machine:
 
     def script(self, text, *arguments):
         return subprocess.run(
-            ["bash", "-c", text, "script", *arguments], env=self.environment, capture_output=True, text=True, timeout=60
+            ["bash", "-c", text, "script", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
         )
 
     def program(self, name, *arguments):
@@ -83,7 +87,7 @@ class Machine:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
 
     def boot(self):

@@ -72,6 +72,13 @@ def aws(arguments, world):
 
 def docker(arguments, world):
     verb = arguments[0]
+    others = world.setdefault("others", {})
+    if verb == "run" and option(arguments, "--name")[-1].isdigit():
+        return beside(arguments, others, world)
+    if verb in ("stop", "rm", "inspect", "logs", "exec") and (
+        named := [one for one in arguments[1:] if one.startswith("hermes-") and one[-1].isdigit()]
+    ):
+        return other(verb, named[0], others, world)
     if verb == "pull":
         if arguments[1] in world.get("missing", []):
             print("Error response from daemon: manifest unknown: Requested image not found", file=sys.stderr)
@@ -125,6 +132,60 @@ def docker(arguments, world):
         print(world["lines"])
     elif verb == "logs":
         print(f"connected to {world.get('logged', '')}")
+    return 0
+
+
+def beside(arguments, others, world):
+    """A container beside the application's: ``broken`` names processes that cannot start."""
+    name, process = (
+        option(arguments, "--name"),
+        next(one.partition("=")[2] for one in arguments if one.startswith("hermes.process=")),
+    )
+    if process in world.get("broken", []):
+        print("exec: no such file", file=sys.stderr)
+        return 127
+    world["started"] = world.get("started", 0) + 1
+    image = next(word for word in arguments if "@sha256:" in word)
+    words = arguments[arguments.index(image) + 1 :]
+    memory = [one for one in arguments if one.startswith("--memory=")][-1]
+    others[name] = {
+        "id": f"container-{world['started']}",
+        "image": image,
+        "words": words,
+        "memory": memory,
+        "restarts": 0,
+        "process": process,
+    }
+    print(others[name]["id"])
+    return 0
+
+
+def other(verb, name, others, world):
+    """``crashing`` names processes whose containers end again and again, ``sick`` those whose command says no."""
+    if name not in others:
+        return 1
+    there = others[name]
+    if verb == "rm":
+        del others[name]
+    elif verb == "exec":
+        return int(there["process"] in world.get("sick", []))
+    elif verb == "logs":
+        print(f"{name} says {world.get('logged', 'hello')}")
+    elif verb == "inspect":
+        there["restarts"] += there["process"] in world.get("crashing", [])
+        state = {"Status": "running", "ExitCode": 0, "Pid": 4242}
+        print(
+            json.dumps(
+                [
+                    {
+                        "Id": there["id"],
+                        "RestartCount": there["restarts"],
+                        "State": state,
+                        "Config": {"Image": there["image"]},
+                    }
+                ]
+            )
+        )
     return 0
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from hermes_cfn.config import parse
 from hermes_cfn.instance import documents
-from hermes_cfn.instance.report import MEANINGS, Cause, Fault, fault, shell
+from hermes_cfn.instance.report import MEANINGS, OF_PARTS, Cause, Fault, fault, shell
 from tests.instance.machine import Machine, release
 
 
@@ -25,7 +25,8 @@ def test_every_cause_has_a_meaning_and_a_script_that_says_it_and_none_says_anoth
     said |= {Cause(word).name for text in texts for word in re.findall(r"remember cause ([a-z-]+)", text)}
     assert said == {cause.name for cause in Cause}
     assert set(MEANINGS) == set(Cause)
-    assert all(f"WHY_{cause.name}={cause.value}" in shell() for cause in Cause)
+    assert all(f"WHY_{cause.name}={cause.value}" in shell({"containers"}) for cause in Cause)
+    assert {cause for cause in Cause if f"WHY_{cause.name}=" not in shell()} == set(OF_PARTS)
     assert fault("a word of a newer version") is Fault.UNCLEAR
     assert all("WHY_" not in documents.script(name) for name in documents._ON_DISK), "they are not told the words"
 

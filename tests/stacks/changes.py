@@ -49,6 +49,9 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "application.stop_signal = 'SIGINT'"): SCRIPTS,
     ("", "application.stop_timeout_s = 20"): SCRIPTS,
     ("", "env.PHX_SERVER = 'true'"): set(),
+    **{("", f"container.{said}"): SCRIPTS for said in (
+        "command = ['serve']", "entrypoint = '/bin/tini'", "user = '1000'", "ulimits = { nofile = '65536' }",
+        "tmpfs = ['/var/run']", "shm_mib = 128", "init = true")},
     ("", "account.id = '123456789012'"): set(),
     ("", "account.operators = ['arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/Ops_1']"): EVERY_ROLE,
     ("", "account.artifacts_encryption = 'aws:kms'"): {"foundation/Artifacts"},

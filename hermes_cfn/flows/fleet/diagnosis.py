@@ -128,7 +128,7 @@ def shown(told: Mapping[str, Any]) -> str:
         log = said.get("log") or []
         spoken = (log if isinstance(log, list) else str(log).splitlines())[-50:]
         lines += [f"  log: {line}" for line in spoken[-LAST:]]
-        for key in ("health", "silent", "container", "memory", "disk", "database"):
+        for key in ("process", "health", "silent", "container", "memory", "disk", "database"):
             if said.get(key):
                 lines.append(f"  {key}: {_flat(said[key])}")
         lines += [f"  before: {line}" for line in spoken[:-LAST]]

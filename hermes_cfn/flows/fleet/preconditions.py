@@ -57,6 +57,7 @@ def startable(context: DeployContext, release: Release) -> Iterator[Finding]:
     yield from checks.startable(
         release.id, release.image, there, release.secrets, releases.newest_versions(context, release.secrets)
     )
+    yield from checks.told(release.id, bool(release.container or release.processes), context.settings)
     architectures = context.clients.ecr.architectures(repository, digest) if there else ()
     if architectures and DOCKER_WORD[context.settings.compute.architecture] not in architectures:
         yield images.wrong(context.settings, release.tag, architectures)

@@ -17,7 +17,7 @@ from hermes_cfn.deciders.release import CanaryRules, SchemaStep
 from hermes_cfn.deciders.view import Strategy
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.flows.base.context import DeployContext
-from hermes_cfn.instance.release import Release, images
+from hermes_cfn.instance.release import Release, containers, images
 from hermes_cfn.names import extra_name
 
 REQUESTED, MIGRATED, STABLE, FAILED, ROLLED_BACK = "requested", "migrated", "stable", "failed", "rolled back"
@@ -325,7 +325,9 @@ def resolve(context: DeployContext, reference: str, compatible: bool = True) -> 
     values = variables(context)
     own = [tag for tag in image.tags if not tag.startswith("released-")]
     tag = own[0] if reference.startswith("sha256:") and own else reference
-    content = json.dumps([image.pinned, values, versions], sort_keys=True)
+    container, processes = containers(context.settings)
+    more = [container, processes] if container or processes else []
+    content = json.dumps([image.pinned, values, versions, *more], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     return Release(
         id=f"{tag.replace(':', '-')[:80]}-{digest}",
@@ -337,6 +339,8 @@ def resolve(context: DeployContext, reference: str, compatible: bool = True) -> 
         requested_by=clients.account.identity().name,
         commit=context.commit,
         compatible=compatible,
+        container=container,
+        processes=processes,
     )
 
 

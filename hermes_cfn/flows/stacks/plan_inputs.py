@@ -22,7 +22,7 @@ from hermes_cfn.flows.fleet.rollout import strategy
 from hermes_cfn.flows.stacks import account_facts, existing
 from hermes_cfn.flows.stacks import orphaned_stacks as left_stacks
 from hermes_cfn.flows.stacks.deployer import COMMIT, as_sent
-from hermes_cfn.instance.release import Release
+from hermes_cfn.instance.release import Release, containers
 from hermes_cfn.names import ENVIRONMENT_TAG, foundation_title, is_extra
 from hermes_cfn.plan import Deployed, Plan, PlanInputs, extras
 from hermes_cfn.plan.timing import Pace
@@ -217,8 +217,13 @@ def _chore(finding: Finding) -> Finding:
 def _kept(context: DeployContext, now: Release) -> Iterator[Finding]:
     """``release-kept``: what a release made now would bring; a deployment without an image leaves it out."""
     try:
+        container, processes = containers(context.settings)
         wanted = replace(
-            now, variables=releases.variables(context, unknown=LATER), secrets=releases.secret_versions(context)
+            now,
+            variables=releases.variables(context, unknown=LATER),
+            secrets=releases.secret_versions(context),
+            container=container,
+            processes=processes,
         )
     except AwsError:
         return

@@ -27,7 +27,11 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=$HOME_DIR/bin/hermes-start
 ExecStop=$HOME_DIR/bin/hermes-leave
+%if containers
+TimeoutStopSec=180
+%else
 TimeoutStopSec=$((HERMES_STOP_TIMEOUT + 60))
+%end
 StandardOutput=append:$ROOT/var/log/cloud-init-output.log
 StandardError=inherit
 UNIT

@@ -3,6 +3,14 @@ if [ "${restarts:-0}" -gt 0 ]; then
   why "$WHY_RESTARTED"
   fail "the container ended by itself and was started again, $restarts times since the deployment"
 fi
+%if containers
+process=$(processes restarted)
+if [ -n "$process" ]; then
+  remember failed-process "$process"
+  why "$WHY_RESTARTED"
+  fail "process $process ended by itself and was started again since the deployment" process "$process"
+fi
+%end
 disarm return
 forget armed
 forget return.json

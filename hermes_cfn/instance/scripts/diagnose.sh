@@ -90,6 +90,9 @@ def failed():
     answer = {"status": head.split()[1], "body": masked(body)[:500]} if head else "none"
     return {"release": kept("failed-release"), "container": safely(lambda: container(kept("failed-container"))),
             "log": masked(kept("failed-log")).splitlines()[-50:], "health": answer,
+%if containers
+            "process": kept("failed-process") or None,
+%end
             "memory": safely(lambda: memory(kept("failed-memory")))}
 
 def scrub():
@@ -125,13 +128,28 @@ def short(value):
 def fitting(told):
     """The report with as many of the newest log lines as fit: Systems Manager keeps the first 24,000 characters."""
     told, logs = short(told), []
+%if containers
+    for part in (told, told["failed"], *(told["processes"].values() if isinstance(told["processes"], dict) else ())):
+%else
     for part in (told, told["failed"]):
+%end
         if isinstance(part, dict) and isinstance(part.get("log"), list):
             logs.append(part["log"])
     while len(json.dumps(told)) > 20000 and any(logs):
         max(logs, key=lambda log: len(json.dumps(log))).pop(0)
     return told
 
+%if containers
+def processes():
+    """Each container beside the web process: how it is, and its last lines."""
+    found = {}
+    for name, said in json.loads(kept("processes.json") or "{}").items():
+        known = safely(lambda: container(run("docker", "inspect", name)))
+        log = safely(lambda: masked(run("docker", "logs", "--tail", "20", name)).splitlines()[-20:])
+        found[name[len(app) + 1:]] = {"process": said["process"], "container": known, "log": log}
+    return found
+
+%end
 IDLE_S = 5.5
 
 def idle():
@@ -174,6 +192,9 @@ print(json.dumps(fitting({"task": "diagnose", "operation": operation, "outcome":
     "failed": safely(failed) if kept("failed-release") else None,
     "container": safely(lambda: container(inspected)),
     "log": safely(lambda: masked(run("docker", "logs", "--tail", "50", app)).splitlines()[-50:]),
+%if containers
+    "processes": safely(processes),
+%end
     "health": safely(lambda: answer(health, {})), "listens": safely(listens), "changed": safely(changed), "stopped": safely(stopped),
     "proxied": safely(lambda: answer("/", {"Host": domain, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"})),
     "memory": safely(lambda: memory(pathlib.Path(f"{ROOT}/proc/meminfo").read_text())),

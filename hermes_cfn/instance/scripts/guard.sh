@@ -159,6 +159,12 @@ prune() {
 }
 
 unanswered() {
+%if containers
+  if [ -n "$(state failed-process)" ]; then
+    why "$WHY_PROCESS_UNWELL"
+    fail "process $(state failed-process) of release $(pick id <"$GOAL") is not well: $(state failed-how)" process "$(state failed-process)"
+  fi
+%end
   why "$WHY_UNANSWERED"
   fail "release $(pick id <"$GOAL") did not answer on $HERMES_HEALTH_PATH within $HERMES_START_TIMEOUT s"
 }

@@ -60,6 +60,9 @@ report() {
   local value
   if [ "$1" = ended ]; then set -- "$([ -s "$STATE_DIR/current.json" ] && echo running || echo failed)" "$2"; fi
   case "$1" in running | prepared) if changed; then set -- changed "$2"; fi ;; esac
+%if containers
+  process_states
+%end
   value=$(python3 -c '
 import datetime, json, pathlib, sys
 home, state, outcome = sys.argv[1:]
@@ -70,6 +73,10 @@ def number(name):
     return int(read(name)) if read(name).isdigit() else None
 release = read("current.json")
 print(json.dumps({
+%if containers
+    "processes": json.loads(read("process-states.json") or "{}"),
+    "process": (read("failed-process") or None) if outcome.startswith("failed") else None,
+%end
     "release": json.loads(release)["id"] if release else None,
     "goal_version": number("current-version"), "state": state, "prepared": number("prepared"),
     "operation": read("operation") or None, "cause": read("cause") or None, "outcome": outcome or None, "token": number("token") or 0,
@@ -128,9 +135,17 @@ container_options() {
 
 # stop_container: how it ended is kept, for one that had to be killed does not heed the signal.
 stop_container() {
+%if containers
+  local others
+  processes stop &
+  others=$!
+%end
   docker stop --time "$HERMES_STOP_TIMEOUT" "$HERMES_APP" >/dev/null 2>&1 || true
   docker inspect "$HERMES_APP" 2>/dev/null | pick 0 State >"$STATE_DIR/stopped" 2>/dev/null || true
   docker rm --force "$HERMES_APP" >/dev/null 2>&1 || true
+%if containers
+  wait "$others" || true
+%end
 }
 
 # run_release RELEASE: what runs is replaced by it; true when it answers in time, 2 when what runs was not touched.
@@ -139,15 +154,58 @@ run_release() {
   image=$(image "$1") || return 1
   environment "$1" "$HOME_DIR/.env" || return 2
   container_options
+%if containers
+  web_options "$1" || return 1
+  forget unwell
+%end
   if [ "$HERMES_CLUSTER_PORT" -gt 0 ]; then cluster || return 1; fi
   stop_container
   container=$(docker run --detach --name "$HERMES_APP" --restart unless-stopped \
     --publish "$BIND:$HERMES_PORT:$HERMES_PORT" --env-file "$HOME_DIR/.env" \
     --label "hermes.release=$(pick id <"$1")" \
+%if containers
+    --stop-signal "$HERMES_STOP_SIGNAL" --stop-timeout "$HERMES_STOP_TIMEOUT" "${OPTIONS[@]}" "$image" "${WEB_WORDS[@]}") || return 1
+%else
     --stop-signal "$HERMES_STOP_SIGNAL" --stop-timeout "$HERMES_STOP_TIMEOUT" "${OPTIONS[@]}" "$image") || return 1
+%end
   remember container "$container"
+%if containers
+  start_processes "$1" "$image" || return 1
+  wait_healthy && processes_well "$1"
+%else
   wait_healthy
+%end
 }
+%if containers
+
+# processes VERB WORD...: the program that knows the containers beside the web process.
+processes() { ROOT="$ROOT" STATE_DIR="$STATE_DIR" ENV_FILE="$HOME_DIR/.env" python3 "$HOME_DIR/lib/processes.py" "$@" 9>&-; }
+
+# web_options RELEASE: what the release says of how the web container is started; the processes get the options before.
+web_options() {
+  SHARED=("${OPTIONS[@]}")
+  said_words web "$1" && OPTIONS+=("${WORDS[@]}") && said_words command "$1" && WEB_WORDS=("${WORDS[@]}")
+}
+# said_words VERB RELEASE: what the program prints, each word ended by a null byte.
+said_words() { processes "$@" >"$STATE_DIR/words" && mapfile -d '' -t WORDS <"$STATE_DIR/words"; }
+
+# start_processes RELEASE IMAGE, processes_well RELEASE: which process is not well is kept.
+start_processes() {
+  local found
+  found=$(IMAGE=$2 processes start "$1" "${SHARED[@]}") && return 0
+  remember unwell "$found start"
+  say "process $found could not be started"
+  return 1
+}
+processes_well() {
+  local found
+  found=$(processes well "$1") && return 0
+  remember unwell "$found"
+  say "process ${found%% *} is not well"
+  return 1
+}
+process_states() { processes states >"$STATE_DIR/process-states.new" && mv "$STATE_DIR/process-states.new" "$STATE_DIR/process-states.json"; }
+%end
 
 # answers: whether the answer is a healthy one; the code is kept.
 answers() {
@@ -167,8 +225,17 @@ wait_healthy() {
 
 # witness RELEASE: what a container that does not answer says of itself, before it is replaced.
 witness() {
+%if containers
+  local bad
+  read -r -a bad <<<"$(state unwell)" || true
+  remember failed-process "${bad[0]:-}"
+  remember failed-how "${bad[1]:-}"
+  docker inspect "${bad[2]:-$HERMES_APP}" >"$STATE_DIR/failed-container" 2>/dev/null || true
+  docker logs --tail 50 "${bad[2]:-$HERMES_APP}" >"$STATE_DIR/failed-log" 2>&1 || true
+%else
   docker inspect "$HERMES_APP" >"$STATE_DIR/failed-container" 2>/dev/null || true
   docker logs --tail 50 "$HERMES_APP" >"$STATE_DIR/failed-log" 2>&1 || true
+%end
   curl -s -i --max-time 2 "$ASK$HERMES_HEALTH_PATH" 2>&1 | head -c 5000 >"$STATE_DIR/failed-health" || true
   sed -n '/^MemTotal\|^MemAvailable/p' "$ROOT/proc/meminfo" >"$STATE_DIR/failed-memory" || true
   cp "$HOME_DIR/.env" "$STATE_DIR/failed-env" || true
@@ -181,6 +248,9 @@ switch() {
     cp "$STATE_DIR/current.json" "$STATE_DIR/previous.json"
     remember previous-version "$(state current-version)"
   fi
+%if containers
+  forget failed-process
+%end
   if run_release "$1"; then
     [ "$1" = "$STATE_DIR/current.json" ] || cp "$1" "$STATE_DIR/current.json"
     remember current-version "$2"
@@ -224,6 +294,9 @@ running_release() { docker inspect "$HERMES_APP" 2>/dev/null | pick 0 Config Lab
 changed() {
   local now
   now=$(docker inspect "$HERMES_APP" 2>/dev/null | awk -F '"' '/"Id"/ && !seen++ { print $4 }') || return 1
+%if containers
+  if processes changed; then return 0; fi
+%end
   [ -n "$now" ] && [ -n "$(state container)" ] && [ "$now" != "$(state container)" ]
 }
 

@@ -7,6 +7,10 @@ if [ "$available" -lt "$MIGRATE_MIB" ]; then
 fi
 HERMES_MEMORY_MIB=$MIGRATE_MIB
 container_options
+%if containers
+said_words shared "$GOAL"
+OPTIONS+=("${WORDS[@]}")
+%end
 status=0
 docker run --rm --name "$HERMES_APP-migrate" --env-file "$STATE_DIR/prepared.env" "${OPTIONS[@]}" \
   "$(image "$GOAL")" "${MIGRATE[@]}" >"$STATE_DIR/migrate.log" 2>&1 || status=$?

@@ -7,9 +7,17 @@ container=$(state container)
 until=$(($(date +%s) + $1))
 while [ "$(date +%s)" -lt "$until" ] && [ "$(state container)" = "$container" ]; do
   restarts=$(docker inspect "$container" 2>/dev/null | sed -n 's/.*"RestartCount": *\([0-9]*\).*/\1/p') || exit 0
+%if containers
+  process=$(processes restarted)
+  if [ "${restarts:-0}" -gt 0 ] || [ -n "$process" ]; then
+    alone
+    [ "$(state container)" = "$container" ] || exit 0
+    remember failed-process "$process"
+%else
   if [ "${restarts:-0}" -gt 0 ]; then
     alone
     [ "$(state container)" = "$container" ] || exit 0
+%end
     remember cause restarted
     report running "failed: the container ended by itself and was started again"
     exit 0

@@ -39,12 +39,29 @@ tell_changed() {
   exec 9>&-
 }
 
+%if containers
+# A process that does not stay up, or is missing: told when that changes.
+tell_processes() {
+  local before
+  if alone -n && [ -s "$STATE_DIR/report.json" ]; then
+    before=$(state process-states.json)
+    process_states
+    [ "$before" = "$(state process-states.json)" ] ||
+      report "$(pick state <"$STATE_DIR/report.json")" "$(pick outcome <"$STATE_DIR/report.json")"
+  fi
+  exec 9>&-
+}
+
+%end
 since=$(date +%s)
 told=$since
 while sleep "$HERMES_WATCH_EVERY_S"; do
   if answered; then
     since=$(date +%s)
     tell_changed || true
+%if containers
+    tell_processes || true
+%end
   elif [ $(($(date +%s) - since)) -gt "$HERMES_WATCH_S" ]; then
     say "nothing has answered on port $HERMES_PORT for $HERMES_WATCH_S s"
     aws autoscaling set-instance-health --instance-id "$(instance_id)" --health-status Unhealthy || true

@@ -284,13 +284,20 @@ class Container:
         """A line of the container, as the driver json-file writes it: in pieces of 16 KiB, each an object of its own."""
         for at in range(0, max(1, len(text)), PIECE):
             piece = text[at : at + PIECE]
-            written = json.dumps({"log": piece, "stream": stream, "time": _now()}, ensure_ascii=False)
+            told = {"log": piece, "stream": stream, **self._attributes(), "time": _now()}
+            written = json.dumps(told, ensure_ascii=False)
             log.write(written + "\n")
             if self.wanted.log_driver == "awslogs":
                 group = self.wanted.log_options.get("awslogs-group", "")
                 self._collector.send(group, self.wanted.log_options.get("awslogs-stream", self.id), piece.rstrip("\n"))
             else:
                 self._collector.line(f"/var/lib/docker/containers/{self.id}/{self.id}-json.log", written)
+
+    def _attributes(self) -> dict[str, dict[str, str]]:
+        """The labels that ``--log-opt labels=A,B`` names (docs.docker.com/engine/logging/drivers/json-file)."""
+        named = self.wanted.log_options.get("labels", "").split(",")
+        found = {name: self.wanted.labels[name] for name in named if name in self.wanted.labels}
+        return {"attrs": found} if found else {}
 
     def _environment(self) -> dict[str, str]:
         inherited = self._machine.environment()

@@ -37,7 +37,7 @@ _RUN_VALUES = {
     "--security-opt": "--security-opt", "--cap-drop": "--cap-drop", "--cap-add": "--cap-add", "--tmpfs": "--tmpfs",
     "--user": "--user", "-u": "--user", "--hostname": "--hostname", "--entrypoint": "entrypoint", "--cpus": "--cpus",
     "--pids-limit": "--pids-limit", "--ulimit": "--ulimit", "--platform": "", "--pull": "", "--add-host": "--add-host",
-    "--workdir": "--workdir", "-w": "--workdir",
+    "--workdir": "--workdir", "-w": "--workdir", "--shm-size": "--shm-size",
 }  # fmt: skip
 """What ``docker run`` takes: a name of ours, or an option that means something to a container engine alone."""
 
