@@ -158,5 +158,5 @@ class Settings(Section):
         return len(self.family) == 1
 
 
-NAMED: Mapping[str, type[Section]] = {"processes": Process}
+NAMED: Mapping[str, type[Section]] = {"processes": Process, "routes": Route}
 """Sections whose tables have names of the user's, like ``[processes.NAME]``, and what each table says."""
