@@ -249,8 +249,8 @@ def processes_stand_beside_the_web_process(settings: Settings) -> Iterator[Compl
             f"at most {MOST_CONTAINERS}, or more instances: compute.count",
         )
     for name, one in settings.processes.items():
-        if name in TAKEN:
-            yield ("processes", name), f"{name!r} is what the {TAKEN[name]} is called", "another name, like worker"
+        if name in NAMES_TAKEN:
+            yield ("processes", name), f"{name!r} is what the {NAMES_TAKEN[name]} is called", "another name, like worker"
         if one.health_command and one.health_port:
             yield ("processes", name, "health_port"), "stands beside health_command", "one of the two"
         elif not one.health_command and not one.health_port and one.alive_s >= one.start_timeout_s:
@@ -271,7 +271,7 @@ def processes_stand_beside_the_web_process(settings: Settings) -> Iterator[Compl
 MOST_CONTAINERS = 20
 """Containers beside the web process on an instance: more do not fit into the report of an instance (4 KB)."""
 
-TAKEN = {"web": "process behind the load balancer", "migrate": "container of a migration"}
+NAMES_TAKEN = {"web": "process behind the load balancer", "migrate": "container of a migration"}
 
 
 def names_fit_a_bucket(settings: Settings) -> Iterator[Complaint]:
