@@ -250,7 +250,11 @@ def processes_stand_beside_the_web_process(settings: Settings) -> Iterator[Compl
         )
     for name, one in settings.processes.items():
         if name in NAMES_TAKEN:
-            yield ("processes", name), f"{name!r} is what the {NAMES_TAKEN[name]} is called", "another name, like worker"
+            yield (
+                ("processes", name),
+                f"{name!r} is what the {NAMES_TAKEN[name]} is called",
+                "another name, like worker",
+            )
         if one.health_command and one.health_port:
             yield ("processes", name, "health_port"), "stands beside health_command", "one of the two"
         elif not one.health_command and not one.health_port and one.alive_s >= one.start_timeout_s:
