@@ -34,17 +34,22 @@ def sizes(deployment: Deployment) -> tuple[int, int, int]:
 
 
 def sleep(context: DeployContext) -> Story[None]:
-    """Takes every instance away; load balancer, addresses and everything else stay."""
+    """Takes every instance away; load balancer, addresses and everything else stay.
+
+    Raises HermesError ``rollout-left``: a rollout that is half way would be neither undone nor gone on with.
+    """
+    if (stable := releases.stable(context)) is not None:
+        preconditions.demand_no_rollout(context, stable)
     yield from _to(context, "sleep", 0, 0, sizes(context.deployment)[2])
 
 
 def wake(context: DeployContext) -> Story[None]:
     """Brings the instances back on the stable release, and waits until they are healthy.
 
-    Raises HermesError for what that release lacks: none of them could start.
+    Raises HermesError for what that release lacks, for none of them could start, and for a rollout that is half way.
     """
     if (stable := releases.stable(context)) is not None:
-        preconditions.demand(context, stable, None, Way(asleep=True))
+        preconditions.demand(context, stable, None, Way(asleep=True, names_it=False))
     yield from _to(context, "wake", *sizes(context.deployment))
 
 

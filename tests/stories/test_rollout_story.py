@@ -117,7 +117,8 @@ def test_a_rollout_is_paused_rests_and_goes_on(cloud) -> None:
     assert [finding["severity"] for finding in left] == ["error"], (
         "nobody takes off without a word what somebody paused"
     )
-    assert "rollout-left" in error(cloud, "deploy --yes", ExitCode.REFUSED)
+    for verb in ("deploy --yes", "sleep --yes", "wake --yes"):
+        assert "rollout-left" in error(cloud, verb, ExitCode.REFUSED), verb
     plan = cloud.json("plan --image v1 --detailed-exitcode", codes=(ExitCode.CHANGES,))
     assert "rollout-left" not in [finding["code"] for finding in plan["findings"]]
     assert {release.rpartition("-")[0] for release in reports(cloud)} == {"v1", "v3"}

@@ -1,10 +1,10 @@
 """What must be true of a release before the fleet is driven to it, whatever verb asks.
 
 Every verb that drives asks :func:`demand` before it touches or writes anything: release, deploy, promote, resume,
-rollback, the emergency, machine-image, scale's deploy, wake and a rotation.  What the verbs differ in is said by them:
-where they come from (the schema on the way), and whether they may take a rollout off that somebody left half way.
-What only an instance can tell (whether the database lets this release in, whether the disk suffices) the prepare
-document finds out on each, before anything is taken out of service.
+rollback, the emergency, machine-image, scale's deploy, wake and a rotation; sleep asks whether a rollout is half way.
+What the verbs differ in is said by them: where they come from (the schema on the way), and whether they may take a
+rollout off that somebody left half way.  What only an instance can tell (whether the database lets this release in,
+whether the disk suffices) the prepare document finds out on each, before anything is taken out of service.
 """
 
 from __future__ import annotations
@@ -47,6 +47,12 @@ def demand(context: DeployContext, release: Release, seen: GroupSeen | None, way
     if way.back and not way.despite_schema:
         found += schema(context, release)
     if found:
+        raise HermesError(*found, exit_code=ExitCode.REFUSED)
+
+
+def demand_no_rollout(context: DeployContext, release: Release) -> None:
+    """Raises HermesError ``rollout-left`` where the rollout of another release than ``release`` is half way."""
+    if found := list(half_way(context, release)):
         raise HermesError(*found, exit_code=ExitCode.REFUSED)
 
 
