@@ -93,7 +93,9 @@ def constrained(annotation, metadata=(), path=()):
 PATTERNS = sorted(set(constrained(Settings)))
 WELL = ["hermes", "/health", "SIGTERM", "123456789012", "eu-south-2", "t4g.small", "Z0123456789ABC", "50%", "example.com",
         "a@example.com", "main", "cd.yml", "USD", "NAME", "ELBSecurityPolicy-TLS13", "arn:aws:iam::123456789012:role/x",
-        "arn:aws:acm:eu-south-2:123456789012:certificate/x", "10.0.0.0/16", "eu-south-2a", "key", "s3", "2026-01-01", "extras.uploads", "uploads.BucketName"]  # fmt: skip
+        "arn:aws:acm:eu-south-2:123456789012:certificate/x", "10.0.0.0/16", "eu-south-2a", "key", "s3", "2026-01-01", "extras.uploads", "uploads.BucketName",
+        "08:30", "vpc-0123456789abcdef0", "subnet-0123456789abcdef0",
+        "arn:aws:elasticloadbalancing:eu-south-2:123456789012:listener/app/shared/0123456789abcdef/0123456789abcdef"]  # fmt: skip
 
 
 @pytest.mark.parametrize("pattern", sorted({pattern for _, pattern in PATTERNS}))

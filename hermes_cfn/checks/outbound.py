@@ -19,9 +19,9 @@ PORTS = {
 """Scheme of a URL -> the port where none is written (IANA's registry of service names; each project's own documentation)."""
 
 _CALLED = re.compile(
-    r"(?:^|_)(REDIS|VALKEY|AMQP|RABBITMQ|NATS|SMTP|MYSQL|MARIADB|MONGODB|MONGO|MEMCACHED|KAFKA|LDAP)(?:_|$)"
+    r"(?:^|_)(REDIS|VALKEY|AMQP|RABBITMQ|NATS|SMTP|MYSQL|MARIADB|MONGODB|MONGO|MEMCACHED|KAFKA|LDAP)(?:_|\Z)"
 )
-_AT = re.compile(r"_(?:URL|URI|DSN|HOST|SERVER|ADDRESS)$")
+_AT = re.compile(r"_(?:URL|URI|DSN|HOST|SERVER|ADDRESS)\Z")
 _ALIASES = {"RABBITMQ": "amqp", "MONGO": "mongodb"}
 BLOCKED = 25
 """EC2 blocks TCP port 25 outward by default (EC2 user guide, "Restriction on email sent using port 25")."""

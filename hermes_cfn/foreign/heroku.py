@@ -16,7 +16,7 @@ from hermes_cfn.foreign.table import Page, Table, because, needless, to, walk, w
 TOOL = "Heroku"
 NAMES = ("Procfile", "app.json")
 
-_LINE = re.compile(r"^(?P<name>[A-Za-z0-9_-]+):\s*(?P<command>.+)$")
+_LINE = re.compile(r"^(?P<name>[A-Za-z0-9_-]+):\s*(?P<command>.+)\Z")
 
 
 def _env(page: Page, path: str, value: Any) -> None:

@@ -160,10 +160,10 @@ class Page:
         )
 
 
-_NAMES = re.compile(r"(?i)(^|_)(pass|pwd|key|auth|dsn|pin|cert)$|pass|connection_?string|signing|encrypt|webhook")
+_NAMES = re.compile(r"(?i)(^|_)(pass|pwd|key|auth|dsn|pin|cert)\Z|pass|connection_?string|signing|encrypt|webhook")
 _VALUES = re.compile(
-    r"(?i:(password|passwd|pwd|secret|token|key)\s*[=:]\s*\S)|^[0-9a-fA-F]{32,}$"
-    r"|^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/=_-]{24,}$"
+    r"(?i:(password|passwd|pwd|secret|token|key)\s*[=:]\s*\S)|^[0-9a-fA-F]{32,}\Z"
+    r"|^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/=_-]{24,}\Z"
 )
 
 

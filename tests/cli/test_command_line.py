@@ -282,8 +282,8 @@ def leaves(group: click.Group, path: tuple[str, ...] = ()):
 
 
 NO_DATA = {
-    **dict.fromkeys(("eject", "init", "render", "scale"), "writes files; what it prints are their names"),
-    **dict.fromkeys(("prices refresh", "image push", "local image", "local stop"), "acts"),
+    **dict.fromkeys(("eject", "extras add", "init", "render", "scale"), "writes files; what it prints are their names"),
+    **dict.fromkeys(("prices refresh", "image build", "image push", "local image", "local stop"), "acts"),
     **dict.fromkeys(("secrets set", "secrets restore", "secrets delete", "lock break"), "acts"),
     **dict.fromkeys(("run", "shell", "demo"), "shows what something else prints"),
     **dict.fromkeys(("image digest", "local database", "local env"), "prints one bare value, for a script"),
