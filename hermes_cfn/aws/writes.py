@@ -88,6 +88,7 @@ WRITES: dict[str, Write] = {
     "autoscaling.terminate_instance_in_auto_scaling_group": _row(done="ValidationError", seen_by=_GROUP),
     "autoscaling.suspend_processes": _row(twice="a set", seen_by=_GROUP),
     "autoscaling.resume_processes": _row(twice="a set", seen_by=_GROUP),
+    "autoscaling.put_scaling_policy": _row(twice="the whole policy", seen_by=_GROUP),
     "autoscaling.create_or_update_tags": _row(twice="an absolute value", seen_by=_GROUP),
     "autoscaling.delete_tags": _row(twice="what is gone stays gone", seen_by=_GROUP),
     "elbv2.register_targets": _row(twice="a set", seen_by="target health, until it is healthy"),

@@ -57,13 +57,18 @@ def demand_no_rollout(context: DeployContext, release: Release) -> None:
 
 
 def startable(context: DeployContext, release: Release) -> Iterator[Finding]:
-    """``image-gone``, ``image-architecture`` and ``secret-gone``: no instance could start it."""
+    """What :func:`bootable` says, and ``processes-gone``: no instance could start it as it says."""
+    yield from bootable(context, release)
+    yield from checks.told(release.id, bool(release.container or release.processes), context.settings)
+
+
+def bootable(context: DeployContext, release: Release) -> Iterator[Finding]:
+    """``image-gone``, ``image-architecture`` and ``secret-gone``: no instance could start it at all."""
     repository, digest = context.names.repository, release.image.rpartition("@")[2]
     there = context.clients.ecr.image(repository, digest) is not None
     yield from checks.startable(
         release.id, release.image, there, release.secrets, releases.newest_versions(context, release.secrets)
     )
-    yield from checks.told(release.id, bool(release.container or release.processes), context.settings)
     architectures = context.clients.ecr.architectures(repository, digest) if there else ()
     if architectures and DOCKER_WORD[context.settings.compute.architecture] not in architectures:
         yield images.wrong(context.settings, release.tag, architectures)
@@ -129,8 +134,10 @@ def bars(context: DeployContext, previous: Release) -> list[Finding]:
 def boots(context: DeployContext, stable: Release | None, record: ReleaseRecord | None) -> bool:
     """Whether new instances can start ``stable``; one that never answered, or lacks something, is no anchor.
 
-    A release without a record was written by a version that kept none, and is believed.
+    A release without a record was written by a version that kept none, and is believed.  One whose processes the settings
+    no longer have is an anchor still, for its web process serves; not so one that says how that is started.
     """
     if stable is None or (record is not None and not record.verified):
         return False
-    return not list(startable(context, stable))
+    otherwise = checks.told(stable.id, bool(stable.container), context.settings)
+    return not [*bootable(context, stable), *otherwise]
