@@ -22,6 +22,7 @@ HEAVY = {
     "stories/test_deploy_story.py": 181,
     "stories/test_rehearse.py": 165,
     "stories/test_guide_commands.py": 138,
+    "stories/test_scaling_story.py": 130,
     "stories/test_extras_story.py": 90,
     "stories/test_plan_story.py": 137,
     "local/test_nothing_is_left.py": 130,
