@@ -213,7 +213,10 @@ def test_protection_and_data_go_only_when_told_and_what_was_kept_is_taken_up_aga
     context.clients.s3.put("state-kept-bucket", "key", b"data")
     alone = replace(context, deployment=replace(context.deployment, stacks=(kept,)))
     stays = destroy.staying(alone, destroy.Consent(), [kept])
-    assert "kept/Bucket (AWS::S3::Bucket): state-kept-bucket; a later deploy takes it up again" in stays
+    assert any(
+        line.startswith("kept/Bucket (AWS::S3::Bucket): state-kept-bucket; a later deploy takes it up")
+        for line in stays
+    )
     assert not any("Topic" in line for line in stays)
     with pytest.raises(HermesError) as caught:
         gone(context, kept)
