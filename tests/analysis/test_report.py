@@ -127,10 +127,11 @@ def test_live_rows_are_for_who_has_open_sockets(book):
     from analysis.answers import payment, worth
 
     plain = config.parse("[planning]\nsockets = 0\n")
-    paid, compared = payment(plain, book), worth(plain, book)
     assert interactions(plain.planning) == (Interaction.COLD,)
     assert set(interactions(Settings().planning)) == set(Interaction)
-    few, all_of_them = (list(report._cards(paid, compared, one.planning)) for one in (plain, Settings()))
+    few, all_of_them = (
+        list(report._cards(payment(one, book), worth(one, book), one.planning)) for one in (plain, Settings())
+    )
     assert len(few) == len(all_of_them) - 1
 
 
