@@ -79,7 +79,8 @@ def test_a_log_line_of_a_visitor_is_shown_and_does_nothing(tmp_path):
 
     from hermes_cfn.cli import hermes
 
-    line = SimpleNamespace(at=datetime(2026, 1, 1, tzinfo=UTC), stream=f"i-1{TITLE}", text=f"GET / {TITLE}{CLEAR}")
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    line = SimpleNamespace(at=at, stream=f"i-1{TITLE}", text=f"GET / {TITLE}{CLEAR}", process=None)
     context = SimpleNamespace(now=line.at)
     with (
         mock.patch("hermes_cfn.cli.reach.deploy_context", lambda *_: context),

@@ -2,11 +2,7 @@
 
 import json
 
-import pytest
-
 from hermes_cfn.local.options import Options
-
-pytestmark = pytest.mark.long
 
 BASE = "[application]\nmemory_mib = 256\nmigrate = []\n[compute]\ncount = 1\n[release]\nstrategy = 'surge'\n"
 
