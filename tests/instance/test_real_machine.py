@@ -34,7 +34,7 @@ class Real(machine_module.Machine):
     def __init__(self, directory):
         super().__init__(directory)
         stubs = directory / "stubs"
-        for name in ("systemctl", "systemd-run", "sleep", "logger"):
+        for name in ("systemctl", "systemd-run", "sleep", "python3", "logger"):
             (stubs / name).unlink()
         for stub in stubs.iterdir():
             stub.write_text("#!/usr/bin/python3 -S\n" + stub.read_text().partition("\n")[2])
