@@ -114,6 +114,13 @@ def _fits(settings: Settings, kind: str, name: str) -> None:
             )
 
 
+def _bare(settings: Settings) -> Settings:
+    """Without what names extras: the price is the template's own, and what is named may be what is being added."""
+    from hermes_cfn.config.access import Access
+
+    return settings.model_copy(update={"access": Access(), "env": {}, "extras": {}}).with_extras(())
+
+
 def _price(settings: Settings, file: ExtraFile) -> list[str]:
     """What a month costs, line by line, at the use that ``[usage]`` states."""
     from hermes_cfn import bill, stacks
@@ -122,7 +129,9 @@ def _price(settings: Settings, file: ExtraFile) -> list[str]:
     from hermes_cfn.names import extra_key
     from hermes_cfn.units import dollars
 
-    deployment = stacks.build(settings.with_extras((*settings.extra_files, file)))
+    bare = _bare(settings)
+    alone = bare.model_copy(update={"siblings": tuple(_bare(one) for one in settings.siblings)})
+    deployment = stacks.build(alone.with_extras((file,)))
     book, unpriced = price_book(settings.region)
     if book is None:
         return [f"what it costs is not known: {finding.what}; next: {finding.next}" for finding in unpriced]

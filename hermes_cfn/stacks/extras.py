@@ -21,7 +21,7 @@ from hermes_cfn.cfn.template import Template, arguments_of, load
 from hermes_cfn.config import Settings
 from hermes_cfn.config.extras import LIMIT_BYTES, ExtraFile, OutputValue, too_large
 from hermes_cfn.deployment import FromOutput, FromSetting, Source, StackSpec
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import ConfigurationError, Finding, HermesError
 from hermes_cfn.names import Names, extra_key, extra_name, output_id
 from hermes_cfn.stacks.existing import NETWORK, of_network
 from hermes_cfn.stacks.extras_python import template_of
@@ -63,7 +63,7 @@ def read(settings: Settings) -> tuple[Extra, ...]:
     known = {file.name for file in settings.extra_files}
     wrong += [_unknown_section(name, known) for name in settings.extras if name not in known]
     if wrong:
-        raise HermesError.of(wrong)
+        raise ConfigurationError.of(wrong)
     return tuple(found)
 
 
@@ -205,7 +205,7 @@ def together(settings: Settings, extras: Sequence[Extra], ours: Iterable[StackSp
             if not missing and key != "service":
                 waits.append(key)
     if wrong:
-        raise HermesError.of(wrong)
+        raise ConfigurationError.of(wrong)
     specs = [
         replace(spec, follows=tuple(dict.fromkeys((*spec.follows, *waits)))) if spec.key == "service" else spec
         for spec in specs

@@ -14,7 +14,7 @@ from awacs.aws import Action, Allow, Principal, Statement
 from troposphere import GetAtt, Parameter, Sub, Template, iam, ssm
 
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import ConfigurationError, Finding
 from hermes_cfn.instance.documents import python
 from hermes_cfn.names import Names, output_id
 from hermes_cfn.permissions import GRANTS
@@ -38,13 +38,13 @@ class Granted:
 
 
 def of(settings: Settings, extras: Sequence[Extra]) -> tuple[Granted, ...]:
-    """Every grant.  Raises HermesError ``grant-unknown`` for what is not there, or cannot be granted."""
+    """Every grant.  Raises ConfigurationError ``grant-unknown`` for what is not there, or cannot be granted."""
     known = {extra.name: extra for extra in extras}
     found: list[Granted] = []
     wrong: list[Finding] = []
     for name, writes in settings.access.granted.items():
         if name not in known:
-            there = ", ".join(f"extras.{one}" for one in known) or "none: hermes-cfn extras add writes one"
+            there = ", ".join(f"extras.{one}" for one in known) or f"hermes-cfn extras add bucket --name {name}, say"
             wrong.append(
                 Finding("grant-unknown", f"hermes.toml access extras.{name}", "there is no such extra", next=there)
             )
@@ -53,7 +53,7 @@ def of(settings: Settings, extras: Sequence[Extra]) -> tuple[Granted, ...]:
         found += mine
         wrong += findings
     if wrong:
-        raise HermesError.of(wrong)
+        raise ConfigurationError.of(wrong)
     return tuple(found)
 
 

@@ -64,3 +64,14 @@ def test_one_that_is_there_is_not_overwritten(tmp_path, typed):
     before = (tmp_path / "extras/work.template.yaml").read_text()
     assert "extra-name-taken" in typed("extras", "add", "queue")[1]
     assert (tmp_path / "extras/work.template.yaml").read_text() == before
+
+
+def test_what_the_file_names_already_can_be_added(tmp_path, typed):
+    (tmp_path / "hermes.toml").write_text(
+        IRELAND + '[env]\nBUCKET = { output = "uploads.BucketName" }\n[access]\nread_write = ["extras.uploads"]\n'
+    )
+    code, printed = typed("render")
+    assert code == 2 and "--name uploads" in printed
+    code, printed = typed("extras", "add", "bucket", "--name", "uploads")
+    assert code == 0, printed
+    assert typed("render")[0] == 0
