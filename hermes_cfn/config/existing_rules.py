@@ -105,7 +105,7 @@ def a_shared_listener_is_its_owners(settings: Settings) -> Iterator[Complaint]:
         yield (
             ("routes", next(iter(settings.routes))),
             "routes are not offered on a listener that others use too",
-            "let the application answer",
+            "let the application answer; routes = {} in [environments.NAME] takes those of the base away",
         )
 
 

@@ -149,7 +149,8 @@ def _overlaid(
     for section, values in overlay.items():
         if isinstance(values, Mapping) and isinstance(merged.get(section, {}), Mapping):
             base_values = merged.get(section, {})
-            merged[section] = {**base_values, **values}
+            # `routes = {}`: none of those that the other environment has.
+            merged[section] = {} if section in NAMED and not values else {**base_values, **values}
             for name in (NAMED.get(section) and values) or ():
                 if isinstance(values[name], Mapping) and isinstance(base_values.get(name), Mapping):
                     merged[section][name] = {**base_values[name], **values[name]}

@@ -188,3 +188,15 @@ def test_an_existing_listener_is_looked_at(seen, codes):
     found = list(existing.listener(parse(NETWORK + RULE), Facts(NOW, existing=seen)))
     assert [finding.code for finding in found] == codes
     assert "priority" not in "".join(codes) or found[0].next.endswith("202")
+
+
+def test_an_empty_table_of_an_environment_takes_away_what_the_base_names():
+    text = SHARED + "[routes.a]\npriority = 7000\npaths = ['/x']\nanswer = ''\n[processes.work]\ncommand = ['w']\n"
+    with pytest.raises(ConfigurationError):
+        parse(text, "staging")
+    taken = text.replace(
+        "[environments.staging.environment]", "[environments.staging.routes]\n[environments.staging.environment]"
+    )
+    assert dict(parse(taken, "staging").routes) == {}
+    assert set(parse(taken, "staging").processes) == {"work"}
+    assert set(parse(taken).routes) == {"a"}

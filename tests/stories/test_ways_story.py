@@ -1,4 +1,4 @@
-"""The rules that ``[ingress]`` and ``[routes]`` make, asked at the embedded cloud's load balancer."""
+"""One story, in order: rules at the load balancer, its maintenance page, and a staging that shares it, on one embedded cloud."""
 
 import http.client
 import ssl
@@ -26,6 +26,23 @@ priority = 120
 paths = ["/admin"]
 allowed_addresses = ["203.0.113.0/24"]
 """
+SHARING = (
+    INGRESS
+    + """
+[environments.staging.environment]
+shares = "production"
+[environments.staging.routes]
+[environments.staging.compute]
+count = 1
+[environments.staging.certificate]
+domain = "staging.hermes.yourdomain.com"
+[environments.staging.ingress]
+listener_priority = 200
+maintenance = false
+redirect_hosts = []
+headers = {}
+"""
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +77,44 @@ def test_the_rules_of_the_file_answer(cloud) -> None:
     assert (status, headers["location"]) == (302, "https://hermes.yourdomain.com/new/old/x")
     assert visit(cloud, "/robots.txt")[::2] == (200, "no")
     assert visit(cloud, "/admin")[0] == 403, "this machine is not of the range"
+
+
+def test_maintenance_is_a_page_without_a_release_and_a_release_goes_on_under_it(cloud) -> None:
+    assert cloud.json("maintenance show") == {"maintenance": "off"}
+    cloud.type("maintenance on")
+    status, _, body = visit(cloud, "/")
+    assert status == 503 and "back soon" in body
+    assert visit(cloud, "/health")[0] == 200
+    assert {stack["action"] for stack in cloud.json("plan")["stacks"]} == {"unchanged"}
+    cloud.type("release --image v2 --yes")
+    cloud.type("deploy --yes --stacks-only")
+    assert cloud.json("maintenance show") == {"maintenance": "on"}, "a deployment leaves it as it is"
+    cloud.type("maintenance off")
+    assert visit(cloud, "/health")[0] == 200 and visit(cloud, "/robots.txt")[0] == 200
+    found = cloud.client("elbv2")
+    (balancer,) = found.describe_load_balancers()["LoadBalancers"]
+    listeners = found.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    (https,) = [one["ListenerArn"] for one in listeners if one["Protocol"] == "HTTPS"]
+    left = [rule["Priority"] for rule in found.describe_rules(ListenerArn=https)["Rules"]]
+    assert sorted(left) == ["10", "100", "110", "120", "121", "default"]
+
+
+def test_a_priority_that_changes_hands_is_refused_before_anything_is_touched(cloud) -> None:
+    swapped = INGRESS.replace("priority = 100", "priority = 1").replace("priority = 110", "priority = 100")
+    (cloud.directory / "hermes.toml").write_text(swapped.replace("priority = 1\n", "priority = 110\n"))
+    codes = {finding["code"] for finding in cloud.json("plan", codes=(1, 7))["findings"]}
+    assert "priority-taken" in codes
+
+
+def test_a_staging_shares_the_load_balancer_and_the_way_out(cloud) -> None:
+    (cloud.directory / "hermes.toml").write_text(SHARING)
+    cloud.type("bootstrap")
+    cloud.type("deploy --yes --stacks-only")
+    for name in ("SECRET_KEY_BASE", "ANTHROPIC_API_KEY", "DATABASE_URL"):
+        value = control.database(cloud.state) if name == "DATABASE_URL" else f"staging-{'x' * 64}"
+        cloud.type(f"--env staging secrets set {name}", given=f"{value}\n")
+    cloud.type("--env staging deploy --image v2 --yes")
+    assert len(cloud.client("elbv2").describe_load_balancers()["LoadBalancers"]) == 1
+    assert visit(cloud, "/health", "staging.hermes.yourdomain.com")[0] == 200
+    cloud.type("--env staging destroy --yes --unprotect")
+    assert visit(cloud, "/health")[0] == 200, "production stands"
