@@ -42,7 +42,11 @@ class Consent:
 
 
 BY_HAND: Mapping[str, tuple[str, str]] = {
-    "AWS::EC2::EIP": ("aws ec2 release-address --allocation-id {}", "$3.65 a month"),
+    "AWS::EC2::EIP": (
+        'aws ec2 release-address --allocation-id "$(aws ec2 describe-addresses --public-ips {} '
+        "--query 'Addresses[0].AllocationId' --output text)\"",
+        "$3.65 a month",
+    ),
     "AWS::Logs::LogGroup": ("aws logs delete-log-group --log-group-name {}", "up to $0.03 a GB-month"),
     "AWS::S3::Bucket": ("aws s3 rb --force s3://{}", "$0.023 a GB-month"),
     "AWS::ECR::Repository": ("aws ecr delete-repository --force --repository-name {}", "$0.10 a GB-month"),
