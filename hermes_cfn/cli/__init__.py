@@ -62,7 +62,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "Whether a cloud does what AWS's documentation says; any endpoint, a real account too.",
     ),
     "rehearse": ("rehearse", "Deploy to a fresh embedded cloud under load, with faults."),
-    "demo": ("rehearse", "The whole story on this machine, in two to three minutes."),
+    "demo": ("rehearse", "The whole story on this machine, in about a minute."),
 }
 """Verb -> (what one does with it, first line of its help)."""
 

@@ -30,7 +30,7 @@ def command(yes: bool, form: str) -> int:
     from hermes_cfn.flows import deploy
 
     context = console.context()
-    agree(yes or context.local, "bootstrap")
+    agree(yes, "bootstrap")
     deploy_context = reach.deploy_context(context, start=True)
     console.follow(deploy.foundation(deploy_context), form)
     arns = {

@@ -86,9 +86,9 @@ def command(
             raise click.UsageError("--plan FILE says which image and what may be replaced; give neither beside it")
         image, replace = asked.image, tuple(asked.replace)
     limits = None if allow is None else _limits(allow)
-    agreement = bool(approved) or yes or context.local
-    if not agreement and not sys.stdin.isatty():
-        agree(False, "deploy")
+    agreement = bool(approved) or yes
+    if not sys.stdin.isatty():
+        agree(agreement, "deploy")
     deploy_context = reach.deploy_context(context, start=True)
     book, unpriced = price_book(deploy_context.region)
     question = PlanRequest(
@@ -180,14 +180,19 @@ def _leaving(choice: str) -> str:
 
 
 def agree(yes: bool, verb: str) -> None:
-    """Ask on a terminal; elsewhere ``--yes`` must say so.  Raises HermesError ``not-agreed``."""
+    """Ask on a terminal; elsewhere ``--yes`` must say so, or the cloud be the embedded one.  Raises HermesError ``not-agreed``."""
     if yes:
         return
     if sys.stdin.isatty():
         environment = console.context().settings().environment.name
         terminal.confirm(f"{verb} now, in {environment}?", abort=True)
         return
-    raise HermesError(
+    if not console.context().local:
+        raise not_agreed(verb)
+
+
+def not_agreed(verb: str) -> HermesError:
+    return HermesError(
         Finding("not-agreed", verb, "nobody can be asked here", next=f"hermes-cfn {verb} … --yes"),
         exit_code=ExitCode.REFUSED,
     )

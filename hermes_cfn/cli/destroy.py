@@ -9,7 +9,7 @@ import click
 
 from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
-from hermes_cfn.cli.deploy import agree
+from hermes_cfn.cli.deploy import not_agreed
 from hermes_cfn.errors import ExitCode
 from hermes_cfn.events import Event
 from hermes_cfn.names import OPTIONAL, is_extra
@@ -55,7 +55,7 @@ def command(
         consent = destroy.Consent.everything()
     context = console.context()
     if not yes and not sys.stdin.isatty():
-        agree(False, "destroy")
+        raise not_agreed("destroy")
     deploy_context = reach.deploy_context(context)
     if not yes:
         ahead = destroy.outlook(deploy_context, consent)

@@ -7,7 +7,7 @@ import sys
 import click
 
 from hermes_cfn.cli import console, reach, terminal
-from hermes_cfn.cli.deploy import agree
+from hermes_cfn.cli.deploy import not_agreed
 from hermes_cfn.errors import ExitCode
 
 
@@ -56,7 +56,7 @@ def break_(yes: bool) -> int:
         terminal.echo("nobody holds the lock")
         return ExitCode.OK
     if not yes and not sys.stdin.isatty():
-        agree(False, "lock break")
+        raise not_agreed("lock break")
     if not yes:
         terminal.confirm(f"{seen.owner} holds it for {seen.purpose}; break it?", abort=True)
     if not lock.break_(seen):

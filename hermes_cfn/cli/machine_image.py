@@ -62,7 +62,7 @@ def update(image: str | None, yes: bool, form: str) -> int:
     if oldest is not None:
         to = _said(images.newest) if chosen == images.newest.id else chosen
         terminal.echo(f"{_said(oldest)} → {to}", err=form == "json")
-    agree(yes or context.local, "machine-image update")
+    agree(yes, "machine-image update")
     console.follow(machine_image.update(deploy_context, chosen), form)
     return ExitCode.OK
 

@@ -36,7 +36,7 @@ def _turn(wanted: str, yes: bool, form: str) -> int:
     from hermes_cfn.flows import maintenance
 
     context = console.context()
-    agree(yes or context.local, f"maintenance {wanted}")
+    agree(yes, f"maintenance {wanted}")
     console.follow(maintenance.turn(reach.deploy_context(context), wanted), form)
     if form == "text" and wanted == maintenance.ON:
         terminal.echo(again("next: hermes-cfn maintenance off"))

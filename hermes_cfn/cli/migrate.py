@@ -19,6 +19,6 @@ def command(yes: bool, form: str) -> int:
     from hermes_cfn.flows import migrate
 
     context = console.context()
-    agree(yes or context.local, "migrate")
+    agree(yes, "migrate")
     console.follow(migrate.run(reach.deploy_context(context)), form)
     return ExitCode.OK

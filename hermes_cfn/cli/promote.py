@@ -22,7 +22,7 @@ def command(source: str, yes: bool, form: str) -> int:
     from hermes_cfn.flows import promote
 
     context = console.context()
-    agree(yes or context.local, "promote")
+    agree(yes, "promote")
     target = reach.deploy_context(context)
     there = reach.deploy_context(replace(context, environment=source))
     console.follow(promote.run(there, target), form)

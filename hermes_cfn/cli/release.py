@@ -28,7 +28,7 @@ def command(
     if bool(image) == resume:
         raise click.UsageError("either --image TAG or --resume")
     context = console.context()
-    agree(yes or context.local, "release")
+    agree(yes, "release")
     deploy_context = reach.deploy_context(context)
     story = (
         release.resume(deploy_context, despite_templates)

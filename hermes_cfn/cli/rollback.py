@@ -22,6 +22,6 @@ def command(to: str, emergency: bool, despite_schema: bool, yes: bool, form: str
     from hermes_cfn.flows import rollback
 
     context = console.context()
-    agree(yes or context.local, "rollback")
+    agree(yes, "rollback")
     console.follow(rollback.run(reach.deploy_context(context), to, emergency, despite_schema), form)
     return ExitCode.OK

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from hermes_cfn.cli import console, reach, terminal
-from hermes_cfn.cli.deploy import agree
+from hermes_cfn.cli.deploy import agree, not_agreed
 from hermes_cfn.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def rotate(name: str, source: TextIO | None, rolled: bool, yes: bool, form: str)
     secrets.known(deploy_context, name)
     if name in secrets.GENERATED:
         terminal.echo(f"{name}: {secrets.GENERATED[name]}", err=True)
-    agree(yes or context.local, f"secrets rotate {name}")
+    agree(yes, f"secrets rotate {name}")
     value = secrets.generated(name) if name in secrets.GENERATED and source is None else _value(name, source)
     stable = releases.stable(deploy_context)
     if rolled and stable is not None:
@@ -89,7 +89,7 @@ def restore(name: str, version: int, yes: bool) -> int:
     from hermes_cfn.flows import secrets
 
     context = console.context()
-    agree(yes or context.local, f"secrets restore {name}")
+    agree(yes, f"secrets restore {name}")
     _told(name, secrets.restore(reach.deploy_context(context), name, version), LATER)
     return ExitCode.OK
 
@@ -151,7 +151,7 @@ def delete(name: str, although_used: bool, yes: bool) -> int:
 
     context = console.context()
     if not yes and not sys.stdin.isatty():
-        agree(False, f"secrets delete {name}")
+        raise not_agreed(f"secrets delete {name}")
     if not yes:
         environment = context.settings().environment.name
         terminal.confirm(f"delete {name} of {environment} and all its versions?", abort=True)

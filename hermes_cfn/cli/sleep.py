@@ -20,7 +20,7 @@ def command(yes: bool, form: str) -> int:
     from hermes_cfn.flows import sleep_wake
 
     context = console.context()
-    agree(yes or context.local, "sleep")
+    agree(yes, "sleep")
     deploy_context = reach.deploy_context(context)
     console.follow(sleep_wake.sleep(deploy_context), form)
     if form == "text":

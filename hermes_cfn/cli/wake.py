@@ -19,7 +19,7 @@ def command(yes: bool, form: str) -> int:
     from hermes_cfn.flows import sleep_wake
 
     context = console.context()
-    agree(yes or context.local, "wake")
+    agree(yes, "wake")
     deploy_context = reach.deploy_context(context)
     console.follow(sleep_wake.wake(deploy_context), form)
     return ExitCode.OK
