@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -46,14 +47,61 @@ def console(stderr: bool = False) -> Console:
     return Plain(stderr=stderr, highlight=False, width=width, soft_wrap=False)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> Table:
-    """A quiet table; ``right`` are the indices of right-aligned columns."""
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", title_style="bold")
-    for index, name in enumerate(columns):
-        made.add_column(name, justify="right" if index in right else "left", overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(terminal.plain(str(cell))) for cell in row))
-    return made
+@dataclass(frozen=True, slots=True)
+class FittingTable:
+    """A quiet table; where it would break a word, as on a narrow terminal, each row is a paragraph, so that what is to be
+    copied stays whole.  ``right`` are the indices of right-aligned columns.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: Sequence[int] = ()
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        cells = list(zip(self.columns, *self.rows, strict=True))
+        least = [max((len(word) for cell in column for word in cell.split()), default=0) for column in cells]
+        most = [max(map(len, column)) for column in cells]
+        spare = options.max_width - 2 * (len(cells) - 1) - sum(least)
+        if spare < 0:
+            yield from self._paragraphs(options.max_width)
+            return
+        wish = sum(most) - sum(least)
+        share = min(1.0, spare / wish) if wish else 0.0
+        yield self._table([low + int((high - low) * share) for low, high in zip(least, most, strict=True)])
+
+    def _table(self, widths: Sequence[int]) -> Table:
+        made = Table(title=self.title, title_justify="left", box=None, pad_edge=False, title_style="bold")
+        made.header_style = "bold"
+        for index, (name, width) in enumerate(zip(self.columns, widths, strict=True)):
+            made.add_column(
+                name, justify="right" if index in self.right else "left", overflow="fold", width=max(1, width)
+            )
+        for row in self.rows:
+            made.add_row(*map(Text, row))
+        return made
+
+    def _paragraphs(self, width: int) -> Iterator[Text]:
+        """The first cells as far as they fit into a line, and the others below with their headings."""
+        if self.title:
+            yield Text(self.title, style="bold")
+        for row in self.rows:
+            head = 1
+            while head < min(2, len(row)) and len("  ".join(row[: head + 1])) <= width:
+                head += 1
+            yield Text("  ".join(row[:head]), style="bold", overflow="fold")
+            named = zip(self.columns[head:], row[head:], strict=True)
+            rest = "; ".join(f"{name} {cell}".strip() for name, cell in named if cell.strip())
+            for line in wrap(rest, max(20, width - 2), break_long_words=False, break_on_hyphens=False):
+                yield Text(f"  {line}", overflow="fold")
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()
+) -> FittingTable:
+    """A table of any cells, without control characters."""
+    shown = [tuple(terminal.plain(str(cell)) for cell in row) for row in rows]
+    return FittingTable(terminal.plain(title), [terminal.plain(one) for one in columns], shown, right)
 
 
 def put_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> None:
