@@ -7,6 +7,7 @@ from datetime import UTC
 import click
 
 from hermes_cfn.cli import console, reach, terminal
+from hermes_cfn.cli.again import again
 from hermes_cfn.errors import ExitCode
 
 
@@ -27,7 +28,9 @@ def command(follow: bool, instance: str, since: str, pattern: str, process: str,
     from hermes_cfn.flows import logs
 
     deploy_context = reach.deploy_context(console.context())
+    silent = True
     for line in logs.lines(deploy_context, logs.since(since, deploy_context.now), instance, pattern, follow, process):
+        silent = False
         at = line.at.astimezone(UTC)
         if form == "json":
             more = {"process": line.process} if line.process else {}
@@ -36,4 +39,8 @@ def command(follow: bool, instance: str, since: str, pattern: str, process: str,
             terminal.echo(
                 f"{at:%Y-%m-%d %H:%M:%S}Z  {line.stream}{f'/{line.process}' if line.process else ''}  {line.text}"
             )
+    if silent:
+        logs.nothing(deploy_context)
+        terminal.echo(f"no line since {since}", err=True)
+        terminal.echo(again("next: hermes-cfn logs --since 1d, or hermes-cfn status"), err=True)
     return ExitCode.OK

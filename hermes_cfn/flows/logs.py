@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from hermes_cfn.aws.logs import Line
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.fleet.observer import group, not_deployed
 
 POLL_S = 2.0
 """Between two looks when following."""
@@ -86,11 +87,11 @@ def lines(
             ),
             exit_code=ExitCode.USAGE,
         )
-    logs, group = context.clients.logs, context.names.log_group
+    logs, log_group = context.clients.logs, context.names.log_group
     shown: set[Line] = set()
     newest = begin
     while True:
-        for line in logs.lines(group, max(begin, newest - LATE), pattern, instance):
+        for line in logs.lines(log_group, max(begin, newest - LATE), pattern, instance):
             if line not in shown and process in ("", line.process):
                 shown.add(line)
                 newest = max(newest, line.at)
@@ -99,3 +100,9 @@ def lines(
             return
         shown = {line for line in shown if line.at >= newest - LATE}
         context.clock.sleep(POLL_S)
+
+
+def nothing(context: DeployContext) -> None:
+    """Where there was no line: raises HermesError ``service-missing`` if there is nothing yet that could write one."""
+    if group(context) is None:
+        raise not_deployed(context)

@@ -22,3 +22,15 @@ def test_a_filter_by_json_fields_is_refused_before_anything_is_asked():
     with pytest.raises(HermesError) as refused:
         list(logs.lines(None, None, pattern="{ $.status = 500 }"))
     assert refused.value.findings[0].code == "filter-json"
+
+
+def test_no_line_is_told_from_nothing_that_could_write_one(monkeypatch):
+    from types import SimpleNamespace
+
+    context = SimpleNamespace(names=SimpleNamespace(auto_scaling_group="shop-production"))
+    monkeypatch.setattr(logs, "group", lambda _: object())
+    assert logs.nothing(context) is None
+    monkeypatch.setattr(logs, "group", lambda _: None)
+    with pytest.raises(HermesError) as refused:
+        logs.nothing(context)
+    assert refused.value.findings[0].code == "service-missing"
