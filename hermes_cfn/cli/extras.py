@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +71,8 @@ def add(kind: str, name: str | None, only_print: bool) -> int:
 
 def _free(settings: Settings, name: str, path: Path) -> None:
     """Raises HermesError for a name that is taken, or none."""
-    from hermes_cfn.config.extras import NAME, TAKEN
+    from hermes_cfn.config.extras import TAKEN
+    from hermes_cfn.config.section import NAME
 
     there = {file.name: file.path for file in settings.extra_files}
     if name in TAKEN or name in there or path.exists():
@@ -78,7 +80,7 @@ def _free(settings: Settings, name: str, path: Path) -> None:
         raise HermesError(
             Finding("extra-name-taken", name, f"is {whose}", next="another name: --name"), exit_code=ExitCode.USAGE
         )
-    if not NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         raise HermesError(
             Finding("extra-invalid", name, "is no name: two to twenty lower case letters, digits and dashes"),
             exit_code=ExitCode.USAGE,

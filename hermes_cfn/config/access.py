@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, BeforeValidator, Field, StringConstraints
 
-from hermes_cfn.config.section import Section
+from hermes_cfn.config.section import NAME, Section
 
-Grant = Annotated[str, StringConstraints(pattern=r"^extras\.[a-z][a-z0-9-]{0,18}[a-z0-9]$")]
+Grant = Annotated[str, StringConstraints(pattern=rf"^extras\.{NAME}$")]
 
 
 def _listed(value: Any) -> Any:

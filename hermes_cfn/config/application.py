@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from hermes_cfn.config.section import Name, Port, Section, VariableName
+from hermes_cfn.config.section import Name, Port, Section, Signal, VariableName
 
 HealthPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]{0,127}$")]
 
@@ -22,7 +22,7 @@ class Application(Section):
     )
     architecture: Literal["arm64", "x86_64"] = "arm64"
     migrate: Annotated[tuple[str, ...], Field(strict=False)] = ("/app/bin/hermes", "eval", "Hermes.Release.migrate")
-    stop_signal: Annotated[str, StringConstraints(pattern=r"^SIG[A-Z0-9]{2,8}$")] = "SIGTERM"
+    stop_signal: Signal = "SIGTERM"
     stop_timeout_s: Annotated[int, Field(ge=1, le=120)] = 30
     start_timeout_s: Annotated[int, Field(ge=5, le=900)] = 120
     memory_mib: Annotated[int, Field(ge=0, le=786432)] = 0

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from hermes_cfn.config.processes import Words
-from hermes_cfn.config.section import Section
+from hermes_cfn.config.section import Section, Word
 
 User = Annotated[
     str, StringConstraints(pattern=r"^([a-z_][a-z0-9_-]{0,31}|[0-9]{1,10})(:([a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}))?$|^$")
@@ -28,7 +28,7 @@ class Container(Section):
     """
 
     command: Annotated[Words, Field(max_length=50)] = ()
-    entrypoint: Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=1000)] = ""
+    entrypoint: Word = ""
     user: User = ""
     ulimits: Mapping[UlimitName, Ulimit] = Field(default_factory=dict)
     tmpfs: Annotated[tuple[Tmpfs, ...], Field(strict=False, max_length=20)] = ()

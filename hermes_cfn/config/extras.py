@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Discriminator, StringConstraints, Tag
 
-from hermes_cfn.config.section import Section
+from hermes_cfn.config.section import NAME, Line, Section
 from hermes_cfn.errors import ConfigurationError, Finding
 
 FOLDER = "extras"
@@ -24,10 +24,6 @@ LIMIT_BYTES = 51_200
 TAKEN = frozenset({"foundation", "network", "certificate", "service", "worldwide", "edge", "watch"})
 """Stacks of ours, whose outputs are called by these names."""
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
-
-PlainValue = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=2000)]
-ExtraName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$")]
 ParameterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,255}$")]
 
 
@@ -50,7 +46,7 @@ def _kind(value: object) -> str:
     return "output" if isinstance(value, Mapping | OutputValue) else "text"
 
 
-Value = Annotated[Annotated[PlainValue, Tag("text")] | Annotated[OutputValue, Tag("output")], Discriminator(_kind)]
+Value = Annotated[Annotated[Line, Tag("text")] | Annotated[OutputValue, Tag("output")], Discriminator(_kind)]
 """A text, or an output: which of the two is told by its form alone, so that one mistake is one finding."""
 
 
@@ -123,7 +119,7 @@ def _misnamed(path: Path, name: str, found: dict[str, ExtraFile]) -> Finding | N
         return Finding(
             "extra-name-taken", str(path), f"{name!r} is the name of a stack of ours", next=f"call it my-{name}, say"
         )
-    if not NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         return Finding(
             "extra-invalid",
             str(path),

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from hermes_cfn.config.section import Port, Section, VariableName
-
-ProcessName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$")]
-Word = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=1000)]
-"""One word of a command line: Docker gets it as it stands, no shell reads it."""
+from hermes_cfn.config.section import Line, Port, Section, Signal, VariableName, Word
 
 Words = Annotated[tuple[Word, ...], Field(strict=False)]
-Signal = Annotated[str, StringConstraints(pattern=r"^SIG[A-Z0-9]{2,8}$")]
-PlainValue = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=2000)]
 
 
 class Process(Section):
@@ -26,7 +20,7 @@ class Process(Section):
     """
 
     command: Annotated[Words, Field(min_length=1, max_length=50)]
-    entrypoint: Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=1000)] = ""
+    entrypoint: Word = ""
     memory_mib: Annotated[int, Field(ge=16, le=786432)] = 256
     count: Annotated[int, Field(ge=1, le=10)] = 1
     stop_signal: Signal = "SIGTERM"
@@ -35,4 +29,4 @@ class Process(Section):
     health_command: Annotated[Words, Field(max_length=50)] = ()
     health_port: Port | None = None
     alive_s: Annotated[int, Field(ge=1, le=300)] = 5
-    env: Mapping[VariableName, PlainValue] = Field(default_factory=dict)
+    env: Mapping[VariableName, Line] = Field(default_factory=dict)

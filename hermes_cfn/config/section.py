@@ -14,7 +14,8 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$")]
+NAME = r"[a-z][a-z0-9-]{0,18}[a-z0-9]"
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 """Two to twenty lower case letters, digits and dashes: it goes into bucket, role and target group names."""
 
 Domain = Annotated[str, StringConstraints(pattern=r"^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
@@ -22,6 +23,13 @@ Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 ZoneId = Annotated[str, StringConstraints(pattern=r"^(Z[A-Z0-9]{5,31})?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+Signal = Annotated[str, StringConstraints(pattern=r"^SIG[A-Z0-9]{2,8}$")]
+Line = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=2000)]
+"""One line of text: the value of a variable."""
+
+Word = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=1000)]
+"""One word of a command line: Docker gets it as it stands, no shell reads it."""
+
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/*-]+$")]
 
 

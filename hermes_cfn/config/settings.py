@@ -14,16 +14,16 @@ from hermes_cfn.config.certificate import Certificate, Database
 from hermes_cfn.config.compute import Compute
 from hermes_cfn.config.container import Container
 from hermes_cfn.config.destination import Destination
-from hermes_cfn.config.extras import ExtraFile, ExtraName, ParameterName, Value
+from hermes_cfn.config.extras import ExtraFile, ParameterName, Value
 from hermes_cfn.config.github import GitHub
 from hermes_cfn.config.ingress import Ingress, Route, RouteName, SignIn
 from hermes_cfn.config.network import Network
 from hermes_cfn.config.place import Account, Environment
 from hermes_cfn.config.planning import Planning
-from hermes_cfn.config.processes import Process, ProcessName
+from hermes_cfn.config.processes import Process
 from hermes_cfn.config.release import Release
 from hermes_cfn.config.scaling import Scaling
-from hermes_cfn.config.section import Section, VariableName
+from hermes_cfn.config.section import Name, Section, VariableName
 from hermes_cfn.config.service import Service
 from hermes_cfn.config.usage import Usage
 from hermes_cfn.config.watch import Budget, Edge, Watch, Worldwide
@@ -34,10 +34,10 @@ class Settings(Section):
 
     application: Application = Application()
     env: Mapping[VariableName, Value] = Field(default_factory=dict)
-    extras: Mapping[ExtraName, Mapping[ParameterName, Value]] = Field(default_factory=dict)
+    extras: Mapping[Name, Mapping[ParameterName, Value]] = Field(default_factory=dict)
     access: Access = Access()
     container: Container = Container()
-    processes: Mapping[ProcessName, Process] = Field(default_factory=dict)
+    processes: Mapping[Name, Process] = Field(default_factory=dict)
     account: Account = Account()
     environment: Environment = Environment()
     network: Network = Network()
