@@ -71,6 +71,10 @@ OWN_ROW: Condition = {
 """The lock's table is the account's; each environment has one row of it."""
 
 
+def _scaled(settings: Settings) -> bool:
+    return settings.scaling.on
+
+
 def _clustered(settings: Settings) -> bool:
     return settings.service.cluster
 
@@ -343,19 +347,19 @@ _POLICIES = may(
     "autoscaling:DescribePolicies",
     "*",
     "sees whether the group may shrink; the action has no resource",
-    when=lambda settings: settings.scaling.on,
+    when=_scaled,
 )
 _SCALING = may(
     "autoscaling:UpdateAutoScalingGroup autoscaling:PutScalingPolicy",
     "group",
     "makes room for a rollout, and holds back policies that would shrink the group meanwhile",
-    when=lambda settings: settings.scaling.on,
+    when=_scaled,
 )
 _SCHEDULE = may(
     "autoscaling:SuspendProcesses autoscaling:ResumeProcesses autoscaling:CreateOrUpdateTags autoscaling:DeleteTags",
     "group",
     "a schedule does not wake what sleeps",
-    when=lambda settings: settings.scaling.on,
+    when=_scaled,
 )
 
 PLAN: tuple[Permission, ...] = (*OBSERVE, _TEMPLATES, _ARCHITECTURES, *_CHECKS, *_EXISTING, _POLICIES)
