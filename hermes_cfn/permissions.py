@@ -52,6 +52,18 @@ class Permission:
 
         return {test: {key: fill(value) for key, value in tests.items()} for test, tests in self.condition.items()}
 
+    def carried(self, settings: Settings) -> dict[str, tuple[str, ...]]:
+        """Condition keys, and their values, of a request that meets the condition for these settings.
+
+        A ``*`` stands for itself; a test for ``Null`` only says that a key is there, so another test has its values.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for test, keys in self.filled(settings).items():
+            if test != "Null":
+                for key, value in keys.items():
+                    found[key] = tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
+        return found
+
 
 def may(
     actions: str,

@@ -10,6 +10,7 @@ from hermes_cfn import permissions
 from hermes_cfn.aws.account import Identity
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.aws.simulation import Simulation
+from hermes_cfn.config import Settings
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.names import ACCOUNT
 from hermes_cfn.places import places
@@ -48,17 +49,41 @@ class Who:
 def ask(context: DeployContext) -> Who:
     """Asks STS, and IAM's simulator where it may."""
     identity = context.clients.account.identity()
-    simulation = _simulation(context, identity.policy_source)
-    known = places(context.settings)
+    simulation = Simulation(context.clients.calls("iam"), identity.policy_source)
     may: dict[str, bool | None] = {}
-    for verb, needs in NEEDS.items():
-        answers = [simulation.allowed(action, _concrete(known[place][0], identity.account)) for action, place in needs]
+    for verb in NEEDS:
+        answers = [simulation.allowed(*one) for one in requests(context.settings, verb, identity.account)]
         may[verb] = None if None in answers else all(answers)
         if may[verb] is None:
             may |= dict.fromkeys(NEEDS, None)
             break
     role = role_of(context, identity)
     return Who(identity.account, identity.arn, role, context.region, context.names.environment, may)
+
+
+Request = tuple[str, str, dict[str, tuple[str, ...]]]
+"""Action, resource, and the condition keys that our own call of it carries."""
+
+
+def requests(settings: Settings, verb: str, account: str) -> list[Request]:
+    """What the simulator is asked for a verb: each call as it would be sent, with all that our policies look at in it."""
+    known, found = places(settings), []
+    rows = [row for table in (*permissions.ROLES.values(), permissions.INSTANCE) for row in table]
+    for action, place in NEEDS[verb]:
+        carried: dict[str, tuple[str, ...]] = {}
+        for row in rows:
+            if action in row.actions and place in row.on:
+                carried |= carried_by(row, settings, account)
+        found.append((action, _concrete(known[place][0], account), carried))
+    return found
+
+
+def carried_by(row: permissions.Permission, settings: Settings, account: str) -> dict[str, tuple[str, ...]]:
+    """Condition keys of a request of ours for ``row``, without wildcards and with the account filled in."""
+    return {
+        key: tuple(_concrete(value, account).replace("*", "x") for value in values)
+        for key, values in row.carried(settings).items()
+    }
 
 
 def role_of(context: DeployContext, identity: Identity) -> str:
@@ -79,12 +104,11 @@ def denied(context: DeployContext, verb: str) -> Mapping[str, str] | None:
     source = identity.policy_source
     if source.endswith(f"role/{context.names.role('plan')}"):
         source = f"arn:aws:iam::{identity.account}:role/{context.names.role('infrastructure')}"
-    simulation = _simulation(context, source)
-    known = places(context.settings)
+    simulation = Simulation(context.clients.calls("iam"), source)
     found: dict[str, str] = {}
-    wheres = [(action, _concrete(known[place][0], identity.account)) for action, place in NEEDS[verb]]
-    answers = context.clients.together([partial(simulation.allowed, *one) for one in wheres])
-    for (action, where), answer in zip(wheres, answers, strict=True):
+    asked = requests(context.settings, verb, identity.account)
+    answers = context.clients.together([partial(simulation.allowed, *one) for one in asked])
+    for (action, where, _), answer in zip(asked, answers, strict=True):
         if answer is None:
             return None
         if not answer:
@@ -104,31 +128,18 @@ def lacking(
     account = context.names.account
 
     def ask(row: permissions.Permission) -> list[tuple[str, str, str]]:
-        tests = row.filled(context.settings).values()
-        condition_keys = {
-            key: _concrete(str(value), account).replace("*", "x") for test in tests for key, value in test.items()
-        }
+        carried = carried_by(row, context.settings, account)
         if role == "instance":  # the boundary lets secrets go to credentials that an instance got, and to no others
-            condition_keys["ec2:SourceInstanceARN"] = f"arn:aws:ec2:{context.region}:{account}:instance/i-0"
-        door = Simulation(
-            context.clients.calls("iam"), f"arn:aws:iam::{account}:role/{context.names.role(role)}", condition_keys
-        )
+            carried["ec2:SourceInstanceARN"] = (f"arn:aws:ec2:{context.region}:{account}:instance/i-0",)
+        door = Simulation(context.clients.calls("iam"), f"arn:aws:iam::{account}:role/{context.names.role(role)}")
         arns = [_concrete(arn, account) for place in row.on for arn in known[place]]
         resources = [arn for arn in arns if "${" not in arn]
-        denied = (door.denied(row.actions, resources) or ()) if resources else ()
+        denied = (door.denied(row.actions, resources, carried) or ()) if resources else ()
         return [(action, resource, row.reason) for action, resource in denied]
 
     needed = [row for row in rows if row.needed(context.settings)]
     for found in context.clients.together([partial(ask, row) for row in needed]):
         yield from found
-
-
-def _simulation(context: DeployContext, source: str) -> Simulation:
-    """The simulator for one principal, told what the requests to our own instances and secrets would carry."""
-    tags = {"hermes:application": context.names.application, "hermes:environment": context.names.environment}
-    condition_keys = {f"ssm:resourceTag/{key}": value for key, value in tags.items()}
-    condition_keys["kms:ViaService"] = f"ssm.{context.region}.amazonaws.com"
-    return Simulation(context.clients.calls("iam"), source, condition_keys)
 
 
 def _concrete(arn: str, account: str) -> str:
