@@ -130,6 +130,7 @@ class Cloud:
                     made.engine.fault = self._resource_fault
                     made.engine.refuses = lambda logical_id: self.faults.condition("validation-fails", logical_id) or ""
                     made.engine.replaces = lambda logical_id: bool(self.faults.condition("replaces", logical_id))
+                    made.engine.holds = lambda logical_id: bool(self.faults.condition("holds", logical_id))
                     self.services[name] = made
         if name == "pricing" and name not in self.services:
             from hermes_cfn.local.services.pricing import Pricing

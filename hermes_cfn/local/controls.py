@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CONDITIONS = (
     *("registry", "capacity", "ssm-silent", "quota", "region-off", "member-account"),
-    *("create-fails", "update-fails", "delete-fails", "validation-fails", "replaces"),
+    *("create-fails", "update-fails", "delete-fails", "validation-fails", "replaces", "holds"),
 )
 
 
@@ -133,7 +133,8 @@ class Controls:
         region: the account has not switched it on), create-fails, update-fails and delete-fails (subject
         a logical ID: CloudFormation fails on it with the message), validation-fails (subject a logical ID: a
         change set that makes or changes it fails early, and its events say the message), replaces (subject a logical ID:
-        CloudFormation replaces it whenever it changes, whatever its schema says); ``{"instance": id, "do": "kill" |
+        CloudFormation replaces it whenever it changes, whatever its schema says), holds (subject a logical ID: its
+        creation or update is not over until this is off again or rolled back); ``{"instance": id, "do": "kill" |
         "reboot" | "disk-full" | "disk-free"}``; ``{"instance": id, "application": {"health":
         503 | "hang" | null, "answer_s": seconds}}``; ``{"zone": name, "do": "gone" | "back"}``;
         ``{"kind": name, "instance": id, "release": tag}`` with a name of :data:`hermes_cfn.local.fault_kinds.KINDS`.

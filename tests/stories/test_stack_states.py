@@ -103,8 +103,14 @@ def test_throttling_is_waited_out(context) -> None:
     assert brought(context, spec("throttled", Topic=topic())) == {"throttled": "CREATE_COMPLETE"}
 
 
+def held(*, on: bool) -> None:
+    """The bucket's creation or update is not over before it is told to be."""
+    control.ask(control.default_state(), "faults", {"set": "holds", "subject": "Bucket", "value": on or None})
+
+
 def test_credentials_that_expire_in_the_middle_are_said_and_the_next_run_attaches(context) -> None:
     slow = spec("expired", Bucket=bucket("state-expired-bucket"))
+    held(on=True)
     fault = {"service": "cloudformation", "action": "DescribeStacks", "kind": "expired", "times": 1, "skip": 5}
     control.ask(control.default_state(), "faults", {"api": fault})
     with pytest.raises(HermesError) as caught:
@@ -113,6 +119,7 @@ def test_credentials_that_expire_in_the_middle_are_said_and_the_next_run_attache
     assert finding.code == "credentials-expired"
     assert "renew" in finding.next
     assert status(context, slow) == "CREATE_IN_PROGRESS"
+    held(on=False)
     told = []
     assert brought(context, slow, told=told) == {"expired": "unchanged"}
     assert any(isinstance(event, ResourceEvent) for event in told), "it followed what was under way"
@@ -170,6 +177,7 @@ def test_a_stack_whose_creation_failed_is_deleted_and_created_anew_after_saying_
 
 def interrupted(context, wanted: StackSpec, choice: str):
     """What it ends with when a person presses Ctrl-C in the middle of the update."""
+    held(on=True)
     story = StackDeployer(context, [wanted], interrupted=lambda: choice).run(lambda: None)
     for event in story:
         if isinstance(event, ResourceEvent) and event.logical_id == "Bucket":
@@ -179,6 +187,7 @@ def interrupted(context, wanted: StackSpec, choice: str):
         story.throw(KeyboardInterrupt())
         list(story)
     assert caught.value.exit_code is ExitCode.INTERRUPTED
+    held(on=False)
     return caught.value.findings[0]
 
 
@@ -198,11 +207,13 @@ def test_ctrl_c_detaches_or_cancels_the_update(context) -> None:
 
 def test_ctrl_c_asks_nothing_where_there_is_no_update_to_cancel(context) -> None:
     made = spec("closed", Bucket=bucket("state-closed-bucket"))
+    held(on=True)
     story = StackDeployer(context, [made], interrupted=lambda: pytest.fail("asked")).run(lambda: None)
     next(event for event in story if isinstance(event, ResourceEvent) and event.logical_id == "Bucket")
     with pytest.raises(HermesError) as caught:
         story.throw(KeyboardInterrupt())
     assert (caught.value.findings[0].code, caught.value.findings[0].where) == ("detached", made.name)
+    held(on=False)
     assert brought(context, made) == {"closed": "unchanged"}
 
 

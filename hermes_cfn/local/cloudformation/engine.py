@@ -28,8 +28,8 @@ class Engine:
 
     ``clients(service, region, session)`` makes boto3 clients; nothing is asked of a service but as somebody: whoever
     calls, whom a stack acts as, or the embedded cloud itself for what AWS does without asking.  ``fault(stack, logical_id, type, action)``
-    may give a reason why a resource fails, and ``replaces(logical_id)`` say that a change replaces
-    whatever the schema says: what a rehearsal asks for.
+    may give a reason why a resource fails, ``replaces(logical_id)`` say that a change replaces
+    whatever the schema says, and ``holds(logical_id)`` that it is not over yet: what a rehearsal asks for.
     """
 
     def __init__(self, clients: Callable[[str, str, Session], Any], clock: Clock, real_time: bool = False) -> None:
@@ -42,6 +42,7 @@ class Engine:
         self.fault: Fault = lambda stack, logical_id, kind, action: None
         self.replaces: Callable[[str], bool] = lambda logical_id: False
         self.refuses: Callable[[str], str] = lambda logical_id: ""
+        self.holds: Callable[[str], bool] = lambda logical_id: False
         self._zones: dict[tuple[str, Session], tuple[str, ...]] = {}
 
     def find(self, name: str, region: str) -> Stack | None:

@@ -358,7 +358,7 @@ class Steps:
             if live.turn != turn:
                 return True
             try:
-                if not handler.ready(self._context(live), live.physical_id, properties):
+                if self._holds(live) or not handler.ready(self._context(live), live.physical_id, properties):
                     return False
                 if not self._signalled(live, wanted, self.engine.clock.now() > deadline):
                     return False
@@ -374,6 +374,9 @@ class Steps:
                 self.engine.scheduler.poll(over, handler.patient)
 
         self.engine.scheduler.after(seconds, look)
+
+    def _holds(self, live: Live) -> bool:
+        return "ROLLBACK" not in self.stack.status and self.engine.holds(live.logical_id)
 
     def _signalled(self, live: Live, wanted: int, late: bool) -> bool:
         """Whether enough signals came: aws-attribute-creationpolicy.html in the User Guide."""
