@@ -25,6 +25,7 @@ from hermes_cfn.checks import (
     instance,
     outbound,
     place,
+    start,
 )
 from hermes_cfn.checks import application as application_rules
 from hermes_cfn.checks import group as group_checks
@@ -254,6 +255,9 @@ class Doctor:
                 context.settings.service.idle_timeout_s,
             )
             found += reached
+            cause = start.cause(line.id, start.now(said), application)
+            if cause is not None and cause.code not in {one.code for one in found}:
+                found.insert(0, cause)
             if _answers(said, application.health_codes):
                 well.add(line.id)
             yield from found

@@ -1,8 +1,12 @@
 """The right cause: the application's own last words, and a rule of thumb only where its evidence is there."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from hermes_cfn.checks import instance, last_words
+from hermes_cfn.aws.logs import Line
+from hermes_cfn.checks import instance, last_words, start
+from hermes_cfn.config.settings import Settings
 from hermes_cfn.flows.fleet import diagnosis
 
 SAID = {
@@ -37,6 +41,14 @@ SAID = {
         "java.lang.OutOfMemoryError: Java heap",
     ],
     "program-missing": ['exec: "gunicorn": executable file not found in $PATH', "sh: 1: bundle: not found"],
+    "library-missing": ["/server: error while loading shared libraries: libvips.so.42: cannot open shared object file"],
+    "port-not-permitted": ["listen tcp :80: bind: permission denied"],
+    "database-encryption": ['FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "app", no encryption'],
+    "certificate-untrusted": ["x509: certificate signed by unknown authority"],
+    "service-unreachable": [
+        "dial tcp 10.0.0.4:6379: connect: connection refused",
+        "Error: getaddrinfo ENOTFOUND cache",
+    ],
     "schema-missing": ['django.db.utils.ProgrammingError: relation "shop_item" does not exist'],
 }
 
@@ -78,3 +90,39 @@ def test_a_diagnosis_begins_with_the_last_words_and_the_last_answer():
     lines = diagnosis.shown(told).splitlines()
     assert lines[1:9] == [f"  log: line {n}" for n in range(12, 20)] and "400" in lines[9]
     assert lines[-1] == "  before: line 11"
+
+
+class Kept:
+    """A log group, by instance: minute and text."""
+
+    def __init__(self, **streams):
+        self.log_group, self.streams = "/app", streams
+        self.names = self.clients = self.logs = self
+
+    def lines(self, group, since):
+        assert group == self.log_group
+        for stream, told in self.streams.items():
+            for minute, text in told:
+                yield Line(datetime(2026, 11, 1, 10, minute, tzinfo=UTC), f"{stream}/app", text)
+
+
+FRESH = {"i-9": {"container": "Error: No such image: hermes", "log": ["status 1: no such container"]}}
+
+
+def test_an_instance_that_was_replaced_has_left_its_words_in_the_log_group():
+    """Its successor knows nothing yet; the older lines of another instance say less than those of the last one."""
+    kept = Kept(old=[(1, "KeyError: 'OLD'")], last=[(3, "KeyError: 'URL'"), (2, "postgresql://app:hunter22@db/app")])
+    told = diagnosis.with_words(kept, FRESH, datetime(2026, 11, 1, tzinfo=UTC))
+    assert told["last"]["log"] == ["postgresql://app:********@db/app", "KeyError: 'URL'"]
+    assert start.cause("last", start.read(told["last"]), Settings().application).code == "application-variable-missing"
+
+
+def test_what_an_instance_says_itself_is_not_looked_up_again():
+    said = {"i-1": {"container": {"status": "running"}, "log": ["its own words"]}}
+    assert diagnosis.with_words(Kept(other=[(1, "x")]), said, datetime(2026, 11, 1, tzinfo=UTC)) == said
+
+
+@pytest.mark.parametrize("line", ["SECRET_KEY=abcdef123", "password: 'hunter22'", '"api_key" => "abcdef123"'])
+def test_a_line_from_the_log_group_shows_no_value_of_a_secret(line):
+    assert "********" in diagnosis.masked(line)
+    assert "abcdef123" not in diagnosis.masked(line) and "hunter22" not in diagnosis.masked(line)

@@ -42,7 +42,7 @@ FAILED = history(("requested", "ada"), ("failed", "nothing has changed for 1211 
 def test_the_applications_words_come_before_the_rollouts(line, code):
     found = list(why.of_release("v2", FAILED, diagnosis("starting", line), APPLICATION))
     assert found[0].code == code and line in found[0].evidence and found[0].next
-    assert [one.code for one in found].count("application-down") == 1
+    assert line in found[0].what, "the application's own words are the headline"
     assert found[-1].code == "release-failed" and "1211 s" in found[-1].what
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from hermes_cfn.aws.ssm import AT_ONCE
+from hermes_cfn.checks import last_words, start
 from hermes_cfn.clock import patience
 from hermes_cfn.deciders.observed import Progress
 from hermes_cfn.errors import HermesError
@@ -36,6 +39,45 @@ def of(context: DeployContext, held: LeaseHolder, instances: Sequence[str]) -> M
         for instance, (progress, out, err) in told.items()
     }
 
+
+def with_words(context: DeployContext, told: Mapping[str, Any], since: datetime) -> dict[str, Any]:
+    """``told`` and, where nobody in it has the application's words, its last lines in CloudWatch Logs since ``since``.
+
+    An instance on which a first release never became well has been replaced by the time somebody asks, and the new one
+    knows nothing yet; its log is where it always was.  The lines are those of the instance that wrote last.
+    """
+    if any(start.read(said).log for said in told.values() if isinstance(said, Mapping)):
+        return dict(told)
+    try:
+        lines = [one for one in context.clients.logs.lines(context.names.log_group, since) if one.stream.endswith(APP)]
+    except HermesError:
+        return dict(told)
+    if not lines:
+        return dict(told)
+    last = max(lines, key=lambda one: one.at).stream
+    words = [masked(one.text) for one in sorted(lines, key=lambda one: one.at) if one.stream == last]
+    return {
+        last.removesuffix(APP): {"container": {"status": "replaced"}, "log": words[-last_words.LOOKED_AT :]},
+        **told,
+    }
+
+
+_PASSWORD = re.compile(r"(\w[\w+.-]*://[^:/?#@\s]*:)[^\s\"'<>]*@")
+_VALUE = re.compile(
+    r"(?i)(\w*(?:pass(?:word|wd)?|pwd|secret\w*|token|api_?key)[\"']?\s*(?:=>|[=:])\s*[\"']?)[^\s\"',;&]{4,}"
+)
+
+
+def masked(text: str) -> str:
+    """A line of a log without the passwords of its URLs and the values of what is named as a secret.
+
+    On an instance every spelling of every secret is hidden; who reads CloudWatch Logs does not know the secrets.
+    """
+    return _VALUE.sub(r"\1********", _PASSWORD.sub(r"\1********@", text))
+
+
+APP = "/app"
+"""How the log streams of the application's containers end, as the boot script names them."""
 
 Ended = tuple[Progress, str, str]
 """How a run ended, its stdout and its stderr."""

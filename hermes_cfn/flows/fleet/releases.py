@@ -68,6 +68,12 @@ class ReleaseRecord:
         return any(line.get("what") == STABLE for line in self.history)
 
     @property
+    def begun(self) -> datetime | None:
+        """When the last attempt at it began; None where that was not recorded."""
+        times = [str(line["at"]) for line in self.history if line.get("what") == REQUESTED]
+        return datetime.fromisoformat(times[-1]) if times else None
+
+    @property
     def ran_last(self) -> str:
         """ISO time at which it was last on every instance, or else asked for; "" when it never was."""
         for wanted in (STABLE, REQUESTED):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from hermes_cfn.aws.calls import AwsError
+from hermes_cfn.checks import why
 from hermes_cfn.checks.observed import DesiredGroup
 from hermes_cfn.clock import Tempo
 from hermes_cfn.config import Settings
@@ -286,12 +288,15 @@ class Rollout:
         yield Noted(context.now, stop.finding)
         fleet, _ = self.observer.look()
         told = diagnosis.of(context, self.held, stop.instances or self._sick(fleet.instances))
+        told = diagnosis.with_words(context, told, kept.begun or context.now - timedelta(hours=1))
         previous = self._before(kept)
         kept = replace(kept.then(context.now, FAILED, stop.finding.what), diagnosis=told)
         releases.keep(context, kept)
+        causes = why.of_instances(told, context.settings.application)
+        shown = "" if causes else diagnosis.shown(told)
         finding = replace(
             stop.finding,
-            evidence="\n".join(filter(None, (diagnosis.shown(told), self._answer(stop)))) or stop.finding.evidence,
+            evidence="\n".join(filter(None, (shown, self._answer(stop)))) or stop.finding.evidence,
             why=_difference(previous, release) or stop.finding.why,
             next=f"hermes-cfn releases show {release.id}",
         )
@@ -303,12 +308,12 @@ class Rollout:
         if verdict is not Aftermath.ROLL_BACK:
             yield from self.resume_processes()
             yield from hooks.run(context, "on_failure", kept, HERMES_FAILURE=stop.finding.what)
-            raise HermesError(finding, *bars, _choices(release, previous, verdict, bool(bars)))
+            raise HermesError(*causes, finding, *bars, _choices(release, previous, verdict, bool(bars)))
         assert previous is not None
         yield from self.back(previous)
         releases.keep(context, kept.then(context.now, ROLLED_BACK, previous.id))
         yield from hooks.run(context, "on_failure", kept, HERMES_FAILURE=stop.finding.what)
-        raise HermesError(finding, _rolled_back(release, previous), exit_code=ExitCode.ROLLED_BACK)
+        raise HermesError(*causes, finding, _rolled_back(release, previous), exit_code=ExitCode.ROLLED_BACK)
 
     @staticmethod
     def _answer(stop: Stop) -> str:
