@@ -91,7 +91,7 @@ def test_two_million_lines_beside_plain_duckdb(made, name, relation, times):
 
 @pytest.mark.parametrize("name", ["cur.csv.gz", "cur.parquet"])
 def test_memory_does_not_grow_with_lines(made, name):
-    """Ten times the lines, in ten files: DuckDB keeps what it has read of gzipped files up to its limit, and no more."""
+    """Ten times the lines, in ten files."""
     many = made / f"ten of {name}"
     many.mkdir()
     for number in range(10):
@@ -99,5 +99,5 @@ def test_memory_does_not_grow_with_lines(made, name):
     _, one, _ = ours(made / name)
     _, ten, said = ours(many)
     assert said == [10 * LINES, "720", 15]
-    print(f"{name}: {10 * LINES:,} lines in {ten:.0f} MiB, {LINES:,} in {one:.0f} MiB (below 1.5 times, or 700 MiB)")
-    assert ten < max(1.5 * one, 700)
+    print(f"{name}: {10 * LINES:,} lines in {ten:.0f} MiB, {LINES:,} in {one:.0f} MiB (below 1.5 times)")
+    assert ten < 1.5 * one

@@ -172,9 +172,15 @@ def ask(
     """The statement's answer over all sources.  Raises ``export-unreadable`` with file and row where a file is broken."""
     import duckdb
 
-    sql = statement.summed([source for source, _ in made], statement.DuckDb(), chosen)
+    runs = _runs(made)
+    asked = [statement.summed(run, statement.DuckDb(), chosen) for run in runs]
     try:
-        return connection.execute(sql).fetchall()
+        if len(asked) == 1:
+            return connection.execute(asked[0]).fetchall()
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE sums AS {asked[0]}")
+        for sql in asked[1:]:
+            connection.execute(f"INSERT INTO sums {sql}")
+        return connection.execute(statement.added("sums")).fetchall()
     except duckdb.InvalidInputException as error:
         _say_broken_row(connection, made)
         raise unreadable(_all(made), "cannot be read", why=str(error).splitlines()[0]) from error
@@ -184,6 +190,16 @@ def ask(
                 with damaged(part.shown):
                     connection.execute(f"SELECT COUNT(*) FROM {_alone(source, part)}").fetchall()  # noqa: S608 - names and values are quoted
         raise unreadable(_all(made), "cannot be read", why=str(error).splitlines()[0]) from error
+
+
+def _runs(made: Sequence[tuple[Source, list[Part]]]) -> list[list[Source]]:
+    """What is read in one statement: all Parquet, and each CSV file by itself, for while a statement runs DuckDB keeps
+    the buffers of every gzipped file that it has begun."""
+    together = [source for source, same in made if same[0].kind != "csv"]
+    alone = [
+        [replace(source, relation=_alone(source, part))] for source, same in made if same[0].kind == "csv" for part in same
+    ]
+    return [together, *alone] if together else alone
 
 
 def _all(made: Sequence[tuple[Source, list[Part]]]) -> str:

@@ -220,7 +220,7 @@ def lines(source: Source, dialect: Dialect, chosen: Selection) -> str:
 
 
 def summed(sources: Sequence[Source], dialect: Dialect, chosen: Selection) -> str:
-    """The statement; its answer has the columns :data:`ANSWER`."""
+    """The statement; its answer has the columns :data:`ANSWER`.  It groups by no column that no export here has."""
     every = " UNION ALL ".join(lines(source, dialect, chosen) for source in sources)
     where = []
     if chosen.accounts:
@@ -230,11 +230,23 @@ def summed(sources: Sequence[Source], dialect: Dialect, chosen: Selection) -> st
         where.append(f"COALESCE(began, period) >= CAST('{first} 00:00:00' AS TIMESTAMP)")
         where.append(f"COALESCE(began, period) < CAST('{last} 00:00:00' AS TIMESTAMP)")
     said = f" WHERE ({' AND '.join(where)}) OR wrong IS NOT NULL" if where else ""
+    absent = {role for role in KEYS if role in TEXT and not any(role in source.roles for source in sources)}
+    kept = ", ".join(key for key in KEYS if key not in absent)
+    shown = ", ".join(f"CAST(NULL AS VARCHAR) AS {key}" if key in absent else key for key in KEYS)
     return (
         f"WITH lines AS ({every}), dated AS (SELECT *, COALESCE(period, DATE_TRUNC('month', began)) AS month, "  # noqa: S608 - names and values are quoted
         f"ended >= began + INTERVAL '{WHOLE_MONTH_DAYS}' DAY AS whole FROM lines{said}) "
-        f"SELECT {', '.join(KEYS)}, SUM(quantity) AS used, SUM(amount) AS charged, MIN(began) AS began, "
+        f"SELECT {shown}, SUM(quantity) AS used, SUM(amount) AS charged, MIN(began) AS began, "
         "MAX(ended) AS ended, MIN(account) AS first_account, MAX(account) AS last_account, "
         "COUNT(*) AS count_of_lines, MIN(wrong) AS wrong "
-        f"FROM dated GROUP BY {', '.join(KEYS)}"
+        f"FROM dated GROUP BY {kept}"
+    )
+
+
+def added(relation: str) -> str:
+    """The statement over a table of answers of :func:`summed`, those of one group as one; its columns are the same."""
+    return (
+        f"SELECT {', '.join(KEYS)}, SUM(used) AS used, SUM(charged) AS charged, MIN(began) AS began, "  # noqa: S608 - names of our own
+        "MAX(ended) AS ended, MIN(first_account) AS first_account, MAX(last_account) AS last_account, "
+        f"SUM(count_of_lines) AS count_of_lines, MIN(wrong) AS wrong FROM {relation} GROUP BY {', '.join(KEYS)}"
     )
