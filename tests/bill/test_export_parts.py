@@ -10,7 +10,12 @@ import pytest
 
 from hermes_cfn.bill import exports
 
-HEAD = ["line_item_line_item_type", "line_item_usage_start_date", "line_item_usage_end_date", "line_item_usage_account_id"]
+HEAD = [
+    "line_item_line_item_type",
+    "line_item_usage_start_date",
+    "line_item_usage_end_date",
+    "line_item_usage_account_id",
+]
 HEAD += ["line_item_usage_type", "line_item_usage_amount", "line_item_currency_code", "line_item_unblended_cost"]
 
 
@@ -41,9 +46,7 @@ def written(folder, number, kind, rows):
 
 def said(folder):
     found = exports.read([str(folder)])
-    lines = {
-        (one.category, one.usage_type): (one.cost, round(one.usage, 9)) for one in found.lines
-    }
+    lines = {(one.category, one.usage_type): (one.cost, round(one.usage, 9)) for one in found.lines}
     return found.count, found.hours, [note.code for note in found.notes], lines
 
 

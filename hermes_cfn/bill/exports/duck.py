@@ -197,7 +197,10 @@ def _runs(made: Sequence[tuple[Source, list[Part]]]) -> list[list[Source]]:
     the buffers of every gzipped file that it has begun."""
     together = [source for source, same in made if same[0].kind != "csv"]
     alone = [
-        [replace(source, relation=_alone(source, part))] for source, same in made if same[0].kind == "csv" for part in same
+        [replace(source, relation=_alone(source, part))]
+        for source, same in made
+        if same[0].kind == "csv"
+        for part in same
     ]
     return [together, *alone] if together else alone
 
