@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from hermes_cfn.aws.calls import AwsError, Calls
+from hermes_cfn.aws.calls import DENIED, AwsError, Calls
 from hermes_cfn.aws.floors import StackFloor
 from hermes_cfn.deciders.observed import ChangeSetSeen, StackSeen
 from hermes_cfn.deployment import Json
@@ -28,6 +28,9 @@ ValidationError, "Role ... is invalid or cannot be assumed" (hashicorp/terraform
 
 EMPTY = ("didn't contain changes", "No updates are to be performed")
 """How CloudFormation says that a change set would change nothing (CreateChangeSet)."""
+
+NOT_OFFERED = frozenset({"InvalidAction", "UnknownOperationException", "NotImplemented", "EmbeddedCloudUnsupported", "501"})
+"""How an endpoint says that it does not know an action (Common errors; moto and older emulators answer 501 or 404)."""
 
 EARLY = "AWS::EarlyValidation"
 """What the reason of a change set names that was refused before it would act: why is in DescribeEvents alone.
@@ -58,6 +61,16 @@ class StackEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyWarning:
+    """What CloudFormation found before it would act and what stops nothing, such as a bucket that is not empty."""
+
+    logical_id: str
+    resource_type: str
+    why: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeployedResource:
     """A resource as the stack knows it."""
 
@@ -75,6 +88,7 @@ class CloudFormation:
         self._floors: dict[str, StackFloor] = {}
         self._made: set[tuple[str, str]] = set()
         self._ours: set[str] = set()
+        self._by_operation = True
 
     @property
     def region(self) -> str:
@@ -150,6 +164,25 @@ class CloudFormation:
                 return {}
             raise
 
+    def early_warnings(self, stack: str, change_set: str) -> list[EarlyWarning]:
+        """What was found while the change set was made and did not stop it; nothing where one may not ask."""
+        try:
+            found = list(
+                self._calls.pages("describe_events", "OperationEvents", StackName=stack, ChangeSetName=change_set)
+            )
+        except AwsError:
+            return []
+        return [
+            EarlyWarning(
+                one.get("LogicalResourceId", ""),
+                one.get("ResourceType", ""),
+                " ".join(one.get("ValidationStatusReason", "").split()),
+                one.get("ValidationPath", ""),
+            )
+            for one in found
+            if one.get("ValidationFailureMode") == "WARN" and one.get("ValidationStatus") == "FAILED"
+        ]
+
     def _validations(self, stack: str, change_set: str) -> Iterator[str]:
         """What CloudFormation found wrong before it would act, a resource a line; nothing where one may not ask."""
         try:
@@ -165,7 +198,7 @@ class CloudFormation:
         except AwsError:
             return
         for event in failed:
-            if event.get("ValidationStatusReason"):
+            if event.get("ValidationStatusReason") and event.get("ValidationFailureMode") != "WARN":
                 where = f"{event.get('LogicalResourceId', '')} ({event.get('ResourceType', '')})"
                 path = f" at {event['ValidationPath']}" if event.get("ValidationPath") else ""
                 yield " ".join(f"{where}: {event['ValidationStatusReason']}{path}".split())
@@ -234,8 +267,11 @@ class CloudFormation:
         self._made.discard((stack, change_set))
         self._calls.delete_change_set(StackName=stack, ChangeSetName=change_set)
 
-    def delete(self, stack: str, token: str = "", retain: Sequence[str] = ()) -> None:
+    def delete(self, stack: str, token: str = "", retain: Sequence[str] = (), express: bool = False) -> None:
+        """``express``: it is over as soon as everything was asked to go, and nothing is made anew if that fails."""
         extra: dict[str, Any] = {"RetainResources": list(retain)} if retain else {}
+        if express:
+            extra["DeploymentConfig"] = {"Mode": "EXPRESS", "DisableRollback": True}
         if token:
             extra["ClientRequestToken"] = token
         self._calls.delete_stack(StackName=stack, **extra)
@@ -264,6 +300,10 @@ class CloudFormation:
 
         They come newest first, and a page may be late: neither an id that it lacks nor one that it repeats matters.
         """
+        if self._by_operation:
+            found = self._operation_events(stack, since)
+            if found is not None:
+                return [event for event in found if event.id not in told]
         fresh: dict[str, StackEvent] = {}
         try:
             for event in self._calls.pages("describe_stack_events", "StackEvents", StackName=stack):
@@ -275,6 +315,33 @@ class CloudFormation:
             if error.code != "ValidationError":
                 raise
         return list(fresh.values())[::-1]
+
+    def _operation_events(self, stack: str, since: datetime | None) -> list[StackEvent] | None:
+        """The same from DescribeEvents, which tells of validations and hooks too; None where it cannot be asked.
+
+        An endpoint may not know it, a role may not ask it.  And what is read here are statuses of the stack: where an
+        answer with events has none, from its beginning on or from a status that is known, DescribeStackEvents has them.
+        No page promises an order: a list from the oldest on is read as well.
+        """
+        found: dict[str, StackEvent] = {}
+        try:
+            for event in self._calls.pages("describe_events", "OperationEvents", StackName=stack):
+                if since is not None and event["Timestamp"] < since:
+                    if found:
+                        break
+                    continue
+                found[event["EventId"]] = _operation_event(event, stack)
+        except AwsError as error:
+            if error.code == "ValidationError":
+                return []
+            if error.code not in NOT_OFFERED | DENIED:
+                raise
+            self._by_operation = False
+            return None
+        if found and not any(event.of_stack for event in found.values()):
+            self._by_operation = False
+            return None
+        return sorted(reversed(found.values()), key=lambda event: event.at)
 
     def latest_event(self, stack: str) -> StackEvent | None:
         """The newest event, as far as it is shown already."""
@@ -314,6 +381,23 @@ class CloudFormation:
 def role_unknown(error: AwsError) -> bool:
     """Whether a call was refused because CloudFormation cannot assume its service role, as it cannot yet when it is young."""
     return error.code == "ValidationError" and NOT_ASSUMABLE in error.message
+
+
+def _operation_event(event: Mapping[str, Any], stack: str) -> StackEvent:
+    """One of DescribeEvents as a line of the history: validations and hooks that failed have a status of their own."""
+    name = stack.split("/")[1] if stack.startswith("arn:") else stack
+    line = _event({"StackName": name, **event})
+    if event.get("ValidationStatus"):
+        mode = "FAILED" if event.get("ValidationFailureMode") == "FAIL" else "WARNING"
+        where = f" at {event['ValidationPath']}" if event.get("ValidationPath") else ""
+        return replace(
+            line, status=f"VALIDATION_{mode}", reason=f"{event.get('ValidationStatusReason', '')}{where}".strip()
+        )
+    if event.get("EventType") == "HOOK_INVOCATION_ERROR":
+        mode = "FAILED" if event.get("HookFailureMode") == "FAIL" else "WARNING"
+        reason = f"{event.get('HookType', 'hook')}: {event.get('HookStatusReason', '')}"
+        return replace(line, status=f"HOOK_{mode}", reason=reason)
+    return line
 
 
 def _event(event: Mapping[str, Any]) -> StackEvent:

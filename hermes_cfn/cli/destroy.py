@@ -40,19 +40,31 @@ def _optional(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
     metavar="STACK",
     help="One that hermes.toml does not ask for any more: certificate, worldwide, edge, watch or extra-NAME.",
 )
+@click.option(
+    "--express",
+    is_flag=True,
+    help="Do not wait for what AWS still takes away, such as a CloudFront distribution, where nothing else needs that.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.format_option("text", "json")
 def command(
-    unprotect: bool, empty_buckets: bool, foundation: bool, everything: bool, only: str | None, yes: bool, form: str
+    unprotect: bool,
+    empty_buckets: bool,
+    foundation: bool,
+    everything: bool,
+    only: str | None,
+    express: bool,
+    yes: bool,
+    form: str,
 ) -> int:
     """Data goes only when told; what stays is listed."""
     from hermes_cfn.flows import destroy
 
     if only and (foundation or everything):
         raise click.UsageError("--stack is one stack; --foundation and --everything go with a whole environment")
-    consent = destroy.Consent(only or "", unprotect, empty_buckets, foundation)
+    consent = destroy.Consent(only or "", unprotect, empty_buckets, foundation, express=express)
     if everything:
-        consent = destroy.Consent.everything()
+        consent = destroy.Consent.everything(express)
     context = console.context()
     if not yes and not sys.stdin.isatty():
         raise not_agreed("destroy")

@@ -59,7 +59,7 @@ MEANINGS: tuple[tuple[str, str, str], ...] = (
     (r"Internal ?Failure|Internal ?Error|ServiceInternal", "AWS failed by itself", "the same command again"),
     (r"EarlyValidation", "CloudFormation looked at the resources before it acts, and one is wrong",
      "aws cloudformation describe-events --stack-name STACK --filters FailedEvents=true says which"),
-    (r"invalid|malformed|ValidationError|Properties validation", "a property has a value that AWS does not accept",
+    (r"invalid|malformed|ValidationError|Properties validation|(extraneous|required) key|expected (type|minimum|maximum)", "a property has a value that AWS does not accept",
      "hermes-cfn validate, then mend hermes.toml or the stack"),
 )  # fmt: skip
 """(pattern in the message, what it usually means, the way on)."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from hermes_cfn.aws.cloudformation import CloudFormation
 from hermes_cfn.cfn.schemas import schema
+from hermes_cfn.deciders import express
 from hermes_cfn.deciders import stack as decider
 from hermes_cfn.deciders.actions import DeleteStack, Done, Follow, Stop, Wait
 from hermes_cfn.deciders.cause import root_cause
@@ -27,18 +28,20 @@ from hermes_cfn.names import Names
 @dataclass(frozen=True)
 class Consent:
     """What may be given up.  ``only``: the key of one stack, which ``hermes.toml`` does not ask for any more;
-    ``parameters``: the secrets and the records of releases that no stack made."""
+    ``parameters``: the secrets and the records of releases that no stack made; ``express``: a stack for whose end no
+    other waits is over as soon as AWS has been asked for everything, which then goes on by itself."""
 
     only: str = ""
     unprotect: bool = False
     empty_buckets: bool = False
     foundation: bool = False
     parameters: bool = False
+    express: bool = False
 
     @classmethod
-    def everything(cls) -> Consent:
+    def everything(cls, express: bool = False) -> Consent:
         """All of it, the foundation too."""
-        return cls(unprotect=True, empty_buckets=True, foundation=True, parameters=True)
+        return cls(unprotect=True, empty_buckets=True, foundation=True, parameters=True, express=express)
 
 
 BY_HAND: Mapping[str, tuple[str, str]] = {
@@ -325,8 +328,19 @@ class StackDeleter:
             case DeleteStack():
                 if not track.opened:
                     self._open(track)
-                track.door.delete(track.spec.name, track.operation.ask(track.seen, self.context.now, deletes=True))
+                asked = track.operation.ask(track.seen, self.context.now, deletes=True)
+                track.door.delete(track.spec.name, asked, express=self._express(key) and not track.tried.deletes)
                 track.tried = replace(track.tried, deletes=track.tried.deletes + 1)
+
+    def _express(self, key: str) -> bool:
+        if not self.consent.express:
+            return False
+        specs = {name: track.spec for name, track in self.tracks.items()}
+        return express.may(
+            key,
+            {name: spec.template for name, spec in specs.items()},
+            {name: frozenset(spec.precursors) for name, spec in specs.items()},
+        )
 
     def _open(self, track: _Track) -> None:
         """Takes away what protects, and empties buckets, as far as was agreed to."""

@@ -105,6 +105,7 @@ SHUFFLED = {
 
 SPLIT = {
     "DescribeStackEvents": "StackEvents",
+    "DescribeEvents": "OperationEvents",
     "ListStackResources": "StackResourceSummaries",
     "ListCommandInvocations": "CommandInvocations",
     "DescribeParameters": "Parameters",
@@ -121,6 +122,7 @@ BEFORE_CREATION: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("DescribeStacks", ("StackName",)),
         ("DescribeChangeSet", ("StackName", "ChangeSetName")),
         ("DescribeStackEvents", ("StackName",)),
+        ("DescribeEvents", ("StackName",)),
     ),
     "ssm.PutParameter": (("GetParameter", ("Name",)),),
 }

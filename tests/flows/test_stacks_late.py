@@ -110,7 +110,9 @@ class Service:
         return {"ChangeSetId": ChangeSetName, "Changes": [], **found}
 
     def get_paginator(self, name):
-        def paginate(StackName):
+        def paginate(StackName, **_more):
+            if name == "describe_events":
+                raise refused("InvalidAction")
             if name == "list_stack_resources":
                 return [{"StackResourceSummaries": []}]
             return [{"StackEvents": self._find(self._seen(), StackName)["events"]}]

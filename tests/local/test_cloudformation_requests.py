@@ -310,8 +310,11 @@ def importing(**identifier):
         ("CreateStack", {"Tags": [{"Key": "aws:x", "Value": ""}]}, "aws: prefixed tag key names are not allowed"),
         ("CreateStack", {"TemplateURL": "https://b.s3.amazonaws.com/k"}, "only one of TemplateBody and TemplateURL"),
         ("CreateStack", {"ResourceTypes": ["AWS::EC2::*"]}, "does not support ResourceTypes"),
-        ("CreateStack", {"TimeoutInMinutes": 1}, "does not support TimeoutInMinutes"),
-        ("CreateStack", {"DeploymentConfig": {"Mode": "EXPRESS"}}, "does not support DeploymentConfig"),
+        (
+            "CreateStack",
+            {"DeploymentConfig": {"Mode": "EXPRESS"}, "OnFailure": "DELETE"},
+            "DeploymentConfig cannot be specified together with DisableRollback or OnFailure",
+        ),
         ("CreateChangeSet", {"ChangeSetName": "1 x"}, "pattern: [a-zA-Z][-a-zA-Z0-9]*"),
         ("ListStacks", {"StackStatusFilter": ["NO"]}, "'stackStatusFilter' failed to satisfy constraint: Member must satisfy enum"),
         ("ListStacks", {"NextToken": "?"}, "next token is invalid"),

@@ -13,7 +13,7 @@ from hermes_cfn.deciders import stack as decider
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import Finding, HermesError, Severity
 from hermes_cfn.flows.base.context import DeployContext
-from hermes_cfn.flows.stacks.deployer import ChangeSetRequest, outputs_of, parameters_of
+from hermes_cfn.flows.stacks.deployer import ChangeSetRequest, early_warning, outputs_of, parameters_of
 from hermes_cfn.plan import Plan, guard
 
 AT_MOST_S = 300.0
@@ -58,6 +58,7 @@ def _asked(context: DeployContext, made: Plan, spec: StackSpec, outputs: dict[st
             yield Finding("change-set-failed", spec.key, f"AWS's change set is {ended.status}", evidence=ended.reason)
         else:
             changes = door.changes(spec.name, offer.name)
+            yield from (early_warning(spec.key, one) for one in door.early_warnings(spec.name, offer.name))
             unplanned = list(guard.unplanned(made, spec.key, changes))
             yield from unplanned
             if not unplanned:

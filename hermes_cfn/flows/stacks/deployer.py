@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from hermes_cfn import tool
 from hermes_cfn.aws.calls import LATE_S, AwsError
-from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT, CloudFormation, role_unknown
+from hermes_cfn.aws.cloudformation import TEMPLATE_LIMIT, CloudFormation, EarlyWarning, role_unknown
 from hermes_cfn.aws.young import ROLE_S
 from hermes_cfn.deciders import stack as decider
 from hermes_cfn.deciders.actions import (
@@ -398,6 +398,8 @@ class StackDeployer:
             case CreateChangeSet(kind):
                 yield from self._create(track, kind)
             case ExecuteChangeSet():
+                for warning in door.early_warnings(name, track.change_set):
+                    yield Noted(self.context.now, early_warning(name, warning))
                 refused = self.change_guard(track.spec, door.changes(name, track.change_set))
                 if refused:
                     _quietly(lambda: door.delete_change_set(name, track.change_set))
@@ -469,6 +471,19 @@ class StackDeployer:
                 cause = root_cause(track.operation.ours)
                 return [stop.finding, *([cause] if cause else [])]
         return [stop.finding]
+
+
+def early_warning(where: str, warning: EarlyWarning) -> Finding:
+    """What CloudFormation found before anything was made, and what does not stop it by itself."""
+    return Finding(
+        "early-validation",
+        f"{where} / {warning.logical_id} ({warning.resource_type})",
+        warning.why,
+        why="CloudFormation looked at the resources before it acts; it goes on, and may fail when it gets there",
+        evidence=f"WARN at {warning.path}" if warning.path else "WARN",
+        next="mend it before the stack gets there, or stop with Ctrl-C",
+        severity=Severity.WARNING,
+    )
 
 
 def _role_waited_for(role: str) -> Finding:

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-chang
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Any
@@ -21,16 +22,17 @@ from hermes_cfn.cfn.schemas import schema
 from hermes_cfn.cfn.statuses import NO_CHANGES
 from hermes_cfn.cfn.template import Resource
 from hermes_cfn.errors import HermesError
-from hermes_cfn.local.cloudformation import drift
+from hermes_cfn.local.cloudformation import drift, early
 from hermes_cfn.local.cloudformation.engine import Engine
-from hermes_cfn.local.cloudformation.model import ChangeSet, Request, Stack
+from hermes_cfn.local.cloudformation.model import ChangeSet, Request, Stack, StackOperation
 from hermes_cfn.local.cloudformation.requests import secrets_of, validation
 from hermes_cfn.local.providers import HANDLERS
 from hermes_cfn.local.providers.base import Gone, reason
 
 _KEEP = ("Retain", "RetainExceptOnCreate")
+EARLY_CHECKS = ("AWS::EarlyValidation::ResourceExistenceCheck", "AWS::EarlyValidation::PropertyValidation")
 EARLY = (
-    "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot Early "
+    "The following hook(s)/validation failed: [{}]. To troubleshoot Early "
     "Validation errors, use the DescribeEvents API for detailed failure information."
 )
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
@@ -39,18 +41,24 @@ LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 def compute(engine: Engine, stack: Stack, change_set: ChangeSet) -> None:
     """Fills in the changes, or the reason why there are none."""
     change_set.status = "CREATE_IN_PROGRESS"
+    begun = change_set.operation = StackOperation(
+        str(uuid.uuid4()), "CREATE_CHANGESET", engine.clock.now(), change_set.request.token
+    )
+    _compute(engine, stack, change_set)
+    begun.end(engine.clock.now(), well=change_set.status == "CREATE_COMPLETE")
+
+
+def _compute(engine: Engine, stack: Stack, change_set: ChangeSet) -> None:
     try:
         found = difference(engine, stack, change_set)
     except HermesError as error:
         change_set.status, change_set.reason = "FAILED", error.findings[0].what
         return
-    change_set.refused = {
-        change.logical_id: (change.resource_type, why)
-        for change in found
-        if change.action != "Remove" and (why := engine.refuses(change.logical_id))
-    }
-    if change_set.refused:
-        change_set.status, change_set.reason = "FAILED", EARLY
+    change_set.refused = tuple(early.found(engine, stack, change_set, found)) if change_set.validated else ()
+    failing = [one for one in change_set.refused if one.mode == "FAIL"]
+    if failing:
+        checks = [EARLY_CHECKS[one.name == early.PROPERTY] for one in failing]
+        change_set.status, change_set.reason = "FAILED", EARLY.format(", ".join(dict.fromkeys(checks)))
         return
     change_set.changes = found
     if not found and not _outputs_differ(engine, stack, change_set.request):

@@ -22,13 +22,14 @@ _LISTS = {
     "DescribeStacks": "Stacks",
     "ListStacks": "StackSummaries",
     "DescribeStackEvents": "StackEvents",
+    "DescribeEvents": "OperationEvents",
     "ListStackResources": "StackResourceSummaries",
     "DescribeStackResourceDrifts": "StackResourceDrifts",
     "ListChangeSets": "Summaries",
     "ListExports": "Exports",
     "ListImports": "Imports",
 }
-_NEWEST_FIRST = frozenset({"DescribeStacks", "ListStacks", "DescribeStackEvents"})
+_NEWEST_FIRST = frozenset({"DescribeStacks", "ListStacks", "DescribeStackEvents", "DescribeEvents"})
 _TEMPLATES = frozenset({"TemplateBody", "TemplateURL"})
 """Their own limits stand in ``requests``."""
 

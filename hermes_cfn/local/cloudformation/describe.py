@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hermes_cfn.local.cloudformation.model import ChangeSet, Live, Stack
+from hermes_cfn.local.cloudformation import happenings
+from hermes_cfn.local.cloudformation.model import ChangeSet, Live, Request, Stack
 from hermes_cfn.local.cloudformation.requests import shown_parameters
 
 
@@ -14,6 +15,20 @@ def _given(shape: dict[str, Any]) -> dict[str, Any]:
 
 def tags(pairs: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in pairs.items()]
+
+
+def _triggers(request: Request | None) -> dict[str, Any]:
+    """``RollbackConfiguration`` as it was given."""
+    if request is None or not (request.triggers or request.monitoring):
+        return {}
+    rows = [{"Arn": arn, "Type": "AWS::CloudWatch::Alarm"} for arn in request.triggers]
+    return {"RollbackTriggers": rows, "MonitoringTimeInMinutes": request.monitoring}
+
+
+def _mode(request: Request | None) -> dict[str, Any] | None:
+    if request is None or not request.express:
+        return None
+    return {"Mode": "EXPRESS", "DisableRollback": request.on_failure == "DO_NOTHING"}
 
 
 def stack(stack: Stack) -> dict[str, Any]:
@@ -35,7 +50,10 @@ def stack(stack: Stack) -> dict[str, Any]:
             "StackStatus": stack.status,
             "StackStatusReason": stack.reason,
             "DisableRollback": bool(request and request.on_failure == "DO_NOTHING"),
-            "RollbackConfiguration": {},
+            "RollbackConfiguration": _triggers(request),
+            "TimeoutInMinutes": request.minutes if request else None,
+            "DeploymentConfig": _mode(request),
+            "LastOperations": happenings.last_operations(stack) or None,
             "NotificationARNs": list(request.notification_arns) if request else [],
             "Capabilities": list(request.capabilities) if request else [],
             "Outputs": [
@@ -166,7 +184,8 @@ def change_set(stack: Stack, found: ChangeSet) -> dict[str, Any]:
             "Status": found.status,
             "StatusReason": found.reason,
             "NotificationARNs": list(found.request.notification_arns),
-            "RollbackConfiguration": {},
+            "RollbackConfiguration": _triggers(found.request),
+            "DeploymentConfig": _mode(found.request),
             "Capabilities": list(found.request.capabilities),
             "Tags": tags(dict(found.request.tags)),
             "IncludeNestedStacks": False,
@@ -195,24 +214,3 @@ def change_set_summary(stack: Stack, found: ChangeSet) -> dict[str, Any]:
     )
     shape = change_set(stack, found)
     return {key: shape[key] for key in keys if key in shape}
-
-
-def validations(stack: Stack, change_set: ChangeSet) -> list[dict[str, Any]]:
-    """DescribeEvents of a change set that failed early: one for each resource."""
-    return [
-        {
-            "EventId": f"{change_set.id}/{name}",
-            "StackId": stack.id,
-            "OperationType": "CREATE_CHANGESET",
-            "EventType": "VALIDATION_ERROR",
-            "LogicalResourceId": name,
-            "ResourceType": kind,
-            "Timestamp": change_set.at,
-            "ValidationFailureMode": "FAIL",
-            "ValidationName": "NAME_CONFLICT_VALIDATION",
-            "ValidationStatus": "FAILED",
-            "ValidationStatusReason": why,
-            "ValidationPath": f"/Resources/{name}",
-        }
-        for name, (kind, why) in change_set.refused.items()
-    ]

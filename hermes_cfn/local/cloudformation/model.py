@@ -26,6 +26,30 @@ class Event:
     reason: str = ""
     token: str = ""
     properties: str = ""
+    operation: str = ""
+    began: datetime | None = None
+    """When what the status tells of began; where it is over, ``at`` is its end."""
+
+
+@dataclass
+class StackOperation:
+    """One thing that happens to a stack, as DescribeEvents groups events: ``kind`` is an OperationType."""
+
+    id: str
+    kind: str
+    at: datetime
+    token: str = ""
+    ended: datetime | None = None
+    well: bool = False
+
+    @property
+    def status(self) -> str:
+        """OperationStatus."""
+        return "IN_PROGRESS" if self.ended is None else "SUCCEEDED" if self.well else "FAILED"
+
+    def end(self, at: datetime, well: bool) -> None:
+        if self.ended is None:
+            self.ended, self.well = at, well
 
 
 @dataclass
@@ -44,6 +68,7 @@ class Live:
     drifts: tuple[dict[str, str], ...] = ()
     actual: Mapping[str, Any] = field(default_factory=dict)
     turn: int = 0
+    began: datetime | None = None
 
     @property
     def logical_id(self) -> str:
@@ -86,17 +111,35 @@ class Request:
     notification_arns: tuple[str, ...] = ()
     ssm: Mapping[str, str] = field(default_factory=dict)
     on_failure: str = "ROLLBACK"
+    express: bool = False
+    """Whether a resource is complete as soon as its configuration is applied (DeploymentConfig, Mode EXPRESS)."""
+    minutes: int | None = None
+    triggers: tuple[str, ...] = ()
+    """ARNs of alarms that take an operation back, and for how many minutes they are watched after it."""
+    monitoring: int = 0
     token: str = ""
     retain_except_on_create: bool = False
     imported: set[str] = field(default_factory=set)
     """Exports of other stacks that its evaluation has used."""
 
 
+@dataclass(frozen=True)
+class Validation:
+    """What an early validation found of a resource: ``mode`` is FAIL or WARN, ``path`` a place in the template."""
+
+    logical_id: str
+    resource_type: str
+    name: str
+    mode: str
+    why: str
+    path: str
+
+
 @dataclass
 class ChangeSet:
     """A change set; ``changes`` are known once ``status`` is CREATE_COMPLETE.
 
-    ``refused``: logical ID -> its type, and what an early validation says of it.
+    ``refused`` is what the early validations say, those that only warn too.
     """
 
     id: str
@@ -109,7 +152,9 @@ class ChangeSet:
     execution: str = "UNAVAILABLE"
     reason: str = ""
     changes: tuple[ResourceChange, ...] = ()
-    refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    refused: tuple[Validation, ...] = ()
+    validated: bool = True
+    operation: StackOperation | None = None
     imports: Mapping[str, str] = field(default_factory=dict)
     import_existing: bool = False
     revert: bool = False
@@ -157,6 +202,19 @@ class Stack:
     undo: Any = None
     operation: Any = None
     deleted_live: dict[str, Live] = field(default_factory=dict)
+    operations: list[StackOperation] = field(default_factory=list)
+
+    def begin(self, kind: str, at: datetime) -> StackOperation:
+        """An operation begins, and ends what was under way: a rollback is an operation of its own."""
+        self.end(at, well=False)
+        made = StackOperation(str(uuid.uuid4()), kind, at, self.token)
+        self.operations.append(made)
+        return made
+
+    def end(self, at: datetime, well: bool) -> None:
+        """What was under way is over."""
+        if self.operations:
+            self.operations[-1].end(at, well)
 
     @property
     def exports(self) -> dict[str, str]:
@@ -172,10 +230,17 @@ class Stack:
         status: str,
         reason: str = "",
         properties: str = "",
+        began: datetime | None = None,
     ) -> None:
-        """Adds an event."""
+        """Adds an event, of the operation that is under way."""
         name = f"{logical_id}-{status}-{uuid.uuid4().hex[:12]}"
-        self.events.append(Event(name, at, logical_id, physical_id, kind, status, reason, self.token, properties))
+        now = self.operations[-1] if self.operations else None
+        operation, since = (now.id, now.at) if now is not None else ("", None)
+        self.events.append(
+            Event(
+                name, at, logical_id, physical_id, kind, status, reason, self.token, properties, operation, began or since
+            )
+        )
 
     def enter(self, at: datetime, status: str, reason: str = "") -> None:
         """Takes a status, with its event."""
@@ -184,5 +249,7 @@ class Stack:
 
     def mark(self, at: datetime, live: Live, status: str, reason: str = "", properties: str = "") -> None:
         """Gives a resource a status, with its event."""
+        if live.began is None or (status.endswith("_IN_PROGRESS") and status != live.status):
+            live.began = at
         live.status, live.reason, live.at = status, reason, at
-        self.record(at, live.logical_id, live.physical_id, live.type, status, reason, properties)
+        self.record(at, live.logical_id, live.physical_id, live.type, status, reason, properties, live.began)

@@ -18,6 +18,7 @@ from hermes_cfn.cfn.template import dependencies
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local.cloudformation.engine import Engine
 from hermes_cfn.local.cloudformation.graph import Done, Graph
+from hermes_cfn.local.cloudformation.limits import Limits
 from hermes_cfn.local.cloudformation.model import Live, Request, Stack, exports_of
 from hermes_cfn.local.cloudformation.steps import Steps, unknown_reason
 
@@ -43,10 +44,13 @@ class Undo:
 class Operation:
     """One thing that happens to one stack."""
 
+    running: Graph
+
     def __init__(self, engine: Engine, stack: Stack) -> None:
         self.engine = engine
         self.stack = stack
         self.steps = Steps(engine, stack)
+        self.limits = Limits(engine, stack, lambda why: self.running.fail("", why))
         stack.operation = self
 
     def now(self) -> Any:
@@ -63,8 +67,12 @@ class Operation:
         forward = self.waits(request, names)
         return {name: frozenset(other for other, needs in forward.items() if name in needs) for name in forward}
 
+    kind = "UPDATE_STACK"
+    """Its OperationType (API_OperationEvent)."""
+
     def begin(self, status: str, reason: str = "User Initiated") -> None:
         self.engine.scheduler.begin()
+        self.stack.begin(self.kind, self.now())
         self.stack.enter(self.now(), status, reason)
 
     def graph(
@@ -105,6 +113,7 @@ class Operation:
                 well = status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
                 found.execution = "EXECUTE_COMPLETE" if well else "EXECUTE_FAILED"
         self.stack.enter(self.now(), status, reason)
+        self.stack.end(self.now(), well=status.endswith("_COMPLETE"))
 
     def named(self, failures: Mapping[str, str], verb: str) -> str:
         """The reason of a stack: those of its resources that have an event of failure, by what was tried."""
@@ -115,6 +124,8 @@ class Operation:
             if hit:
                 words.append(f"The following resource(s) failed to {tried}: {_list(hit)}.")
         named = [name for name in failures if name]
+        if "" in failures and named:
+            words.insert(0, failures[""])
         if words:
             return " ".join(words)
         return (
@@ -161,6 +172,8 @@ def _list(names: Iterable[str]) -> str:
 class Create(Operation):
     """A new stack; ``imports`` are physical IDs that are taken over, by logical ID."""
 
+    kind = "CREATE_STACK"
+
     def run(self, request: Request, imports: Mapping[str, str]) -> None:
         self.stack.request = request
         self.imports = imports
@@ -172,7 +185,9 @@ class Create(Operation):
             failed = {"": _why(error)}
             self.engine.scheduler.after(0, lambda: self.ended(failed))
             return
-        self.launch(self.graph(self.waits(request, resources), self.step, self.ended))
+        self.running = self.graph(self.waits(request, resources), self.step, self.ended)
+        self.limits.watch(request, creates=True)
+        self.launch(self.running)
 
     def step(self, name: str, done: Callable[[str | None], None]) -> None:
         assert self.stack.request is not None
@@ -189,9 +204,20 @@ class Create(Operation):
             try:
                 self.make_outputs()
                 self.engine.check_exports(stack)
-                return self.finish(f"{self.word}_COMPLETE")
+                return self.limits.afterwards(request, self.watched)
             except Exception as error:
                 failures = {"": _why(error)}
+        self.failed(failures)
+
+    def watched(self, why: str) -> None:
+        if why:
+            return self.failed({"": why})
+        return self.finish(f"{self.word}_COMPLETE")
+
+    def failed(self, failures: Mapping[str, str]) -> None:
+        stack, request = self.stack, self.stack.request
+        assert request is not None
+        self.limits.end()
         stack.outputs = {}
         why = self.named(failures, "create")
         if request.on_failure == "DO_NOTHING":
@@ -203,6 +229,8 @@ class Create(Operation):
 
 class Rollback(Operation):
     """After a failed creation: delete everything in reverse."""
+
+    kind = "ROLLBACK"
 
     def run(self, reason: str) -> None:
         request = self.stack.request
@@ -227,6 +255,8 @@ class Rollback(Operation):
 
 class Delete(Operation):
     """A stack goes, in reverse; ``retain`` are logical IDs to leave."""
+
+    kind = "DELETE_STACK"
 
     def run(self, reason: str = "User Initiated", retain: frozenset[str] = frozenset(), force: bool = False) -> None:
         self.retain, self.force = retain, force
@@ -278,6 +308,7 @@ class Update(Operation):
             self.engine.scheduler.after(0, lambda: self.ended(refused))
             return
         self.running = self.graph(self.waits(request, self.wanted), self.step, self.ended)
+        self.limits.watch(request, creates=False)
         self.launch(self.running)
 
     def protected(self) -> dict[str, str]:
@@ -321,13 +352,24 @@ class Update(Operation):
             except Exception as error:
                 failures = {"": _why(error)}
         if failures:
-            why = self.named(failures, "update")
-            if request.on_failure == "DO_NOTHING":
-                return self.finish("UPDATE_FAILED", why)
-            return UpdateRollback(self.engine, stack).run(why)
+            return self.failed(failures)
+        return self.limits.afterwards(request, self.watched)
+
+    def watched(self, why: str) -> None:
+        if why:
+            return self.failed({"": why})
         if self.word == "IMPORT":
             return self.finish("IMPORT_COMPLETE")
         return self.clean()
+
+    def failed(self, failures: Mapping[str, str]) -> None:
+        request = self.stack.request
+        assert request is not None
+        self.limits.end()
+        why = self.named(failures, "update")
+        if request.on_failure == "DO_NOTHING":
+            return self.finish("UPDATE_FAILED", why)
+        return UpdateRollback(self.engine, self.stack).run(why)
 
     def clean(self) -> None:
         stack = self.stack
@@ -356,8 +398,11 @@ class Update(Operation):
 class UpdateRollback(Operation):
     """Back to what was there before the update."""
 
-    def run(self, reason: str, skip: frozenset[str] = frozenset()) -> None:
+    kind = "ROLLBACK"
+
+    def run(self, reason: str, skip: frozenset[str] = frozenset(), goes_on: bool = False) -> None:
         stack = self.stack
+        self.kind = "CONTINUE_ROLLBACK" if goes_on else self.kind
         self.undo: Undo = stack.undo
         stack.request = self.undo.before
         self.skip = skip

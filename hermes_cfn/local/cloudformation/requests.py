@@ -321,11 +321,9 @@ def read(
     The template is the ``caller``'s to read; what it names is looked up as the stack will act (``session``, by its
     clients ``acting``): https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html
     """
-    if (params.get("RollbackConfiguration") or {}).get("RollbackTriggers"):
-        raise refused("RollbackConfiguration.RollbackTriggers")
-    for name in ("ResourceTypes", "DeploymentConfig", "TimeoutInMinutes"):
-        if params.get(name):
-            raise refused(name)
+    if params.get("ResourceTypes"):
+        raise refused("ResourceTypes")
+    triggers, monitoring = _triggers(params, stack)
     _check_tags(params.get("Tags") or ())
     before = stack.request if stack is not None else None
     if params.get("UsePreviousTemplate"):
@@ -367,7 +365,41 @@ def read(
         on_failure=_on_failure(params),
         token=params.get("ClientRequestToken") or params.get("ClientToken") or "",
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
+        express=express(params),
+        minutes=params.get("TimeoutInMinutes"),
+        triggers=triggers,
+        monitoring=monitoring,
     )
+
+
+def express(params: Mapping[str, Any]) -> bool:
+    """Whether the operation is over as soon as the configuration is applied.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-express-mode.html
+    """
+    return (params.get("DeploymentConfig") or {}).get("Mode") == "EXPRESS"
+
+
+def _triggers(params: Mapping[str, Any], stack: Stack | None) -> tuple[tuple[str, ...], int]:
+    """Alarms of the rollback configuration and the minutes of monitoring; what a stack has stays until another comes.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackConfiguration.html
+    """
+    before = stack.request if stack is not None else None
+    given = params.get("RollbackConfiguration")
+    if given is None:
+        return (before.triggers, before.monitoring) if before is not None else ((), 0)
+    rows = given.get("RollbackTriggers")
+    if rows is not None and len(rows) > 5:
+        raise validation("A maximum of 5 rollback triggers can be specified.")
+    for row in rows or ():
+        if row["Type"] not in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"):
+            raise validation(f"Rollback trigger type {row['Type']} is not supported.")
+    minutes = given.get("MonitoringTimeInMinutes")
+    if minutes is not None and not 0 <= int(minutes) <= 180:
+        raise validation("MonitoringTimeInMinutes must be between 0 and 180.")
+    kept = before.triggers if before is not None else ()
+    return (tuple(row["Arn"] for row in rows) if rows is not None else kept), int(minutes or 0)
 
 
 def _check_tags(tags: Iterable[Mapping[str, str]]) -> None:
@@ -392,6 +424,12 @@ def _try_out(template: Template, scope: Scope) -> None:
 
 
 def _on_failure(params: Mapping[str, Any]) -> str:
+    """What happens after a failure; in express mode nothing is taken back unless it is asked for."""
+    mode = params.get("DeploymentConfig")
+    if mode is not None:
+        if params.get("DisableRollback") or params.get("OnFailure"):
+            raise validation("DeploymentConfig cannot be specified together with DisableRollback or OnFailure.")
+        return "DO_NOTHING" if mode.get("DisableRollback", express(params)) else "ROLLBACK"
     if params.get("DisableRollback"):
         if params.get("OnFailure"):
             raise validation("Either DisableRollback or OnFailure can be specified, not both.")

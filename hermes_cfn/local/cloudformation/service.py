@@ -16,7 +16,16 @@ from hermes_cfn.cfn.statuses import NO_CHANGES, STACK
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.errors import HermesError
 from hermes_cfn.local.clients import OWN, Door, Session
-from hermes_cfn.local.cloudformation import changesets, constraints, describe, drift, identity, policy, requests
+from hermes_cfn.local.cloudformation import (
+    changesets,
+    constraints,
+    describe,
+    drift,
+    happenings,
+    identity,
+    policy,
+    requests,
+)
 from hermes_cfn.local.cloudformation.engine import ACCOUNT, Engine
 from hermes_cfn.local.cloudformation.model import ChangeSet, Live, Request, Stack
 from hermes_cfn.local.cloudformation.operations import Create, Delete, Rollback, Update, UpdateRollback
@@ -139,7 +148,7 @@ class CloudFormation:
         there = self.engine.find(name, self.region)
         if there is not None:
             if self._repeated(there, params):
-                return {"StackId": there.id}
+                return _begun(there)
             raise ServiceError("AlreadyExistsException", f"Stack [{name}] already exists")
         request = self._read(params, None)
         stack = self._new(name, "CREATE_IN_PROGRESS", request.session)
@@ -148,12 +157,12 @@ class CloudFormation:
         stack.token = request.token
         self._policy(stack, params)
         Create(self.engine, stack).run(request, {})
-        return {"StackId": stack.id}
+        return _begun(stack)
 
     def update_stack(self, params: Params) -> Result:
         stack = self._named(params["StackName"])
         if self._repeated(stack, params):
-            return {"StackId": stack.id}
+            return _begun(stack)
         self._allowed(stack, "UpdateStack", "updated")
         self._rests(stack, params)
         request = self._read(params, stack)
@@ -166,7 +175,7 @@ class CloudFormation:
         self._outdate(stack)
         stack.token = request.token
         Update(self.engine, stack).run(request, {})
-        return {"StackId": stack.id}
+        return _begun(stack)
 
     def delete_stack(self, params: Params) -> Result:
         stack = self.engine.find(params["StackName"], self.region)
@@ -185,6 +194,8 @@ class CloudFormation:
             raise validation(f"Export {name} cannot be deleted as it is in use by {', '.join(users)}")
         self._act(stack, params)
         stack.token = params.get("ClientRequestToken") or ""
+        if stack.request is not None:
+            stack.request.express = requests.express(params)
         Delete(self.engine, stack).run(retain=retain, force=force)
         return {}
 
@@ -221,6 +232,7 @@ class CloudFormation:
         arn = f"arn:aws:cloudformation:{stack.region}:{stack.account}:changeSet/{name}/{uuid.uuid4()}"
         found = ChangeSet(arn, name, kind, request, self.engine.clock.now(), params.get("Description") or "")
         found.imports = imports
+        found.validated = not params.get("DisableValidation")
         found.import_existing = bool(params.get("ImportExistingResources"))
         found.revert = params.get("DeploymentMode") == "REVERT_DRIFT"
         stack.change_sets[arn] = found
@@ -256,6 +268,8 @@ class CloudFormation:
         self._act(stack, {"RoleARN": found.request.role_arn})
         found.request.session = stack.session
         if params.get("DisableRollback"):
+            if found.request.express:
+                raise validation("DisableRollback cannot be specified with a change set that has a DeploymentConfig.")
             found.request.on_failure = "DO_NOTHING"
         found.request.retain_except_on_create = bool(params.get("RetainExceptOnCreate"))
         for other in list(stack.change_sets.values()):
@@ -287,11 +301,17 @@ class CloudFormation:
         return {}
 
     def describe_events(self, params: Params) -> Result:
-        """Of change sets alone, and of those what an early validation has found."""
-        if not params.get("ChangeSetName"):
-            raise requests.refused("DescribeEvents without a change set")
-        stack, found = self._change_set(params)
-        return {"OperationEvents": describe.validations(stack, found)}
+        failed = bool((params.get("Filters") or {}).get("FailedEvents"))
+        if params.get("ChangeSetName"):
+            return {"OperationEvents": happenings.of_change_set(*self._change_set(params))}
+        operation = params.get("OperationId") or ""
+        if not (params.get("StackName") or operation):
+            raise validation("One of ChangeSetName, OperationId or StackName must be specified.")
+        stack = self._named(params["StackName"]) if params.get("StackName") else None
+        stack = stack or happenings.owner(self.engine.stacks.values(), operation)
+        if stack is None:
+            raise validation(f"Operation [{operation}] does not exist")
+        return {"OperationEvents": happenings.of_stack(stack, operation, failed)}
 
     def list_change_sets(self, params: Params) -> Result:
         stack = self._stack(params["StackName"])
@@ -391,7 +411,7 @@ class CloudFormation:
             raise validation(f"Resources [{', '.join(strange)}] cannot be skipped: they are not in UPDATE_FAILED.")
         self._act(stack, params)
         stack.token = params.get("ClientRequestToken") or ""
-        UpdateRollback(self.engine, stack).run("User Initiated", skip)
+        UpdateRollback(self.engine, stack).run("User Initiated", skip, goes_on=True)
         return {}
 
     def rollback_stack(self, params: Params) -> Result:
@@ -402,7 +422,7 @@ class CloudFormation:
         stack.token = params.get("ClientRequestToken") or ""
         kind = Rollback if stack.status == "CREATE_FAILED" else UpdateRollback
         kind(self.engine, stack).run("User Initiated")
-        return {"StackId": stack.id}
+        return _begun(stack)
 
     def cancel_update_stack(self, params: Params) -> Result:
         stack = self._stack(params["StackName"])
@@ -494,6 +514,11 @@ class CloudFormation:
         signals = stack.signals.setdefault(params["LogicalResourceId"], {})
         signals[params["UniqueId"]] = params["Status"]
         return {}
+
+
+def _begun(stack: Stack) -> Result:
+    """The answer of a call that has begun an operation."""
+    return {"StackId": stack.id, "OperationId": stack.operations[-1].id}
 
 
 def _summary(template: Template) -> Result:

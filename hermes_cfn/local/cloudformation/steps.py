@@ -36,6 +36,12 @@ log = logging.getLogger("hermes.local")
 _KNOWN = (Failure, Gone, ClientError, BotoCoreError, HermesError)
 """Problems that say what happened; any other is a fault inside, and fails the resource all the same."""
 
+EXPRESS_S = 2.0
+"""Seconds that applying a configuration takes at most in express mode, where nothing waits until it is stable."""
+
+PATIENCE = timedelta(minutes=20)
+"""How long express mode tries a deletion again that what goes on in the background still holds up."""
+
 _NEEDED = frozenset({"DependencyViolation", "ResourceInUse", "ResourceInUseException", "DeleteConflict"})
 """Codes of a deletion that is tried again as long as something else goes that may be what still needs it."""
 
@@ -181,6 +187,7 @@ class Steps:
         self._mark(live, "DELETE_IN_PROGRESS")
         properties = self._applied(live.resource, live.tags, secret=False)
         turn, asked = live.turn, False
+        late, gone_on = self.engine.clock.now() + PATIENCE, False
 
         def attempt() -> bool:
             """Whether it is gone; asks for the deletion once, or again where something still needs it."""
@@ -200,7 +207,9 @@ class Steps:
                 if self._went(live, problem, properties):
                     return True
                 self._held.add(live.logical_id)
-                if isinstance(problem, ClientError) and code(problem) in _NEEDED and self.others(self._held):
+                held = isinstance(problem, ClientError) and code(problem) in _NEEDED
+                waits = self._express and self.engine.clock.now() < late
+                if held and (waits or self.others(self._held)):
                     return False
                 raise
 
@@ -213,19 +222,29 @@ class Steps:
                     return False
             except Exception as problem:
                 self._held.discard(live.logical_id)
-                self._failed(live, "DELETE_FAILED", problem, done)
+                if not gone_on:
+                    self._failed(live, "DELETE_FAILED", problem, done)
                 return True
+            if not gone_on:
+                told()
+            return True
+
+        def told() -> None:
             self._held.discard(live.logical_id)
             self._mark(live, "DELETE_COMPLETE")
             self._forget(live, replaced)
             done(None)
-            return True
 
         def look() -> None:
             if not over():
                 self.engine.scheduler.poll(over)
 
         if over():
+            return
+        if self._express and asked:
+            gone_on = True
+            told()
+            self.engine.scheduler.poll(over, patient=True)
             return
         self.engine.scheduler.after(DELETE_S, look)
 
@@ -351,6 +370,7 @@ class Steps:
         turn, handler = live.turn, HANDLERS[live.type]
         failed = status.replace("COMPLETE", "FAILED")
         properties = self._applied(live.resource, live.tags)
+        express = self._express
         wanted, patience = _signals(live.resource) if status == "CREATE_COMPLETE" else (0, 0.0)
         deadline = self.engine.clock.now() + timedelta(seconds=patience)
 
@@ -358,7 +378,9 @@ class Steps:
             if live.turn != turn:
                 return True
             try:
-                if self._holds(live) or not handler.ready(self._context(live), live.physical_id, properties):
+                if self._holds(live):
+                    return False
+                if not express and not handler.ready(self._context(live), live.physical_id, properties):
                     return False
                 if not self._signalled(live, wanted, self.engine.clock.now() > deadline):
                     return False
@@ -367,13 +389,27 @@ class Steps:
                 return True
             self._mark(live, status)
             done(None)
+            if express:
+                self.engine.scheduler.poll(stable, patient=True)
             return True
+
+        def stable() -> bool:
+            """Whether it has become ready, or never will: nobody waits for it any more."""
+            try:
+                return live.turn != turn or handler.ready(self._context(live), live.physical_id, properties)
+            except Exception:
+                return True
 
         def look() -> None:
             if not over():
                 self.engine.scheduler.poll(over, handler.patient)
 
-        self.engine.scheduler.after(seconds, look)
+        self.engine.scheduler.after(min(seconds, EXPRESS_S) if express else seconds, look)
+
+    @property
+    def _express(self) -> bool:
+        """Whether nothing waits until a resource is stable."""
+        return self.stack.request is not None and self.stack.request.express
 
     def _holds(self, live: Live) -> bool:
         return "ROLLBACK" not in self.stack.status and self.engine.holds(live.logical_id)
