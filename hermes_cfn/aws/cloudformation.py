@@ -29,7 +29,9 @@ ValidationError, "Role ... is invalid or cannot be assumed" (hashicorp/terraform
 EMPTY = ("didn't contain changes", "No updates are to be performed")
 """How CloudFormation says that a change set would change nothing (CreateChangeSet)."""
 
-NOT_OFFERED = frozenset({"InvalidAction", "UnknownOperationException", "NotImplemented", "EmbeddedCloudUnsupported", "501"})
+NOT_OFFERED = frozenset(
+    {"InvalidAction", "UnknownOperationException", "NotImplemented", "EmbeddedCloudUnsupported", "501"}
+)
 """How an endpoint says that it does not know an action (Common errors; moto and older emulators answer 501 or 404)."""
 
 EARLY = "AWS::EarlyValidation"
@@ -341,7 +343,9 @@ class CloudFormation:
         if found and not any(event.of_stack for event in found.values()):
             self._by_operation = False
             return None
-        return sorted(reversed(found.values()), key=lambda event: event.at)
+        events = list(found.values())[::-1]
+        events.sort(key=lambda event: event.at)
+        return events
 
     def latest_event(self, stack: str) -> StackEvent | None:
         """The newest event, as far as it is shown already."""

@@ -8,6 +8,7 @@ from hermes_cfn.config import parse
 from hermes_cfn.deciders import express
 from hermes_cfn.stacks import build
 
+
 def of(*types: str) -> dict:
     return {"Resources": {f"R{n}": {"Type": kind} for n, kind in enumerate(types)}}
 

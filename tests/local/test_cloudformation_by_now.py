@@ -88,7 +88,9 @@ def test_express_mode_waits_for_nothing_to_be_stable_and_rolls_back_only_when_to
         return cloud.status() == "CREATE_COMPLETE"
 
     monkeypatch.setattr(HANDLERS["AWS::SNS::Topic"], "ready", stable)
-    assert cloud.create({"T": TOPIC}, DeploymentConfig={"Mode": "EXPRESS", "DisableRollback": True}) == "CREATE_COMPLETE"
+    assert (
+        cloud.create({"T": TOPIC}, DeploymentConfig={"Mode": "EXPRESS", "DisableRollback": True}) == "CREATE_COMPLETE"
+    )
     assert cloud.stack()["DeploymentConfig"] == {"Mode": "EXPRESS", "DisableRollback": True}
     assert cloud.delete(DeploymentConfig={"Mode": "EXPRESS", "DisableRollback": True}) == "DELETE_COMPLETE"
     cloud.fail("T", "create")

@@ -22,7 +22,9 @@ def of_stack(stack: Stack, operation: str = "", failed: bool = False) -> list[Sh
     for change_set in stack.change_sets.values():
         found += of_change_set(stack, change_set)
     kept = [one for one in found if operation in ("", one.get("OperationId")) and (not failed or _failed(one))]
-    return sorted(reversed(kept), key=lambda one: one["Timestamp"], reverse=True)
+    kept.reverse()
+    kept.sort(key=lambda one: one["Timestamp"], reverse=True)
+    return kept
 
 
 def of_change_set(stack: Stack, change_set: ChangeSet) -> list[Shape]:

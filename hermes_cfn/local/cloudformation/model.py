@@ -238,7 +238,17 @@ class Stack:
         operation, since = (now.id, now.at) if now is not None else ("", None)
         self.events.append(
             Event(
-                name, at, logical_id, physical_id, kind, status, reason, self.token, properties, operation, began or since
+                name,
+                at,
+                logical_id,
+                physical_id,
+                kind,
+                status,
+                reason,
+                self.token,
+                properties,
+                operation,
+                began or since,
             )
         )
 

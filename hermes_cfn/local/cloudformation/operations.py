@@ -207,7 +207,7 @@ class Create(Operation):
                 return self.limits.afterwards(request, self.watched)
             except Exception as error:
                 failures = {"": _why(error)}
-        self.failed(failures)
+        return self.failed(failures)
 
     def watched(self, why: str) -> None:
         if why:
