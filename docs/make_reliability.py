@@ -61,8 +61,21 @@ QUIET: Mapping[str, Row] = {
     "unhurried": Row("two instances in place, waits as long as AWS's", ("--rate", "50", "--speed", "1")),
     "unhurried-canary": Row("three instances, one of them first as a canary", ("--rate", "50", "--speed", "1"), CANARY),
 }
+STEADY = "release.steady_s = 45\n"
 FAULTS: Mapping[str, Row] = {
-    kind: Row(about, ("--rate", "100", "--fault", f"{kind}@{faults.EVERY}")) for kind, about in faults.KINDS.items()
+    **{
+        kind: Row(about, ("--rate", "100", "--fault", f"{kind}@{faults.EVERY}")) for kind, about in faults.KINDS.items()
+    },
+    faults.FIRST_BAD: Row(faults.KINDS[faults.FIRST_BAD], ("--rate", "100", "--fault", faults.FIRST_BAD)),
+    "ends-by-itself-steady": Row(
+        f"{faults.KINDS['ends-by-itself']}, with `release.steady_s = 45`",
+        ("--rate", "100", "--fault", f"ends-by-itself@{faults.EVERY}"),
+        STEADY,
+    ),
+    "registry-throttles-long": Row(
+        "pulling an image is refused for 300 s of service time",
+        ("--rate", "100", "--fault", f"registry-throttles=300@{faults.EVERY}"),
+    ),
 }
 KILLS: Mapping[str, Row] = {
     faults.KILL_EVERYWHERE: Row(
@@ -80,7 +93,10 @@ KILLS: Mapping[str, Row] = {
 }
 BACK: Mapping[str, Row] = {
     f"back-{kind}": Row(faults.KINDS[kind], ("--rate", "100", "--back", "--fault", f"{kind}@{faults.EVERY}"))
-    for kind in ("image-gone", "secret-gone", "registry-throttles", "instance-dies", "disk-full", faults.DEPLOYER_DIES)
+    for kind in (
+        *("image-gone", "secret-gone", "password-rotated", "way-back-barred", "registry-throttles", "instance-dies"),
+        *("disk-full", faults.DEPLOYER_DIES),
+    )
 }
 ROWS: Mapping[str, Row] = {**QUIET, **FAULTS, **BACK, **KILLS}
 

@@ -115,12 +115,17 @@ def starts(instance: str, said: Diagnosis, application: Application) -> Iterator
             instance,
             f"process {failed['process']} of release {failed.get('release')} did not run as it should, and the one before came back"
             if failed.get("process")
-            else f"release {failed.get('release')} did not answer within {application.start_timeout_s} s, "
-            "and the one before came back",
+            else f"release {failed.get('release')} {_unstarted(failed, application)}, and the one before came back",
             evidence="\n".join(log[-LINES:]) if isinstance(log, list) else str(log),
             next=f"the application's own log above, or application.start_timeout_s; {NEXT}",
             severity=Severity.WARNING,
         )
+
+
+def _unstarted(failed: Mapping[str, Any], application: Application) -> str:
+    if _mapping(failed.get("container")).get("restarts"):
+        return "ended by itself and was started again"
+    return f"did not answer within {application.start_timeout_s} s"
 
 
 def scheme(instance: str, said: Diagnosis, domain: str) -> Iterator[Finding]:

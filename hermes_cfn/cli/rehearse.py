@@ -76,6 +76,9 @@ def command(
         raise click.UsageError(
             f"{known.KILL_EVERYWHERE} is a release's; --fault {known.DEPLOYER_DIES}@{known.EVERY} --back"
         )
+    bad_first = next((text for text in faults if text.partition("@")[0] == known.FIRST_BAD), None)
+    if bad_first and (len(faults) > 1 or back or times > 1 or "@" in bad_first):
+        raise click.UsageError(f"{known.FIRST_BAD} stands alone: it is one update of a fresh cloud")
     steps = known.steps(everywhere[0]) if everywhere else None
     chosen = tuple(known.parse(text) for text in faults if text not in everywhere)
     given = console.context()
@@ -103,7 +106,7 @@ def command(
             if everywhere:
                 seen.extend(run.kill_everywhere(sandbox, settings, turns[0], steps, say))
             else:
-                run.first(sandbox, settings, say)
+                run.first(sandbox, settings, say, any(fault.kind == known.FIRST_BAD for fault in chosen))
                 seen.extend(run.in_turn(sandbox, settings, turns, "v1", say))
         except KeyboardInterrupt:
             if not seen:

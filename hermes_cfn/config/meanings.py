@@ -192,6 +192,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "canary_s": "that they serve before the others follow",
         "canary_error_rate": "share of failed requests by which the canary may be worse than the others; beyond it the release goes back",
         "canary_requests": "with fewer the canary is not judged",
+        "steady_s": "that a new container must answer and stay up, out of service, before its instance goes back; 0 puts it back as soon as it answers",
         "return_after_s": "an instance that nobody confirms goes back by itself",
         "healthy_timeout_s": "until the load balancer must call it healthy",
         "keep_images": "releases one can go back to",

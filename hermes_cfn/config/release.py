@@ -32,6 +32,7 @@ class Release(Section):
     canary_s: Annotated[int, Field(ge=0, le=86400)] = 0
     canary_error_rate: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.05
     canary_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 300
+    steady_s: Annotated[int, Field(ge=0, le=600)] = 0
     return_after_s: Annotated[int, Field(ge=60, le=7200)] = 900
     healthy_timeout_s: Annotated[int, Field(ge=10, le=3600)] = 300
     allow: Annotated[str, AfterValidator(_allowance)] = ""

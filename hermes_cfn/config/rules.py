@@ -115,7 +115,7 @@ def batches_fit_the_fleet(settings: Settings) -> Iterator[Complaint]:
         )
     if release.canary > count:
         yield ("release", "canary"), f"is {release.canary}, and there are {count} instances", f"at most {count}"
-    least = settings.service.deregistration_delay_s + settings.longest_start_s
+    least = settings.service.deregistration_delay_s + settings.longest_start_s + release.steady_s
     if release.return_after_s <= least:
         yield (
             ("release", "return_after_s"),

@@ -82,6 +82,7 @@ WISHES: tuple[Wish, ...] = (
     _said("worldwide.cloudfront", "cdn cloudfront_enabled"),
     _said("edge.assets", "static statics asset_path static_files"),
     _said("release.strategy", "deploy_strategy deployment rolling update_policy rollout"),
+    _said("release.steady_s", "min_healthy_time min_ready_seconds stabilization_time", "seconds"),
     _said("release.canary", "canaries boot_limit"),
     _said(
         "processes",

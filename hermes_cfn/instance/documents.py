@@ -114,6 +114,9 @@ def document(task: str, settings: Settings) -> dict[str, Any]:
     if task in TRYING:
         parts.append(script("trial"))
     if task == "deploy":
+        if settings.release.steady_s:
+            own |= {"steady"}
+            parts.append(script("steady", own))
         parts.append(script("prove", own))
     parts.append(script(task, own))
     return {
@@ -232,6 +235,8 @@ def variables(settings: Settings, used: Container[str] | None = None) -> str:
     }
     if settings.access.granted:
         values["HERMES_ACCESS"] = names.access_parameter
+    if settings.release.steady_s:
+        values["HERMES_STEADY_S"] = settings.release.steady_s
     chosen = {name: value for name, value in values.items() if used is None or name in used}
     return " \\\n".join(["export", *(f"{name}={shlex.quote(str(value))}" for name, value in chosen.items())])
 

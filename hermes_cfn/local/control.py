@@ -210,14 +210,15 @@ def database(state: Path, **behaviour: Any) -> str:
     return str(ask(state, "database", behaviour)["url"])
 
 
-def fault(state: Path, kind: str, instance: str = "", release: str = "") -> None:
-    """Makes a fault happen, to ``instance`` where it concerns one; ``clear`` ends all that last.
+def fault(state: Path, kind: str, instance: str = "", release: str = "", lasts_s: float | None = None) -> None:
+    """Makes a fault happen, to ``instance`` where it concerns one; ``clear`` ends all that last, and what passes by itself
+    does so after ``lasts_s`` seconds of service time.
 
     With ``release`` only containers of the image of that tag are concerned.
 
     Raises HermesError ``local-refused`` for a kind that does not exist.
     """
-    ask(state, "faults", {"kind": kind, "instance": instance, "release": release})
+    ask(state, "faults", {"kind": kind, "instance": instance, "release": release, "lasts_s": lasts_s})
 
 
 def ask(state: Path, what: str, body: Mapping[str, Any] | None = None, timeout_s: float = 60.0) -> dict[str, Any]:

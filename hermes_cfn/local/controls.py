@@ -137,11 +137,13 @@ class Controls:
         creation or update is not over until this is off again or rolled back); ``{"instance": id, "do": "kill" |
         "reboot" | "disk-full" | "disk-free"}``; ``{"instance": id, "application": {"health":
         503 | "hang" | null, "answer_s": seconds}}``; ``{"zone": name, "do": "gone" | "back"}``;
-        ``{"kind": name, "instance": id, "release": tag}`` with a name of :data:`hermes_cfn.local.fault_kinds.KINDS`.
+        ``{"kind": name, "instance": id, "release": tag, "lasts_s": seconds}`` with a name of :data:`hermes_cfn.local.fault_kinds.KINDS`.
         """
         with self._cloud.lock:
             if "kind" in body:
-                fault_kinds.strike(self._cloud, body["kind"], body.get("instance", ""), body.get("release", ""))
+                fault_kinds.strike(
+                    self._cloud, body["kind"], body.get("instance", ""), body.get("release", ""), body.get("lasts_s")
+                )
                 return self._cloud.faults.described()
             if body.get("clear"):
                 fault_kinds.strike(self._cloud, "clear", "")

@@ -19,12 +19,13 @@ FAR_MS = 200.0
 KINDS = (
     "instance-dies", "boots-slowly", "never-boots", "turns-unhealthy", "registry-throttles", "ssm-throttles",
     "registry-times-out", "ssm-times-out", "answer-lost", "zone-gone", "disk-full", "migration-fails", "database-gone",
-    "ends-by-itself", "idle-short", "database-slow", "database-far", "database-full", "database-outage", "clear",
+    "ends-by-itself", "idle-short", "password-rotated", "database-slow", "database-far", "database-full", "database-outage", "clear",
 )  # fmt: skip
 
 
-def strike(cloud: Cloud, kind: str, instance_id: str, release: str = "") -> None:
-    """Makes ``kind`` happen; ``instance_id`` may be empty, then the first that serves is taken.
+def strike(cloud: Cloud, kind: str, instance_id: str, release: str = "", lasts_s: float | None = None) -> None:
+    """Makes ``kind`` happen; ``instance_id`` may be empty, then the first that serves is taken.  What passes by itself
+    does so after ``lasts_s`` seconds of service time, or its own.
 
     What concerns the application strikes containers of the image tagged ``release`` only, if given.
 
@@ -58,16 +59,16 @@ def strike(cloud: Cloud, kind: str, instance_id: str, release: str = "") -> None
             fleet.application_faults({"migration_fails": True, **only})
         case "registry-throttles":
             faults.set("registry", "*", "toomanyrequests: Rate exceeded")
-            cloud.scheduler.after(WHILE_S, lambda: faults.set("registry", "*", None))
+            cloud.scheduler.after(lasts_s or WHILE_S, lambda: faults.set("registry", "*", None))
         case "registry-times-out":
             message = "net/http: request canceled (Client.Timeout exceeded while awaiting headers)"
             faults.set("registry", "*", message)
-            cloud.scheduler.after(WHILE_S, lambda: faults.set("registry", "*", None))
+            cloud.scheduler.after(lasts_s or WHILE_S, lambda: faults.set("registry", "*", None))
         case "ssm-times-out":
             faults.add_api({"service": "ssm", "action": "*", "kind": "timeout", "times": 3, "seconds": clock.real(20)})
         case "ssm-throttles":
             faults.add_api({"service": "ssm", "action": "*", "kind": "throttle", "times": 0})
-            cloud.scheduler.after(WHILE_S, lambda: faults.remove_api("ssm"))
+            cloud.scheduler.after(lasts_s or WHILE_S, lambda: faults.remove_api("ssm"))
         case "answer-lost":
             lost = {"kind": "lost", "each": True, "people_only": True, "changes_only": True}
             faults.add_api({"service": "*", "action": "*", **lost})
@@ -80,8 +81,8 @@ def strike(cloud: Cloud, kind: str, instance_id: str, release: str = "") -> None
         case "database-outage":
             _database(cloud, "database-gone")
             fleet.application_faults({"health_needs_database": True})
-            cloud.scheduler.after(OUTAGE_S, lambda: _database(cloud, "database-back"))
-        case "database-gone" | "database-slow" | "database-far" | "database-full":
+            cloud.scheduler.after(lasts_s or OUTAGE_S, lambda: _database(cloud, "database-back"))
+        case "database-gone" | "database-slow" | "database-far" | "database-full" | "password-rotated":
             _database(cloud, kind)
         case _:
             raise ServiceError("UnknownFault", f"kinds are {', '.join(KINDS)}")
@@ -120,6 +121,8 @@ def _database(cloud: Cloud, kind: str) -> None:
             cloud.database.behave(extra_ms=1000.0)
         case "database-far":
             cloud.database.behave(extra_ms=FAR_MS)
+        case "password-rotated":
+            cloud.database.behave(rotated=True)
         case "database-back":
             cloud.database.behave()
         case _:

@@ -43,6 +43,7 @@ class Pace:
     health_s: float
     boot_s: float = BOOT_S
     pull_s: float = PULL_S
+    steady_s: float = 0.0
 
     @classmethod
     def of(cls, settings: Settings, stop_s: float = STOP_S, start_s: float = START_S) -> Pace:
@@ -58,12 +59,13 @@ class Pace:
             stop_s=stop_s,
             start_s=start_s,
             health_s=float(service.health_interval_s),
+            steady_s=float(settings.release.steady_s),
         )
 
     @property
     def away_s(self) -> float:
         """Seconds from leaving the load balancer to being healthy again."""
-        return self.drain_s + self.stop_s + self.start_s + self.health_s
+        return self.drain_s + self.stop_s + self.start_s + self.steady_s + self.health_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def rollout(
 ) -> RolloutTime:
     """Bound and estimate of a rollout.
 
-    ``bound = batches * (drain + stop + start + health)``, with surge one boot more, and with a canary
+    ``bound = batches * (drain + stop + start + steady + health)``, with surge one boot more, and with a canary
     beside others its own batches and ``bake_s`` seconds under traffic; the
     estimate adds the pull, which takes nobody out, and a call for each step of a batch.  A
     surge of at least ``instances`` still visits each of them.  With ``replaced`` (a new launch

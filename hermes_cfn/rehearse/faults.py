@@ -1,14 +1,15 @@
 """Faults: what happens, and at which line of the deployer's report it happens.
 
 ``NAME`` strikes when the update begins; ``NAME@WHEN`` when the deployer reports that point,
-one of :data:`MOMENTS`; ``NAME@every`` is one update for each of them.
+one of :data:`MOMENTS`; ``NAME@every`` is one update for each of them.  ``NAME=SECONDS`` says for how long what passes by
+itself lasts.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hermes_cfn.errors import ExitCode, Finding, HermesError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 KILL_EVERYWHERE = "kill-everywhere"
 DEPLOYER_DIES = "deployer-dies"
 EVERY = "every"
+FIRST_BAD = "first-release-bad"
 
 KINDS: dict[str, str] = {
     "instance-dies": "the instance ends as if its host had failed",
@@ -28,6 +30,9 @@ KINDS: dict[str, str] = {
     "turns-unhealthy": "the new release answers, and fails its health check 15 s of service time later",
     "ends-by-itself": "the new release answers, and ends with 0 after 30 s of service time, again and again",
     "idle-short": "the new release closes a connection on which nobody asks after 5 s of service time",
+    FIRST_BAD: "the very first release crashed, and the update is the good one after it",
+    "way-back-barred": "the new release never answers, and the image of the release before is deleted in the registry",
+    "password-rotated": "the provider changes the database's password, and nobody has set the secret",
     "image-gone": "the image that the update goes to is deleted in the registry",
     "secret-gone": "a secret that every release names is deleted",
     "registry-throttles": "pulling an image is refused for 40 s of service time",
@@ -55,8 +60,14 @@ MOMENTS: dict[str, str] = {
 }
 """Moment -> what the deployer's report says then."""
 
-BY_CALLS = frozenset({"image-gone", "secret-gone"})
+LASTING = frozenset({"registry-throttles", "registry-times-out", "ssm-throttles", "database-outage"})
+"""Faults that pass by themselves, after as many seconds of service time as are asked for."""
+
+BY_CALLS = frozenset({"image-gone", "secret-gone", "way-back-barred"})
 """Faults that somebody with credentials makes, whom no cloud is needed for."""
+
+BARS_BACK = BY_CALLS | {"password-rotated"}
+"""Faults after which there may be no way back."""
 
 DEADLY = frozenset({"instance-dies", "zone-gone"})
 """Faults that end instances."""
@@ -81,28 +92,36 @@ class Fault:
 
     kind: str
     moment: str = "begin"
+    lasts_s: float | None = None
 
     def __str__(self) -> str:
-        return f"{self.kind}@{self.moment}"
+        lasts = "" if self.lasts_s is None else f"={self.lasts_s:g}"
+        return f"{self.kind}{lasts}@{self.moment}"
 
     def due(self, line: str) -> bool:
         """Whether the deployer's line is this fault's moment."""
         wanted = MOMENTS[self.moment]
         return not wanted or wanted in line.lower()
 
-    def strike(self, sandbox: Sandbox, line: str, release: str) -> bool:
-        """Make it happen, on the instance that the line speaks of where there is one, or to the new ``release``.
+    def strike(self, sandbox: Sandbox, line: str, release: str, before: str = "") -> bool:
+        """Make it happen, on the instance that the line speaks of where there is one, to the new ``release`` or the one before.
 
         True when it is the deployer that has to die.
         """
-        if self.kind == DEPLOYER_DIES:
-            return True
-        if self.kind == "image-gone":
-            sandbox.delete_image(release)
-        elif self.kind == "secret-gone":
-            sandbox.delete_secret()
-        else:
-            sandbox.fault(self.kind, _instance(line), release)
+        match self.kind:
+            case "deployer-dies":
+                return True
+            case "first-release-bad":
+                pass
+            case "image-gone":
+                sandbox.delete_image(release)
+            case "secret-gone":
+                sandbox.delete_secret()
+            case "way-back-barred":
+                sandbox.fault("never-boots", release=release)
+                sandbox.delete_image(before)
+            case _:
+                sandbox.fault(self.kind, _instance(line), release, self.lasts_s)
         return False
 
 
@@ -115,7 +134,8 @@ def _instance(line: str) -> str:
 
 def parse(text: str) -> Fault:
     """A fault from ``NAME`` or ``NAME@WHEN``.  Raises HermesError ``fault-unknown``."""
-    kind, _, moment = text.partition("@")
+    said, _, moment = text.partition("@")
+    kind, lasts, seconds = said.partition("=")
     moment = moment or "begin"
     for what, given, known in (("fault", kind, KINDS), ("moment", moment, (*MOMENTS, EVERY))):
         if given not in known:
@@ -123,7 +143,19 @@ def parse(text: str) -> Fault:
                 Finding("fault-unknown", "--fault", f"there is no {what} {given!r}", next=f"one of {', '.join(known)}"),
                 exit_code=ExitCode.USAGE,
             )
-    return Fault(kind, moment)
+    if not lasts:
+        return Fault(kind, moment)
+    if kind not in LASTING or not seconds.isdigit() or not 1 <= int(seconds) <= 3600:
+        raise HermesError(
+            Finding(
+                "fault-unknown",
+                "--fault",
+                f"{said!r}: {kind} lasts for no number of seconds that is said so",
+                next=f"one of {', '.join(sorted(LASTING))}, and 1 to 3600 seconds: registry-throttles=300@prepared",
+            ),
+            exit_code=ExitCode.USAGE,
+        )
+    return Fault(kind, moment, float(seconds))
 
 
 def steps(text: str) -> tuple[int, int] | None:
@@ -144,7 +176,7 @@ def turns(faults: tuple[Fault, ...]) -> list[tuple[Fault, ...]]:
     """The faults of each update: one, or one a moment when a fault comes at every moment."""
     if not any(fault.moment == EVERY for fault in faults):
         return [faults]
-    return [tuple(Fault(f.kind, moment if f.moment == EVERY else f.moment) for f in faults) for moment in MOMENTS]
+    return [tuple(replace(f, moment=moment) if f.moment == EVERY else f for f in faults) for moment in MOMENTS]
 
 
 def listing() -> Iterator[tuple[str, str]]:
@@ -154,4 +186,5 @@ def listing() -> Iterator[tuple[str, str]]:
     yield f"{KILL_EVERYWHERE}@FIRST-LAST", "at these steps alone"
     for moment, said in MOMENTS.items():
         yield f"…@{moment}", f"when the deployer reports {said!r}" if said else "as soon as the update begins (default)"
+    yield "…=SECONDS", f"for so long: {', '.join(sorted(LASTING))}"
     yield f"…@{EVERY}", "one update for each of these moments"

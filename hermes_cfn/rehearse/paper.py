@@ -206,7 +206,9 @@ class Paper:
         self, document: str, instances: Sequence[str], _parameters: Mapping[str, Sequence[str]], operation: str
     ) -> list[str]:
         self._call("SendCommand", len(instances), 50)
-        takes = {"prepare": PULL_S, "deploy": STOP_S + START_S, "confirm": 0.5}[document.rpartition("-")[2]]
+        takes = {"prepare": PULL_S, "deploy": STOP_S + START_S + self.pace.steady_s, "confirm": 0.5}[
+            document.rpartition("-")[2]
+        ]
         for name in instances:
             run = [self.told(), Progress.RUNNING, operation]
             self.runs[operation, name] = run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from hermes_cfn.config import Settings
 from hermes_cfn.local.options import IDLE_SHORT_S
 from hermes_cfn.plan.timing import Pace, RolloutTime, rollout
-from hermes_cfn.rehearse.faults import BY_CALLS, DEADLY, ENDS_NOBODY, OUTAGES, OWN_HARM, Fault
+from hermes_cfn.rehearse.faults import BARS_BACK, DEADLY, ENDS_NOBODY, FIRST_BAD, OUTAGES, OWN_HARM, Fault
 from hermes_cfn.rehearse.outage import Outage
 from hermes_cfn.rehearse.sandbox import Sandbox
 from hermes_cfn.rehearse.verdict import HELD, Verdict, ends, final_release
@@ -29,6 +30,9 @@ CHECK_PATIENCE_S = 2.0
 TAGS = ("v1", "v2", "v3")
 """Releases of a rehearsal, which starts from the first."""
 
+HOLDS = "release-held"
+"""The code by which the deployer says that what serves goes on serving, and nothing was rolled back."""
+
 AT_MOST_RUNS = 3
 """How often a deployer that was killed is run again before the rehearsal gives up."""
 
@@ -44,7 +48,8 @@ SETTLE_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """``kill_at``: kill the deployer at that line of its output; ``again``: then run it again; ``back``: a rollback."""
+    """``kill_at``: kill the deployer at that line of its output; ``again``: then run it again; ``back``: a rollback;
+    ``before``: the tag that serves when the update begins."""
 
     rate: float = 50.0
     sockets: int = 4
@@ -53,6 +58,7 @@ class Wanted:
     kill_at: int | None = None
     again: bool = True
     back: bool = False
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +68,28 @@ class Update:
     exit_code: int
     lines: tuple[str, ...]
 
+    def said(self, code: str) -> bool:
+        """Whether one of its findings has this code."""
+        return any(code in _codes(line) for line in self.lines)
+
+
+def _codes(line: str) -> Iterator[str]:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return
+    if isinstance(told, dict):
+        yield from (str(one.get("code")) for one in (told, *told.get("findings", ())) if isinstance(one, dict))
+
 
 @dataclass
 class Strikes:
-    """The faults of one update; when (epoch seconds) those struck that end instances, those by which the release
+    """The faults of one update to ``release`` from the one ``before``; when (epoch seconds) those struck that end instances, those by which the release
     does harm of its own, and its outages."""
 
     pending: list[Fault]
     release: str
+    before: str = ""
     deadly: list[float] = field(default_factory=list)
     harmful: list[float] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
@@ -85,9 +105,9 @@ class Strikes:
             if fault.kind in OWN_HARM:
                 self.harmful.append(time.time())
             struck = time.time()
-            dies |= fault.strike(sandbox, line, self.release)
+            dies |= fault.strike(sandbox, line, self.release, self.before)
             if fault.kind in OUTAGES:
-                lasts_s = OUTAGES[fault.kind] / sandbox.options.speed
+                lasts_s = (fault.lasts_s or OUTAGES[fault.kind]) / sandbox.options.speed
                 self.outages.append(Outage(struck, lasts_s, sandbox.database_answers))
         return dies
 
@@ -111,13 +131,13 @@ def update(sandbox: Sandbox, tag: str, seen: Callable[[int, str], bool], back: b
     return Update(process.wait(), tuple(lines))
 
 
-def first(sandbox: Sandbox, settings: Settings, say: Callable[[str], None]) -> None:
-    """v1 on a fresh cloud, and the other tags in its registry.
+def first(sandbox: Sandbox, settings: Settings, say: Callable[[str], None], bad: bool = False) -> None:
+    """v1 on a fresh cloud, and the other tags in its registry; ``bad``: its application crashes at start.
 
-    Raises :class:`hermes_cfn.errors.HermesError` when even the first deployment fails.
+    Raises :class:`hermes_cfn.errors.HermesError` when even the first deployment fails, but for a bad one, which must.
     """
-    say("deploying v1 to a fresh embedded cloud")
-    sandbox.first_deployment(settings.application.secrets)
+    say(f"deploying v1{', which crashes,' if bad else ''} to a fresh embedded cloud")
+    sandbox.first_deployment(settings.application.secrets, bad=bad)
     for tag in TAGS[1:]:
         sandbox.push(tag)
 
@@ -141,7 +161,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
         pages,
         rests(sandbox, settings, wanted.faults),
     )
-    strikes = Strikes(list(wanted.faults), tag)
+    strikes = Strikes(list(wanted.faults), tag, wanted.before)
     try:
         with Watcher(clients, group) as watcher:
             time.sleep(QUIET_S)
@@ -165,6 +185,8 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
     time_line = watcher.time_line()
     excused = [(at, at + detection(sandbox, settings)) for at in strikes.deadly]
     excused += [(at, float("inf")) for at in strikes.harmful]
+    if any(fault.kind == FIRST_BAD for fault in wanted.faults):
+        excused.append((0.0, tally.first_good()))
     away = [(at, end + check(sandbox, settings)) for at, end in (outage.span for outage in strikes.outages)]
     unexcused = tally.failed_outside(excused, {"page": away})
     return Verdict(
@@ -183,7 +205,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
         duration_s=ended - begun,
         lower_bound_s=planned(sandbox, settings).bound_s / sandbox.options.speed,
         floor=floor(settings),
-        ends=ends(runs[-1].exit_code, whole, one, release == tag, barred(wanted.faults)),
+        ends=ends(runs[-1].exit_code, whole, one, release == tag, barred(wanted.faults), runs[-1].said(HOLDS)),
         release=release,
         exit_code=runs[-1].exit_code,
         runs=len(runs),
@@ -209,12 +231,12 @@ def rests(sandbox: Sandbox, settings: Settings, faults: Sequence[Fault]) -> list
 
 def barred(faults: Sequence[Fault]) -> bool:
     """Whether the faults may bar the way back, so that what serves both releases stays as it is."""
-    return any(fault.kind in BY_CALLS for fault in faults)
+    return any(fault.kind in BARS_BACK for fault in faults)
 
 
 def mend(sandbox: Sandbox, faults: Sequence[Fault], tags: Sequence[str], secrets: Sequence[str]) -> None:
     """What ``clear`` of the cloud does not bring back: images, and secrets, whose versions begin at one again."""
-    if any(fault.kind == "image-gone" for fault in faults):
+    if any(fault.kind in ("image-gone", "way-back-barred") for fault in faults):
         for tag in tags:
             sandbox.push(tag)
     if any(fault.kind == "secret-gone" for fault in faults):
@@ -288,16 +310,20 @@ def in_turn(
         tried = next(tag for tag in TAGS[1:] + TAGS[:1] if tag not in (running, tried))
         if turn.back:
             sandbox.run("release", "--image", tried, "--yes")
-        verdict = roll(sandbox, settings, turn, running if turn.back else tried, say)
+        turn = replace(turn, before=tried if turn.back else running)
+        turned = running if turn.back else tried
+        verdict = roll(sandbox, settings, turn, turned, say)
         yield verdict
         if not verdict.converged:
             return
         running = verdict.release
         sandbox.fault("clear")
-        mend(sandbox, turn.faults, [running if turn.back else tried], settings.application.secrets)
-        if verdict.ends == HELD:
-            sandbox.run("release", "--image", tried, "--yes")
-            running = tried
+        barred_back = any(fault.kind == "way-back-barred" for fault in turn.faults)
+        deleted = turn.before if barred_back else turned
+        mend(sandbox, turn.faults, [deleted], settings.application.secrets)
+        if verdict.ends == HELD or any(fault.kind in OWN_HARM for fault in turn.faults):
+            running = tried = next(tag for tag in TAGS if tag not in (running, tried))
+            sandbox.run("release", "--image", running, "--yes")
 
 
 def kill_everywhere(

@@ -59,14 +59,14 @@ class Sandbox:
             env={**os.environ, "HERMES_STATE": str(self.state), "PYTHONUNBUFFERED": "1"},
         )
 
-    def run(self, *words: str, given: str | None = None) -> str:
+    def run(self, *words: str, given: str | None = None, code: ExitCode = ExitCode.OK) -> str:
         """Run a verb to its end and return what it printed.
 
-        Raises :class:`HermesError` with the last lines when it ends with anything but 0.
+        Raises :class:`HermesError` with the last lines when it ends with anything but ``code``.
         """
         process = self.begin(*words, stdin=subprocess.DEVNULL if given is None else subprocess.PIPE)
         written, _ = process.communicate(given)
-        if process.returncode:
+        if process.returncode != code:
             raise _failed(words, process.returncode, written)
         return written
 
@@ -81,15 +81,18 @@ class Sandbox:
             value = database if name == "DATABASE_URL" else f"rehearsal-{name.lower()}-{'x' * 64}"
             self.run("secrets", "set", name, given=f"{value}\n")
 
-    def first_deployment(self, secrets: Sequence[str], tag: str = "v1") -> None:
-        """Foundation, image, secrets, and then the service with its first release."""
+    def first_deployment(self, secrets: Sequence[str], tag: str = "v1", bad: bool = False) -> None:
+        """Foundation, image, secrets, and then the service with its first release, which crashes at start if ``bad``.
+
+        Raises HermesError when that ends otherwise than it must.
+        """
         context = self.begin("deploy", "--yes")
         written, _ = context.communicate()
         if context.returncode not in (ExitCode.OK, ExitCode.REFUSED):
             raise _failed(("deploy", "--yes"), context.returncode, written)
-        self.push(tag)
+        self.push(tag, *(("CRASHES=yes",) if bad else ()))
         self.set_secrets(secrets)
-        self.run("deploy", "--image", tag, "--yes")
+        self.run("deploy", "--image", tag, "--yes", code=ExitCode.FAILED if bad else ExitCode.OK)
 
     def address(self, scheme: str = "https") -> str:
         """``address:port`` of the load balancer.  Raises HermesError when there is none."""
@@ -103,9 +106,10 @@ class Sandbox:
         endpoint, owner = control.status(self.state).endpoint, control.administrator(self.state)
         return connect(None, region, endpoint, owner, agent=INTERNAL)
 
-    def fault(self, kind: str, instance: str = "", release: str = "") -> None:
-        """Make a fault happen in this cloud; what concerns the application strikes ``release`` only."""
-        control.fault(self.state, kind, instance, release)
+    def fault(self, kind: str, instance: str = "", release: str = "", lasts_s: float | None = None) -> None:
+        """Make a fault happen in this cloud, for so many seconds of service time where it passes by itself; what
+        concerns the application strikes ``release`` only."""
+        control.fault(self.state, kind, instance, release, lasts_s)
 
     def delete_image(self, tag: str) -> None:
         """Delete what is pushed under a tag, whatever other tags it has."""

@@ -79,6 +79,12 @@ class Tally:
             and not any(at <= end and at + latency >= begin for begin, end in (*windows, *of_kind.get(kind, ())))
         )
 
+    def first_good(self) -> float:
+        """Epoch second at which the first good answer was there; infinite without one."""
+        return min(
+            (at + latency for at, latency, _, outcome, _ in self.samples if outcome == "ok"), default=float("inf")
+        )
+
     def answered_after(self, moment: float, kind: str) -> float | None:
         """Seconds from an epoch second to the first good answer to a request of ``kind`` that arrived since; None without one."""
         good = (at + latency for at, latency, what, outcome, _ in self.samples if what == kind and outcome == "ok")

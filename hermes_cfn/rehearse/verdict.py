@@ -75,12 +75,12 @@ class Verdict:
         return {**asdict(self), "converged": self.converged}
 
 
-def ends(exit_code: int, whole: bool, one: bool, at_goal: bool, barred: bool = False) -> str:
+def ends(exit_code: int, whole: bool, one: bool, at_goal: bool, barred: bool = False, held: bool = False) -> str:
     """How an update ended; ``whole``: every instance serves; ``one``: a single release answers; ``barred``: there may be no
-    way back, so that two releases serve."""
+    way back, so that two releases may serve; ``held``: the deployer said that it holds what serves."""
     if whole and exit_code < 0:
         return RESTORED
-    if whole and not one and barred and exit_code == ExitCode.FAILED:
+    if whole and barred and exit_code == ExitCode.FAILED and (held or not one):
         return HELD
     if not (whole and one) or at_goal != (exit_code == ExitCode.OK):
         return NOT_CONVERGED

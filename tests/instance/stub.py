@@ -121,7 +121,7 @@ def docker(arguments, world):
                 [
                     {
                         **known,
-                        "RestartCount": world.get("restarts", 0),
+                        "RestartCount": restarts(world),
                         "State": {"Status": "running", "ExitCode": 0},
                         "Config": {"Image": "x"},
                     }
@@ -133,6 +133,12 @@ def docker(arguments, world):
     elif verb == "logs":
         print(f"connected to {world.get('logged', '')}")
     return 0
+
+
+def restarts(world):
+    """``crashing``: an image whose containers end again and again."""
+    crashing = (world.get("container") or {}).get("image") == world.get("crashing", "")
+    return 3 if crashing else world.get("restarts", 0)
 
 
 def beside(arguments, others, world):
@@ -198,6 +204,8 @@ def curl(arguments, world):
         return world["curl"]
     container = world.get("container")
     healthy = container and container["image"] not in world.get("ill", [])
+    if healthy and container["image"] == world.get("silent"):
+        world["ill"] = [container["image"]]
     code = "200" if healthy else "503"
     print(f"HTTP/1.1 {code} Said\r\n\r\n{world.get('logged', '')}" if "-i" in arguments else code, end="")
     return 0 if container else 7

@@ -642,3 +642,25 @@ def test_the_machine_counts_with_such_a_token(machine):
     version = machine.goal(release(2))
     assert machine.send("prepare", version, token=10**18 - 1)[0] == 0
     assert machine.send("prepare", version, token=10**12)[0] == documents.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("ends", "outcome", "runs"), [("never", "ok", 2), ("crashing", "failed", 1), ("silent", "failed", 1)]
+)
+def test_what_does_not_stay_up_goes_back_before_anybody_is_served_by_it(tmp_path, ends, outcome, runs):
+    made = Machine(tmp_path, parse("[application]\nsecrets = ['SECRET_KEY_BASE']\n[release]\nsteady_s = 1\n"))
+    made.boot()
+    version = made.goal(release(2))
+    made.send("prepare", version)
+    if ends != "never":
+        made.set(**{ends: release(2).image})
+    _, last, _ = made.deploy(version)
+    assert last["outcome"].partition(":")[0] == outcome
+    assert made.running == release(runs).image
+    assert made.report["release"] == f"r{runs}"
+    assert last["cause"] == (None if outcome == "ok" else "restarted")
+
+
+def test_without_the_setting_no_document_says_a_word_of_it(machine):
+    told = json.dumps([documents.document(task, machine.settings) for task in documents.TASKS])
+    assert "steady" not in told.lower()

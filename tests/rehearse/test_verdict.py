@@ -7,12 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from hermes_cfn.errors import HermesError
+from hermes_cfn.errors import ExitCode, HermesError
 from hermes_cfn.local import fault_kinds
-from hermes_cfn.rehearse import faults
+from hermes_cfn.rehearse import faults, run
 from hermes_cfn.rehearse.outage import Outage
 from hermes_cfn.rehearse.tally import Tally, Window
-from hermes_cfn.rehearse.verdict import AT_GOAL, NOT_CONVERGED, ROLLED_BACK, Verdict, good, screen
+from hermes_cfn.rehearse.verdict import (
+    AT_GOAL,
+    HELD,
+    NOT_CONVERGED,
+    ROLLED_BACK,
+    UNTOUCHED,
+    Verdict,
+    ends,
+    good,
+    screen,
+)
 
 NOTHING = Window(0, 0.0, 0.0, 0.0)
 WELL = Verdict(
@@ -86,3 +96,41 @@ def test_an_outage_lasts_until_what_was_away_is_back_and_not_only_until_it_shoul
     assert prompt.span[1] < late <= delayed.span[1]
     row = (late - 0.05, 0.01, "page", "status 500", "")
     assert Tally(1, 0, (row,)).failed_outside([], {"page": [delayed.span]}) == ()
+
+
+def test_what_is_held_is_not_called_untouched() -> None:
+    assert ends(ExitCode.FAILED, True, True, False, barred=True, held=True) == HELD
+    assert ends(ExitCode.FAILED, True, False, False, barred=True) == HELD
+    assert ends(ExitCode.FAILED, True, True, False, barred=True) == UNTOUCHED
+    assert ends(ExitCode.FAILED, False, True, False, barred=True, held=True) == NOT_CONVERGED
+    assert run.Update(1, ('{"findings": [{"code": "release-held"}]}', "no JSON", "[]")).said(run.HOLDS)
+    assert not run.Update(1, ('{"what": "release-held"}',)).said(run.HOLDS)
+
+
+def test_what_passes_by_itself_passes_after_as_long_as_is_asked() -> None:
+    fault = faults.parse("registry-throttles=300@prepared")
+    assert (fault.kind, fault.moment, fault.lasts_s) == ("registry-throttles", "prepared", 300)
+    assert [str(one) for (one,) in faults.turns((faults.parse("registry-throttles=9@every"),))][:2] == [
+        "registry-throttles=9@begin",
+        "registry-throttles=9@prepared",
+    ]
+    for wrong in (
+        "registry-throttles=",
+        "registry-throttles=tea",
+        "registry-throttles=0",
+        "disk-full=5",
+        "zone-gone=1",
+    ):
+        with pytest.raises(HermesError, match="lasts for no number"):
+            faults.parse(wrong)
+
+
+def test_before_the_first_good_answer_of_a_first_release_nothing_is_lost() -> None:
+    rows = (
+        (10.0, 0.1, "kept", "status 503", ""),
+        (12.0, 0.1, "kept", "ok", "v2"),
+        (13.0, 0.1, "kept", "status 503", ""),
+    )
+    tally = Tally(1, 0, rows)
+    assert tally.failed_outside([(0.0, tally.first_good())]) == (rows[2],)
+    assert Tally(1, 0, rows[:1]).first_good() == float("inf")

@@ -12,8 +12,8 @@ from hermes_cfn.checks import why
 from hermes_cfn.checks.observed import DesiredGroup
 from hermes_cfn.clock import Tempo
 from hermes_cfn.config import Settings
-from hermes_cfn.deciders.actions import Action, Done, Stop
-from hermes_cfn.deciders.observed import Instance, Lifecycle
+from hermes_cfn.deciders.actions import Action, Done, ExitStandby, Stop
+from hermes_cfn.deciders.observed import Instance, Lifecycle, Progress, Target
 from hermes_cfn.deciders.release import Aftermath, CanaryRules, aftermath
 from hermes_cfn.deciders.rollout import decide, decide_prepared
 from hermes_cfn.deciders.view import RolloutTarget, Strategy
@@ -306,6 +306,7 @@ class Rollout:
             previous=previous.id if previous else None, goal=release.id, touched=touched, barred=bool(bars)
         )
         if verdict is not Aftermath.ROLL_BACK:
+            yield from self._put_back(release)
             yield from self.resume_processes()
             yield from hooks.run(context, "on_failure", kept, HERMES_FAILURE=stop.finding.what)
             raise HermesError(*causes, finding, *bars, _choices(release, previous, verdict, bool(bars)))
@@ -314,6 +315,20 @@ class Rollout:
         releases.keep(context, kept.then(context.now, ROLLED_BACK, previous.id))
         yield from hooks.run(context, "on_failure", kept, HERMES_FAILURE=stop.finding.what)
         raise HermesError(*causes, finding, _rolled_back(release, previous), exit_code=ExitCode.ROLLED_BACK)
+
+    def _put_back(self, failed: Release) -> Story[None]:
+        """Who is out and runs an earlier release again goes back at once, where nobody goes on: its own timer would wait."""
+        fleet, _ = self.observer.look()
+        names = tuple(
+            one.id
+            for one in fleet.instances
+            if one.lifecycle is Lifecycle.STANDBY
+            and one.target is not Target.DRAINING
+            and one.release not in (None, failed.id)
+            and not (one.behind or one.ended or any(run.progress is Progress.RUNNING for run in one.attempts))
+        )
+        if names:
+            yield from self._act(ExitStandby(names))
 
     @staticmethod
     def _answer(stop: Stop) -> str:

@@ -13,6 +13,9 @@ fi
 later return "$HERMES_RETURN_S" "$OPERATION"
 report switching ""
 if switch "$GOAL" "$GOAL_VERSION"; then
+%if steady
+  steady "$HERMES_STEADY_S" || unsteady
+%end
   prove
   report running ok
   finish ok release "$(pick id <"$GOAL")"

@@ -102,11 +102,21 @@ class Database:
         extra_ms: float = 0.0,
         gone: bool = False,
         full: bool = False,
+        rotated: bool = False,
         allow: list[str] | None = None,
     ) -> None:
-        """Its distance (kept if None), who may connect, and what is wrong with it; true when this returns."""
+        """Its distance (kept if None), who may connect, and what is wrong with it; true when this returns.
+
+        ``rotated``: its role has another password than the URL says.
+        """
         self._allow = set(allow) if allow is not None else None
-        given = {"extra_ms": extra_ms, "gone": gone, "full": full, "guarded": self._allow is not None}
+        given = {
+            "extra_ms": extra_ms,
+            "gone": gone,
+            "full": full,
+            "rotated": rotated,
+            "guarded": self._allow is not None,
+        }
         if rtt_ms is not None:
             given["rtt_ms"] = rtt_ms
         with self._behaves:

@@ -83,6 +83,7 @@ class Server:
             if not open_to_others(binaries):
                 self._binaries = opened_to_others(binaries, self.directory)
         self._process: subprocess.Popen[bytes] | None = None
+        self._password, self._rotated = "", False
 
     @property
     def socket(self) -> str:
@@ -106,8 +107,17 @@ class Server:
             **self._user,
         )
         self._run("pg_isready", "-h", str(self.directory), "-t", "30", wait=True)
-        statements = f"create role hermes login password '{password}';\ncreate database hermes owner hermes;\n"
-        environment = {"PGPASSWORD": password, "LANG": "C"}
+        self._password = password
+        self._say(f"create role hermes login password '{password}';\ncreate database hermes owner hermes;\n")
+
+    def rotate(self, rotated: bool) -> None:
+        """The role's password is another one from now on, or the one that it had first."""
+        if rotated != self._rotated:
+            self._say(f"alter role hermes password '{self._password}{'-rotated' if rotated else ''}';\n")
+            self._rotated = rotated
+
+    def _say(self, statements: str) -> None:
+        environment = {"PGPASSWORD": self._password, "LANG": "C"}
         subprocess.run(
             [str(self._binaries / "psql"), "-q", "-h", str(self.directory), "-U", "postgres", "-d", "postgres"],
             input=statements.encode(), env=environment, check=True, stdout=sys.stderr, stderr=sys.stderr, **self._user,
@@ -287,6 +297,8 @@ async def main() -> None:
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
             order = json.loads(line)
+            if "order" in order:
+                server.rotate(bool(order.get("rotated")))
             await front.behave(order)
             if "order" in order:
                 tell("obeyed", order=order["order"])
