@@ -237,11 +237,16 @@ class CloudFormation:
         role: str = "",
         import_existing: bool = False,
         imports: Sequence[Mapping[str, Any]] = (),
+        revert: bool = False,
     ) -> None:
-        """``template`` is ``{"TemplateBody": …}`` or ``{"TemplateURL": …}``; ``imports`` is ``ResourcesToImport``."""
+        """``revert``: it compares with what is really there, and undoes what was changed by hand (REVERT_DRIFT).
+
+        ``template`` is ``{"TemplateBody": …}`` or ``{"TemplateURL": …}``; ``imports`` is ``ResourcesToImport``."""
         extra: dict[str, Any] = {"RoleARN": role} if role else {}
         if imports:
             extra["ResourcesToImport"] = list(imports)
+        if revert:
+            extra["DeploymentMode"] = "REVERT_DRIFT"
         if import_existing:
             extra["ImportExistingResources"] = True
         answer = self._calls.create_change_set(

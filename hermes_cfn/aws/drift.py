@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hermes_cfn.aws.calls import Calls
 from hermes_cfn.clock import Clock, patience
+from hermes_cfn.plan.drift import Drifted
 
 AT_MOST_S = 300.0
 
@@ -49,4 +50,31 @@ class Drift:
                 or item["StackResourceDriftStatus"],
             )
             for item in found
+        ]
+
+    def properties(self, key: str, stack: str) -> list[Drifted]:
+        """The same property by property; ``key`` is the stack's in the deployment."""
+        found = self._calls.pages(
+            "describe_stack_resource_drifts",
+            "StackResourceDrifts",
+            StackName=stack,
+            StackResourceDriftStatusFilters=["MODIFIED", "DELETED"],
+        )
+        return [
+            one
+            for item in found
+            for one in (
+                [
+                    Drifted(
+                        key,
+                        item["LogicalResourceId"],
+                        item["ResourceType"],
+                        change["PropertyPath"],
+                        str(change.get("ExpectedValue", "")),
+                        str(change.get("ActualValue", "")),
+                    )
+                    for change in item.get("PropertyDifferences", ())
+                ]
+                or [Drifted(key, item["LogicalResourceId"], item["ResourceType"])]
+            )
         ]

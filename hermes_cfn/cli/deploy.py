@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 @click.option("--replace", multiple=True, metavar="LOGICAL_ID", help="It may be replaced, and its data go with it.")
 @click.option("--allow-older", is_flag=True, help="This checkout may undo what was deployed from a newer one.")
 @click.option("--resume", is_flag=True, help="Go on where a run was cut off: stacks, then the release it drove to.")
+@click.option("--revert-drift", is_flag=True, help="Put back what somebody changed by hand; plan --drift shows it.")
+@click.option(
+    "--keep-drift",
+    is_flag=True,
+    help="First write what somebody changed by hand into hermes.toml, where a setting says it.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", is_flag=True, help="Stay and poll while you do what only you can do.")
 @click.option(
@@ -63,6 +69,8 @@ def command(
     replace: tuple[str, ...],
     allow_older: bool,
     resume: bool,
+    revert_drift: bool,
+    keep_drift: bool,
     yes: bool,
     wait: bool,
     on_interrupt: str,
@@ -78,7 +86,11 @@ def command(
 
     if resume and (image or approved):
         raise click.UsageError("--resume knows which release; give neither --image nor --plan beside it")
+    if revert_drift and keep_drift:
+        raise click.UsageError("--revert-drift puts back what --keep-drift would keep: give one of them")
     context = console.context()
+    if keep_drift:
+        _keep(context)
     agreed, hashed = _approved(approved)
     if agreed is not None:
         asked = record.asked(agreed)
@@ -110,6 +122,7 @@ def command(
         assets=assets,
         stacks_only=stacks_only,
         allowed=limits,
+        revert_drift=revert_drift,
     )
     console.follow(deploy.run(deploy_context, wish), form)
     return ExitCode.OK
@@ -161,6 +174,23 @@ def _shown(
         record.approved(hashed, made)
     agree(agreement or made.empty, "deploy")
     return record.text(made)
+
+
+def _keep(context: console.Context) -> None:
+    """Writes what is really there into ``hermes.toml``.  Raises HermesError ``drift-unsaid``; then nothing is written."""
+    from hermes_cfn.flows.stacks import drifted, plan_inputs
+
+    there = reach.deploy_context(context)
+    made = plan_inputs.make(there, plan_inputs.PlanRequest())
+    told = drifted.look(there, made, None)
+    before = context.config.read_text(encoding="utf-8")
+    after = drifted.kept(before, context.environment, told, str(context.config))
+    if after == before:
+        terminal.echo("nothing was changed by hand", err=True)
+        return
+    context.config.write_text(after, encoding="utf-8")
+    for row in told.rows:
+        terminal.echo(f"{context.config}: {row.setting} = {row.drifted.real} (was {row.drifted.deployed})", err=True)
 
 
 def _leaving(choice: str) -> str:

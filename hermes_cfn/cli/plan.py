@@ -17,6 +17,7 @@ from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 
 if TYPE_CHECKING:
     from hermes_cfn.plan import Plan
+    from hermes_cfn.plan.drift import DriftReport
     from hermes_cfn.pricing.prices import PriceBook
 
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 @click.option("--image", default="", help="Tag or digest that would be released.")
 @click.option("--against", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Compare offline.")
 @click.option("--change-set", is_flag=True, help="Ask AWS too, by change sets that are deleted again.")
+@click.option(
+    "--drift", is_flag=True, help="Let CloudFormation look for changes by hand, and price them (takes a minute)."
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Record the plan for deploy --plan.")
 @click.option("--replace", multiple=True, metavar="LOGICAL_ID", help="It may be replaced, and its data go with it.")
 @click.option("--allow-older", is_flag=True, help="This checkout may undo what was deployed from a newer one.")
@@ -35,6 +39,7 @@ def command(
     image: str,
     against: Path | None,
     change_set: bool,
+    drift: bool,
     out: Path | None,
     replace: tuple[str, ...],
     allow_older: bool,
@@ -45,15 +50,18 @@ def command(
     """Reads only; nothing is written, except with --change-set, which cleans up after itself."""
     from hermes_cfn.plan import record
 
-    if against and (change_set or image or out):
-        raise click.UsageError("--against compares two sets of templates offline: no --image, --change-set or --out")
+    if against and (change_set or image or out or drift):
+        raise click.UsageError(
+            "--against compares two sets of templates offline: no --image, --change-set, --drift or --out"
+        )
     if against:
         made = _offline(against, replace)
     else:
         made = _online(image, replace, allow_older, change_set) or _offline(None, replace)
     if out:
         out.write_text(record.text(made), encoding="utf-8")
-    put(made, form, whole)
+    told = _drifted(made) if drift else None
+    put(made, form, whole, told)
     if any(finding.code == "over-budget" for finding in made.errors):
         return ExitCode.OVER_BUDGET
     if made.errors:
@@ -136,17 +144,63 @@ def as_event(made: Plan, at: datetime) -> None:
     terminal.echo(json.dumps({"event": "Planned", "at": str(at), "plan": as_data(made)}))
 
 
-def put(made: Plan, form: str, whole: bool = False) -> None:
-    """Print a plan; a large one is folded for people unless they want the ``whole``."""
+def _drifted(made: Plan) -> DriftReport:
+    """What somebody changed by hand, with its price."""
+    from hermes_cfn.flows.stacks import drifted
+
+    deploy_context = reach.deploy_context(console.context())
+    return drifted.look(deploy_context, made, price_book(deploy_context.region)[0])
+
+
+def _put_drift(told: DriftReport, form: str) -> None:
+    """Three columns: what the template says, what was deployed, what is there; and what it costs."""
+    from hermes_cfn.units import dollars
+
+    heads = ("stack/resource", "property", "template", "deployed", "real", "setting")
+    rows = [
+        (
+            f"{row.drifted.stack}/{row.drifted.logical_id}",
+            row.drifted.path.lstrip("/") or row.drifted.resource_type,
+            row.template,
+            row.drifted.deployed,
+            row.drifted.real,
+            row.setting,
+        )
+        for row in told.rows
+    ]
+    if form == "markdown":
+        terminal.echo("\n### Changed by hand\n")
+        for cells in (heads, ("---",) * len(heads), *rows) if rows else ():
+            terminal.echo("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    elif rows:
+        console.put_table("changed by hand", heads, rows)
+    if not rows:
+        terminal.echo("nothing was changed by hand")
+    if told.bill is not None:
+        sign = "+" if told.bill.monthly >= 0 else ""
+        terminal.echo(f"what was changed by hand costs {sign}{dollars(told.bill.monthly)} a month")
+    for key, why in (told.unread or {}).items():
+        terminal.echo(f"{key}: CloudFormation could not look at all of it: {why}")
+    if rows:
+        terminal.echo(again("next: hermes-cfn deploy --revert-drift, or deploy --keep-drift where a setting says it"))
+
+
+def put(made: Plan, form: str, whole: bool = False, told: DriftReport | None = None) -> None:
+    """Print a plan; a large one is folded for people unless they want the ``whole``.  ``told``: what drifted, too."""
     from hermes_cfn.clock import read_between
-    from hermes_cfn.plan import record, show
+    from hermes_cfn.plan import drift, record, show
     from hermes_cfn.plan.model import as_data
 
     hashed = record.digest(made)
     read = read_between(*made.read) if made.read else ""
     if form == "json":
-        console.put_json(as_data(made) | {"hash": hashed, "read": made.read})
-    elif form == "markdown":
+        more = {} if told is None else {"drift": drift.as_data(told)}
+        console.put_json(as_data(made) | {"hash": hashed, "read": made.read} | more)
+        return
+    if told is not None:
+        _put_drift(told, form)
+        terminal.echo("")
+    if form == "markdown":
         terminal.echo(_findings(show.markdown(made)), nl=False)
         if read:
             terminal.echo(f"\nThe account was {read}.")

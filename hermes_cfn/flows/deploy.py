@@ -35,7 +35,8 @@ class DeployOptions:
     same.  ``wait``: stay while a person does chores.  ``interrupted`` says ``detach`` or ``cancel``
     when a person wants to leave.  ``assets``: a directory of static files to publish before the release.
     ``stacks_only``: leave the release to whoever may make one.  ``allowed``: a plan that goes beyond it is not done;
-    None is what ``[release] allow`` says, for every verb that deploys.
+    None is what ``[release] allow`` says, for every verb that deploys.  ``revert_drift``: what was changed by hand in the
+    environment's stacks is put back.
     """
 
     question: PlanRequest = field(default_factory=PlanRequest)
@@ -45,6 +46,7 @@ class DeployOptions:
     assets: Path | None = None
     stacks_only: bool = False
     allowed: Allowance | None = None
+    revert_drift: bool = False
 
 
 def run(context: DeployContext, wish: DeployOptions) -> Story[None]:
@@ -156,7 +158,9 @@ def stacks(context: DeployContext, wish: DeployOptions, held: LeaseHolder, made:
     def unplanned(spec: StackSpec, changes: list[dict[str, Any]]) -> list[Finding]:
         return list(guard.unplanned(made, spec.key, changes))
 
-    def deployer(specs: list[StackSpec], outputs: Mapping[str, Mapping[str, str]]) -> StackDeployer:
+    def deployer(
+        specs: list[StackSpec], outputs: Mapping[str, Mapping[str, str]], revert: bool = False
+    ) -> StackDeployer:
         return StackDeployer(
             context,
             specs,
@@ -167,12 +171,15 @@ def stacks(context: DeployContext, wish: DeployOptions, held: LeaseHolder, made:
             role=context.names.service_role_arn,
             sizes=sizes(made),
             interrupted=wish.interrupted,
+            revert=revert,
         )
 
     yield StageStarted(context.now, "stacks", f"{len(own)} of {context.deployment.environment}", made.stacks_s or None)
     yield from adoption.adopt(context, held, context.names.service_role_arn)
     moving = deployer(
-        [made.held_back.get(spec.key, spec) for spec in own], {spec.key: before.get(spec.key, {}) for spec in common}
+        [made.held_back.get(spec.key, spec) for spec in own],
+        {spec.key: before.get(spec.key, {}) for spec in common},
+        wish.revert_drift,
     )
     outcomes = yield from moving.run(held.guard)
     outputs = moving.outputs

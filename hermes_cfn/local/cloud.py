@@ -25,6 +25,7 @@ from hermes_cfn.local.fleet.fleet import Fleet
 from hermes_cfn.local.fleet.scheduler import Scheduler
 from hermes_cfn.local.identities import Identities
 from hermes_cfn.local.keyring import Keyring
+from hermes_cfn.local.misfits import beneath, failure
 from hermes_cfn.local.moto_side import MOTO_PATHS, MotoSide
 from hermes_cfn.local.options import INTERNAL, Options
 from hermes_cfn.local.owner import Owner
@@ -250,9 +251,11 @@ class Cloud:
         except NotImplementedError as problem:
             unknown = ServiceError("NotImplemented", f"The embedded cloud does not know this: {problem}", 501)
             return wire.refuse(call.service, action, unknown, request)
+        except ServiceError as refusal:
+            return wire.refuse(call.service, action, refusal, request)
         except Exception as problem:
             log.exception("%s %s", call.service, action)
-            return wire.refuse(call.service, action, wire.failure(call.service, action, problem), request)
+            return wire.refuse(call.service, action, beneath(call.service, action, problem, request), request)
         if call.service == "cloudwatch":
             self.monitoring.called(call.region, action or rest_operation(call.service, request))
         if (call.service, action) == ("ssm", "PutParameter") and answer.status < 300:
@@ -282,7 +285,7 @@ class Cloud:
             result = error
         except Exception as problem:
             log.exception("%s %s", call.service, action)
-            result = wire.failure(call.service, action, problem)
+            result = failure(call.service, action, problem, request)
         finally:
             wire.CALL.reset(token)
         return wire.serialise(call.service, action, result)

@@ -182,8 +182,11 @@ class ChangeSetRequest:
         kind: str,
         role: str = "",
         imports: Sequence[Mapping[str, Any]] = (),
+        revert: bool = False,
     ) -> None:
         """Has CloudFormation make it; ``role`` is the ARN that it works with, else the caller's own rights.
+
+        ``revert``: an update compares with what is really there, not with what was deployed.
 
         With ``imports`` (``ResourcesToImport``) it takes up resources that are there, and does nothing else.
         """
@@ -199,6 +202,7 @@ class ChangeSetRequest:
             role,
             import_existing=kind == "CREATE" and not imports,
             imports=imports,
+            revert=revert and kind == "UPDATE",
         )
 
 
@@ -228,8 +232,10 @@ class StackDeployer:
         sizes: Mapping[str, Size] | None = None,
         interrupted: Callable[[], str] = lambda: "detach",
         imports: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+        revert: bool = False,
     ) -> None:
         self.context = context
+        self.revert = revert
         self.tracks = {spec.key: StackState(spec, context.clients.cloudformation(spec.region)) for spec in specs}
         self.outputs: dict[str, Mapping[str, str]] = dict(outputs or {})
         self.lookups = lookups or {}
@@ -327,10 +333,10 @@ class StackDeployer:
         if self.gate:
             self.gate.open(spec)
         track.parameters = parameters_of(self.context, spec, self.outputs, found.parameters, self.lookups)
-        track.change_set = ChangeSetRequest.of(spec, track.parameters).name
+        track.change_set = ChangeSetRequest.of(spec, track.parameters, "revert" if self.revert else "").name
         track.operation.skip(track.door.latest_event(spec.name) if found.status else None)
         track.checked = True
-        if found.status in decider.STEADY and self._same(track, found):
+        if found.status in decider.STEADY and not self.revert and self._same(track, found):
             self._finish(track, "unchanged", found)
             yield StageEnded(self.context.now, spec.key, "unchanged")
             return
@@ -427,7 +433,7 @@ class StackDeployer:
         track.operation.over()
         offer = ChangeSetRequest(track.spec, track.parameters, track.change_set)
         try:
-            offer.make(self.context, track.door, kind, self.role, self.imports.get(track.spec.key, ()))
+            offer.make(self.context, track.door, kind, self.role, self.imports.get(track.spec.key, ()), self.revert)
         except AwsError as error:
             now = self.context.clock.now()
             if not self.role or not role_unknown(error):

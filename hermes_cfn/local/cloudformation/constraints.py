@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.model import ListShape, Shape
-
 from hermes_cfn.local.cloudformation.requests import validation
+from hermes_cfn.local.misfits import misfit
 from hermes_cfn.local.wire import model
 
 PAGE = 100
@@ -39,7 +37,7 @@ def check(action: str, params: Mapping[str, Any]) -> None:
     shape = model("cloudformation").operation_model(action).input_shape
     for name, value in params.items():
         member = shape.members.get(name) if shape is not None else None
-        problem = _problem(member, value) if member is not None and name not in _TEMPLATES else ""
+        problem = misfit(member, value) if member is not None and name not in _TEMPLATES else ""
         if problem:
             shown = f"[{', '.join(map(str, value))}]" if isinstance(value, list) else value
             raise validation(
@@ -51,21 +49,6 @@ def check(action: str, params: Mapping[str, Any]) -> None:
             f"1 validation error detected: Value '{params['StackName']}' at 'stackName' failed to satisfy constraint: "
             "Member must have length less than or equal to 128"
         )
-
-
-def _problem(shape: Shape, value: Any) -> str:
-    rules = shape.metadata
-    if isinstance(value, str | list):
-        if len(value) > rules.get("max", len(value)):
-            return f"have length less than or equal to {rules['max']}"
-        if len(value) < rules.get("min", 0):
-            return f"have length greater than or equal to {rules['min']}"
-    enum = (shape.member.metadata if isinstance(shape, ListShape) else rules).get("enum") or []
-    if enum and any(one not in enum for one in (value if isinstance(value, list) else [value])):
-        return f"satisfy enum value set: [{', '.join(enum)}]"
-    if isinstance(value, str) and "pattern" in rules and not re.fullmatch(rules["pattern"], value):
-        return f"satisfy regular expression pattern: {rules['pattern']}"
-    return ""
 
 
 def page(action: str, params: Mapping[str, Any], result: dict[str, Any]) -> dict[str, Any]:

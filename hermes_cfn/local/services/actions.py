@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hermes_cfn.local.wire import unsupported
+from hermes_cfn.local.wire import ServiceError, unsupported
 
 Params = dict[str, Any]
 
@@ -32,7 +32,10 @@ class Actions:
 
 def page(items: list[Any], params: Params, size_key: str, token_key: str, default: int) -> tuple[list[Any], str | None]:
     """One page of ``items`` and the token of the next, which is its first index."""
-    start = int(params.get(token_key) or 0)
+    given = str(params.get(token_key) or 0)
+    if not given.isdigit():
+        raise ServiceError("InvalidNextToken", f"The {token_key} value is not valid.")
+    start = int(given)
     size = int(params.get(size_key) or default)
     more = start + size < len(items)
     return items[start : start + size], str(start + size) if more else None
