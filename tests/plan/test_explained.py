@@ -16,7 +16,10 @@ PLANNED = sorted(
         *(ROOT / "plan").glob("*.py"),
         *(ROOT / f"checks/{check.__module__.rpartition('.')[2]}.py" for check in forecast.CHECKS),
         *(ROOT / f"checks/{name}.py" for name in ("goal", "several", "budget", "access", "versions")),
-        *(ROOT / f"flows/stacks/{name}.py" for name in ("plan_inputs", "orphaned_stacks", "change_set_preview")),
+        *(
+            ROOT / f"flows/stacks/{name}.py"
+            for name in ("plan_inputs", "orphaned_stacks", "change_set_preview", "drifted")
+        ),
         ROOT / "flows/fleet/preconditions.py",
         ROOT / "config/extras.py",
         *(ROOT / f"stacks/{name}.py" for name in ("extras", "extras_python", "grants")),
@@ -27,7 +30,7 @@ PLANNED = sorted(
 CARRIED = {
     "answer-broken", "aws-refused", "book-missing", "certificate-expires", "certificate-missing", "certificate-name",
     "certificate-not-issued", "certificate-pending", "certificate-region", "credentials-expired", "credentials-invalid",
-    "credentials-missing", "group-changed", "image-not-chosen", "image-taken", "image-unknown",
+    "credentials-missing", "early-validation", "group-changed", "image-not-chosen", "image-taken", "image-unknown",
     "permission-denied", "processes-suspended", "region-unknown", "release-record-unreadable", "release-unknown",
     "release-unreadable", "replacement-unplanned", "secret-missing", "service-missing", "throttled",
 }  # fmt: skip
