@@ -178,11 +178,12 @@ def _shown(
 
 def _keep(context: console.Context) -> None:
     """Writes what is really there into ``hermes.toml``.  Raises HermesError ``drift-unsaid``; then nothing is written."""
+    from hermes_cfn import stacks
     from hermes_cfn.flows.stacks import drifted, plan_inputs
 
     there = reach.deploy_context(context)
     made = plan_inputs.make(there, plan_inputs.PlanRequest())
-    told = drifted.look(there, made, None)
+    told = drifted.look(there, made, None, stacks.build)
     before = context.config.read_text(encoding="utf-8")
     after = drifted.kept(before, context.environment, told, str(context.config))
     if after == before:

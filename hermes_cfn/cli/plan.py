@@ -146,10 +146,11 @@ def as_event(made: Plan, at: datetime) -> None:
 
 def _drifted(made: Plan) -> DriftReport:
     """What somebody changed by hand, with its price."""
+    from hermes_cfn import stacks
     from hermes_cfn.flows.stacks import drifted
 
     deploy_context = reach.deploy_context(console.context())
-    return drifted.look(deploy_context, made, price_book(deploy_context.region)[0])
+    return drifted.look(deploy_context, made, price_book(deploy_context.region)[0], stacks.build)
 
 
 def _put_drift(told: DriftReport, form: str) -> None:

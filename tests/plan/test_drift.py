@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hermes_cfn import stacks
 from hermes_cfn.config import edit, parse
 from hermes_cfn.errors import HermesError
 from hermes_cfn.flows.stacks import drifted as flow
@@ -62,7 +63,7 @@ def test_nothing_by_hand_costs_nothing_and_what_is_gone_is_said():
 )
 def test_the_setting_that_says_it_is_found_by_trying(kind, path, deployed, real, setting):
     row = Row(by_hand(kind, path, deployed, real) if path else Drifted("service", named(kind), kind), "")
-    assert flow.setting_of(parse(""), row, as_there(built()), {}) == setting
+    assert flow.setting_of(parse(""), row, as_there(built()), {}, stacks.build) == setting
 
 
 def test_what_is_kept_is_written_and_what_no_setting_says_writes_nothing():

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from hermes_cfn import config, stacks
+from hermes_cfn import config
 from hermes_cfn.aws.drift import Drift
 from hermes_cfn.cfn.statuses import DRIFT_CHECKED
 from hermes_cfn.config import Settings, edit
 from hermes_cfn.config.section import Section
+from hermes_cfn.deployment import Deployment
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.stacks import plan_inputs
@@ -20,7 +21,11 @@ from hermes_cfn.plan.drift import Drifted, DriftReport, Row
 from hermes_cfn.pricing.prices import PriceBook
 
 
-def look(context: DeployContext, made: Plan, book: PriceBook | None) -> DriftReport:
+Build = Callable[[Settings], Deployment]
+"""Makes the stacks of settings."""
+
+
+def look(context: DeployContext, made: Plan, book: PriceBook | None, build: Build) -> DriftReport:
     """Has CloudFormation look at every stack that rests; what it finds, and by which settings it could be kept.
 
     Raises AwsError for who may not (``permission-denied`` names the roles that may).
@@ -38,12 +43,15 @@ def look(context: DeployContext, made: Plan, book: PriceBook | None) -> DriftRep
         found += door.properties(spec.key, spec.name) if status == "DRIFTED" else []
     told = drift.report(context.deployment, there, found, made.lookups, context.names.account, book=book, unread=unread)
     rows = [
-        dataclasses.replace(row, setting=setting_of(context.settings, row, there, made.lookups)) for row in told.rows
+        dataclasses.replace(row, setting=setting_of(context.settings, row, there, made.lookups, build))
+        for row in told.rows
     ]
     return dataclasses.replace(told, rows=tuple(rows))
 
 
-def setting_of(settings: Settings, row: Row, there: Mapping[str, Deployed], lookups: Mapping[str, str]) -> str:
+def setting_of(
+    settings: Settings, row: Row, there: Mapping[str, Deployed], lookups: Mapping[str, str], build: Build
+) -> str:
     """The setting (``service.log_days``) with which the template would say what is really there; empty where none does.
 
     Tried out: of the settings that say now what was deployed, the one with which the rendered template has the value.
@@ -57,14 +65,16 @@ def setting_of(settings: Settings, row: Row, there: Mapping[str, Deployed], look
             if type(now) is not type(real) or not drift.same(drifted.deployed, now):
                 continue
             moved = held.model_copy(update={key: real})
-            if _says(settings.model_copy(update={section: moved}), drifted, there, lookups):
+            if _says(settings.model_copy(update={section: moved}), drifted, there, lookups, build):
                 return f"{section}.{key}"
     return ""
 
 
-def _says(settings: Settings, drifted: Drifted, there: Mapping[str, Deployed], lookups: Mapping[str, str]) -> bool:
+def _says(
+    settings: Settings, drifted: Drifted, there: Mapping[str, Deployed], lookups: Mapping[str, str], build: Build
+) -> bool:
     try:
-        made = stacks.build(settings)
+        made = build(settings)
         return drift.same(drifted.real, drift.template_value(made, there, drifted, lookups, settings.account.id))
     except (HermesError, KeyError, ValueError, TypeError):
         return False
