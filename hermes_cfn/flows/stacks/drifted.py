@@ -20,7 +20,6 @@ from hermes_cfn.plan import Deployed, Plan, drift
 from hermes_cfn.plan.drift import Drifted, DriftReport, Row
 from hermes_cfn.pricing.prices import PriceBook
 
-
 Build = Callable[[Settings], Deployment]
 """Makes the stacks of settings."""
 
