@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.pricing.books import packaged_regions
 
 from ..data import rows
 
@@ -296,10 +297,10 @@ EUROPE = ("eu-south-2", "eu-west-1", "eu-west-3", "eu-central-1")
 
 
 def neighbours(region: str) -> tuple[str, ...]:
-    """AWS regions to compare one with: the guide's in Europe, elsewhere the three nearest."""
+    """AWS regions to compare one with: the guide's in Europe, elsewhere the three nearest of those whose prices were read."""
     if region.startswith("eu-"):
         return EUROPE
-    others = [one for one in places().values() if one.kind == "region" and not one.key.startswith(("fly-", "eu-"))]
+    others = [one for one in places().values() if one.key in packaged_regions() and not one.key.startswith("eu-")]
     near = sorted(others, key=lambda one: distance_km(place(region), one))
     return tuple(one.key for one in near if one.key != region)[:3]
 

@@ -275,7 +275,7 @@ def _by_state(bill: Bill, states: Mapping[tuple[str, str], State]) -> Mapping[St
 
 @dataclass(frozen=True, slots=True)
 class LineChange:
-    """A line before and after; USD a month."""
+    """A line before and after; USD a month.  ``basis`` is that of its price, the weaker where there are two."""
 
     stack: str
     logical_id: str
@@ -284,6 +284,7 @@ class LineChange:
     after: Decimal
     before_high: Decimal
     after_high: Decimal
+    basis: Basis | None = None
 
     @property
     def monthly(self) -> Decimal:
@@ -313,8 +314,13 @@ def difference(before: Bill, after: Bill) -> Difference:
     """The lines in which two bills differ, the dearest change first; ``unknown`` are new lines without a price."""
     old, new = _by_key(before.lines), _by_key(after.lines)
     none = (ZERO, ZERO)
+    basis = {**_basis(before.lines), **_basis(after.lines)}
     changes = [
-        LineChange(*key, old.get(key, none)[0], new.get(key, none)[0], old.get(key, none)[1], new.get(key, none)[1])
+        LineChange(
+            *key,
+            *(old.get(key, none)[0], new.get(key, none)[0], old.get(key, none)[1], new.get(key, none)[1]),
+            basis.get(key),
+        )
         for key in dict.fromkeys((*old, *new))
         if old.get(key, none) != new.get(key, none)
     ]
@@ -326,6 +332,15 @@ def difference(before: Bill, after: Bill) -> Difference:
         if (line.stack, line.logical_id, line.what) not in there
     )
     return Difference(before.total, after.total, before.total_high, after.total_high, tuple(changes), unknown)
+
+
+def _basis(lines: Iterable[BillLine]) -> dict[tuple[str, str, str], Basis]:
+    found: dict[tuple[str, str, str], Basis] = {}
+    for line in lines:
+        key = (line.stack, line.logical_id, line.what)
+        if line.basis is not None and found.get(key) is not Basis.INFERRED:
+            found[key] = line.basis
+    return found
 
 
 def _by_key(lines: Iterable[BillLine]) -> dict[tuple[str, str, str], tuple[Decimal, Decimal]]:

@@ -222,6 +222,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
                     "what": line.what,
                     "before": str(line.before),
                     "after": str(line.after),
+                    "basis": line.basis,
                 }
                 for line in bill.changes
             ],

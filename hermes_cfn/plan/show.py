@@ -104,7 +104,8 @@ def summary(plan: Plan, folded: bool = False) -> Iterator[str]:
         )
         shown = plan.bill.changes[:DEAREST] if folded else plan.bill.changes
         for line in shown:
-            yield f"    {line.stack} {line.logical_id}  {line.what}: {dollars(line.before)} -> {dollars(line.after)}"
+            basis = f" ({line.basis})" if line.basis is not None else ""
+            yield f"    {line.stack} {line.logical_id}  {line.what}: {dollars(line.before)} -> {dollars(line.after)}{basis}"
         rest = plan.bill.changes[len(shown) :]
         if rest:
             more = sum((line.monthly for line in rest), Decimal(0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import as_file, files
@@ -15,7 +15,7 @@ from hermes_cfn.pricing import cache as kept
 from hermes_cfn.pricing import inference, tables
 from hermes_cfn.pricing.commitments import Offer
 from hermes_cfn.pricing.prices import Price, PriceBook
-from hermes_cfn.pricing.regions import PLACES, currency, known, partition
+from hermes_cfn.pricing.regions import PLACES, PREFIXES, currency, known, partition
 
 Source = Literal["auto", "live", "snapshot", "guide"]
 SOURCES: tuple[Source, ...] = ("auto", "live", "snapshot", "guide")
@@ -62,13 +62,29 @@ def _newest() -> str:
 
 @cache
 def _filled(region: str) -> tuple[Price, ...]:
-    return packaged(region) if region in PLACES else inference.fill(region, packaged)
+    return packaged(region) if region in PLACES else inference.fill(region, packaged, _regions(packaged_regions()))
+
+
+def _regions(places: Iterable[str]) -> tuple[str, ...]:
+    return tuple(place for place in places if place not in PLACES and partition(place) == inference.PARTITION)
+
+
+def unread(places: Iterable[str]) -> tuple[str, ...]:
+    """The regions with the price list of :data:`inference.BASE`'s partition that are not among ``places``."""
+    return tuple(sorted(set(_regions(PREFIXES)) - set(places)))
 
 
 @cache
 def snapshot() -> PriceBook:
     """The dated prices in the package, read region by region when asked for, filled by inference."""
-    return PriceBook("snapshot", as_of=_newest(), of=_filled, places=packaged_regions(), derive=inference.derive)
+    return PriceBook(
+        "snapshot",
+        as_of=_newest(),
+        of=_filled,
+        places=packaged_regions(),
+        unread=unread(packaged_regions()),
+        derive=inference.derive,
+    )
 
 
 @cache
@@ -116,7 +132,7 @@ def _over_snapshot(
         return (*mine.values(), *rest)
 
     def filled(place: str) -> tuple[Price, ...]:
-        return read(place) if place in PLACES else inference.fill(place, read)
+        return read(place) if place in PLACES else inference.fill(place, read, _regions(places))
 
     def offers() -> tuple[Offer, ...]:
         return tuple(offer for name in fetched for offer in kept.offers(name, directory))
@@ -126,7 +142,11 @@ def _over_snapshot(
     called, as_of = (own[2], f"{own[1]:%Y-%m-%d}") if own else ("snapshot", _newest())
     taken = own[1] if own else None
     return PriceBook(
-        called, (), as_of, taken, "; ".join(notes), offers, of=filled, places=places, derive=inference.derive
+        *(called, (), as_of, taken, "; ".join(notes), offers),
+        of=filled,
+        places=places,
+        unread=unread(places),
+        derive=inference.derive,
     )
 
 
@@ -135,8 +155,9 @@ def load(
 ) -> PriceBook:
     """The book for ``region``; ``auto`` is what was fetched, price by price, and the snapshot where nothing was.
 
+    Of a region of which nobody has read a price, each is inferred from those of the others.
     Raises :class:`HermesError` ``region-unknown`` for what is no region, ``book-missing``
-    for a region without prices or a source without a book.
+    for a region of another partition without prices or a source without a book.
     """
     if region is not None and not known(region):
         raise HermesError(
@@ -155,7 +176,7 @@ def load(
             Finding("book-missing", region or "all", "no prices were fetched", next="hermes-cfn prices refresh")
         )
     book = book or snapshot()
-    if region is not None and region not in with_prices(book):
+    if region is not None and region not in with_prices(book) and region not in book.unread:
         raise HermesError(
             Finding(
                 "book-missing",

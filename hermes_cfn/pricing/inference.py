@@ -5,6 +5,9 @@ regions are known: the sizes of one family of machines first, then the same kind
 (disks, logs, Fargate ...), then the service, then everything.  The spread of a step is what
 the ratios of that kind were seen to differ by, widened by how far such guesses missed when
 regions whose prices are known were left out (``tests/pricing/test_inference.py``).
+
+Of a region of which nobody has read a price, each is the base's times the middle of the ratios of all regions that are
+known, and its spread is theirs.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ ORIGINS: dict[str, str] = {
 """Region -> the region whose prices are nearest to it; us-east-1 for every other one."""
 
 BASE = "us-east-1"
+
+PARTITION = "aws"
+"""Of this partition are the regions whose prices say something of each other."""
 
 ABSENT: dict[str, tuple[str, ...]] = {
     "eu-south-2": ("t2", "t3a", "m6a", "m6i", "c6a", "c6i", "r6i", "cache.t4g", "cache.m6g", "cache.r6g"),
@@ -60,6 +66,10 @@ MACHINES = ("BoxUsage:", "DedicatedUsage:", "NodeUsage:cache.", "InstanceUsage:d
 
 WIDER = {"family": Decimal("0.04"), "kind": Decimal("0.15"), "service": Decimal("0.35"), "all": Decimal("0.5")}
 """By how much the spread of each level is widened: so far did 99 of 100 guesses of known prices miss at most."""
+
+BEYOND = Decimal("0.35")
+"""By how much more a region of which nothing is known may lie outside of all that are: the cheapest (Mumbai) and the dearest
+(São Paulo) lay so far outside of the others when each was left out."""
 
 FEW = 4
 """A kind of which fewer ratios are known is no surer than its service."""
@@ -112,6 +122,30 @@ KIN = {"load balancers": "AmazonDynamoDB"}
 """Kind -> the service whose ratio comes nearest to it where none of its own is known (0.9 to 1.07 over 12 regions)."""
 
 
+def _ratios(here: Iterable[Price], there: Iterable[Price]) -> Iterator[tuple[tuple[str, str], Decimal]]:
+    """(level and name, ratio) of each charge that both have."""
+    base = {(p.service_code, p.stem, p.operation): p for p in there if not p.steps and p.first}
+    for price in here:
+        other = base.get((price.service_code, price.stem, price.operation))
+        if other is None or not price.first:
+            continue
+        ratio = price.first / other.first
+        keys: tuple[tuple[str, str], ...] = (
+            ("family", family(price)),
+            ("kind", kind(price)),
+            ("service", price.service_code),
+            ("all", "any"),
+        )
+        yield from ((key, ratio) for key in keys if key[1])
+
+
+def _sorted(pairs: Iterable[tuple[tuple[str, str], Decimal]]) -> dict[tuple[str, str], tuple[Decimal, ...]]:
+    seen: dict[tuple[str, str], list[Decimal]] = {}
+    for key, ratio in pairs:
+        seen.setdefault(key, []).append(ratio)
+    return {key: tuple(sorted(ratios)) for key, ratios in seen.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Ratios:
     """How prices of ``region`` relate to those of its origin, by level and name."""
@@ -119,26 +153,22 @@ class Ratios:
     region: str
     origin: str
     by: dict[tuple[str, str], tuple[Decimal, ...]]
+    pooled: bool = False
 
     @classmethod
     def of(cls, region: str, here: Iterable[Price], there: Iterable[Price]) -> Ratios:
-        base = {(p.service_code, p.stem, p.operation): p for p in there if not p.steps and p.first}
-        seen: dict[tuple[str, str], list[Decimal]] = {}
-        for price in here:
-            other = base.get((price.service_code, price.stem, price.operation))
-            if other is None or not price.first:
-                continue
-            ratio = price.first / other.first
-            keys: tuple[tuple[str, str], ...] = (
-                ("family", family(price)),
-                ("kind", kind(price)),
-                ("service", price.service_code),
-                ("all", "any"),
-            )
-            for key in keys:
-                if key[1]:
-                    seen.setdefault(key, []).append(ratio)
-        return cls(region, origin(region), {key: tuple(sorted(ratios)) for key, ratios in seen.items()})
+        return cls(region, origin(region), _sorted(_ratios(here, there)))
+
+    @classmethod
+    def of_all(cls, region: str, published: Published, others: Iterable[str]) -> Ratios:
+        """How prices of all ``others`` relate to the base's: for a region of which none is known."""
+        there = tuple(published(BASE))
+        return cls(
+            region,
+            BASE,
+            _sorted(pair for other in others if other != BASE for pair in _ratios(published(other), there)),
+            True,
+        )
 
     def step(self, price: Price) -> Step:
         """The step from the origin's ``price`` to this region's."""
@@ -157,13 +187,16 @@ class Ratios:
                 continue
             middle = median_low(ratios)
             wide = WIDER["service" if level[0] == "kind" and len(ratios) < FEW else level[0]]
-            said = f"{(middle - 1) * 100:+.1f} % as {len(ratios)} known price{'s' if len(ratios) > 1 else ''} of " + (
-                "the region" if level[0] == "all" else level[1].strip()
+            wide += BEYOND if self.pooled else 0
+            named = ("all regions" if self.pooled else "the region") if level[0] == "all" else level[1].strip()
+            said = (
+                f"{(middle - 1) * 100:+.1f} % as {len(ratios)} known price{'s' if len(ratios) > 1 else ''} of {named}"
             )
+            said += " in other regions" if self.pooled and level[0] != "all" else ""
             return Step(
                 self.region,
                 self.origin,
-                ratios[0] / middle * (1 - wide),
+                ratios[0] / middle * max(1 - wide, Decimal(0)),
                 ratios[-1] / middle * (1 + wide),
                 said,
                 middle,
@@ -171,15 +204,19 @@ class Ratios:
         return Step(self.region, self.origin, 1 - WIDER["all"], 1 + WIDER["all"], "no pair of prices to compare")
 
 
-def fill(region: str, published: Published) -> tuple[Price, ...]:
-    """The published prices of ``region`` and, after them, those inferred from its origin and from :data:`TWINS`."""
+def fill(region: str, published: Published, others: Iterable[str] = ()) -> tuple[Price, ...]:
+    """The published prices of ``region`` and, after them, those inferred from its origin and from :data:`TWINS`.
+
+    Where none is published, they follow from how the ``others`` differ from the base; none without others.
+    """
     known = tuple(published(region))
     start = origin(region)
-    if not known and start:
+    others = tuple(others)
+    if not known and start and not others:
         return ()
     inferred: list[Price] = []
     if start:
-        ratios = Ratios.of(region, known, published(start))
+        ratios = Ratios.of(region, known, published(start)) if known else Ratios.of_all(region, published, others)
         have = {(price.service_code, price.stem, price.operation) for price in known}
         have |= {(service, stem, "") for service, stem, _ in have}
         inferred = [

@@ -151,8 +151,9 @@ class PriceBook:
     """Prices, found by service code, usage type, operation and region: exactly one, or an error.
 
     ``prices`` are there at once; those of ``places`` are read through ``of``, region by region, when first asked
-    for; ``derive`` makes a price that none of them is from one it follows from.  ``name`` tells where they come from, ``as_of`` their newest date, ``note`` anything a
-    report must say of the book as a whole.  ``offers`` gives the commitments that were fetched; it
+    for; ``unread`` are regions of which nobody has read a price: ``of`` guesses them when one is asked for, and they are
+    not among ``regions``.  ``derive`` makes a price that none of them is from one it follows from.  ``name`` tells where
+    they come from, ``as_of`` their newest date, ``note`` anything a report must say of the book as a whole.  ``offers`` gives the commitments that were fetched; it
     is called when they are first asked for.
     """
 
@@ -166,6 +167,7 @@ class PriceBook:
         offers: Callable[[], tuple[Offer, ...]] = tuple,
         of: Callable[[str], Iterable[Price]] | None = None,
         places: tuple[str, ...] = (),
+        unread: tuple[str, ...] = (),
         derive: Callable[[PriceBook, str, str, str, str | None], Price | None] | None = None,
     ) -> None:
         self._offers = offers
@@ -175,7 +177,9 @@ class PriceBook:
         self.note = note
         self._prices: dict[tuple[str, str, str], dict[str, list[Price]]] = {}
         self._of, self._places, self._derive = of, frozenset(places), derive
+        self.unread = frozenset(unread)
         self._waiting = set(places) if of else set()
+        self._guesses = set(unread) if of else set()
         self._add(prices)
 
     def _add(self, prices: Iterable[Price]) -> None:
@@ -185,8 +189,9 @@ class PriceBook:
 
     def _fetch(self, *regions: str) -> None:
         """Read the regions that nobody has asked for yet."""
-        for region in sorted(self._waiting.intersection(regions)):
+        for region in sorted((self._waiting | self._guesses).intersection(regions)):
             self._waiting.discard(region)
+            self._guesses.discard(region)
             if self._of is not None:
                 self._add(self._of(region))
 
@@ -240,7 +245,7 @@ class PriceBook:
         found = self.candidates(service_code, usage_type, region, operation)
         if len(found) == 1:
             return found[0]
-        if not found and self._derive is not None and region in self._places:
+        if not found and self._derive is not None and (region in self._places or region in self.unread):
             derived = self._derive(self, service_code, stem(usage_type, region), region, operation)
             if derived is not None:
                 return derived

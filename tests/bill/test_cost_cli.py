@@ -117,7 +117,7 @@ def test_a_price_shows_everything_that_it_carries(place):
         (("cost", "--template", "nothing.yaml"), "file-unreadable"),
         (("cost", "--template", str(CDK), "--region", "mars-1"), "region-unknown"),
         (("cost", "--template", str(CDK), "--region", "cn-north-1"), "book-missing"),
-        (("cost", "--template", str(CDK), "--region", "af-south-1"), "book-missing"),
+        (("cost", "--template", str(CDK), "--region", "us-gov-east-1"), "book-missing"),
         (("cost", "--template", str(ROOT / "README.md")), "template-invalid"),
         (("cost", "--template", str(CDK), "--parameter", "Nothing=1"), "template-invalid"),
         (("cost", "--book", "live"), "book-missing"),

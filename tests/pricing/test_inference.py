@@ -115,3 +115,41 @@ def test_a_secrets_request_is_one_charge_in_both_spellings():
         assert book.find("AWSSecretsManager", "AWSSecretsManagerAPIRequest", region).first == D("0.000005")
     irish = book.find("AWSSecretsManager", "AWSSecretsManagerAPIRequest", "eu-west-1")
     assert irish.usage_type == "EU-AWSSecretsManager-APIRequests"
+
+
+@cache
+def whole_region(region):
+    """(price as published, step of the guess, base's price) of a region of which nothing is known."""
+    others = tuple(other for other in (*REGIONS, inference.BASE) if other != region)
+    made = inference.Ratios.of_all(region, books.packaged, others)
+    there = {key(price): price for price in books.packaged(inference.BASE)}
+    pairs = ((price, there.get(key(price))) for price in books.packaged(region))
+    return [(price, base, made.step(base)) for price, base in pairs if base is not None and price.first and base.first]
+
+
+def test_a_region_that_nobody_has_read_would_have_been_told_within_its_spread():
+    """Each region's prices are hidden, all of them, and guessed from how the others differ from the base."""
+    shares = {}
+    for region in REGIONS:
+        held = [s.low <= p.first / (b.first * s.factor) <= s.high for p, b, s in whole_region(region)]
+        assert len(held) > 100
+        shares[region] = sum(held) / len(held)
+    assert min(shares.values()) > 0.9, shares
+    assert sum(shares.values()) / len(shares) > 0.98, shares
+
+
+UNREAD = sorted(books.snapshot().unread)
+
+
+def test_every_region_of_the_partition_has_a_book():
+    assert {"mx-central-1", "af-south-1", "me-central-1", "ap-southeast-5"} <= set(UNREAD)
+    assert not {region for region in UNREAD if region.startswith(("cn-", "us-gov-"))}
+    assert set(UNREAD).isdisjoint(books.snapshot().regions), "what is guessed is no region that one would choose from"
+
+
+@pytest.mark.parametrize("region", ["mx-central-1", "af-south-1"])
+def test_a_region_that_nobody_has_read_has_what_a_deployment_needs_and_says_how(region):
+    found = books.load(region, "snapshot").find("AmazonEC2", "NatGateway-Hours", region, "NatGateway")
+    assert found.basis is Basis.INFERRED and found.first > 0
+    (step,) = found.steps
+    assert (step.region, step.origin) == (region, inference.BASE) and step.low < 1 < step.high
