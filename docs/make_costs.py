@@ -136,7 +136,8 @@ The bill knows {count} types by a rule.
   by service and usage type, by service alone, or not at all;
 
 plain, gzipped, in a zip file or as Parquet; one file, several, folders and globs of one kind are one export. DuckDB sums
-it (`pip install 'hermes-cfn[reconcile]'`), so an export of 20 million lines needs no more than 700 MB of memory (gzipped in ten files 560 MB, as 8 million do; Parquet less).
+it (`pip install 'hermes-cfn[reconcile]'`), each CSV file by itself, and memory does not grow with the lines: 20 million,
+gzipped in one file or in ten, take at most 321 MiB, 2 million 287 MiB.
 
 ```console
 $ hermes-cfn cost reconcile exports/BILLING_PERIOD=2026-11/            # a folder of AWS Data Exports
@@ -327,6 +328,9 @@ so `cost reconcile` lists them as not matched.
 ## What is inferred, and how far off that may be
 
 Where nothing better is known, a price of eu-south-2 is eu-west-1's, and one of eu-west-1 us-east-1's.
+Of a region of which nobody has read any price (Cape Town, Mexico, Malaysia ...) each is us-east-1's times the middle of the
+ratios in all regions that were read, and its spread is theirs, widened by as far as Mumbai and São Paulo lay outside of
+the others. China and GovCloud have price lists of their own, in CNY and USD: nothing is inferred for them.
 The spread of each step is measured on the prices that the book knows in both regions. Sizes of a family of
 machines, caches or databases cost in proportion, so where others of the family are known in both regions the step takes their factor:
 
