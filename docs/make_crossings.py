@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -30,16 +31,16 @@ READ = ("Describe", "List", "Get", "View", "BatchGet", "BatchCheck", "Simulate")
 
 @dataclass(frozen=True)
 class Thing:
-    """A resource: its kind as the Service Authorization Reference calls it, and what conditions see of it."""
+    """A resource: its kind as the Service Authorization Reference calls it, and what conditions see of it.
+
+    ``type`` is CloudFormation's, of one that has neither a name nor a tag: AWS makes its id.
+    """
 
     kind: str
     arn: str
     tags: Mapping[str, str] = field(default_factory=dict)
     more: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def service(self) -> str:
-        return self.arn.split(":")[2]
+    type: str = ""
 
     def context(self, region: str) -> dict[str, tuple[str, ...]]:
         """What a call on it carries, whoever calls."""
@@ -52,17 +53,26 @@ class Thing:
 
 @dataclass(frozen=True)
 class Principal:
-    """A role with its policies, read from the templates."""
+    """A role with its policies, read from the templates.
+
+    ``handles`` is None for one that somebody may assume.  CloudFormation alone has the service role, and acts on what its
+    stacks made or imported: ``handles`` are then the types of resources that some role of the environment may have it import.
+    """
 
     name: str
     policies: tuple[Document, ...]
     boundary: Document | None = None
     more: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    handles: frozenset[str] | None = None
 
     def may(self, action: str, thing: Thing, region: str) -> bool:
         return not allowed(
             Asked(action, thing.arn, {**thing.context(region), **self.more}), self.policies, self.boundary
         )
+
+    def touches(self, thing: Thing) -> bool:
+        """Whether a call of this role can be about it at all."""
+        return self.handles is None or not thing.type or thing.type in self.handles
 
     def actions(self) -> set[str]:
         """Every action that some statement allows, as it is written there."""
@@ -103,13 +113,27 @@ def principals(settings: Settings) -> list[Principal]:
         documents += [resources[one["Ref"]]["PolicyDocument"] for one in role.get("ManagedPolicyArns", [])]
         mine = {"Ref": f"{title}{task.capitalize()}"}
         documents += [body["PolicyDocument"] for body in resources.values() if mine in body.get("Roles", [])]
-        found.append(Principal(task, tuple(documents)))
+        trusted = [row["Principal"] for row in role["AssumeRolePolicyDocument"]["Statement"]]
+        alone = trusted == [{"Service": "cloudformation.amazonaws.com"}]
+        handles = frozenset(one for one in NAMELESS if _imports(found, one, names)) if alone else None
+        found.append(Principal(task, tuple(documents), handles=handles))
     whatever = {"Statement": [{"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}]}
     limit = resources[f"{title}Boundary"]["PolicyDocument"]
     itself = f"arn:aws:ec2:{names.region}:{ACCOUNT}:instance/i-of-{names.environment}"
     found.append(Principal("an instance", (whatever,), limit, {"ec2:sourceinstancearn": (itself,)}))
     found.append(Principal("a role that a stack made", (whatever,), limit))
     return found
+
+
+NAMELESS = ("AWS::CloudFront::OriginAccessControl", "AWS::CloudFront::ResponseHeadersPolicy")
+"""Types of our stacks whose resources have an id of AWS's and no tags (Service Authorization Reference)."""
+
+
+def _imports(people: Iterable[Principal], type_: str, names: Names) -> bool:
+    """Whether one of them may make a change set that imports a resource of a type into a stack of the environment."""
+    stack = f"arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/{names.stack('worldwide')}/0"
+    asked = Thing("stack", stack, more={"cloudformation:importresourcetypes": (type_,)})
+    return any(who.may("cloudformation:CreateChangeSet", asked, names.region) for who in people)
 
 
 def things(settings: Settings) -> list[Thing]:
@@ -125,13 +149,13 @@ def things(settings: Settings) -> list[Thing]:
 
     limit = {"iam:permissionsboundary": (iam("policy", names.boundary),)}
     machine = f"i-of-{names.environment}"
-    instance = here("ec2", f"instance/{machine}")
     ec2 = ["vpc", "subnet", "security-group", "route-table", "internet-gateway", "egress-only-internet-gateway", "natgateway",
            "vpc-endpoint", "vpc-flow-log", "elastic-ip", "launch-template", "instance"]  # fmt: skip
     balancing = [
-        ("loadbalancer/app/", "loadbalancer/app"),
-        ("listener/app", "listener/app"),
-        ("targetgroup", "targetgroup"),
+        ("loadbalancer/app/", "loadbalancer/app/{}/0"),
+        ("listener/app", "listener/app/{}/0/0"),
+        ("listener-rule/app", "listener-rule/app/{}/0/0/0"),
+        ("targetgroup", "targetgroup/{}/0"),
     ]
     parameters = [names.goal_parameter, names.stable_parameter, names.secret("KEY"), names.candidate("KEY"),
                   names.instance_report(machine), names.cluster_parameter]  # fmt: skip
@@ -142,10 +166,9 @@ def things(settings: Settings) -> list[Thing]:
     ]
     return [
         *(Thing(kind, here("ec2", f"{kind}/{machine}" if kind == "instance" else f"{kind}/of-{both}"), tags) for kind in ec2),
-        *(Thing(kind, here("elasticloadbalancing", f"{path}/{names.load_balancer}/0"), tags) for kind, path in balancing),
+        *(Thing(kind, here("elasticloadbalancing", path.format(names.load_balancer)), tags) for kind, path in balancing),
         *(Thing("parameter", here("ssm", f"parameter{name}"), tags) for name in parameters),
         *(Thing("document", here("ssm", f"document/{names.document(task)}"), tags) for task in TASKS),
-        Thing("instance", instance.replace(":ec2:", ":ssm:"), tags),
         *(Thing("bucket", f"arn:aws:s3:::{name}") for name in buckets),
         *(Thing("object", f"arn:aws:s3:::{name}") for name in objects),
         *(Thing("stack", here("cloudformation", f"stack/{names.stack(key)}/0"), tags) for key in ("network", "service", "watch")),
@@ -166,8 +189,10 @@ def things(settings: Settings) -> list[Thing]:
         Thing("webacl", here("wafv2", f"regional/webacl/{names.web_acl}/0"), tags),
         Thing("certificate", here("acm", f"certificate/of-{both}"), tags),
         Thing("distribution", f"arn:aws:cloudfront::{ACCOUNT}:distribution/OF{both}", tags),
-        Thing("origin-access-control", f"arn:aws:cloudfront::{ACCOUNT}:origin-access-control/OF{both}"),
-        Thing("response-headers-policy", f"arn:aws:cloudfront::{ACCOUNT}:response-headers-policy/OF{both}"),
+        *(
+            Thing(kind, f"arn:aws:cloudfront::{ACCOUNT}:{kind}/OF{both}", type=type_)
+            for kind, type_ in zip(("origin-access-control", "response-headers-policy"), NAMELESS, strict=True)
+        ),
         Thing("namespace", here("servicediscovery", f"namespace/ns-{both}"), tags),
         Thing("service", here("servicediscovery", f"service/srv-{both}"), tags),
         Thing("hostedzone", f"arn:aws:route53:::hostedzone/ZOF{both.upper().replace('-', '')}"),
@@ -203,7 +228,6 @@ def strangers(region: str) -> list[Thing]:
              "launch-template", "instance"]  # fmt: skip
     return [
         *(Thing(kind, f"arn:aws:ec2:{region}:{ACCOUNT}:{kind}/another-teams") for kind in kinds),
-        Thing("instance", f"arn:aws:ssm:{region}:{ACCOUNT}:instance/another-teams"),
         Thing("role", f"arn:aws:iam::{ACCOUNT}:role/another-teams"),
         Thing("stack", f"arn:aws:cloudformation:{region}:{ACCOUNT}:stack/another-teams/0"),
         Thing("bucket", "arn:aws:s3:::another-teams"),
@@ -217,7 +241,7 @@ def strangers(region: str) -> list[Thing]:
         Thing("repository", f"arn:aws:ecr:{region}:{ACCOUNT}:repository/another-teams"),
         Thing("parameter", f"arn:aws:ssm:{region}:{ACCOUNT}:parameter/another-teams/key"),
         Thing("log-group", f"arn:aws:logs:{region}:{ACCOUNT}:log-group:/another/teams"),
-        Thing("secret", f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:another-teams"),
+        Thing("Secret", f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:another-teams"),
     ]
 
 
@@ -242,6 +266,13 @@ def knows(action: str) -> frozenset[str]:
 
 
 @cache
+def formed(service: str, kind: str, arn: str) -> bool:
+    """Whether an ARN is of the form that a service's actions have for a kind: those of Systems Manager are about EC2's instances."""
+    form = reference()[service]["resources"].get(kind, {}).get("arn", "")
+    return fnmatchcase(arn, re.sub(r"\$\{[^}]*\}", "*", form))
+
+
+@cache
 def expanded(written: str) -> tuple[str, ...]:
     """``ec2:Describe*`` as the actions that it means."""
     service, _, name = written.partition(":")
@@ -261,31 +292,24 @@ def reached(who: Principal, some: Iterable[Thing], region: str) -> Iterator[tupl
     for action in actions:
         for thing in some:
             if (
-                thing.service == action.partition(":")[0]
-                and thing.kind in knows(action)
+                thing.kind in knows(action)
+                and formed(action.partition(":")[0], thing.kind, thing.arn)
                 and (action, thing.kind) not in MAKES
+                and who.touches(thing)
                 and who.may(action, thing, region)
             ):
                 yield action, thing
 
 
-REGISTRY = "one registry for the environments of an application, from which each is promoted; a tag never moves, nobody deletes"
-NAMELESS = "it has no name and no tag that a policy could ask for"
-ACROSS: Mapping[str, str] = {
-    "cloudfront:DeleteOriginAccessControl": f"{NAMELESS}; CloudFront refuses one that is in use",
-    "cloudfront:DeleteResponseHeadersPolicy": f"{NAMELESS}; CloudFront refuses one that is in use",
-    "cloudfront:UpdateOriginAccessControl": NAMELESS,
-    "cloudfront:UpdateResponseHeadersPolicy": NAMELESS,
-    **dict.fromkeys(
-        ("ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload",
-         "ecr:PutImage", "ecr:UploadLayerPart"), REGISTRY,
-    ),
-    "ssm:UpdateInstanceInformation": "what the agent says of itself; AWS's own policy for agents has it on everything",
-}  # fmt: skip
-"""What one environment can do to another, for want of a resource or a condition; compared with what is evaluated."""
+DECLARED: Mapping[str, str] = {
+    "ecr:BatchGetImage": "an image's manifest: every environment of a file may run, and so promote, what another one verified",
+    "ecr:GetDownloadUrlForLayer": "an image's layers; nothing secret is in an image, and nobody can write where another one pushes",
+}
+"""Reads that the environments of one file have of each other, because it names them all; of nobody else."""
 
 TAKEN: Mapping[str, str] = {
     "acm:AddTagsToCertificate": "a certificate gets its tags after it is made; one that carries another environment's is refused",
+    "ssm:UpdateInstanceInformation": "what an agent says of itself, for an instance without tags of ours",
     "ec2:AssociateAddress": "an address, which must be ours, may be given to an interface without tags: those that AWS makes have none",
     "ec2:RevokeSecurityGroupEgress": "a VPC's default group has no tag of ours, and is closed; rules can only go, never come",
     "ec2:RevokeSecurityGroupIngress": "a VPC's default group has no tag of ours, and is closed; rules can only go, never come",
@@ -316,35 +340,73 @@ nobody chose, and for the known techniques by which a role makes itself more pow
 
 Columns are what environment *staging* has, of the same application in the same account; a cell is how many of the actions
 that a role of *production* may take somewhere would be allowed there. Looks at configuration (`Describe…`, `List…`, rules and
-states) are not counted; reads of what somebody put there (parameters, objects, logs, templates, rows) are.
+states) are not counted; reads of what somebody put there (parameters, objects, logs, templates, rows) are. Together: **{total}**.
 
 """
 
 LEFT = """
-## What is left, and why
+Reads that a file with several environments asks for, on the repositories of its own environments alone:
 
-The registry is shared by the environments of an application on purpose, so that a release is promoted by its digest. For the
-others AWS has no resource, no name or no condition. An account of its own for each environment ends all of them: roles of one
+| action | what for |
+|---|---|
+"""
+
+UNBOUND: Mapping[str, tuple[str, str, str]] = {
+    "`ssm:ListCommandInvocations`, `ssm:GetCommandInvocation`": (
+        "no resource",
+        "they show the output of every command in the account, an operator's `run` too: so no output has a secret in it",
+        "the outputs of one environment",
+    ),
+    "`ssm:DescribeParameters`": (
+        "no resource",
+        "it shows names of parameters, never a value",
+        "the names of one environment",
+    ),
+    "other `Describe…` and `List…` actions": (
+        "no resource",
+        "they show names, states and tags of everything in the region",
+        "the configuration of one environment",
+    ),
+    "`cloudfront:Update…`, `Delete…` of an origin access control or a response headers policy": (
+        "no name and no tag to ask for",
+        "CloudFormation alone has the role, and acts on what its stacks made or imported; nobody may import these types",
+        "no other environment's id would be there to name",
+    ),
+    "`ssm:UpdateInstanceInformation`": (
+        "a resource and its tags, but AWS's own policy for agents has it on everything",
+        "refused on an instance that carries another environment's tags; allowed on one without tags",
+        "no other instance",
+    ),
+    "`autoscaling:UpdateAutoScalingGroup` of *release*, with `[scaling]` only": (
+        "conditions on sizes, but a rollout of one instance needs a minimum of 0",
+        "its own environment's group alone, no other launch template version; it can put that environment to sleep",
+        "the same: it is its own environment's",
+    ),
+    "image tags": (
+        "no condition on a tag",
+        "a repository for each environment; tags never move; nobody deletes what another environment may run",
+        "a registry for each",
+    ),
+}
+"""Action or thing -> what AWS offers to bind it to, what stands instead, and what would be left in an account of one's own."""
+
+TABLE = """
+## What AWS cannot bind
+
+AWS has no resource, no name or no condition for these. An account of its own for each environment ends them: roles of one
 account reach nothing in another one unless that one says so.
 
-| action | why it is left |
-|---|---|
+| action | AWS has | what stands instead | in an account of its own |
+|---|---|---|---|
 """
 
 OTHERS = """
 ## Other teams in the account
 
-On resources without a name or tag of ours the same is allowed as above, but for the registry, and:
+What a role could do to a resource of another team that has no tag and no name of ours:
 
 | action | why it is left |
 |---|---|
-"""
-
-UNSEEN = """
-Some actions know no resource at all, so they are on `*` wherever they are granted: `ssm:ListCommandInvocations` and
-`ssm:GetCommandInvocation` show the output of every command in the account, an operator's `run` too, which is why no output
-has a secret in it; `ssm:DescribeParameters` shows every parameter's name; the other `Describe…` and `List…` show names, states
-and tags of everything in the region.
 """
 
 
@@ -355,16 +417,24 @@ def crossings_page() -> str:
     kinds = list(dict.fromkeys(thing.kind for thing in some))
     rows = []
     for who in principals(one):
-        found = [(action, thing) for action, thing in reached(who, some, one.region) if not looks(action)]
+        found = [(action, thing) for action, thing in reached(who, some, one.region)
+                 if not looks(action) and action not in DECLARED]  # fmt: skip
         counts = {kind: len({action for action, thing in found if thing.kind == kind}) for kind in kinds}
         rows.append((who.name, counts))
+    total = sum(sum(counts.values()) for _, counts in rows)
     shown = [kind for kind in kinds if any(counts[kind] for _, counts in rows)]
+    parts = [PAGE.format(total=total)]
+    parts.append("| role | " + " | ".join(["everything of staging", *(f"`{kind}`" for kind in shown)]) + " |\n")
+    parts.append("|---|" + "---|" * (len(shown) + 1) + "\n")
+    parts += [
+        f"| {name} | " + " | ".join([str(sum(counts.values())), *(str(counts[kind]) for kind in shown)]) + " |\n"
+        for name, counts in rows
+    ]
     none = [kind for kind in kinds if kind not in shown]
-    parts = [PAGE, "| role | " + " | ".join(f"`{kind}`" for kind in shown) + " |\n|---|" + "---|" * len(shown) + "\n"]
-    parts += [f"| {name} | " + " | ".join(str(counts[kind]) for kind in shown) + " |\n" for name, counts in rows]
     parts.append(f"\nNothing is allowed to any role on any {', '.join(f'`{kind}`' for kind in none)}.\n")
-    parts += [LEFT, *(f"| `{action}` | {why} |\n" for action, why in ACROSS.items())]
-    parts += [OTHERS, *(f"| `{action}` | {why} |\n" for action, why in TAKEN.items()), UNSEEN]
+    parts += [LEFT, *(f"| `{action}` | {why} |\n" for action, why in DECLARED.items())]
+    parts += [TABLE, *(f"| {what} | {' | '.join(cells)} |\n" for what, cells in UNBOUND.items())]
+    parts += [OTHERS, *(f"| `{action}` | {why} |\n" for action, why in TAKEN.items())]
     return "".join(parts)
 
 

@@ -35,11 +35,20 @@ class Names:
     environment: str
     account: str
     region: str
+    repository: str = ""
+    """Where this environment's images are pushed to: the application's name for the file's own environment and for one
+    that is alone, ``hermes/staging`` for the others, so that none writes where another one pushes."""
+
+    def __post_init__(self) -> None:
+        if not self.repository:
+            object.__setattr__(self, "repository", self.application)
 
     @classmethod
     def of(cls, settings: Settings, account: str = "") -> Names:
         """``account`` is the 12 digits, or nothing for ``${AWS::AccountId}``."""
-        return cls(settings.application.name, settings.environment.name, account or ACCOUNT, settings.account.region)
+        application, environment = settings.application.name, settings.environment.name
+        region = settings.account.region
+        return cls(application, environment, account or ACCOUNT, region, _repository(settings, environment))
 
     def sharing(self, settings: Settings) -> Names:
         """The names of the environment whose network and load balancer are used; this one's own where none is."""
@@ -126,10 +135,6 @@ class Names:
     @property
     def balancer_security_group(self) -> str:
         return f"{self._both}-alb-sg"
-
-    @property
-    def repository(self) -> str:
-        return self.application
 
     @property
     def lock_table(self) -> str:
@@ -255,6 +260,20 @@ def extra_name(key: str) -> str:
 def foundation_title(environment: str) -> str:
     """What logical IDs of the foundation begin with for an environment: ``Production``."""
     return "".join(word.capitalize() for word in environment.split("-"))
+
+
+def repositories(settings: Settings) -> tuple[str, ...]:
+    """Where the environments of the file push their images: this one's own first, the file's own environment's next.
+
+    Any of them may run an image of the others by its digest, which is how one is promoted.
+    """
+    every = (settings.environment.name, *settings.together)
+    return tuple(dict.fromkeys(_repository(settings, environment) for environment in every))
+
+
+def _repository(settings: Settings, environment: str) -> str:
+    application = settings.application.name
+    return application if environment == settings.together[0] else f"{application}/{environment}"
 
 
 def balancer(settings: Settings) -> str:

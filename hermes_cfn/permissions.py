@@ -128,7 +128,11 @@ INSTANCE: tuple[Permission, ...] = (
     ),
     may("ssm:PutParameter", "reports", "tells which release it runs"),
     may("ecr:GetAuthorizationToken", "*", "logs in to the registry; the action has no resource"),
-    may("ecr:BatchGetImage ecr:GetDownloadUrlForLayer", "repository", "pulls images"),
+    may(
+        "ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
+        "repositories",
+        "pulls images, those of the file's other environments too, which are promoted by digest",
+    ),
     may(
         "autoscaling:CompleteLifecycleAction autoscaling:ExitStandby autoscaling:SetInstanceHealth",
         "group",
@@ -140,12 +144,24 @@ INSTANCE: tuple[Permission, ...] = (
         "asks whether it is in standby, and whether processes are suspended; the actions have no resource",
     ),
     may(
-        "ssm:UpdateInstanceInformation ssmmessages:CreateControlChannel ssmmessages:CreateDataChannel "
+        "ssmmessages:CreateControlChannel ssmmessages:CreateDataChannel "
         "ssmmessages:OpenControlChannel ssmmessages:OpenDataChannel ec2messages:AcknowledgeMessage "
         "ec2messages:DeleteMessage ec2messages:FailMessage ec2messages:GetEndpoint ec2messages:GetMessages "
         "ec2messages:SendReply",
         "*",
         "the agent of Systems Manager; AWS has no narrower resource for its channels",
+    ),
+    may(
+        "ssm:UpdateInstanceInformation",
+        "*",
+        "the agent tells that it is there; the instance's id is AWS's, and none with another environment's tags is meant",
+        {
+            "StringEqualsIfExists": {
+                f"{key}/hermes:{tag}": f"{{{tag}}}"
+                for key in ("aws:ResourceTag", "ssm:resourceTag")
+                for tag in ("application", "environment")
+            }
+        },
     ),
     may("logs:CreateLogStream logs:PutLogEvents logs:DescribeLogStreams", "log-group", "writes application logs"),
     may(
@@ -242,7 +258,7 @@ OBSERVE: tuple[Permission, ...] = (
         "knows version and author of each secret, never a value; the action has no resource",
     ),
     may("cloudwatch:DescribeAlarms", "*", "stops a rollout on an alarm; listing has no resource"),
-    may("ecr:DescribeImages ecr:DescribeRepositories", "repository", "knows tags and digests"),
+    may("ecr:DescribeImages ecr:DescribeRepositories", "repositories", "knows tags and digests"),
     may("dynamodb:GetItem", "lock", "sees who works; its own environment's row alone", OWN_ROW),
     may("s3:GetObject", "release-objects", "reads releases that were made"),
     may("s3:ListBucket", "artifacts", "lists releases that were made"),
@@ -279,7 +295,7 @@ _LOGS = may("logs:FilterLogEvents", "log-group", "reads the application's logs")
 _LIMITS = may("ec2:DescribeAddresses servicequotas:GetServiceQuota", "*", "checks limits; the actions have no resource")
 _ARCHITECTURES = may(
     "ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
-    "repository",
+    "repositories",
     "reads an image's manifest and its configuration: its architectures, and to tag it",
 )
 
@@ -364,7 +380,8 @@ _POLICIES = may(
 _SCALING = may(
     "autoscaling:UpdateAutoScalingGroup autoscaling:PutScalingPolicy",
     "group",
-    "makes room for a rollout, and holds back policies that would shrink the group meanwhile",
+    "makes room for a rollout, and holds back policies that would shrink the group meanwhile; no other launch template version",
+    {"BoolIfExists": {"autoscaling:LaunchTemplateVersionSpecified": "false"}},
     when=_scaled,
 )
 _SCHEDULE = may(
@@ -406,7 +423,7 @@ ROLLING: tuple[Permission, ...] = (
     may(
         "ecr:BatchDeleteImage",
         "repository",
-        "prunes releases; never stable, goal or the previous one, and where environments share the registry nothing",
+        "prunes releases; never stable, goal or the previous one, and nothing where another environment may run it",
         when=lambda settings: settings.alone,
     ),
     may("s3:PutObject", "release-objects", "keeps the release"),
@@ -555,7 +572,7 @@ DRIFT_READS: tuple[Permission, ...] = (
     ),
     may(
         "ecr:DescribeRepositories ecr:GetLifecyclePolicy ecr:GetRepositoryPolicy ecr:ListTagsForResource",
-        "repository",
+        "repositories",
         _NAMED,
     ),
     may(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hermes_cfn.config import Settings
 from hermes_cfn.instance.documents import TASKS
-from hermes_cfn.names import ROLES, Names
+from hermes_cfn.names import ROLES, Names, repositories
 
 OPERATOR_TASKS = ("run",)
 """Documents that no pipeline may send."""
@@ -57,6 +57,7 @@ def places(settings: Settings, environment: str = "") -> dict[str, tuple[str, ..
             for zone in sorted({settings.edge.hosted_zone_id, settings.worldwide.hosted_zone_id} - {""})
         ),
         "repository": (here("ecr", f"repository/{names.repository}"),),
+        "repositories": tuple(here("ecr", f"repository/{one}") for one in repositories(settings)),
         "lock": (here("dynamodb", f"table/{names.lock_table}"),),
         "log-group": (here("logs", f"log-group:{names.log_group}"), here("logs", f"log-group:{names.log_group}:*")),
         "artifacts": (f"arn:aws:s3:::{names.artifacts_bucket}",),

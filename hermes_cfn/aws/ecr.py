@@ -36,6 +36,11 @@ class Image:
     pushed: datetime | None = None
 
     @property
+    def released(self) -> bool:
+        """Whether some environment has marked it, so that no rule of the registry touches it."""
+        return any(tag.startswith("released-") for tag in self.tags)
+
+    @property
     def pinned(self) -> str:
         """``repository-uri@sha256:…``."""
         return f"{self.uri}@{self.digest}"

@@ -52,12 +52,10 @@ def digest(tag: str) -> int:
 @console.format_option("text", "json")
 def list_(form: str) -> int:
     """Tags, digests and times, newest first."""
+    from hermes_cfn.flows.fleet import registry
+
     deploy_context = reach.deploy_context(console.context())
-    images = (
-        deploy_context.clients.ecr.images(deploy_context.names.repository)
-        if deploy_context.clients.ecr.uri(deploy_context.names.repository)
-        else []
-    )
+    images = registry.images(deploy_context)
     if form == "json":
         console.put_json([{"tags": i.tags, "digest": i.digest, "pushed": i.pushed} for i in images])
     else:

@@ -210,18 +210,19 @@ def stand_in(settings: Settings, tag: str, given: Mapping[str, str]) -> dict[str
 def image(tag: str, directory: Path | None, variables: tuple[str, ...], architecture: str | None) -> None:
     """Push the stand-in application, or a directory with a program named `run`, under TAG."""
     from hermes_cfn.local import control
+    from hermes_cfn.names import Names
 
     context = console.context()
     settings = context.settings()
     if directory:
         _a_program(directory)
     running = reach.embedded(start=False)
-    own = reach.clients(replace(context, local=True), settings, running)
-    if own.ecr.uri(settings.application.name) is None:
+    own, repository = reach.clients(replace(context, local=True), settings, running), Names.of(settings).repository
+    if own.ecr.uri(repository) is None:
         raise HermesError(
             Finding(
                 "registry-missing",
-                settings.application.name,
+                repository,
                 "there is no repository for its images yet: the foundation makes it",
                 next="hermes-cfn --local bootstrap",
             ),
@@ -232,7 +233,7 @@ def image(tag: str, directory: Path | None, variables: tuple[str, ...], architec
         "images",
         {
             "region": settings.region,
-            "repository": settings.application.name,
+            "repository": repository,
             "tag": tag,
             "directory": str(directory.resolve()) if directory else None,
             "env": stand_in(settings, tag, dict(pair.split("=", 1) for pair in variables)),

@@ -72,8 +72,10 @@ def parse(
     if problems:
         where = lines(text)
         raise ConfigurationError.of(_finding(problem, where, name) for problem in _once(problems))
+    together = tuple(one.environment.name for one in family)
+    family = tuple(one.beside(together) for one in family)
     knowing = tuple(one.model_copy(update={"siblings": family}) for one in family)
-    return settings.model_copy(update={"siblings": knowing})
+    return settings.beside(together).model_copy(update={"siblings": knowing})
 
 
 def _environments(text: str) -> list[str]:

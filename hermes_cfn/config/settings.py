@@ -60,6 +60,7 @@ class Settings(Section):
     planning: Planning = Planning()
     siblings: tuple[Settings, ...] = Field(default=(), exclude=True, repr=False)
     _extra_files: tuple[ExtraFile, ...] = PrivateAttr(default=())
+    _together: tuple[str, ...] = PrivateAttr(default=())
 
     @property
     def extra_files(self) -> tuple[ExtraFile, ...]:
@@ -70,6 +71,17 @@ class Settings(Section):
         """The same with these files beside it."""
         made = self.model_copy()
         made._extra_files = files
+        return made
+
+    @property
+    def together(self) -> tuple[str, ...]:
+        """Names of the environments of the file that share this one's foundation, in the file's order; its own at least."""
+        return self._together or (self.environment.name,)
+
+    def beside(self, environments: tuple[str, ...]) -> Settings:
+        """The same as one of these environments of a file."""
+        made = self.model_copy()
+        made._together = environments
         return made
 
     @property
@@ -154,8 +166,8 @@ class Settings(Section):
 
     @property
     def alone(self) -> bool:
-        """Whether no other environment shares the registry: then nobody can delete what another one runs."""
-        return len(self.family) == 1
+        """Whether no other environment may run its images: then nobody can delete what another one runs."""
+        return len(self.together) == 1
 
 
 NAMED: Mapping[str, type[Section]] = {"processes": Process, "routes": Route}

@@ -16,7 +16,7 @@ from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.events import StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.loop import Story
-from hermes_cfn.flows.fleet import releases
+from hermes_cfn.flows.fleet import registry, releases
 
 
 def build(settings: Settings, tag: str) -> Story[None]:
@@ -82,7 +82,7 @@ def push(context: DeployContext, tag: str, local: str = "", keep: bool = False) 
     ``repository-missing``, ``tag-moved`` and ``push-failed``.
     """
     repository = context.names.repository
-    source = local or f"{repository}:{tag}"
+    source = local or f"{context.names.application}:{tag}"
     there = context.clients.ecr.image(repository, tag)
     if keep and there is not None:
         yield StageEnded(context.now, "push", f"{there.pinned} is there already")
@@ -105,8 +105,8 @@ def push(context: DeployContext, tag: str, local: str = "", keep: bool = False) 
             )
         )
     yield StageStarted(context.now, "push", f"{source} to {uri}:{tag}")
-    user, password, registry = context.clients.ecr.login()
-    _docker("login", "--username", user, "--password-stdin", registry, given=password)
+    user, password, host = context.clients.ecr.login()
+    _docker("login", "--username", user, "--password-stdin", host, given=password)
     _docker("tag", source, f"{uri}:{tag}")
     _docker("push", f"{uri}:{tag}")
     found = context.clients.ecr.image(repository, tag)
@@ -115,7 +115,7 @@ def push(context: DeployContext, tag: str, local: str = "", keep: bool = False) 
 
 def digest(context: DeployContext, tag: str) -> str:
     """``sha256:…`` of the image that a tag names.  Raises HermesError ``image-unknown``."""
-    found = context.clients.ecr.image(context.names.repository, tag)
+    found = registry.find(context, tag)
     if found is None:
         raise HermesError(releases.image_missing(context, tag), exit_code=ExitCode.USAGE)
     return found.digest
@@ -127,11 +127,11 @@ def files(context: DeployContext, reference: str, wanted: re.Pattern[str]) -> It
     Raises HermesError ``image-unknown``, ``docker-missing`` and ``pull-failed``.
     """
     _needed()
-    found = context.clients.ecr.image(context.names.repository, reference)
+    found = registry.find(context, reference)
     if found is None:
         raise HermesError(releases.image_missing(context, reference), exit_code=ExitCode.USAGE)
-    user, password, registry = context.clients.ecr.login()
-    _docker("login", "--username", user, "--password-stdin", registry, given=password, code="pull-failed")
+    user, password, host = context.clients.ecr.login()
+    _docker("login", "--username", user, "--password-stdin", host, given=password, code="pull-failed")
     _docker("pull", "--quiet", found.pinned, code="pull-failed")
     container = _docker("create", found.pinned, "nothing", code="pull-failed").strip()
     try:

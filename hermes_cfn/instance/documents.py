@@ -164,8 +164,14 @@ def user_data(settings: Settings) -> str:
 
 
 def _library(settings: Settings) -> str:
-    """What all scripts share; with [access] every environment of a container has the way to the application's role."""
+    """What all scripts share; with [access] every environment of a container has the way to the application's role.
+
+    Where the file has several environments, images of each are run: which names they have is the role's to say, so that one
+    more environment leaves the instances of the others as they are.
+    """
     text = script("library", parts_of(settings))
+    if not settings.alone:
+        text = text.replace("$HERMES_APP@sha256", "$HERMES_APP(/[a-z0-9-]+)?@sha256")
     if not settings.access.granted:
         return text
     access = 'access() { fetch "$HERMES_ACCESS" "$STATE_DIR/access.py" && python3 "$STATE_DIR/access.py" "$1"; }'

@@ -14,6 +14,7 @@ from typing import Any
 
 from hermes_cfn.config import Settings
 from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.names import repositories
 
 LIMIT_BYTES = 4096
 """What a standard SSM parameter holds (AWS, PutParameter: maximum 4 KB for the standard tier)."""
@@ -23,13 +24,13 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def images(settings: Settings) -> str:
-    """The pattern of the images that may run: of the repository that the settings name, by digest.
+    """The pattern of the images that may run: of the repositories that the settings name, by digest.
 
     A regular expression without anchors.  Where no account is named any will do: an instance's role pulls from its own
     account's repository alone.  ``scripts/library.sh`` compares the same on the instance.
     """
     account, region = settings.account.id or "[0-9]{12}", settings.account.region
-    return rf"{account}\.dkr\.ecr\.{region}\.amazonaws\.com/{settings.application.name}@sha256:[0-9a-f]{{64}}"
+    return rf"{account}\.dkr\.ecr\.{region}\.amazonaws\.com/({'|'.join(repositories(settings))})@sha256:[0-9a-f]{{64}}"
 
 
 @dataclass(frozen=True, slots=True)

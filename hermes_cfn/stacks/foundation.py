@@ -12,7 +12,7 @@ from types import MappingProxyType
 from troposphere import GetAtt, Ref, Template, dynamodb, ecr, iam
 
 from hermes_cfn.config import Settings
-from hermes_cfn.names import GITHUB, Names
+from hermes_cfn.names import GITHUB, Names, foundation_title
 from hermes_cfn.stacks import access
 from hermes_cfn.stacks.buckets import private_bucket
 from hermes_cfn.stacks.common import fresh, put, waive
@@ -37,7 +37,8 @@ def template(
         encryption=settings.account.artifacts_encryption,
     )
     put(stack, "artifacts_bucket", Ref(bucket), "Releases and templates")
-    _images(stack, names)
+    for one in settings.family:
+        _images(stack, Names.of(one), names.application)
     _lock(stack, names)
     provider = _github(stack, settings)
     access.build_shared(stack, settings)
@@ -49,7 +50,7 @@ def template(
     return stack
 
 
-def _images(stack: Template, names: Names) -> None:
+def _images(stack: Template, names: Names, first: str) -> None:
     """Rules cannot know what is in use, so they expire only what was never released.
 
     The first one means every released image and so keeps it from those after it ("An image that matches the tagging
@@ -68,9 +69,10 @@ def _images(stack: Template, names: Names) -> None:
             3, "build tags that were never released", {"tagStatus": "tagged", "tagPatternList": ["build-*"]}, days=30
         ),
     ]
+    title = "Repository" if names.repository == first else f"{foundation_title(names.environment)}Repository"
     repository = stack.add_resource(
         ecr.Repository(
-            "Repository",
+            title,
             RepositoryName=names.repository,
             DeletionPolicy="Retain",
             UpdateReplacePolicy="Retain",
@@ -86,7 +88,8 @@ def _images(stack: Template, names: Names) -> None:
             "CKV_AWS_136": "images hold no secret; AES256 costs nothing, a key of one's own USD 1 a month and a permission more"
         },
     )
-    put(stack, "repository_uri", GetAtt(repository, "RepositoryUri"), "Where images are pushed")
+    if names.repository == first:
+        put(stack, "repository_uri", GetAtt(repository, "RepositoryUri"), "Where images are pushed")
 
 
 def _expire(priority: int, description: str, selection: dict[str, object], days: int) -> dict[str, object]:

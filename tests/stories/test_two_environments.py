@@ -27,14 +27,15 @@ PARAMETER = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm6
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory, new_cloud):
-    """Production on v1, staging on v2."""
+    """Production on v1, staging on an image of its own repository."""
     made = new_cloud(tmp_path_factory.mktemp("two"))
     try:
         made.deploy(FILE)
         for name in ("SECRET_KEY_BASE", "ANTHROPIC_API_KEY", "DATABASE_URL"):
             value = control.database(made.state) if name == "DATABASE_URL" else f"staging-{name.lower()}-{'y' * 64}"
             made.type(f"--env staging secrets set {name}", given=f"{value}\n")
-        made.type("--env staging deploy --image v2 --yes")
+        made.type("--env staging local image s1")
+        made.type("--env staging deploy --image s1 --yes")
         yield made
     finally:
         made.stop()
@@ -71,7 +72,7 @@ def test_promote_releases_the_very_digest_that_staging_verified(cloud):
     said = cloud.type("promote --from staging --yes")
     assert next(iter(verified))[:19] in said
     assert digests(cloud, "production") == verified == digests(cloud, "staging")
-    assert {one["release"][:2] for one in cloud.json("status --no-bill")["instances"]} == {"v2"}
+    assert {one["release"][:2] for one in cloud.json("status --no-bill")["instances"]} == {"s1"}
     cloud.type("--env staging promote --from staging --yes", codes=(ExitCode.USAGE,))
 
 
@@ -95,4 +96,4 @@ def test_a_newer_machine_image_is_rolled_out_where_it_is_asked_for(cloud):
     assert after["hermes-production"] == (2, {image})
     assert after["hermes-staging"] == before["hermes-staging"]
     assert not cloud.json("machine-image show")["stale"]
-    assert {one["release"][:2] for one in cloud.json("status --no-bill")["instances"]} == {"v2"}
+    assert {one["release"][:2] for one in cloud.json("status --no-bill")["instances"]} == {"s1"}

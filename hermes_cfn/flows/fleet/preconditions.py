@@ -20,7 +20,7 @@ from hermes_cfn.deciders.observed import Lifecycle
 from hermes_cfn.deciders.release import SchemaStep, schema_between
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 from hermes_cfn.flows.base.context import DeployContext
-from hermes_cfn.flows.fleet import releases
+from hermes_cfn.flows.fleet import registry, releases
 from hermes_cfn.flows.fleet.releases import ReleaseRecord
 from hermes_cfn.instance.release import Release
 
@@ -64,7 +64,7 @@ def startable(context: DeployContext, release: Release) -> Iterator[Finding]:
 
 def bootable(context: DeployContext, release: Release) -> Iterator[Finding]:
     """``image-gone``, ``image-architecture`` and ``secret-gone``: no instance could start it at all."""
-    repository, digest = context.names.repository, release.image.rpartition("@")[2]
+    repository, digest = registry.repository_of(release.image), release.image.rpartition("@")[2]
     there = context.clients.ecr.image(repository, digest) is not None
     yield from checks.startable(
         release.id, release.image, there, release.secrets, releases.newest_versions(context, release.secrets)

@@ -1,6 +1,6 @@
 """Images in the registry: what is released is marked, and what nobody would go back to is deleted.
 
-Where several environments share the registry, nothing is deleted but by the registry's own rules or by an administrator.
+Where another environment of the file may run them, nothing is deleted but by the registry's own rules or by an administrator.
 
 The registry's own rules cannot know what is in use; they expire only untagged images and build tags.
 """
@@ -14,7 +14,7 @@ from hermes_cfn.aws.ecr import Image
 from hermes_cfn.errors import Finding, Severity
 from hermes_cfn.events import Event, Noted
 from hermes_cfn.flows.base.context import DeployContext
-from hermes_cfn.flows.fleet import releases
+from hermes_cfn.flows.fleet import registry, releases
 from hermes_cfn.instance.release import Release
 
 BUILD = "build-"
@@ -24,34 +24,51 @@ BUILD = "build-"
 def after(context: DeployContext, release: Release) -> Iterator[Event]:
     """Mark and prune.  The release is done, so that what goes wrong here is told and no more."""
     try:
-        mark(context, release)
+        marked = mark(context, release)
         gone = prune(context)
     except AwsError as error:
         yield from (Noted(context.now, finding) for finding in error.findings)
         return
+    if not marked:
+        yield Noted(context.now, expiring(release))
     if gone:
         what = f"{len(gone)} tags of older releases are gone: {', '.join(gone[:4])}"
         yield Noted(context.now, Finding("images-pruned", context.names.repository, what, severity=Severity.INFO))
 
 
-def mark(context: DeployContext, release: Release) -> None:
-    """The released tag on, build tags off."""
-    repository, ecr = context.names.repository, context.clients.ecr
+def mark(context: DeployContext, release: Release) -> bool:
+    """The released tag on, build tags off; whether the image stays.
+
+    One of another environment's repository keeps the mark that it has from there: nobody here may write to it.
+    """
+    repository, ecr = registry.repository_of(release.image), context.clients.ecr
     digest = release.image.rpartition("@")[2]
     image = ecr.image(repository, digest)
     tag = context.names.released_tag(release.id)
     if image is None or tag in image.tags:
-        return
+        return True
+    if repository != context.names.repository:
+        return image.released or not any(old.startswith(BUILD) for old in image.tags)
     ecr.tag(repository, digest, tag)
-    if not context.settings.alone:
-        return
-    ecr.untag(repository, [old for old in image.tags if old.startswith(BUILD)])
+    if context.settings.alone:
+        ecr.untag(repository, [old for old in image.tags if old.startswith(BUILD)])
+    return True
+
+
+def expiring(release: Release) -> Finding:
+    return Finding(
+        "image-expiring",
+        release.image.partition("@")[0],
+        f"{release.tag} is of another environment's repository, which deletes what was never released there, 30 days after its push",
+        next="release it there too, or hermes-cfn image push here under a tag that does not begin with build-",
+        severity=Severity.WARNING,
+    )
 
 
 def prune(context: DeployContext) -> list[str]:
     """The tags that went: of releases of this environment beyond ``release.keep_images``.
 
-    None where environments share the registry: no policy can tell whose a tag is, so none of them may delete.
+    None where others may run them: no policy can tell which image is promoted, so none of them may delete.
     """
     if not context.settings.alone:
         return []

@@ -17,6 +17,7 @@ from hermes_cfn.deciders.release import CanaryRules, SchemaStep
 from hermes_cfn.deciders.view import Strategy
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.fleet import registry
 from hermes_cfn.instance.release import Release, containers, images
 from hermes_cfn.names import extra_name
 
@@ -178,8 +179,8 @@ def write_goal(context: DeployContext, release: Release) -> int:
             Finding(
                 "image-foreign",
                 release.id,
-                f"its image {release.image} is of another repository than {context.names.repository} of this account and region",
-                why="instances run images of the repository that hermes.toml names, and log in to no other registry",
+                f"its image {release.image} is of no repository that this file's environments have in this account and region",
+                why="instances run images of the repositories that hermes.toml names, and log in to no other registry",
                 next="hermes-cfn image push TAG, then hermes-cfn release --image TAG",
             ),
             exit_code=ExitCode.REFUSED,
@@ -320,8 +321,8 @@ def resolve(context: DeployContext, reference: str, compatible: bool = True) -> 
     Its id is the tag's name with a digest of everything in it, so that the same thing has the
     same id whoever asks for it.  Raises HermesError ``image-unknown`` and ``secret-missing``.
     """
-    names, clients = context.names, context.clients
-    image = clients.ecr.image(names.repository, reference)
+    clients = context.clients
+    image = registry.find(context, reference)
     if image is None:
         raise HermesError(image_missing(context, reference))
     versions = secret_versions(context)
@@ -364,8 +365,7 @@ def image_missing(context: DeployContext, reference: str) -> Finding:
 
 def images_to_choose(context: DeployContext) -> list[str]:
     """The first tag of every image that somebody has pushed under one, newest first."""
-    repository = context.names.repository
-    images = context.clients.ecr.images(repository) if context.clients.ecr.uri(repository) else []
+    images = registry.images(context)
     own = ([tag for tag in image.tags if not tag.startswith("released-")] for image in images)
     return [tags[0] for tags in own if tags]
 

@@ -16,7 +16,7 @@ from hermes_cfn.checks.observed import CertificateSeen
 from hermes_cfn.deployment import FromOutput
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.whoami import denied
-from hermes_cfn.flows.fleet import releases
+from hermes_cfn.flows.fleet import registry, releases
 from hermes_cfn.flows.stacks import existing
 from hermes_cfn.names import ENVIRONMENT_TAG, GITHUB, founded
 from hermes_cfn.plan import Deployed
@@ -159,13 +159,11 @@ def _certificate(context: DeployContext) -> tuple[str, CertificateSeen | None]:
 
 
 def _image(context: DeployContext, wanted: str) -> ImageFacts | None:
-    ecr, repository = context.clients.ecr, context.names.repository
-    if not wanted or not _allowed(lambda: ecr.uri(repository) or ""):
-        return None
-    found = ecr.image(repository, wanted)
+    found = _allowed(lambda: registry.find(context, wanted)) if wanted else None
     if found is None:
         return None
-    return ImageFacts(found.digest, _allowed(lambda: ecr.architectures(repository, found.digest)) or ())
+    ecr = context.clients.ecr
+    return ImageFacts(found.digest, _allowed(lambda: ecr.architectures(found.repository, found.digest)) or ())
 
 
 def _buckets(context: DeployContext, there: Mapping[str, Deployed]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from hermes_cfn.checks import certificate
 from hermes_cfn.deployment import StackSpec
 from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
 from hermes_cfn.flows.base.context import DeployContext
-from hermes_cfn.flows.fleet import releases
+from hermes_cfn.flows.fleet import registry, releases
 from hermes_cfn.flows.fleet.releases import ReleaseRecord
 from hermes_cfn.names import output_id
 
@@ -57,7 +57,7 @@ class Gate:
     def _image(self) -> Iterator[Finding]:
         context = self.context
         if self.image:
-            if context.clients.ecr.image(context.names.repository, self.image) is None:
+            if registry.find(context, self.image) is None:
                 yield releases.image_missing(context, self.image)
             return
         there = releases.images_to_choose(context)
