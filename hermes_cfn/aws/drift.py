@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hermes_cfn.aws.calls import Calls
 from hermes_cfn.clock import Clock, patience
@@ -54,12 +55,16 @@ class Drift:
 
     def properties(self, key: str, stack: str) -> list[Drifted]:
         """The same property by property; ``key`` is the stack's in the deployment."""
-        found = self._calls.pages(
-            "describe_stack_resource_drifts",
-            "StackResourceDrifts",
-            StackName=stack,
-            StackResourceDriftStatusFilters=["MODIFIED", "DELETED"],
-        )
+        found: list[dict[str, Any]] = []
+        token: dict[str, str] = {}
+        while True:
+            answer = self._calls.describe_stack_resource_drifts(
+                StackName=stack, StackResourceDriftStatusFilters=["MODIFIED", "DELETED"], **token
+            )
+            found += answer["StackResourceDrifts"]
+            token = {"NextToken": answer["NextToken"]} if answer.get("NextToken") else {}
+            if not token:
+                break
         return [
             one
             for item in found

@@ -156,7 +156,7 @@ def stacks(context: DeployContext, wish: DeployOptions, held: LeaseHolder, made:
     yield from (Noted(context.now, finding) for spec in common if (finding := stale(context, spec)))
 
     def unplanned(spec: StackSpec, changes: list[dict[str, Any]]) -> list[Finding]:
-        return list(guard.unplanned(made, spec.key, changes))
+        return list(guard.unplanned(made, spec.key, changes, wish.revert_drift))
 
     def deployer(
         specs: list[StackSpec], outputs: Mapping[str, Mapping[str, str]], revert: bool = False

@@ -14,11 +14,12 @@ from hermes_cfn.errors import Finding
 from hermes_cfn.plan.model import Change, Plan
 
 
-def unplanned(plan: Plan, stack: str, changes: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def unplanned(plan: Plan, stack: str, changes: Sequence[Mapping[str, Any]], reverts: bool = False) -> Iterator[Finding]:
     """``replacement-unplanned`` and ``data-at-risk``: resources whose end the plan did not show.
 
     ``changes`` are the ``ResourceChange`` of the change set for the stack with that key.  A
-    logical ID that was named by ``--replace`` may go.
+    logical ID that was named by ``--replace`` may go.  ``reverts``: changes by hand are put back, which no plan shows: what
+    AWS says of resources that only refer to one that stays is no replacement.
     """
     shown = {change.logical_id: change for change in plan.changes if change.stack == stack}
     for change in changes:
@@ -27,6 +28,8 @@ def unplanned(plan: Plan, stack: str, changes: Sequence[Mapping[str, Any]]) -> I
             continue
         fate, planned = _fate(change), shown.get(name)
         if not fate or (fate == "perhaps replace" and planned is not None and planned.stays):
+            continue
+        if reverts and fate == "perhaps replace" and planned is None and _refers_to_what_stays(change, changes):
             continue
         if planned is None or not (planned.replaced or planned.action == "Remove"):
             yield _finding(
@@ -40,6 +43,16 @@ def _fate(change: Mapping[str, Any]) -> str:
     if change.get("Action") == "Remove":
         return "remove"
     return {"True": "replace", "Conditional": "perhaps replace"}.get(str(change.get("Replacement", "")), "")
+
+
+def _refers_to_what_stays(change: Mapping[str, Any], changes: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all that could replace it are references (``Log.Arn``) to resources that are changed in place."""
+    fates = {str(one["LogicalResourceId"]): _fate(one) for one in changes}
+    details = [
+        one for one in change.get("Details", ()) if one.get("Target", {}).get("RequiresRecreation", "Never") != "Never"
+    ]
+    causes = {str(one.get("CausingEntity", "")).partition(".")[0] for one in details}
+    return bool(causes) and all(fates.get(cause, "unknown") == "" for cause in causes)
 
 
 def _holds(planned: Change) -> bool:

@@ -13,6 +13,7 @@ import pytest
 
 from hermes_cfn.local.providers.base import Failure
 from hermes_cfn.local.providers.rolling import Policy, Rolling, Seen
+from hermes_cfn.local.services.autoscaling import refresh
 
 
 def template(books, kind, policy, **sizes):
@@ -188,3 +189,55 @@ def test_an_update_sets_the_template_s_sizes_anew_unless_they_are_ignored(books)
 def test_policies_that_cannot_be_followed_are_refused(given):
     with pytest.raises(Failure):
         Policy.of(given)
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "desired", "serving", "left", "goes", "more"),
+    [
+        (90, 100, 3, 3, 3, 1, 0),
+        (50, 100, 4, 4, 4, 2, 0),
+        (0, 100, 4, 4, 4, 4, 0),
+        (100, 200, 2, 2, 2, 0, 2),
+        (100, 110, 10, 11, 3, 1, 1),
+        (90, 100, 10, 9, 4, 0, 0),
+        (100, 100, 1, 1, 1, 1, 0),
+    ],
+)
+def test_as_many_are_refreshed_at_once_as_the_percentages_leave(least, most, desired, serving, left, goes, more):
+    wish = refresh.Preferences(least=least, most=most)
+    assert refresh.batch(wish, desired, serving, left) == goes
+    assert refresh.surge(wish, desired, left) == more
+
+
+def test_a_refresh_stops_at_its_checkpoints():
+    wish = refresh.Preferences(checkpoints=(25, 100))
+    assert refresh.checkpoint(wish, 4, 0, set()) == (1, None)
+    assert refresh.checkpoint(wish, 4, 1, set()) == (0, 25)
+    assert refresh.checkpoint(wish, 4, 1, {25}) == (3, None)
+    assert refresh.checkpoint(wish, 4, 4, {25}) == (0, 100)
+    assert refresh.checkpoint(refresh.Preferences(), 4, 1, set()) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "preferences", "least_serving"),
+    [
+        ("refreshed", {"MinHealthyPercentage": 66, "InstanceWarmup": 0}, 2),
+        ("surged", {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 134, "BakeTime": 30}, 3),
+    ],
+)
+def test_an_instance_refresh_of_an_update_policy_replaces_every_instance(books, name, preferences, least_serving):
+    stack = Stack(books, name, {"MaxBatchSize": 1})
+    stack.policy = {"AutoScalingInstanceRefresh": {"Strategy": "Rolling", "Preferences": preferences}}
+    stack.update("UPDATE_COMPLETE")
+    assert stack.versions == ["2", "2", "2"]
+    assert min(stack.serving) >= least_serving
+    (one,) = stack.scaling.describe_instance_refreshes(AutoScalingGroupName=stack.group_name)["InstanceRefreshes"]
+    assert (one["Status"], one["PercentageComplete"]) == ("Successful", 100)
+
+
+def test_an_alarm_ends_a_refresh_and_the_stack_goes_back(books):
+    stack = Stack(books, "alarmed", {"MaxBatchSize": 1})
+    wish = {"Preferences": {"AlarmSpecification": {"Alarms": ["nobody"]}}}
+    stack.policy = {"AutoScalingInstanceRefresh": wish}
+    stack.update("UPDATE_ROLLBACK_COMPLETE")
+    assert "ended as Failed" in stack.reasons()

@@ -121,11 +121,11 @@ TOPIC = {"Type": "AWS::SNS::Topic"}
                     "A": {
                         "Type": "AWS::AutoScaling::AutoScalingGroup",
                         "Properties": {"MinSize": "0", "MaxSize": "0"},
-                        "UpdatePolicy": {"AutoScalingInstanceRefresh": {}},
+                        "UpdatePolicy": {"AutoScalingInstanceRefresh": {"Strategy": "ReplaceRootVolume"}},
                     }
                 }
             ),
-            "does not support the update policy AutoScalingInstanceRefresh (A)",
+            "does not support the strategy ReplaceRootVolume of an instance refresh (A)",
         ),
         (body({"A": TOPIC}, Transform=["AWS::LanguageExtensions", "Count"]), "transforms [Count]"),
         (body({"A": TOPIC}, Transform="AWS::Serverless-2016-10-31", Globals={}), "transforms [AWS::Serverless-2016-"),

@@ -417,10 +417,21 @@ def _try_out(template: Template, scope: Scope) -> None:
         raise validation(error.findings[0].what) from error
     for name, resource in resources.items():
         what = HANDLERS[resource.type].refuses(resource.properties)
-        if not what and "AutoScalingInstanceRefresh" in resource.update_policy:
-            what = "the update policy AutoScalingInstanceRefresh"
+        refresh = resource.update_policy.get("AutoScalingInstanceRefresh")
+        if not what and refresh is not None:
+            what = _refused_refresh(resource.update_policy)
         if what:
             raise refused(f"{what} ({name})")
+
+
+def _refused_refresh(policy: Mapping[str, Any]) -> str:
+    """What the embedded cloud does not do of an instance refresh.  Raises ServiceError for two policies that exclude each other."""
+    if "AutoScalingRollingUpdate" in policy:
+        raise validation("UpdatePolicy can have only one of AutoScalingRollingUpdate and AutoScalingInstanceRefresh")
+    wish = policy["AutoScalingInstanceRefresh"] or {}
+    if wish.get("Strategy", "Rolling") != "Rolling":
+        return f"the strategy {wish['Strategy']} of an instance refresh"
+    return "AutoRollback of an instance refresh" if (wish.get("Preferences") or {}).get("AutoRollback") else ""
 
 
 def _on_failure(params: Mapping[str, Any]) -> str:

@@ -63,6 +63,7 @@ class Group(Handler):
 
     def __init__(self) -> None:
         self._rolling: dict[tuple[str, str], Rolling] = {}
+        self._refreshing: dict[tuple[str, str], str] = {}
 
     def _given(self, properties: Properties) -> dict[str, Any]:
         given: dict[str, Any] = {key: whole(properties[key]) for key in _NUMBERS if key in properties}
@@ -150,7 +151,16 @@ class Group(Handler):
                 scaling.delete_tags(Tags=_tags(physical_id, dropped))
             if after.get("Tags"):
                 scaling.create_or_update_tags(Tags=_tags(physical_id, after["Tags"]))
-        if self._rolls(context, before, after):
+        self._refreshing.pop((context.region, physical_id), None)
+        if changed(before, after, *_MACHINE) and "AutoScalingInstanceRefresh" in context.update_policy:
+            wish = context.update_policy["AutoScalingInstanceRefresh"] or {}
+            started = scaling.start_instance_refresh(
+                AutoScalingGroupName=physical_id,
+                Strategy=wish.get("Strategy", "Rolling"),
+                Preferences=preferences(wish.get("Preferences") or {}),
+            )
+            self._refreshing[(context.region, physical_id)] = started["InstanceRefreshId"]
+        elif self._rolls(context, before, after):
             found = self._find(context, physical_id)
             self._begin_rolling(context, physical_id, (found["MinSize"], found["DesiredCapacity"]))
         return self.describe(context, physical_id, after)
@@ -184,6 +194,14 @@ class Group(Handler):
         policy = context.update_policy
         machine = changed(before, after, *_MACHINE)
         return machine and "AutoScalingRollingUpdate" in policy
+
+    def _refreshed(self, scaling: Any, name: str, refresh: str) -> bool:
+        """Whether the instance refresh of the update policy is over.  Raises Failure where it did not end well."""
+        found = scaling.describe_instance_refreshes(AutoScalingGroupName=name, InstanceRefreshIds=[refresh])
+        one = found["InstanceRefreshes"][0]
+        if one["Status"] in ("Failed", "Cancelled", "RollbackFailed", "RollbackSuccessful"):
+            raise Failure(f"Instance refresh {refresh} ended as {one['Status']}: {one.get('StatusReason', '')}")
+        return bool(one["Status"] == "Successful")
 
     def _begin_rolling(self, context: Context, name: str, sizes: tuple[int, int]) -> None:
         seen = self._seen(context, name)
@@ -222,10 +240,13 @@ class Group(Handler):
         )  # fmt: skip
 
     def ready(self, context: Context, physical_id: str, properties: Properties) -> bool:
+        scaling = context.client("autoscaling")
+        refresh = self._refreshing.get((context.region, physical_id))
+        if refresh is not None:
+            return self._refreshed(scaling, physical_id, refresh)
         rolling = self._rolling.get((context.region, physical_id))
         if rolling is None:
             return True
-        scaling = context.client("autoscaling")
         leaving = rolling.next(self._seen(context, physical_id))
         if leaving is None:
             minimum, desired = rolling.sizes
@@ -283,6 +304,19 @@ class Group(Handler):
     def prior(self, context: Context, properties: Properties) -> str | None:
         name = properties.get("AutoScalingGroupName")
         return name if name and self._find(context, name) is not None else None
+
+
+_WHOLE = ("MinHealthyPercentage", "MaxHealthyPercentage", "InstanceWarmup", "CheckpointDelay", "BakeTime")
+
+
+def preferences(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Preferences of an instance refresh as the API takes them, from what a template may write as text."""
+    made: dict[str, Any] = {key: whole(given[key]) for key in _WHOLE if key in given}
+    made.update({key: boolean(given[key]) for key in ("SkipMatching", "AutoRollback") if key in given})
+    made.update(pick(given, "ScaleInProtectedInstances", "StandbyInstances", "AlarmSpecification"))
+    if "CheckpointPercentages" in given:
+        made["CheckpointPercentages"] = [whole(one) for one in given["CheckpointPercentages"]]
+    return made
 
 
 def _topic(given: Mapping[str, Any]) -> str:

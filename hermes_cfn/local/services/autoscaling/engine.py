@@ -65,7 +65,7 @@ class Engine:
             return
         self._check_health(group)
         why, group.why = group.why, ""
-        missing = group.desired - len(group.counted)
+        missing = group.desired + group.surge - len(group.counted)
         if missing < 0:
             missing += sum(member.balancing for member in group.counted)
         if missing > 0 and group.active("Launch") and group.retry is None:

@@ -124,6 +124,8 @@ class Group:
     metrics: set[str] = field(default_factory=set)
     notifications: dict[str, list[str]] = field(default_factory=dict)
     deleting: bool = False
+    surge: int = 0
+    """Instances beyond the desired capacity while an instance refresh launches before it terminates."""
     failures: int = 0
     retry: Timer | None = None
     reconciling: Timer | None = None

@@ -10,8 +10,9 @@ from hermes_cfn.local import wire
 from hermes_cfn.local.services.actions import Params, page
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.model import Group
+from hermes_cfn.local.services.autoscaling.refresh import Refreshes
 from hermes_cfn.local.services.autoscaling.tracking import Tracking
-from hermes_cfn.local.wire import ACCOUNT, ServiceError, unsupported
+from hermes_cfn.local.wire import ACCOUNT, ServiceError
 
 METRICS = (
     "GroupMinSize", "GroupMaxSize", "GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances",
@@ -29,6 +30,7 @@ class MoreActions:
 
     engine: Engine
     tracking: Tracking
+    refreshes: Refreshes
     configurations: dict[tuple[str, str], Params]
 
     def attach_load_balancer_target_groups(self: Any, params: Params) -> Params:
@@ -209,11 +211,17 @@ class MoreActions:
         }
 
     def describe_instance_refreshes(self: Any, params: Params) -> Params:
-        self._group(params["AutoScalingGroupName"])
-        return {"InstanceRefreshes": []}
+        found = self.refreshes.of(self._group(params["AutoScalingGroupName"]))
+        wanted = params.get("InstanceRefreshIds")
+        rows = [one.described() for one in found if not wanted or one.id in wanted]
+        shown, token = page(rows, params, "MaxRecords", "NextToken", 50)
+        return {"InstanceRefreshes": shown, **({"NextToken": token} if token else {})}
 
-    def start_instance_refresh(self, _params: Params) -> Params:
-        raise unsupported("autoscaling", "instance refresh")
+    def start_instance_refresh(self: Any, params: Params) -> Params:
+        return {"InstanceRefreshId": self.refreshes.start(self._group(params["AutoScalingGroupName"]), params).id}
+
+    def cancel_instance_refresh(self: Any, params: Params) -> Params:
+        return {"InstanceRefreshId": self.refreshes.cancel(self._group(params["AutoScalingGroupName"])).id}
 
     def put_scheduled_update_group_action(self: Any, params: Params) -> Params:
         group, name = self._group(params["AutoScalingGroupName"]), params["ScheduledActionName"]

@@ -10,11 +10,13 @@ import uuid
 from typing import Any
 
 from hermes_cfn.local import wire
+from hermes_cfn.local.moto_side import backend
 from hermes_cfn.local.services.actions import Actions, Params, page
 from hermes_cfn.local.services.autoscaling.engine import Engine
 from hermes_cfn.local.services.autoscaling.hooks import HookActions
 from hermes_cfn.local.services.autoscaling.model import LEAVING, PROCESSES, Activity, Group, Member
 from hermes_cfn.local.services.autoscaling.more import MoreActions
+from hermes_cfn.local.services.autoscaling.refresh import Refreshes
 from hermes_cfn.local.services.autoscaling.tracking import Tracking
 from hermes_cfn.local.wire import ACCOUNT, ServiceError, unsupported
 
@@ -36,6 +38,7 @@ class AutoScaling(HookActions, MoreActions, Actions):
         self.engine = engine
         self.tracking = tracking
         self.configurations: dict[tuple[str, str], Params] = {}
+        self.refreshes = Refreshes(engine, _loud)
 
     def handle(self, action: str, params: Params) -> Params:
         with self.engine.scheduler.lock:
@@ -338,6 +341,14 @@ class AutoScaling(HookActions, MoreActions, Actions):
             "Value": tag.get("Value", ""),
             "PropagateAtLaunch": bool(tag.get("PropagateAtLaunch", True)),
         }
+
+
+def _loud(group: Group, names: tuple[str, ...]) -> list[str]:
+    """Those of the alarms that are in ALARM, or not there."""
+    if not names:
+        return []
+    known = backend("cloudwatch", group.region, ACCOUNT).alarms
+    return [name for name in names if name not in known or known[name].state_value == "ALARM"]
 
 
 def _check_sizes(minimum: int, maximum: int, desired: int) -> None:
