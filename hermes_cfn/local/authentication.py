@@ -45,7 +45,7 @@ def _refusal(signed: Signed, request: HttpRequest, keys: Keyring, service: str) 
     if not secret:
         return unknown_key(service)
     try:
-        now = datetime.now(UTC)
+        now = nearest(signed.at, datetime.now(UTC), keys.now())
         verify(signed, secret, request.method, request.target, request.headers, request.body, now)
     except Unsigned as problem:
         return refused(problem.fault, service, signed, now)
@@ -68,6 +68,15 @@ def _guessed(request: HttpRequest) -> str:
     if "x-amz-target" in request.headers:
         return "ssm"
     return "sts" if wire.form(request) or "Action=" in request.target else "s3"
+
+
+def nearest(signed: datetime, real: datetime, service: datetime) -> datetime:
+    """The time by which a signature is judged: of those from the machine's to the service's the nearest to it.
+
+    Answers carry the service's time, which is hurried, and clients of the JavaScript SDK sign by what an earlier answer
+    told (``correctClockSkew``): between the two lies every time that an honest client can have.
+    """
+    return min(max(signed, min(real, service)), max(real, service))
 
 
 def unknown_key(service: str, token: bool = False) -> ServiceError:

@@ -11,6 +11,7 @@ from botocore.utils import percent_encode_sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermes_cfn.local import authentication
 from hermes_cfn.local.signature import Fault, Unsigned, read, verify
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -78,3 +79,16 @@ def test_whatever_is_said_of_a_signature_is_read_or_refused(query, headers):
             read(target, headers)
         except Unsigned as refused:
             assert refused.fault in Fault
+
+
+@pytest.mark.parametrize(
+    ("signed_m", "judged_m"),
+    [(-9, 0), (0, 0), (30, 30), (60, 60), (75, 60)],
+    ids=["before", "real", "between", "service", "after"],
+)
+def test_a_signature_is_judged_by_the_nearest_time_that_a_client_can_know(signed_m, judged_m):
+    """The service's time is hurried, and the JavaScript SDK signs by what an earlier answer told."""
+    real = datetime(2026, 1, 1, tzinfo=UTC)
+    at = {minutes: real + timedelta(minutes=minutes) for minutes in (-9, 0, 30, 60, 75)}
+    assert authentication.nearest(at[signed_m], real, at[60]) == at[judged_m]
+    assert authentication.nearest(at[signed_m], at[60], real) == at[judged_m]
