@@ -125,6 +125,9 @@ are priced by a rule, {free} cost nothing and {unknown} are unknown; of their {l
 {not_given} wait for usage, {lines_free} are free and {not_priced} have no price: {why}.
 The bill knows {count} types by a rule.
 
+Nested stacks are on the bill of their parent where their templates are files beside it (a path in `TemplateURL`, as
+`aws cloudformation package` takes it, or the asset that CDK names); of one in a bucket the bill says that it is missing.
+
 ## Reconciliation
 
 `cost reconcile EXPORT...` sets the bill beside what AWS charged. It reads:

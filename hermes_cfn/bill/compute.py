@@ -142,7 +142,7 @@ def _items(place: Placed, around: Surroundings) -> list[Item]:
         return []
     rule = RULES.get(place.resource.type)
     if rule is None:
-        return [_without_rule(place.resource.type)]
+        return [_without_rule(place, around)]
     return [*_asked(rule, place, around), *unpriced(place)]
 
 
@@ -157,11 +157,16 @@ def _asked(rule: Rule, place: Placed, around: Surroundings) -> list[Item]:
 CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
 
 
-def _without_rule(resource_type: str) -> Item:
+def _without_rule(place: Placed, around: Surroundings) -> Item:
+    resource_type = place.resource.type
     if resource_type.startswith(CUSTOM):
         return Free("resource", "its function is charged where it is; what that makes is not in the template")
     if resource_type == "AWS::CloudFormation::Stack":
-        return NotPriced("nested stack", "its template is another file: hermes-cfn cost --template with that one")
+        if place.id in around.nested:
+            return Free("nested stack", "its resources are on this bill")
+        return NotPriced(
+            "nested stack", "its template is no file beside this one: hermes-cfn cost --template with that one"
+        )
     if resource_type.startswith("AWS::Serverless::"):
         return NotPriced(
             "resource", "a macro makes other resources of it: with pip install 'hermes-cfn[sam]' they are on this bill"

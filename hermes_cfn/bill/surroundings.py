@@ -88,13 +88,14 @@ class Surroundings:
     """All resources together, and the usage that decides which path traffic takes.
 
     ``assumed`` is what is taken to be so while a rule is asked; every property and every
-    condition is read under it.
+    condition is read under it.  ``nested`` are the ids of nested stacks whose resources are among these.
     """
 
     placed: tuple[Placed, ...]
     usage: Usage
     assumed: dict[Any, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    nested: frozenset[str] = frozenset()
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
     firsts: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _by_id: dict[str, Placed] = field(init=False)
@@ -367,13 +368,83 @@ def of_templates(
     several = len(templates) > 1
     for name, template in templates.items():
         chosen = {key: value for key, value in given.items() if not several or key in template.parameters}
-        scope = _scope(template, region, name, chosen, {})
-        placed += _placed(template, scope, name, assumed)
+        placed += _Stack(template, region, name, assumed, chosen=chosen).placed()
         notes.update(dict.fromkeys(_transforms(template)))
     nobody = sorted(key for key in given if all(key not in template.parameters for template in templates.values()))
     if several and nobody:
         raise HermesError(Finding("template-invalid", f"parameter {nobody[0]}", "none of the templates has it"))
-    return Surroundings(tuple(placed), usage, assumed, tuple(notes))
+    nested = frozenset(_nested(templates))
+    return Surroundings(tuple(placed), usage, assumed, tuple(notes), nested)
+
+
+def _nested(templates: Mapping[str, Template]) -> Iterator[str]:
+    for name, template in templates.items():
+        yield from (f"{name}.{logical_id}" for logical_id in template.nested)
+        yield from _nested({f"{name}{INSIDE}{logical_id}": inner for logical_id, inner in template.nested.items()})
+
+
+INSIDE = ">"
+"""Between a stack and one that is nested in it: ``shop>Network``."""
+
+
+class _Stack:
+    """A stack with those that are nested in it; each of these is made when its outputs or resources are first asked for."""
+
+    def __init__(
+        self,
+        template: Template,
+        region: str,
+        name: str,
+        assumed: Assumed,
+        chosen: Mapping[str, Any] | None = None,
+        wired: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._template, self._region, self._name, self._assumed = template, region, name, assumed
+        self._made: dict[str, _Stack | None] = {}
+        self._scope = _scope(template, region, name, chosen or {}, wired or {}, self._output)
+
+    def _inner(self, logical_id: str) -> _Stack | None:
+        """A nested stack; None for one that is not known, and while its own parameters ask for it."""
+        if logical_id not in self._made and logical_id in self._template.nested:
+            self._made[logical_id] = None
+            raw = self._template.resources[logical_id].properties
+            given = Evaluated(raw, self._template, self._scope).get("Parameters", {})
+            wired = {str(key): _parameter(value) for key, value in given.items()} if isinstance(given, Mapping) else {}
+            name = f"{self._name}{INSIDE}{logical_id}"
+            inner = self._template.nested[logical_id]
+            self._made[logical_id] = _Stack(inner, self._region, name, self._assumed, wired=wired)
+        return self._made.get(logical_id)
+
+    def _output(self, logical_id: str, name: str) -> Any:
+        inner = self._inner(logical_id)
+        return None if inner is None else _outputs(inner._template, inner._scope).get(name)
+
+    def placed(self, there: Callable[[], bool | Unknown] | None = None) -> tuple[Placed, ...]:
+        """Its resources and those nested in it, which are there where it and they are."""
+        own = _placed(self._template, self._scope, self._name, self._assumed)
+        if there is not None:
+            own = tuple(replace(place, there=_both(there, place.there)) for place in own)
+        found = list(own)
+        for place in own:
+            inner = self._inner(place.resource.logical_id)
+            if inner is not None:
+                found += inner.placed(place.there)
+        return tuple(found)
+
+
+def _both(outer: Callable[[], bool | Unknown], inner: Callable[[], bool | Unknown]) -> Callable[[], bool | Unknown]:
+    def there() -> bool | Unknown:
+        held = outer()
+        return inner() if held is True else held
+
+    return there
+
+
+def _parameter(value: Any) -> Any:
+    """A value as a nested stack gets it: text, and a list as text with commas."""
+    if isinstance(value, list) and not has_unknown(value):
+        return ",".join(str(one) for one in value)
+    return Unknown("a list of which a part is not known") if isinstance(value, list) else value
 
 
 def _transforms(template: Template) -> tuple[str, ...]:
@@ -410,8 +481,21 @@ def _outputs(template: Template, scope: Scope) -> Mapping[str, Any]:
         return {}
 
 
-def _scope(template: Template, region: str, stack: str, chosen: Mapping[str, Any], wired: Mapping[str, Any]) -> Scope:
+def _scope(
+    template: Template,
+    region: str,
+    stack: str,
+    chosen: Mapping[str, Any],
+    wired: Mapping[str, Any],
+    output: Callable[[str, str], Any] = lambda logical_id, name: None,
+) -> Scope:
+    """What a template's functions are evaluated in; ``output`` gives outputs of nested stacks, None for what is not known."""
+
     def attributes(logical_id: str, attribute: str | None) -> Any:
+        if attribute is not None and str(attribute).startswith("Outputs."):
+            found = output(logical_id, str(attribute).removeprefix("Outputs."))
+            if found is not None:
+                return found
         name = f"{stack}.{logical_id}"
         if attribute is None:
             return name

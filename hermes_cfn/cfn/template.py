@@ -76,7 +76,10 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template that has the form CloudFormation asks for; ``body`` is all of it."""
+    """A template that has the form CloudFormation asks for; ``body`` is all of it.
+
+    ``nested`` has the templates of its nested stacks by logical ID, as far as somebody has read them.
+    """
 
     body: Mapping[str, Any]
     resources: Mapping[str, Resource]
@@ -84,6 +87,7 @@ class Template:
     mappings: Mapping[str, Mapping[str, Any]]
     conditions: Mapping[str, Any]
     outputs: Mapping[str, Mapping[str, Any]]
+    nested: Mapping[str, Template] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, source: str | Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Template:

@@ -12,7 +12,7 @@ from hermes_cfn.errors import Finding, HermesError
 
 if TYPE_CHECKING:
     from hermes_cfn.bill import Bill
-    from hermes_cfn.cfn.template import Template
+    from hermes_cfn.cfn.template import Resource, Template
     from hermes_cfn.config.usage import Usage
     from hermes_cfn.pricing.books import Source
 
@@ -37,21 +37,73 @@ def read(
     """Name -> template: a file by its name, one of a folder by its path inside; a folder's other files are left out.
 
     ``given`` are values of parameters, which loops of AWS::LanguageExtensions run over.  SAM templates are
-    expanded as AWS does it in ``region``.
+    expanded as AWS does it in ``region``.  A nested stack whose template lies beside is read with its parent, and a file
+    of a folder that another one nests is no stack of its own.
     """
     found: dict[str, Template] = {}
+    reader = _Reader(region, given)
     paths = list(paths)
     for path in paths:
         if path.is_dir():
             inside = {one: text for one in _inside(path) if _is_template(text := _text(one))}
             if not inside:
                 raise HermesError(Finding("template-missing", str(path), "no file of the folder has Resources"))
-            for one, text in inside.items():
-                found[one.relative_to(path).with_suffix("").as_posix()] = _parsed(one, text, region, given)
+            made = {one: reader.template(one, text) for one, text in inside.items()}
+            for one, template in made.items():
+                if one.resolve() not in reader.nested:
+                    found[one.relative_to(path).with_suffix("").as_posix()] = template
         else:
-            found[path.stem if path.stem not in found else path.as_posix()] = _parsed(path, _text(path), region, given)
+            found[path.stem if path.stem not in found else path.as_posix()] = reader.template(path, _text(path))
     single = len(found) == 1 and not any(path.is_dir() for path in paths)
     return {"template": next(iter(found.values()))} if single else found
+
+
+NESTED = "AWS::CloudFormation::Stack"
+
+
+class _Reader:
+    """Reads templates with those of their nested stacks; ``nested`` are the files that some stack nests."""
+
+    def __init__(self, region: str, given: Mapping[str, str] | None) -> None:
+        self._region, self._given = region, given
+        self.nested: set[Path] = set()
+
+    def template(self, path: Path, text: str, above: tuple[Path, ...] = ()) -> Template:
+        """A template and, under the logical IDs of its nested stacks, those that lie in files beside it.
+
+        Raises :class:`HermesError` for what is no template, and for one that nests itself.
+        """
+        made = _parsed(path, text, self._region, None if above else self._given)
+        here = (*above, path.resolve())
+        inner: dict[str, Template] = {}
+        for resource in made.resources.values():
+            beside = _beside(path, resource) if resource.type == NESTED else None
+            if beside is None:
+                continue
+            if beside in here:
+                where = f"{path}: {resource.logical_id}"
+                raise HermesError(
+                    Finding(
+                        "template-invalid",
+                        where,
+                        "the stack nests itself",
+                        evidence=" -> ".join(one.name for one in (*here, beside)),
+                        next="name another file in its TemplateURL",
+                    )
+                )
+            self.nested.add(beside)
+            inner[resource.logical_id] = self.template(beside, _text(beside), here)
+        return replace(made, nested=inner) if inner else made
+
+
+def _beside(path: Path, resource: Resource) -> Path | None:
+    """The file of a nested stack: a path in its TemplateURL, as ``aws cloudformation package`` takes it, or CDK's asset."""
+    asset = resource.metadata.get("aws:asset:path")
+    named = asset if isinstance(asset, str) else resource.properties.get("TemplateURL")
+    if not isinstance(named, str) or "://" in named:
+        return None
+    found = (path.parent / named).resolve()
+    return found if found.is_file() else None
 
 
 def _inside(folder: Path) -> list[Path]:
