@@ -22,6 +22,8 @@ _EXTRA = "extra-"
 ENVIRONMENT_TAG = "hermes:environment"
 MAINTENANCE = "Maintenance"
 """The service stack's parameter ``on`` or ``off``: the verb ``maintenance`` moves it, and a deployment keeps it."""
+REHEARSALS = "rehearsals"
+"""The folder beside hermes.toml with the certificates of rehearsals."""
 
 GITHUB = "token.actions.githubusercontent.com"
 """Host of GitHub's OIDC provider, and so its name in IAM."""

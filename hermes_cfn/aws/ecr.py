@@ -103,6 +103,17 @@ class Ecr:
         told = self._configuration(repository, str(manifest.get("config", {}).get("digest", "")))
         return tuple(filter(None, (str(told.get("architecture", "")),)))
 
+    def digests(self, repository: str, digest: str) -> tuple[str, ...]:
+        """Every name by content of an image: its manifest's, and that of its configuration, which is the same in every
+        registry and in the engine that built it (OCI image specification, "Image ID"); of an index, those of its manifests too."""
+        found, waiting = [digest], [digest]
+        while waiting:
+            manifest = self._manifest(repository, waiting.pop()) or {}
+            inside = [str(one.get("digest", "")) for one in manifest.get("manifests", ())]
+            waiting += [one for one in inside if one not in found]
+            found += [*inside, str(manifest.get("config", {}).get("digest", ""))]
+        return tuple(dict.fromkeys(filter(None, found)))
+
     def _configuration(self, repository: str, digest: str) -> dict[str, Any]:
         """The configuration of an image; empty where the caller may not have it, or it does not arrive."""
         import urllib.request

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from hermes_cfn.cli import console, terminal
 from hermes_cfn.errors import ExitCode
@@ -19,10 +20,37 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option(
+    "--image", default="", help="Rehearse this image: release, failing release, rollback, a fault of each class."
+)
+@click.option(
+    "--engine",
+    default="",
+    help="The container engine that has the image: podman or docker (default: the stand-in application takes its tag).",
+)
+@click.option(
+    "--load",
+    "source",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What to ask for: an ALB access log, a HAR file or an OpenAPI document.",
+)
+@click.option("--path", "paths", multiple=True, metavar="/PATH", help="What to ask for, stated.")
+@click.option(
+    "--secrets", "secrets_file", type=click.Path(dir_okay=False, path_type=Path), help="NAME=value lines for the image."
+)
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write one self-contained page.")
+@click.option(
+    "--certificate",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the certificate there, not into rehearsals/ beside hermes.toml.",
+)
 @console.number_option("--rate", 0, 5000, 50.0, "Requests a second, at random distances.")
 @click.option("--sockets", type=click.IntRange(0, 1000), default=4, show_default=True, help="WebSockets held open.")
 @click.option("--seed", default=1, show_default=True, help="The same seed sends the same load.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[@WHEN]", help="A fault; see `rehearse --faults`.")
+@click.option(
+    "--no-faults", "faultless", is_flag=True, help="With --image: release, failing release and rollback alone."
+)
 @click.option("--faults", "listing", is_flag=True, help="List the faults and when they can strike.")
 @click.option(
     "--times",
@@ -44,11 +72,19 @@ if TYPE_CHECKING:
 @click.option("--story", is_flag=True, help="Every verb in turn, from bootstrap to destroy, instead of one update.")
 @console.format_option("text", "json")
 def command(
+    image: str,
+    engine: str,
+    source: Path | None,
+    paths: tuple[str, ...],
+    secrets_file: Path | None,
+    html: Path | None,
+    certificate: Path | None,
     rate: float,
     sockets: int,
     seed: int,
     times: int,
     faults: tuple[str, ...],
+    faultless: bool,
     listing: bool,
     speed: float,
     back: bool,
@@ -57,7 +93,11 @@ def command(
     story: bool,
     form: str,
 ) -> int:
-    """Deploy the present configuration to a fresh embedded cloud, and update it under load."""
+    """Deploy the present configuration to a fresh embedded cloud, and update it under load.
+
+    With --image the image goes through a whole course, and gets a certificate when nothing is lost: `release
+    --require-rehearsal` asks for one.
+    """
     from hermes_cfn.local import control
     from hermes_cfn.local.options import Options
     from hermes_cfn.rehearse import faults as known
@@ -89,12 +129,27 @@ def command(
         for some in known.turns(chosen)
     ]
 
-    options = Options(follow_parent=True, database=True, speed=speed, consistency=consistency, seed=seed)
+    options = Options(follow_parent=True, database=True, speed=speed, consistency=consistency, seed=seed, engine=engine)
 
     def say(line: str) -> None:
         terminal.echo(line, err=True)
 
+    if image:
+        from hermes_cfn.cli import rehearse_image
+
+        _alone("--image", story=story, back=back, times=times > 1, kill_everywhere=bool(everywhere))
+        given_rate = None if _defaulted("rate") else rate
+        asked = rehearse_image.Asked(
+            image, engine, source, paths, secrets_file, html, certificate, given_rate, None if _defaulted("sockets") else sockets,
+            seed, () if faultless else tuple(chosen) if faults else None,
+        )  # fmt: skip
+        return rehearse_image.command(given, settings, options, asked, form, say)
+    for name, value in {"--engine": engine, "--load": source, "--path": paths, "--secrets": secrets_file, "--no-faults": faultless,
+                        "--certificate": certificate}.items():  # fmt: skip
+        if value:
+            raise click.UsageError(f"{name} goes with --image")
     if story:
+        _alone("--story", html=html is not None)
         return _story(given.config.resolve(), options, given.environment, settings, form, say)
     with (
         tempfile.TemporaryDirectory(prefix="hermes-rehearsal-") as directory,
@@ -114,6 +169,10 @@ def command(
                 return ExitCode.INTERRUPTED
             whole = False
             say(f"interrupted; this is what {len(seen)} updates have shown")
+    if html:
+        from hermes_cfn.cli import rehearse_image
+
+        rehearse_image.write_page(html, settings, seen, say)
     if form == "json":
         console.put_json([one.as_dict() for one in seen] if everywhere or len(turns) > 1 else seen[0].as_dict())
     else:
@@ -122,6 +181,16 @@ def command(
                 terminal.echo(line)
     good = whole and all(verdict.good(one) for one in seen) and (bool(everywhere) or len(seen) == len(turns))
     return ExitCode.OK if good else ExitCode.FAILED
+
+
+def _defaulted(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.DEFAULT
+
+
+def _alone(name: str, **others: bool) -> None:
+    for other, there in others.items():
+        if there:
+            raise click.UsageError(f"{name} goes without --{other.replace('_', '-')}")
 
 
 def _story(

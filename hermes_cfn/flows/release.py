@@ -11,7 +11,7 @@ from hermes_cfn.events import Noted, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder, patient, there, unlocked
 from hermes_cfn.flows.base.loop import Story
-from hermes_cfn.flows.fleet import group_drift, preconditions, prune, releases
+from hermes_cfn.flows.fleet import group_drift, preconditions, prune, rehearsed, releases
 from hermes_cfn.flows.fleet.observer import group, not_deployed
 from hermes_cfn.flows.fleet.preconditions import Way
 from hermes_cfn.flows.fleet.releases import ReleaseRecord
@@ -27,15 +27,19 @@ def run(
     compatible: bool = True,
     pause_at: int | None = None,
     despite_templates: bool = False,
+    required: rehearsed.Required | None = None,
 ) -> Story[None]:
     """Resolve, compare, lock, roll.
 
     Raises HermesError ``templates-differ`` when the stacks are not what the templates say, what
-    :mod:`hermes_cfn.flows.fleet.preconditions` demands, and whatever stops a rollout.
+    :mod:`hermes_cfn.flows.fleet.preconditions` and, where a rehearsal is ``required``,
+    :mod:`hermes_cfn.flows.fleet.rehearsed` demand, and whatever stops a rollout.
     """
     if not there(context) or group(context) is None:
         raise not_deployed(context)
     release = releases.resolve(context, image, compatible)
+    if required:
+        rehearsed.demand(context, release, required)
     if not despite_templates:
         same_templates(context)
     with LeaseHolder(context, f"release {release.id}") as held:

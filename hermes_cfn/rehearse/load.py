@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import contextlib
 import ipaddress
 import itertools
 import json
@@ -27,6 +28,7 @@ from dataclasses import dataclass, field
 TIMEOUT_S = 15.0
 SLOW_S = 0.4
 UPLOAD_BYTES = 65536
+AT_ONCE = 4
 RETRY_S = 0.2
 KEPT_S = 1.0
 """How long a connection of the mix is kept idle: below any idle timeout of the load balancer, so that it never
@@ -91,6 +93,8 @@ class Connection:
                     keep = value.strip().lower() != "close"
                 case "transfer-encoding":
                     length = -1
+        if method == "HEAD" or status in (204, 304):
+            return status, release, keep
         if length < 0:
             while size := int((await self.reader.readline()).strip() or b"0", 16):
                 await self.reader.readexactly(size + 2)
@@ -113,6 +117,7 @@ class Load:
     tls: bool
     seed: int
     mix: dict[str, float]
+    asks: dict[str, tuple[str, str]] = field(default_factory=dict)
     idle: list[Connection] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     running: set[asyncio.Task[None]] = field(default_factory=set)
@@ -149,6 +154,8 @@ class Load:
                 connection = kept or await self.connect(context)
                 try:
                     match kind:
+                        case _ if kind in self.asks:
+                            answer = await connection.request(*self.asks[kind], self.server_name)
                         case "slow":
                             answer = await connection.request("GET", f"/slow?s={SLOW_S}", self.server_name)
                         case "page":
@@ -310,6 +317,30 @@ class Load:
             connection.close()
 
 
+def ask(
+    host: str, port: int, server_name: str, requests: Sequence[tuple[str, str]], limit_s: float
+) -> dict[tuple[str, str], str]:
+    """One request of each kind over TLS, at most :data:`AT_ONCE` side by side: ``ok``, or what became of it."""
+
+    async def all_of_them() -> dict[tuple[str, str], str]:
+        asks = {f"{method} {path}": (method, path) for method, path in requests}
+        load = Load(host, port, server_name, True, 0, {}, asks)
+        context, lanes = load._ssl(), asyncio.Semaphore(AT_ONCE)
+
+        async def one(kind: str) -> None:
+            async with lanes:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(load.one(kind, time.time(), context), limit_s)
+
+        await asyncio.gather(*map(one, asks))
+        for connection in load.idle:
+            connection.close()
+        told = {sample.kind: sample.outcome for sample in load.samples}
+        return {pair: told.get(kind, f"no answer within {limit_s:g} s") for kind, pair in asks.items()}
+
+    return asyncio.run(all_of_them())
+
+
 MIX = {"kept": 0.7, "new": 0.2, "slow": 0.05, "upload": 0.05}
 """Shares by kind; ``page``, which needs the database, only where asked for."""
 
@@ -327,9 +358,22 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--idle", type=float, action="append", default=[], help="an idle timeout in seconds to rest around"
     )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="the first line of standard input is [[method, path, weight], …], instead of the stand-in's mix",
+    )
     parser.add_argument("--at-most", type=float, default=600.0, help="seconds")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
+
+
+def _line() -> bytes:
+    """The first line of standard input, and not a byte more."""
+    found = bytearray()
+    while (one := os.read(0, 1)) not in (b"", b"\n"):
+        found += one
+    return bytes(found)
 
 
 async def _main() -> None:
@@ -337,8 +381,16 @@ async def _main() -> None:
     host, _, port = given.address.rpartition(":")
     if not ipaddress.ip_address(host).is_loopback:
         raise SystemExit(f"{host} is not a loopback address; the load goes nowhere else")
+    profile = json.loads(_line()) if given.profile else []
+    mix = {f"{method} {path}": weight for method, path, weight in profile} or MIX
     load = Load(
-        host, int(port), given.server_name, given.tls, given.seed, MIX | ({"page": given.pages} if given.pages else {})
+        host,
+        int(port),
+        given.server_name,
+        given.tls,
+        given.seed,
+        mix | ({"page": given.pages} if given.pages and not profile else {}),
+        {f"{method} {path}": (method, path) for method, path, _ in profile},
     )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -7,9 +7,14 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from hermes_cfn.aws.clients import AwsClients
+from hermes_cfn.aws.ssm import Parameter
 from hermes_cfn.config import Settings
+from hermes_cfn.instance.release import Release
 from hermes_cfn.local.options import IDLE_SHORT_S
+from hermes_cfn.names import Names
 from hermes_cfn.plan.timing import Pace, RolloutTime, rollout
 from hermes_cfn.rehearse.faults import BARS_BACK, DEADLY, ENDS_NOBODY, FIRST_BAD, OUTAGES, OWN_HARM, Fault
 from hermes_cfn.rehearse.outage import Outage
@@ -49,7 +54,8 @@ SETTLE_S = 20.0
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """``kill_at``: kill the deployer at that line of its output; ``again``: then run it again; ``back``: a rollback;
-    ``before``: the tag that serves when the update begins."""
+    ``before``: the tag that serves when the update begins; ``profile``: what the load asks for, as JSON, instead of the
+    stand-in's mix; ``to``: the release to which it rolls back, instead of the one before."""
 
     rate: float = 50.0
     sockets: int = 4
@@ -59,14 +65,17 @@ class Wanted:
     again: bool = True
     back: bool = False
     before: str = ""
+    profile: str = ""
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One run of the deployer: its exit code (negative for the signal that ended it) and its lines."""
+    """One run of the deployer: its exit code (negative for the signal that ended it), its lines, and the epoch seconds of each."""
 
     exit_code: int
     lines: tuple[str, ...]
+    times: tuple[float, ...] = ()
 
     def said(self, code: str) -> bool:
         """Whether one of its findings has this code."""
@@ -117,18 +126,38 @@ class Strikes:
         return max((outage.span[1] for outage in self.outages), default=0.0)
 
 
-def update(sandbox: Sandbox, tag: str, seen: Callable[[int, str], bool], back: bool = False) -> Update:
+def update(sandbox: Sandbox, tag: str, seen: Callable[[int, str], bool], back: bool = False, to: str = "") -> Update:
     """Run ``release``, or ``rollback``, as its own process; kill it when ``seen(number, line)`` says so."""
-    verb = ("rollback",) if back else ("release", "--image", tag)
+    verb = ("rollback", *(("--to", to) if to else ())) if back else ("release", "--image", tag)
     process = sandbox.begin(*verb, "--yes", "--format", "json")
     lines: list[str] = []
+    times: list[float] = []
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:
             lines.append(line.rstrip("\n"))
+            times.append(time.time())
             if seen(len(lines), line):
                 process.send_signal(signal.SIGKILL)
-    return Update(process.wait(), tuple(lines))
+    return Update(process.wait(), tuple(lines), tuple(times))
+
+
+def spoken(line: str) -> str:
+    """An event of the deployer in a few words; empty for what only waits, and for what is no event."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return ""
+    match told.get("event") if isinstance(told, dict) else None:
+        case "StageStarted":
+            return f"{told['stage']} begins"
+        case "StageEnded":
+            return f"{told['stage']} is done"
+        case "InstanceEvent":
+            return " ".join(filter(None, (told["instance_id"], told["what"])))
+        case "Noted":
+            return f"{told['finding']['severity']}: {told['finding']['where']}: {told['finding']['what']}"
+    return ""
 
 
 def first(sandbox: Sandbox, settings: Settings, say: Callable[[str], None], bad: bool = False) -> None:
@@ -159,7 +188,8 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
         wanted.sockets,
         wanted.seed,
         pages,
-        rests(sandbox, settings, wanted.faults),
+        [] if wanted.profile else rests(sandbox, settings, wanted.faults),
+        wanted.profile,
     )
     strikes = Strikes(list(wanted.faults), tag, wanted.before)
     try:
@@ -180,7 +210,7 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
         load.kill()
         raise
     tally = load.stop()
-    one, release = final_release(tally, settled)
+    one, release = final_release(tally, settled) if tally.releases else reported(clients, settings, group)
     origin = tally.samples[0][0] if tally.samples else begun
     time_line = watcher.time_line()
     excused = [(at, at + detection(sandbox, settings)) for at in strikes.deadly]
@@ -220,7 +250,42 @@ def roll(sandbox: Sandbox, settings: Settings, wanted: Wanted, tag: str, say: Ca
         capacity=[(at - origin, count) for at, count in watcher.capacity()],
         time_line={name: [(at - origin, stands) for at, stands in line] for name, line in time_line.items()},
         told=runs[-1].lines[-40:],
+        begun_s=begun - origin,
+        ended_s=ended - origin,
+        seconds=tally.seconds(origin),
+        spoken=[
+            (at - origin, said)
+            for run in runs
+            for at, line in zip(run.times, run.lines, strict=True)
+            if (said := spoken(line))
+        ],
     )
+
+
+def reported(clients: AwsClients, settings: Settings, group: str) -> tuple[bool, str]:
+    """Whether all instances say of themselves that they run what is stable, and the tag of that: for an application whose
+    answers do not name their release."""
+    names = Names.of(settings, clients.account.identity().account)
+    seen, stable = clients.auto_scaling.observe(group), stable_release(clients, settings)
+    if seen is None or stable is None:
+        return False, ""
+    wanted = [names.instance_report(member.id) for member in seen.members]
+    told = [report.get("release") for report in map(_report, clients.ssm.parameters(wanted).values())]
+    return len(told) == len(wanted) and set(told) == {stable.id}, stable.tag
+
+
+def stable_release(clients: AwsClients, settings: Settings) -> Release | None:
+    """What new instances boot."""
+    kept = clients.ssm.parameter(Names.of(settings, clients.account.identity().account).stable_parameter)
+    return Release.from_json(kept.value) if kept else None
+
+
+def _report(parameter: Parameter) -> dict[str, Any]:
+    try:
+        found = json.loads(parameter.value)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def rests(sandbox: Sandbox, settings: Settings, faults: Sequence[Fault]) -> list[float]:
@@ -289,7 +354,7 @@ def _runs(sandbox: Sandbox, tag: str, wanted: Wanted, strikes: Strikes, say: Cal
         def seen(number: int, line: str, turn: int = turn) -> bool:
             return strikes.due(sandbox, line, say) or (turn == 0 and wanted.kill_at == number)
 
-        run = update(sandbox, tag, seen, wanted.back)
+        run = update(sandbox, tag, seen, wanted.back, wanted.to)
         yield run
         killed = run.exit_code == -signal.SIGKILL
         if not killed or not wanted.again:

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,12 @@ class Sandbox:
     state: Path
     options: Options = field(default_factory=lambda: Options(follow_parent=True, database=True))
     environment: str | None = None
+    images: Mapping[str, Path] = field(default_factory=dict)
+    """Tag -> directory with an ``image.json`` that names an engine's image, instead of the stand-in."""
+    variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Tag -> variables ``NAME=value`` of the stand-in that is pushed under it."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Values that somebody gave; any other secret gets one of no worth."""
 
     def __enter__(self) -> Sandbox:
         control.reset(self.state)
@@ -71,7 +77,11 @@ class Sandbox:
         return written
 
     def push(self, tag: str, *variables: str) -> None:
-        """Push the stand-in application under a tag, with variables ``NAME=VALUE`` of its image."""
+        """Push what stands for a tag: the stand-in application, with variables ``NAME=VALUE`` of its image, or the engine's."""
+        if tag in self.images:
+            self.run("local", "image", tag, "--directory", str(self.images[tag]))
+            return
+        variables = (*variables, *self.variables.get(tag, ()))
         self.run("local", "image", tag, *(word for variable in variables for word in ("--variable", variable)))
 
     def set_secrets(self, names: Sequence[str]) -> None:
@@ -79,6 +89,7 @@ class Sandbox:
         database = control.database(self.state)
         for name in names:
             value = database if name == "DATABASE_URL" else f"rehearsal-{name.lower()}-{'x' * 64}"
+            value = self.secrets.get(name, value)
             self.run("secrets", "set", name, given=f"{value}\n")
 
     def first_deployment(self, secrets: Sequence[str], tag: str = "v1", bad: bool = False) -> None:
@@ -145,8 +156,10 @@ class Sandbox:
         seed: int = 1,
         pages: float = 0.0,
         idle: Sequence[float] = (),
+        profile: str = "",
     ) -> LoadProcess:
-        """Start the load through the load balancer; ``idle``: timeouts, in real seconds, around which connections rest."""
+        """Start the load through the load balancer; ``idle``: timeouts, in real seconds, around which connections rest;
+        ``profile``: what is asked for, as JSON, instead of the stand-in's mix."""
         return LoadProcess(
             self.address(),
             server_name=server_name,
@@ -157,6 +170,7 @@ class Sandbox:
             idle=idle,
             seed=seed,
             at_most_s=900,
+            profile=profile,
         )
 
 

@@ -32,6 +32,17 @@ class Window:
     max_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Second:
+    """What became of the requests appointed within the second that begins at ``at``; latencies in seconds."""
+
+    at: float
+    sent: int
+    failed: int
+    p50_s: float
+    p99_s: float
+
+
 def percentile(ordered: Sequence[float], share: float) -> float:
     """The nearest-rank percentile of ascending values; 0 when there are none."""
     if not ordered:
@@ -113,6 +124,17 @@ class Tally:
                 longest = max(longest, at + latency - begun)
         return longest
 
+    def seconds(self, origin: float) -> tuple[Second, ...]:
+        """Second by second from an epoch second on; ``at`` counts from there."""
+        last = max((int(row[0] - origin) for row in self.samples), default=-1)
+        found = []
+        for at in range(last + 1):
+            rows = [row for row in self.samples if origin + at <= row[0] < origin + at + 1]
+            good = sorted(max(0.0, row[1] - ASKED_S.get(row[2], 0.0)) for row in rows if row[3] == "ok")
+            failed = len(rows) - len(good)
+            found.append(Second(float(at), len(rows), failed, percentile(good, 0.5), percentile(good, 0.99)))
+        return tuple(found)
+
     def window(self, begin: float, end: float) -> Window:
         """Latency of the requests appointed within [begin, end), epoch seconds.
 
@@ -146,15 +168,21 @@ class LoadProcess:
         seed: int = 1,
         at_most_s: float = 600.0,
         idle: Sequence[float] = (),
+        profile: str = "",
     ) -> None:
+        """``profile``: JSON ``[[method, path, weight], …]`` instead of the stand-in's mix."""
         command = [
             *(sys.executable, "-m", "hermes_cfn.rehearse.load", "--address", address, "--server-name", server_name),
             *("--rate", str(rate), "--sockets", str(sockets), "--seed", str(seed), "--at-most", str(at_most_s)),
             *("--pages", str(pages)),
             *(word for timeout_s in idle for word in ("--idle", str(timeout_s))),
             *(["--tls"] if tls else []),
+            *(["--profile"] if profile else []),
         ]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if profile and self._process.stdin is not None:
+            self._process.stdin.write(f"{profile}\n")
+            self._process.stdin.flush()
 
     def stop(self) -> Tally:
         """End the load, wait for requests under way, and read what it saw."""

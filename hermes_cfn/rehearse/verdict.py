@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hermes_cfn.errors import ExitCode
-from hermes_cfn.rehearse.tally import Tally, Window
+from hermes_cfn.rehearse.tally import Second, Tally, Window
 from hermes_cfn.units import duration
 
 AT_GOAL = "at the goal"
@@ -33,6 +33,7 @@ class Verdict:
     whose moment did not come.  ``ended``: instances that the group has no more, beside a surge's surplus; ``spared``: the faults are no reason to end any.
     ``back_s``: from the end of an outage to the first good answer of what needs the database, which
     must not take longer than one health check, ``check_s``; None without an outage or an answer.
+    ``begun_s`` and ``ended_s``: the update's; ``seconds``: the load second by second; ``spoken``: what the deployer told, and when.
     """
 
     seed: int
@@ -65,6 +66,10 @@ class Verdict:
     capacity: Sequence[tuple[float, int]] = ()
     time_line: Mapping[str, Sequence[tuple[float, str]]] = field(default_factory=dict)
     told: Sequence[str] = ()
+    begun_s: float = 0.0
+    ended_s: float = 0.0
+    seconds: Sequence[Second] = ()
+    spoken: Sequence[tuple[float, str]] = ()
 
     @property
     def converged(self) -> bool:

@@ -59,17 +59,21 @@ class Cloud:
 
     def type(self, words: str | list[str], given: str = "", codes: tuple[int, ...] = (0,)) -> str:
         """What ``hermes-cfn --local WORDS`` prints; it must end with one of ``codes``."""
-        done = subprocess.run(
+        done = self.typed(words, given)
+        assert done.returncode in codes, f"$ hermes-cfn {words}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+        return done.stdout
+
+    def typed(self, words: str | list[str], given: str = "") -> subprocess.CompletedProcess[str]:
+        """``hermes-cfn --local WORDS``, however it ends."""
+        return subprocess.run(
             [sys.executable, "-m", "hermes_cfn", "--local", *(words.split() if isinstance(words, str) else words)],
             cwd=self.directory,
             env=self.env,
             input=given,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=600,
         )
-        assert done.returncode in codes, f"$ hermes-cfn {words}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
-        return done.stdout
 
     def killed_at(self, words: str, line: str) -> None:
         """Type a verb, and kill it when it tells of ``line``."""

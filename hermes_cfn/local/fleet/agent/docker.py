@@ -193,7 +193,9 @@ class Docker:
             memory=memory_bytes((values.get("memory") or ["0"])[-1]),
             labels={name: value for name, _, value in pairs},
             remove="rm" in flags,
-            entrypoint=(values.get("entrypoint") or [""])[-1],
+            entrypoint=(
+                values.get("entrypoint") or (image.configuration.get("Entrypoint") if image.real else None) or [""]
+            )[-1],
             log_options=dict(item.split("=", 1) for item in values.get("log-opt", [])),
             log_driver=(values.get("log-driver") or ["json-file"])[-1],
             engine_words=(
