@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hermes_cfn.cli import console, live, reach, terminal
+from hermes_cfn.cli import approvals, console, live, reach, terminal
 from hermes_cfn.cli.plan import as_event, price_book, put
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 if TYPE_CHECKING:
     from hermes_cfn.config.allowance import Allowance
+    from hermes_cfn.deciders.approval import Approval
     from hermes_cfn.flows.base.context import DeployContext
     from hermes_cfn.flows.stacks.plan_inputs import PlanRequest
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     default="",
     metavar="FILE|HASH",
     help="Do what plan --out FILE recorded, or what plan showed under HASH, if it would still be the same.",
+)
+@click.option(
+    "--approved", "by_person", is_flag=True, help="With --plan HASH: only if `approve HASH` was typed for it."
 )
 @click.option(
     "--allow",
@@ -65,6 +69,7 @@ if TYPE_CHECKING:
 def command(
     image: str,
     approved: str,
+    by_person: bool,
     allow: str | None,
     replace: tuple[str, ...],
     allow_older: bool,
@@ -97,11 +102,16 @@ def command(
         if image or replace:
             raise click.UsageError("--plan FILE says which image and what may be replaced; give neither beside it")
         image, replace = asked.image, tuple(asked.replace)
+    kept = _kept(hashed, by_person, bool(image or replace))
+    if kept is not None:
+        image, replace = kept.image, kept.replace
     limits = None if allow is None else _limits(allow)
     agreement = bool(approved) or yes
     if not sys.stdin.isatty():
         agree(agreement, "deploy")
-    deploy_context = reach.deploy_context(context, start=True)
+    deploy_context = reach.deploy_context(context, start=kept is None)
+    if kept is not None:
+        approvals.demand(deploy_context, kept)
     book, unpriced = price_book(deploy_context.region)
     question = PlanRequest(
         image=image,
@@ -114,6 +124,8 @@ def command(
     )
     if agreed is None:
         agreed = _shown(deploy_context, question, agreement, form, limits, hashed)
+    if kept is not None:
+        approvals.use(kept)
     wish = deploy.DeployOptions(
         question,
         agreed=agreed,
@@ -140,6 +152,15 @@ def _approved(given: str) -> tuple[str | None, str]:
         raise click.UsageError(
             f"--plan {given} is neither a plan's hash of 16 hexadecimal digits nor a file that can be read: {error}"
         ) from error
+
+
+def _kept(hashed: str, by_person: bool, said: bool) -> Approval | None:
+    """The approval of the plan with this hash.  Raises HermesError ``approval-missing``."""
+    if not by_person:
+        return None
+    if not hashed or said:
+        raise click.UsageError("--approved goes with --plan HASH; the image is the approved plan's")
+    return approvals.find(hashed)
 
 
 def _limits(text: str) -> Allowance:
