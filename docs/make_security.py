@@ -195,6 +195,7 @@ def permissions_page() -> str:
     tables["prices (a policy apart: docs/prices.md)"] = permissions.PRICES
     tables["athena (whoever runs cost reconcile --athena)"] = permissions.ATHENA
     tables["init (whoever begins; what may not be asked is left out)"] = permissions.LOOKING_UP
+    tables["cut-over (whoever runs adopt)"] = permissions.CUT_OVER
     for role, rows in tables.items():
         parts.append(f"\n## {role}\n\n| action | on | why |\n|---|---|---|\n")
         for row in rows:

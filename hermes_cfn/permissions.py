@@ -692,6 +692,15 @@ LOOKING_UP: tuple[Permission, ...] = (
 )
 """The policy ``init``, for whoever begins: in no role of a deployment.  What may not be asked is left out."""
 
+CUT_OVER: tuple[Permission, ...] = (
+    may(
+        "route53:ListResourceRecordSets route53:ChangeResourceRecordSets",
+        "zones",
+        "moves the weights of the old record and the new one, beside what an operator may",
+    ),
+)
+"""The policy ``cut-over``, for whoever runs ``adopt``: in no role of a deployment."""
+
 NAT: tuple[str, ...] = ("ec2:AssociateAddress", "ec2:CreateRoute", "ec2:ReplaceRoute", "ec2:ModifyInstanceAttribute")
 """What a NAT instance does when it takes over."""
 

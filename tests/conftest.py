@@ -26,6 +26,7 @@ HEAVY = {
     "stories/test_half_existing.py": 60,
     "stories/test_leaving_story.py": 90,
     "stories/test_scaling_story.py": 130,
+    "stories/test_coming_over_story.py": 120,
     "stories/test_extras_story.py": 90,
     "stories/test_plan_story.py": 137,
     "local/test_nothing_is_left.py": 130,

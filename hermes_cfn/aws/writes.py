@@ -91,6 +91,10 @@ WRITES: dict[str, Write] = {
     "autoscaling.put_scaling_policy": _row(twice="the whole policy", seen_by=_GROUP),
     "autoscaling.create_or_update_tags": _row(twice="an absolute value", seen_by=_GROUP),
     "autoscaling.delete_tags": _row(twice="what is gone stays gone", seen_by=_GROUP),
+    "route53.change_resource_record_sets": _row(
+        done="InvalidChangeBatch",
+        seen_by="ListResourceRecordSets before each step; a share that is still shown as before is set once more",
+    ),
     "elbv2.register_targets": _row(twice="a set", seen_by="target health, until it is healthy"),
     "elbv2.modify_load_balancer_attributes": _row(twice="absolute values", seen_by="not read again"),
     "dynamodb.update_item": _row(

@@ -39,6 +39,15 @@ class Zones:
         fitting = [name for name in found if domain == name or domain.endswith(f".{name}")]
         return found[max(fitting, key=len)] if fitting else None
 
+    def sets(self, zone: str, name: str) -> list[dict[str, Any]]:
+        """The records of exactly that name that lead somewhere (A, AAAA, CNAME), as Route 53 writes them."""
+        return [record for record in self._records(zone, name) if record["Type"] in {"A", "AAAA", "CNAME"}]
+
+    def change(self, zone: str, changes: list[tuple[str, dict[str, Any]]], comment: str) -> None:
+        """All of ``changes`` (CREATE, DELETE or UPSERT, and the record) at one moment, or none of them."""
+        batch = [{"Action": action, "ResourceRecordSet": record} for action, record in changes]
+        self._calls.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Comment": comment, "Changes": batch})
+
     def _records(self, zone: str, name: str) -> list[dict[str, Any]]:
         found = self._calls.list_resource_record_sets(HostedZoneId=zone, StartRecordName=name, MaxItems="20")
         return [record for record in found["ResourceRecordSets"] if str(record["Name"]).rstrip(".") == name]

@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "releases": ("look", "List releases, or show everything kept of one."),
     "rollback": ("act", "Bring the previous release, or another, back."),
     "destroy": ("act", "Delete the stacks in reverse order."),
+    "adopt": ("act", "Come over from what Terraform or hands built: look, keep, hand over in steps, and back."),
     "eject": ("act", "Leave: templates and a script of AWS CLI lines that need nothing of this tool."),
     "image": ("act", "Push an image and check its architecture."),
     "lock": ("act", "Show the deploy lock, or break it."),

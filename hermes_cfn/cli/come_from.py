@@ -56,10 +56,10 @@ def price_now(home: Home | None, region: str) -> Decimal | None:
             return None
         one = fly.shared_machine(home.fly.vcpu, Decimal(home.fly.memory_mib) / 1024, home.fly.region)
         return None if one is None else one * home.fly.count
-    return _billed(home.resources, home.region or region)
+    return billed(home.resources, home.region or region)
 
 
-def _billed(resources: Mapping[str, Mapping[str, Any]], region: str) -> Decimal | None:
+def billed(resources: Mapping[str, Mapping[str, Any]], region: str) -> Decimal | None:
     from hermes_cfn import bill
     from hermes_cfn.cfn.template import Template
     from hermes_cfn.pricing import books

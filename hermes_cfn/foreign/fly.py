@@ -99,8 +99,8 @@ def _speaks_http(service: Mapping[str, Any]) -> bool:
 
 
 def _checks(page: Page, path: str, value: Any) -> None:
-    rows = list(value.values()) if isinstance(value, Mapping) else value
-    first = next((one for one in rows or () if isinstance(one, Mapping) and "path" in one), None)
+    rows = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+    first = next((one for one in rows if isinstance(one, Mapping) and "path" in one), None)
     if first is not None:
         walk(CHECK, first, page, path)
 
