@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_network
 from itertools import combinations
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hermes_cfn.config import existing_rules, ingress_rules
 from hermes_cfn.config.compute import ABSENT
@@ -180,11 +180,22 @@ def _keeps(settings: Settings, key: tuple[str, ...], where: str, minimum: int, m
         )
 
 
+def _is_time_zone(name: str) -> bool:
+    """Whether the machine's table of time zones has it; true where there is no table."""
+
+    def there(one: str) -> bool:
+        try:
+            return bool(ZoneInfo(one))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return False
+
+    return there(name) or not there("Etc/UTC")
+
+
 def windows_are_apart(settings: Settings) -> Iterator[Complaint]:
     """A minute of the week belongs to one window, and the time zone is one."""
     scaling = settings.scaling
-    known = available_timezones()
-    if known and scaling.time_zone not in known:
+    if not _is_time_zone(scaling.time_zone):
         yield ("scaling", "time_zone"), f"{scaling.time_zone!r} is no time zone", "UTC, Europe/Madrid, …"
     minutes = {name: frozenset(window.minutes()) for name, window in scaling.windows.items()}
     for one, other in combinations(sorted(minutes), 2):
