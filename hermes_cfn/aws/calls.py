@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 import time
 import uuid
@@ -28,6 +29,15 @@ EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"})
 UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"})
 
+
+CLOCK = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed"})
+"""How services refuse a request that was signed at another time than theirs; each says so too for another reason."""
+
+CLOCK_S = 300.0
+"""Seconds that a caller's clock may be off (IAM user guide, "AWS Signature Version 4": requests are good for five minutes)."""
+
+SIGNED_BY = "x-hermes-signatures-date"
+"""The header in which an embedded cloud says the time by which it judges signatures."""
 
 LATE_S = 30.0
 """Seconds for which an answer that is older than what is known is asked for again."""
@@ -292,7 +302,17 @@ def _refused(where: str, error: Any) -> AwsError:
     code = str(error.response["Error"].get("Code", ""))
     message = str(error.response["Error"].get("Message", ""))
     finding = Finding("aws-refused", where, f"{code}: {message}")
-    if code in EXPIRED:
+    off = _clock_off(error.response) if code in CLOCK else 0.0
+    if abs(off) > CLOCK_S:
+        finding = Finding(
+            "clock-off",
+            socket.gethostname(),
+            f"the clock of this machine is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} AWS's",
+            why="AWS refuses what was signed more than five minutes away from its own time",
+            evidence=f"{code}: {message}",
+            next="timedatectl set-ntp true, then the same command",
+        )
+    elif code in EXPIRED:
         finding = Finding("credentials-expired", where, message, next="renew the credentials, then the same command")
     elif code in UNKNOWN_KEY:
         finding = Finding("credentials-invalid", where, message, next="aws sts get-caller-identity")
@@ -302,6 +322,19 @@ def _refused(where: str, error: Any) -> AwsError:
         finding = Finding("throttled", where, message, why="after every retry", next="the same command in a minute")
     retried = int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) > 0
     return AwsError(finding, code, message, retried)
+
+
+def _clock_off(response: Mapping[str, Any]) -> float:
+    """Seconds by which this machine's clock is ahead of the service's, by the answer's own Date; 0 where it has none.
+
+    An embedded cloud hurries its Date, and says the time by which it judges signatures as well.
+    """
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    date = str(headers.get(SIGNED_BY) or headers.get("date", ""))
+    try:
+        return time.time() - parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _denied(where: str, message: str) -> Finding:

@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
-from email.utils import format_datetime
+from email.utils import format_datetime, formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,7 @@ class Handler(BaseHTTPRequestHandler):
     def _write(self, answer: HttpResponse) -> None:
         lines = [f"HTTP/1.1 {answer.status} {self.responses.get(answer.status, ('', ''))[0]}"]
         lines.append(f"Date: {format_datetime(self.server.cloud.clock.now(), usegmt=True)}")
+        lines.append(f"X-Hermes-Signatures-Date: {formatdate(usegmt=True)}")
         headers = {name: value for name, value in answer.headers.items() if name.lower() != "date"}
         if not any(name.lower() == "content-length" for name in headers):
             headers["Content-Length"] = str(len(answer.body))

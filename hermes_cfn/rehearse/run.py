@@ -12,6 +12,7 @@ from typing import Any
 from hermes_cfn.aws.clients import AwsClients
 from hermes_cfn.aws.ssm import Parameter
 from hermes_cfn.config import Settings
+from hermes_cfn.errors import Severity
 from hermes_cfn.instance.release import Release
 from hermes_cfn.local.options import IDLE_SHORT_S
 from hermes_cfn.names import Names
@@ -79,16 +80,13 @@ class Update:
 
     def said(self, code: str) -> bool:
         """Whether one of its findings has this code."""
-        return any(code in _codes(line) for line in self.lines)
+        return any(code == _code(line) for line in self.lines)
 
 
-def _codes(line: str) -> Iterator[str]:
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return
-    if isinstance(told, dict):
-        yield from (str(one.get("code")) for one in (told, *told.get("findings", ())) if isinstance(one, dict))
+def _code(line: str) -> str:
+    """The code of a finding by its first line: severity, code, where."""
+    severity, _, rest = line.partition(": ")
+    return rest.split(" ", 1)[0] if severity in set(Severity) else ""
 
 
 @dataclass

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from hermes_cfn.deciders.actions import Ending, EnterStandby, Send, Stop, Terminate
+from hermes_cfn.deciders.actions import Done, Ending, EnterStandby, Launch, Send, Stop, Terminate, WriteStable
 from hermes_cfn.deciders.observed import Attempt, Instance, Lifecycle, Progress, Target
-from hermes_cfn.deciders.rollout import decide
+from hermes_cfn.deciders.rollout import decide, decide_prepared
 from hermes_cfn.instance.report import Fault
 from tests.deciders.test_machines import fleet, one, out, want
 
@@ -66,3 +66,45 @@ def test_every_instance_counts_also_the_last() -> None:
     """aws/aws-cdk#6575: CodeDeploy calls it a success when the last instance failed."""
     (action,) = decide(fleet(on("new", "i-1"), on("new", "i-2"), out("i-3", Fault.RELEASE)), want(3))
     assert isinstance(action, Stop)
+
+
+def test_a_replacement_that_cannot_start_ends_nobody_who_serves() -> None:
+    """dstackai/dstack#4186: the new replica failed, and the healthy old one was ended with it."""
+    serves = on("old", "i-1")
+    for fault in Fault:
+        new = one("i-2", release=None, unbooted=fault, lifecycle=Lifecycle.PENDING, target=Target.ABSENT)
+        for decider in (decide_prepared, decide):
+            for back in (False, True):
+                actions = decider(fleet(serves, new), want(2, back))
+                assert not any(isinstance(action, Terminate) and action.instance == "i-1" for action in actions)
+
+
+def test_a_way_back_to_what_is_not_there_any_more_ends_nobody() -> None:
+    """d2iq-archive/marathon#4046: going back to a version whose artifact was away left no instance at all."""
+    for fault in (Fault.RELEASE, Fault.DEPENDENCY):
+        serving = tuple(one(name, "prepare", fault, release="other") for name in ("i-1", "i-2", "i-3"))
+        (action,) = decide(fleet(*serving), want(3, back=True))
+        assert isinstance(action, Stop)
+
+
+def test_what_serves_and_does_not_answer_keeps_no_good_release_out() -> None:
+    """Latand/live-log-viewer-next#305: the deployer asked the hung release for its health first, and so nothing could mend it."""
+    hung = tuple(one(name, target=Target.UNHEALTHY, prepared=1) for name in ("i-1", "i-2"))
+    assert decide_prepared(fleet(*hung), want(2)) == (Done("every instance has the image"),)
+    assert EnterStandby(("i-1",)) in decide(fleet(*hung), want(2))
+
+
+def test_new_instances_start_the_goal_where_they_cannot_start_what_was_before() -> None:
+    """microsoft/service-fabric#732: what could not start was remembered, and kept the good version out as well."""
+    starts = one("i-2", release=None, unbooted=Fault.RELEASE, lifecycle=Lifecycle.PENDING, target=Target.ABSENT)
+    assert WriteStable("new") in decide(fleet(one("i-1"), starts), want(2))
+    assert WriteStable("new") in decide_prepared(fleet(starts), want(1))
+
+
+def test_nobody_is_taken_before_the_one_before_has_said_that_it_stayed_up() -> None:
+    """hashicorp/nomad#4738, Kubernetes' minReadySeconds: available is more than ready."""
+    back = on("new", "i-1", armed=1)
+    for said in ((), (Attempt("confirm", 1, 1, Progress.RUNNING),)):
+        actions = decide(fleet(replace(back, attempts=said), one("i-2")), want(2))
+        assert not any(isinstance(action, EnterStandby | Launch) for action in actions)
+    assert EnterStandby(("i-2",)) in decide(fleet(on("new", "i-1"), one("i-2")), want(2))

@@ -122,3 +122,80 @@ def test_every_migration_between_here_and_there_bars_the_way_and_not_the_last_al
         preconditions.demand(context, ONE, None, Way(back=True))
     assert [finding.code for finding in caught.value.findings] == ["rollback-schema"]
     preconditions.demand(context, ONE, None, Way(back=True, despite_schema=True))
+
+
+def test_a_release_that_failed_is_nothing_to_go_back_to_however_new_it_is() -> None:
+    """zendesk/samson#2366, andres-montanez/Magallanes#93: "the one before" was the last that was tried, and had failed."""
+    failed = Release("v3-3", f"repository@sha256:{3:064x}", "v3")
+    newest = Release("v4-4", f"repository@sha256:{4:064x}", "v4")
+    attempt, _ = release_flow._attempt(None, newest, TWO)
+    context = Store(
+        kept(ONE),
+        kept(TWO, "v1-1"),
+        kept(failed, "v2-2", "failed"),
+        attempt.then(NOW, STABLE),
+        goal=newest,
+        stable=newest,
+    ).context()
+    assert rollback._target(context, "")[1] == TWO
+
+
+def test_an_earlier_release_that_is_released_again_goes_back_to_what_ran_until_then() -> None:
+    """RiotGamesCookbooks/artifact-cookbook#23: 1, 2, then 1 again was "deployed already", and 2 stayed."""
+    again, _ = release_flow._attempt(kept(ONE), ONE, TWO)
+    assert again.previous == "v2-2"
+    context = Store(again.then(NOW, STABLE), kept(TWO, "v1-1"), goal=ONE, stable=ONE).context()
+    assert rollback._target(context, "")[1] == TWO
+
+
+@pytest.mark.parametrize("to", ["", "v1-1"])
+def test_a_way_back_to_what_does_not_know_the_schema_is_refused_before_anything_is_touched(to: str) -> None:
+    """curie-eng/curie#2296, JetBrains-Research/idegym#278: the release had been healthy once, and that counted as safe."""
+    migrated = ReleaseRecord(replace(TWO, compatible=False), "v1-1")
+    migrated = migrated.then(NOW.replace(year=2027), MIGRATED, "ok", before=38, after=39, changed=True)
+    context = Store(kept(ONE), migrated.then(NOW.replace(year=2027), STABLE)).context()
+    _, target = rollback._target(context, to)
+    with pytest.raises(HermesError) as caught:
+        preconditions.demand(context, target, None, Way(back=True))
+    (found,) = caught.value.findings
+    assert found.code == "rollback-schema"
+    assert "38 to 39" in found.what
+    preconditions.demand(context, TWO, None, Way())
+
+
+def test_what_only_adds_to_the_schema_bars_no_way_back() -> None:
+    """kagent-dev/kagent#1963: every migration stopped the version before, additive ones too."""
+    migrated = ReleaseRecord(replace(TWO, compatible=True), "v1-1")
+    migrated = migrated.then(NOW.replace(year=2027), MIGRATED, "ok", before=38, after=39, changed=True)
+    context = Store(kept(ONE), migrated.then(NOW.replace(year=2027), STABLE)).context()
+    preconditions.demand(context, ONE, None, Way(back=True))
+
+
+WAYS = {
+    "release": Way(), "rollback": Way(back=True), "rollback, emergency": Way(back=True, despite_schema=True),
+    "deploy and resume": Way(names_it=False), "wake": Way(asleep=True, names_it=False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_every_way_asks_for_image_and_architecture_alike(way: Way) -> None:
+    """yoanbernabeu/frankendeploy#72, captain-coaster/captain-coaster#351: the rollback lacked what the deployment looked at."""
+    gone = Store(kept(ONE), kept(TWO, "v1-1"), images=[ONE], goal=TWO).context()
+    other = Store(kept(ONE), kept(TWO, "v1-1"), goal=TWO)
+    other.architectures = lambda _repository, _digest: ("amd64",)
+    here = other.context()
+    here.settings.compute.instance_type = "t4g.small"
+    for context, code in ((gone, "image-gone"), (here, "image-architecture")):
+        with pytest.raises(HermesError) as caught:
+            preconditions.demand(context, TWO, None, way)
+        assert [finding.code for finding in caught.value.findings] == [code]
+
+
+def test_of_two_that_differ_in_the_schema_the_newest_word_counts_in_both_directions() -> None:
+    word, told = True, []
+    record = None
+    for word in (True, False, True):
+        record, findings = release_flow._attempt(record, replace(ONE, compatible=word), TWO)
+        told.append([finding.code for finding in findings])
+        assert record.release.compatible is word
+    assert told == [[], ["release-compatible"], ["release-compatible"]]

@@ -105,8 +105,23 @@ def test_what_was_undone_since_is_done_again_under_the_same_operation(machine, t
     assert (state / ("prepared" if task == "prepare" else "current-version")).read_text() == str(version)
 
 
-@pytest.mark.parametrize("value", ["\ta\t", " a b ", "#a=b", "a\tb", "'\"$x`", "", "ü"])
+def test_what_a_failing_deployment_left_goes_before_the_next_and_what_runs_stays(machine) -> None:
+    """neiliro/neiliro#232, dokku/dokku#7061: what cleans after success alone never cleans where deployments fail."""
+    machine.set(ill=[release(2).image], images=[release(1).image, release(7).image, release(8).image])
+    version = machine.goal(release(2))
+    hurry = ("HERMES_START_TIMEOUT=5", "HERMES_START_TIMEOUT=1")
+    assert machine.deploy(version, hurry=hurry)[1]["outcome"].startswith("failed")
+    machine.send("prepare", machine.goal(release(5)))
+    kept = set(machine.world["images"])
+    assert {release(1).image, release(5).image} <= kept
+    assert len(kept) <= 3, "what runs, the goal, and at most the one before"
+
+
+@pytest.mark.parametrize(
+    "value", ["\ta\t", " a b ", "#a=b", "a\tb", "'\"$x`", "", "ü", "a\t\t", " ${HOSTNAME} ", '"6"']
+)
 def test_a_value_reaches_the_container_as_it_is(machine, value) -> None:
+    """docker/for-linux#99 (tabs), buildpacks/libcnb#6 (blanks), lf-edge/eve#3707 (quotes), Axway/agent-sdk#204."""
     odd = release(2)
     odd.variables["ODD"] = value
     machine.deploy(machine.goal(odd))

@@ -29,7 +29,7 @@ PLANNED = sorted(
 
 CARRIED = {
     "answer-broken", "aws-refused", "book-missing", "certificate-expires", "certificate-missing", "certificate-name",
-    "certificate-not-issued", "certificate-pending", "certificate-region", "credentials-expired", "credentials-invalid",
+    "certificate-not-issued", "certificate-pending", "certificate-region", "clock-off", "credentials-expired", "credentials-invalid",
     "credentials-missing", "early-validation", "group-changed", "image-not-chosen", "image-taken", "image-unknown",
     "permission-denied", "processes-suspended", "region-unknown", "release-record-unreadable", "release-unknown",
     "release-unreadable", "replacement-unplanned", "secret-missing", "service-missing", "throttled",

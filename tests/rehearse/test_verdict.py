@@ -103,8 +103,8 @@ def test_what_is_held_is_not_called_untouched() -> None:
     assert ends(ExitCode.FAILED, True, False, False, barred=True) == HELD
     assert ends(ExitCode.FAILED, True, True, False, barred=True) == UNTOUCHED
     assert ends(ExitCode.FAILED, False, True, False, barred=True, held=True) == NOT_CONVERGED
-    assert run.Update(1, ('{"findings": [{"code": "release-held"}]}', "no JSON", "[]")).said(run.HOLDS)
-    assert not run.Update(1, ('{"what": "release-held"}',)).said(run.HOLDS)
+    assert run.Update(1, ("{}", "warning: release-held  v3-b79c7423", "  next: mend")).said(run.HOLDS)
+    assert not run.Update(1, ('{"what": "release-held"}', "  release-held", "said: release-held  x")).said(run.HOLDS)
 
 
 def test_what_passes_by_itself_passes_after_as_long_as_is_asked() -> None:

@@ -293,10 +293,19 @@ class Fleet:
             return {"refused": f"Error response from daemon: {problem}"}
         _, region, name = match.groups()
         wanted = {"imageDigest": message["digest"]} if message["digest"] else {"imageTag": message["tag"]}
-        found = self.clients("ecr", region, OWN).batch_get_image(repositoryName=name, imageIds=[wanted])["images"]
+        ecr = self.clients("ecr", region, OWN)
+        found = ecr.batch_get_image(repositoryName=name, imageIds=[wanted])["images"]
         if not found:
             return {"refused": "Error response from daemon: manifest unknown: Requested image not found"}
-        directory = registry.directory_of(self.images, json.loads(found[0]["imageManifest"]))
+        manifest, machine = json.loads(found[0]["imageManifest"]), architecture_of(instance.instance_type)
+        if "manifests" in manifest:
+            own = registry.of_index(manifest, machine)
+            if own is None:
+                what = f"no matching manifest for linux/{registry.GO_WORD.get(machine, machine)} in the manifest list entries"
+                return {"refused": f"Error response from daemon: {what}"}
+            parts = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageDigest": own}])["images"]
+            manifest = json.loads(parts[0]["imageManifest"]) if parts else {}
+        directory = registry.directory_of(self.images, manifest)
         if directory is None:
             return {"refused": "Error response from daemon: the embedded cloud has no content for this manifest"}
         self.scheduler.clock.sleep(PULL_S)

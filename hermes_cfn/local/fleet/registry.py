@@ -84,9 +84,19 @@ def manifest(configuration_digest: str, size: int) -> dict[str, Any]:
     }
 
 
+def of_index(index: Mapping[str, Any], architecture: str) -> str | None:
+    """The digest of the manifest for an architecture in an index of several (OCI image specification, "Image Index")."""
+    word = GO_WORD.get(architecture, architecture)
+    for one in index["manifests"]:
+        platform = one.get("platform", {})
+        if (platform.get("os"), platform.get("architecture")) == ("linux", word):
+            return str(one["digest"])
+    return None
+
+
 def directory_of(images: Path, image_manifest: Mapping[str, Any]) -> Path | None:
     """The directory of an image by its manifest; None for a manifest that was not made here."""
-    digest = str(image_manifest["config"]["digest"])
+    digest = str(image_manifest.get("config", {}).get("digest", ""))
     if not DIGEST.fullmatch(digest):
         return None
     found = images / digest.removeprefix("sha256:")
