@@ -40,7 +40,7 @@ def drifted(_settings: Settings, facts: Facts) -> Iterator[Finding]:
             key,
             "somebody changed it by hand since it was deployed",
             why="a deployment overwrites only what its template changes",
-            next="hermes-cfn doctor --drift names what differs",
+            next="hermes-cfn plan --drift names what differs; deploy --revert-drift puts it back",
             severity=Severity.WARNING,
         )
 

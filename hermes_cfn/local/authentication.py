@@ -45,7 +45,7 @@ def _refusal(signed: Signed, request: HttpRequest, keys: Keyring, service: str) 
     if not secret:
         return unknown_key(service)
     try:
-        now = nearest(signed.at, datetime.now(UTC), keys.now())
+        now = nearest(signed.at, datetime.now(UTC), keys.told())
         verify(signed, secret, request.method, request.target, request.headers, request.body, now)
     except Unsigned as problem:
         return refused(problem.fault, service, signed, now)

@@ -70,7 +70,7 @@ class Cloud:
         self.moto = MotoSide(endpoint.removeprefix("http://"))
         self.moto.keep_time(self.clock.now)
         self.owner = owner
-        self.keys = Keyring(owner, self.moto, self.clock.unhurried)
+        self.keys = Keyring(owner, self.moto, self.clock.unhurried, self.clock.now)
         self.identities = Identities(self.clock.unhurried)
         self.clients = Clients(endpoint, self.keys.secret)
         self._formation_clients = Clients(endpoint, self.keys.secret, internal=True)

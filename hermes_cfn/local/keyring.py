@@ -25,11 +25,15 @@ class Issued:
 
 
 class Keyring:
-    """``administrator`` is the ID of the owner's access key; ``now`` the time by which sessions end."""
+    """``administrator`` is the ID of the owner's access key; ``now`` the time by which sessions end, ``told`` that of the
+    answers' ``Date``."""
 
-    def __init__(self, owner: Owner, moto: MotoSide, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, owner: Owner, moto: MotoSide, now: Callable[[], datetime], told: Callable[[], datetime] | None = None
+    ) -> None:
         self.administrator = owner.access_key.id
         self.now = now
+        self.told = told or now
         self._fixed = {owner.access_key.id: owner.access_key.secret, OWN.key: secrets.token_urlsafe(30)}
         self._moto = moto
         self._sessions: dict[str, Issued] = {}

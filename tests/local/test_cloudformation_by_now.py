@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hermes_cfn.local.providers import HANDLERS
 from hermes_cfn.local.wire import ServiceError
-from tests.local.conftest import body
+from tests.local.conftest import REGION, body
 
 TOPIC = {"Type": "AWS::SNS::Topic"}
 
@@ -136,3 +138,53 @@ def test_a_trigger_that_is_not_there_takes_the_operation_back(cloud):
     arn = "arn:aws:cloudwatch:eu-south-2:123456789012:alarm:nobody"
     triggers = {"RollbackTriggers": [{"Arn": arn, "Type": "AWS::CloudWatch::Alarm"}], "MonitoringTimeInMinutes": 1}
     assert cloud.create({"T": TOPIC}, RollbackConfiguration=triggers) == "ROLLBACK_COMPLETE"
+
+
+INNER = {
+    "Parameters": {"Name": {"Type": "String"}, "Broken": {"Type": "String", "Default": "no"}},
+    "Conditions": {"Bad": {"Fn::Equals": [{"Ref": "Broken"}, "yes"]}},
+    "Resources": {
+        "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "Name"}}},
+        "Cut": {"Type": "AWS::SQS::Queue", "Condition": "Bad", "Properties": {"MessageRetentionPeriod": 1}},
+    },
+    "Outputs": {"Arn": {"Value": {"Ref": "Topic"}}},
+}
+
+
+def outer(cloud, **parameters):
+    """A template with one stack in it, and what uses its output."""
+    cloud.client("s3").create_bucket(Bucket="inner", CreateBucketConfiguration={"LocationConstraint": REGION})
+    cloud.client("s3").put_object(Bucket="inner", Key="t.json", Body=json.dumps(INNER).encode())
+    inner = {"TemplateURL": f"https://inner.s3.{REGION}.amazonaws.com/t.json", "Parameters": parameters}
+    said = {
+        "Type": "AWS::SSM::Parameter",
+        "Properties": {"Type": "String", "Value": {"Fn::GetAtt": ["In", "Outputs.Arn"]}},
+    }
+    return {"In": {"Type": "AWS::CloudFormation::Stack", "Properties": inner}, "Said": said}
+
+
+def test_a_stack_in_a_stack_is_made_feeds_its_outputs_changes_and_goes_with_it(cloud):
+    assert cloud.create(outer(cloud, Name="one")) == "CREATE_COMPLETE", cloud.reasons("CREATE_FAILED")
+    inner = cloud.physical("In")
+    topic_arn = cloud.stack(inner)["Outputs"][0]["OutputValue"]
+    value = cloud.client("ssm").get_parameter(Name=cloud.physical("Said"))["Parameter"]["Value"]
+    assert value == topic_arn
+    assert (cloud.stack(inner)["ParentId"], cloud.stack(inner)["RootId"]) == (cloud.stack()["StackId"],) * 2
+    resources = outer_again(cloud, Name="two")
+    assert cloud.update(resources) == "UPDATE_COMPLETE"
+    assert cloud.client("sns").get_topic_attributes(TopicArn=topic_arn)["Attributes"]["DisplayName"] == "two"
+    assert cloud.delete() == "DELETE_COMPLETE"
+    assert cloud.stack(inner)["StackStatus"] == "DELETE_COMPLETE"
+    assert cloud.client("sns").list_topics()["Topics"] == []
+
+
+def outer_again(cloud, **parameters):
+    cloud.client("s3").delete_object(Bucket="inner", Key="t.json")
+    cloud.client("s3").delete_bucket(Bucket="inner")
+    return outer(cloud, **parameters)
+
+
+def test_a_stack_in_a_stack_that_fails_takes_the_outer_one_back_and_nothing_stays(cloud):
+    assert cloud.create(outer(cloud, Name="one", Broken="yes")) == "ROLLBACK_COMPLETE"
+    assert any("was not successfully created" in why for why in cloud.reasons("CREATE_FAILED"))
+    assert cloud.client("sns").list_topics()["Topics"] == []

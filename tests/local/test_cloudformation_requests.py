@@ -63,7 +63,7 @@ TOPIC = {"Type": "AWS::SNS::Topic"}
             body({"A": {"Type": "Custom::VpcRestrictDefaultSG"}, "B": {"Type": "AWS::CDK::Metadata"}}),
             "does not support resource types [Custom::VpcRestrictDefaultSG]",
         ),
-        (body({"A": {"Type": "AWS::CloudFormation::Stack"}}), "AWS::CloudFormation::Stack"),
+        (body({"A": {"Type": "AWS::CloudFormation::StackSet"}}), "AWS::CloudFormation::StackSet"),
         (
             body({"A": {"Type": "AWS::S3::Bucket", "Properties": {"ObjectLockEnabled": True}}}),
             "does not support properties [A.ObjectLockEnabled (AWS::S3::Bucket)]",

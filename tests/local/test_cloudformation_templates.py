@@ -19,7 +19,6 @@ FOREIGN = Path(__file__).parents[3] / "shared" / "foreign-templates"
 REFUSED = {
     "function.yaml": "resource types [AWS::Lambda::Function]",
     "group-of-many-kinds.yaml": "properties [Group.MixedInstancesPolicy (AWS::AutoScaling::AutoScalingGroup)]",
-    "nested.yaml": "resource types [AWS::CloudFormation::Stack]",
     "serverless.yaml": "transforms [AWS::Serverless-2016-10-31]",
     "stateful.yaml": "resource types [AWS::CloudFormation::WaitCondition]",
     "AutoScaling-AutoScalingMultiAZWithNotifications.json": "Unable to get mapping for Region2Examples::eu-south-2",

@@ -70,6 +70,8 @@ def stack(stack: Stack) -> dict[str, Any]:
                 for name, output in stack.outputs.items()
             ],
             "RoleARN": stack.role_arn or None,
+            "ParentId": stack.parent,
+            "RootId": stack.root,
             "Tags": tags(dict(request.tags)) if request else [],
             "EnableTerminationProtection": stack.protected,
             "DriftInformation": drift,

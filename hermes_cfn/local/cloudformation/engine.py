@@ -43,6 +43,8 @@ class Engine:
         self.replaces: Callable[[str], bool] = lambda logical_id: False
         self.refuses: Callable[[str], str] = lambda logical_id: ""
         self.holds: Callable[[str], bool] = lambda logical_id: False
+        self.ask: Callable[[Session, str, str, Mapping[str, Any]], dict[str, Any]] = lambda *_: {}
+        """CloudFormation itself, for a stack in a stack: as whom, region, action, parameters."""
         self._zones: dict[tuple[str, Session], tuple[str, ...]] = {}
 
     def find(self, name: str, region: str) -> Stack | None:
@@ -154,6 +156,7 @@ class Engine:
             logical_id=resource.logical_id,
             now=self.clock.now,
             update_policy=resource.update_policy,
+            formation=lambda action, params: self.ask(session, stack.region, action, params),
             signals=lambda: dict(stack.signals.get(resource.logical_id, {})),
             siblings=lambda kind: [
                 (live.physical_id, live.resource.properties) for live in stack.live.values() if live.type == kind

@@ -195,6 +195,9 @@ class Stack:
     update_policy: Mapping[str, Any] | None = None
     """The stack policy that overrides ``policy`` for the time of one update."""
     role_arn: str = ""
+    parent: str = ""
+    root: str = ""
+    """IDs of the stack that has this one in it, and of the outermost."""
     token: str = ""
     drift: str = "NOT_CHECKED"
     drift_at: datetime | None = None

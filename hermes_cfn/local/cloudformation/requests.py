@@ -43,6 +43,7 @@ _IAM = frozenset(
         "UserToGroupAddition",
     )
 )
+NESTED = "AWS::CloudFormation::Stack"
 _NAMES = {
     "AWS::IAM::Group": "GroupName",
     "AWS::IAM::InstanceProfile": "InstanceProfileName",
@@ -197,6 +198,8 @@ def _check_attributes(template: Template, region: str) -> None:
             target = template.resources.get(reference.target)
             known = schema(target.type, region) if target else None
             if target is None or known is None or reference.attribute in (None, "*"):
+                continue
+            if target.type == NESTED and str(reference.attribute).startswith("Outputs."):
                 continue
             readable = {path.lstrip("/").replace("/", ".") for path in known.read_only} | known.properties
             if str(reference.attribute).split(".")[0] not in {path.split(".")[0] for path in readable}:

@@ -31,7 +31,7 @@ from hermes_cfn.local.cloudformation.model import ChangeSet, Live, Request, Stac
 from hermes_cfn.local.cloudformation.operations import Create, Delete, Rollback, Update, UpdateRollback
 from hermes_cfn.local.cloudformation.requests import validation
 from hermes_cfn.local.cloudformation.scheduler import Clock
-from hermes_cfn.local.wire import CALL, ServiceError
+from hermes_cfn.local.wire import CALL, Call, ServiceError
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
@@ -46,6 +46,7 @@ class CloudFormation:
 
     def __init__(self, clients: Callable[[str, str, Session], Any], clock: Clock, real_time: bool = False) -> None:
         self.engine = Engine(clients, clock, real_time)
+        self.engine.ask = self._inner
         self._assumed: dict[str, Session] = {}
 
     def stop(self) -> None:
@@ -65,6 +66,20 @@ class CloudFormation:
             except HermesError as error:
                 raise validation(error.findings[0].what) from error
             return result
+
+    def _inner(self, session: Session, region: str, action: str, params: Params) -> Result:
+        """A call of a stack that has stacks in it, in the thread that holds the engine's lock already."""
+        parent = self.engine.stacks.get(str(params.get("ParentId", "")))
+        mark = CALL.set(Call("cloudformation", region, session.key, session.token))
+        try:
+            given = {name: value for name, value in params.items() if name != "ParentId"}
+            result = self.handle(action, given)
+        finally:
+            CALL.reset(mark)
+        if parent is not None:
+            made = self.engine.stacks[result["StackId"]]
+            made.parent, made.root = parent.id, parent.root or parent.id
+        return result
 
     @property
     def region(self) -> str:
@@ -201,8 +216,6 @@ class CloudFormation:
 
     def create_change_set(self, params: Params) -> Result:
         name, kind = params["ChangeSetName"], params.get("ChangeSetType") or "UPDATE"
-        if params.get("IncludeNestedStacks"):
-            raise requests.refused("nested stacks")
         if params.get("DeploymentMode") and kind != "UPDATE":
             raise requests.refused(f"DeploymentMode of a change set of type {kind}")
         stack = self.engine.find(params["StackName"], self.region)
@@ -219,6 +232,9 @@ class CloudFormation:
                     return {"Id": other.id, "StackId": stack.id}
                 raise ServiceError("AlreadyExistsException", f"ChangeSet {name} already exists")
         request = self._read(params, stack)
+        nested = [one.logical_id for one in request.template.resources.values() if one.type == requests.NESTED]
+        if params.get("IncludeNestedStacks") and nested:
+            raise requests.refused(f"IncludeNestedStacks of a template with nested stacks ({', '.join(nested)})")
         there = stack is not None
         stack = stack or self._new(params["StackName"], "REVIEW_IN_PROGRESS", request.session)
         try:

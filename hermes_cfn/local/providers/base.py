@@ -53,6 +53,8 @@ class Context:
     update_policy: Mapping[str, Any] = field(default_factory=dict)
     signals: Callable[[], Mapping[str, str]] = dict
     """What SignalResource was told of the resource: unique ID to SUCCESS or FAILURE."""
+    formation: Callable[[str, Properties], dict[str, Any]] = lambda action, params: {}
+    """Asks CloudFormation itself, as whom ``clients`` act: action and parameters."""
     took: Callable[[str], None] = lambda physical_id: None
     """Tells the physical ID as soon as it is known: what then fails does not leave behind what is already there."""
     siblings: Callable[[str], list[tuple[str, Properties]]] = lambda kind: []
