@@ -20,7 +20,8 @@ help:
 	@echo "make long    the stories that take minutes: pipeline, roles, day two, diagnoses"
 	@echo "make focus   the FOCUS rows before their public validator, in an environment of its own"
 	@echo "make rules   checkov and AWS's own rules over every template, in an environment of their own"
-	@echo "make audit   what is pinned before pip-audit, for known vulnerabilities, in an environment of its own"
+	@echo "make audit   what is pinned before pip-audit, for known vulnerabilities, in an environment of its own;"
+	@echo "             ADVISORIES=DIRECTORY asks a checkout of github.com/pypa/advisory-database where no database can be reached"
 	@echo "make wheel   product, embedded cloud and all of it, installed for each Python from 3.11 to 3.13 that is here, begin in an empty directory"
 	@echo "make bench   measurements (ratios)"
 	@echo "make requirements  the hashes of what the pipeline installs, from constraints.txt"
@@ -79,7 +80,7 @@ $(AUDIT)/.installed: tests/audit/requirements.txt
 	@touch $@
 
 audit: $(AUDIT)/.installed
-	$(AUDIT)/bin/python tests/audit/judge.py $(AUDIT)/bin/pip-audit
+	$(AUDIT)/bin/python tests/audit/judge.py $(AUDIT)/bin/pip-audit $(ADVISORIES)
 
 wheel: $(STAMP)
 	tests/wheel/install.sh

@@ -1,13 +1,15 @@
 """Known vulnerabilities of what constraints.txt and the pipeline's hash file pin, by pip-audit; ``make audit``.
 
 Ends with 1 for a vulnerability that is not waived here.  What pip-audit could not be told, for want of its database or of a
-package in it, is said and fails nothing: a package that no database knows was not looked at.
+package in it, is said and fails nothing: a package that no database knows was not looked at.  ``make audit ADVISORIES=DIRECTORY``
+asks a checkout of https://github.com/pypa/advisory-database instead, and says how old that is.
 """
 
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,20 @@ def judged(report: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     return wrong, unseen
 
 
-def main(program: str) -> int:
+def main(program: str, checkout: str = "") -> int:
     """Both files before pip-audit; its own standard error is shown where it has no report."""
+    if not checkout:
+        return audited(program, ())
+    from advisories import Advisories, served
+
+    advisories = Advisories(Path(checkout))
+    sys.stdout.write(f"{advisories.count} advisories, the newest of {advisories.newest}\n")
+    with tempfile.TemporaryDirectory() as cache, served(advisories) as url:
+        return audited(program, ("--vulnerability-service", "osv", "--osv-url", url, "--cache-dir", cache))
+
+
+def audited(program: str, more: Sequence[str]) -> int:
+    """1 where one of the files pins what is vulnerable and not waived."""
     status = 0
     for file in FILES:
         command = [
@@ -44,6 +58,7 @@ def main(program: str) -> int:
             "off",
             "--no-deps",
             "--disable-pip",
+            *more,
             "-r",
             str(file),
         ]
@@ -56,6 +71,8 @@ def main(program: str) -> int:
             )
             continue
         sys.stdout.writelines(f"{file.name}: {line}\n" for line in wrong)
+        seen = sum("skip_reason" not in one for one in json.loads(done.stdout)["dependencies"])
+        sys.stdout.write(f"{file.name}: {seen} packages were looked at, {len(wrong)} with a vulnerability\n")
         if unseen:
             sys.stdout.write(f"ATTENTION: {len(unseen)} packages of {file.name} are in no database that could be had\n")
         status = status or int(bool(wrong))
@@ -63,4 +80,4 @@ def main(program: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:3]))
