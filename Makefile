@@ -19,7 +19,7 @@ help:
 	@echo "make heavy   the files that take a minute or more each; CI runs them after make test"
 	@echo "make long    the stories that take minutes: pipeline, roles, day two, diagnoses"
 	@echo "make focus   the FOCUS rows before their public validator, in an environment of its own"
-	@echo "make rules   checkov and AWS's own rules over every template, in an environment of their own"
+	@echo "make rules   checkov and AWS's own rules over every template, cloudsplaining over every policy, in an environment of their own"
 	@echo "make audit   what is pinned before pip-audit, for known vulnerabilities, in an environment of its own;"
 	@echo "             ADVISORIES=DIRECTORY asks a checkout of github.com/pypa/advisory-database where no database can be reached"
 	@echo "make wheel   product, embedded cloud and all of it, installed for each Python from 3.11 to 3.13 that is here, begin in an empty directory"

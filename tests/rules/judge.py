@@ -1,5 +1,8 @@
 """checkov and AWS's Control Tower rules (cfn-guard) over every rendering: no finding that is not waived beside its resource.
 
+And cloudsplaining over every policy of it, and of an account with two environments and stacks of its own: what it finds is
+waived in :data:`POLICIES`, for a policy is not one resource's.
+
 ``python tests/rules/judge.py ENVIRONMENT`` (``make rules``); both live in an environment of their own.  The guide's own
 resources are judged too, and the counts are written to ``counted.json``, from which ``docs/security.md`` tells them.
 """
@@ -13,7 +16,10 @@ import tarfile
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from hermes_cfn import stacks
+from hermes_cfn.config import parse
 from hermes_cfn.stacks.common import WAIVERS
 
 HERE = Path(__file__).parent
@@ -71,6 +77,67 @@ def unpacked(environment: Path) -> tuple[Path, Path]:
         with tarfile.open(archive) as carried:
             carried.extractall(target, filter="data")
     return target / f"package/bin/{system}/{machine}/cfn-guard", target / "package/rules/control-tower/cfn-guard"
+
+
+POLICIES = {
+    (
+        "credentials exposure",
+        "ecr:GetAuthorizationToken",
+    ): "whoever pulls or pushes logs in; the action has no resource, and what the "
+    "password opens is bound by the other actions on a repository",
+}
+"""(risk, action) of cloudsplaining -> why it stays."""
+
+OPEN = {"Statement": [{"Effect": "Allow", "Action": ["s3:GetObject", "iam:PutRolePolicy"], "Resource": ["*"]}]}
+"""A policy that any analyser finds something in: one that does not is not at work."""
+
+
+def policies() -> dict[str, Any]:
+    """Every IAM policy that is rendered, each once, by a name."""
+    sys.path.insert(0, str(ROOT))
+    import make_crossings
+    import make_security
+
+    from tests.stacks.test_crossings import family
+
+    deployments = [*make_security.deployments(), *map(stacks.build, family("hermes", "production", ["staging"]))]
+    deployments += [stacks.build(parse(make_crossings.EVERYTHING, name)) for name in ("production", "staging")]
+    found: dict[str, str] = {}
+    for spec in (spec for deployment in deployments for spec in deployment):
+        for title, resource in spec.template["Resources"].items():
+            told = resource.get("Properties", {})
+            own = [told] if resource["Type"] == "AWS::IAM::ManagedPolicy" else told.get("Policies", [])
+            if resource["Type"] not in ("AWS::IAM::ManagedPolicy", "AWS::IAM::Role"):
+                continue
+            for one in own:
+                document = json.dumps(make_crossings.resolved(one["PolicyDocument"]), sort_keys=True)
+                found.setdefault(document, f"{spec.key} {title} {len(found)}")
+    return {name: json.loads(document) for document, name in found.items()}
+
+
+def by_cloudsplaining(environment: Path, documents: dict[str, Any]) -> list[list[str]]:
+    """(policy, risk, action) of all that it finds."""
+    command = [environment / "bin/python", HERE / "policies.py"]
+    done = subprocess.run(command, input=json.dumps(documents), capture_output=True, text=True, check=True)
+    told: list[list[str]] = json.loads(done.stdout)
+    return told
+
+
+def policies_judged(environment: Path) -> bool:
+    """Whether cloudsplaining finds only what is waived, and all that is waived."""
+    documents = policies()
+    found = by_cloudsplaining(environment, {**documents, "open": OPEN})
+    seen = {(risk, action) for name, risk, action in found if name != "open"}
+    wrong = [one for one in found if one[0] != "open" and (one[1], one[2]) not in POLICIES]
+    for name, risk, action in wrong:
+        print("not waived: cloudsplaining,", risk, name, action)
+    for risk, action in sorted(set(POLICIES) - seen):
+        print("waived for nothing: cloudsplaining,", risk, action)
+    if not any(name == "open" for name, *_ in found):
+        print("cloudsplaining finds nothing in a policy that is open: it is not at work")
+        return False
+    print(f"cloudsplaining: {len(documents)} policies, {len(seen)} kinds of finding, {len(wrong)} not waived")
+    return not wrong and seen == set(POLICIES)
 
 
 def judged(environment: Path, templates: dict[str, dict]) -> dict[str, set[Finding]]:
@@ -147,7 +214,7 @@ def main(environment: Path) -> None:
     stale = COUNTED.read_text() != text
     COUNTED.write_text(text)
     print(text + ("counted.json was stale and is written anew; next: python docs/make.py" if stale else ""))
-    sys.exit(bool(left or needless or stale))
+    sys.exit(not policies_judged(environment) or bool(left or needless or stale))
 
 
 if __name__ == "__main__":
