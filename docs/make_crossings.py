@@ -382,6 +382,11 @@ UNBOUND: Mapping[str, tuple[str, str, str]] = {
         "its own environment's group alone, no other launch template version; it can put that environment to sleep",
         "the same: it is its own environment's",
     ),
+    "`elasticloadbalancing:CreateRule` on a listener that is shared (`shares`, `listener_arn`)": (
+        "no condition on the host of a rule",
+        "refused where two environments of a file claim one host; elsewhere the plan shows the rule and its number",
+        "a load balancer for each",
+    ),
     "image tags": (
         "no condition on a tag",
         "a repository for each environment; tags never move; nobody deletes what another environment may run",

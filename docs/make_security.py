@@ -113,28 +113,33 @@ read: [crossings](crossings.md).
 
 | role | who may have it | the worst | what protects it |
 |---|---|---|---|
-| *administrator* | whoever the account says | everything: `bootstrap`, roles, boundary, keys | the account; nothing here needs it but `bootstrap` (`tests/test_permissions.py`) |
-| *infrastructure* | the workflow of the protected branch in the GitHub environment with reviewers; operators | root on the instances of its environment, and so its secrets and its database: it changes documents and user data | exact claims (`tests/test_permissions.py::test_ci_is_trusted_by_one_exact_subject`); its plan is shown and approved first; no other environment (`tests/stacks/test_crossings.py`) |
-| *release* | the same workflow in the environment without reviewers; operators | runs another image of the registry with the environment's secrets | exact claims; a commit that the branch does not hold gets no job (`tests/cli/test_init.py::test_a_commit_that_the_branch_does_not_hold_ends_the_job_before_anything_else`); our documents only, at fixed versions |
-| *plan* | any pull request of the repository itself, so whoever may push a branch to it | reads configuration, names, states, costs; no secret | reads only (`tests/test_permissions.py::test_plan_only_reads`); forks get no token |
+| *administrator* | whoever the account says | everything: `bootstrap`, roles, boundary, keys | nothing here; no verb but `bootstrap` needs it (`tests/stories/test_least_privilege.py::test_no_role_makes_a_call_that_it_may_not_make`) |
+| *infrastructure* | the workflow of the protected branch in the GitHub environment with reviewers; operators | root on the instances of its environment, and so its secrets and its database: it changes documents and user data | exact claims (`tests/test_permissions.py::test_ci_is_trusted_by_one_exact_subject`); what it does is what was shown and agreed to (`tests/plan/test_record_and_guard.py::test_any_difference_stops_and_is_shown`); no other environment (`tests/stacks/test_crossings.py::test_no_role_reaches_what_another_environment_has`) |
+| *release* | the same workflow in the environment without reviewers; operators | runs another image of its repositories with the environment's secrets; with `[scaling]` sets the group's sizes, so puts the environment to sleep | exact claims (`tests/test_permissions.py::test_ci_is_trusted_by_one_exact_subject`); a commit that the branch does not hold gets no job (`tests/cli/test_init.py::test_a_commit_that_the_branch_does_not_hold_ends_the_job_before_anything_else`); our documents only (`tests/stacks/test_crossings.py::test_no_role_makes_anybody_more_powerful`); it pushes where no other environment pushes (`tests/stacks/test_crossings.py::test_each_environment_pushes_where_no_other_one_does`) |
+| *plan* | any pull request of the repository itself, so whoever may push a branch to it | reads configuration, names, states, costs; no secret | reads only (`tests/test_permissions.py::test_plan_only_reads`); forks get no token (`tests/stories/test_workflows.py::test_a_fork_gets_the_offline_part_only`) |
 | *operator* | people by their Identity Center role; never a pipeline | root on the instances by `run` and `shell`; sets secrets and never reads them | no wildcard that means more than one role (`tests/config/test_hermes_toml.py::test_operators_are_roles_that_somebody_named`) |
 | *cloudformation* | CloudFormation, for whoever may pass the role: *infrastructure* | makes, changes and deletes what the stacks hold; makes roles under the boundary | names, tags, zones and the boundary (`tests/stacks/test_crossings.py::test_what_cloudformation_may_for_its_environment`) |
-| an instance | whoever is root there: *operator*, *infrastructure*, and an application that breaks out of its container | reads its environment's secrets, changes its own report, leaves standby, reports itself unhealthy | IMDSv2 with hop limit 1; no capability, no new privileges; secrets answer to an instance alone (`tests/stacks/test_crossings.py::test_a_made_role_reads_no_secret_unless_an_instance_has_it`) |
+| an instance | whoever is root there: *operator*, *infrastructure*, and an application that breaks out of its container | reads its environment's secrets, changes its own report, leaves standby, reports itself unhealthy | IMDSv2 with hop limit 1 (`tests/stacks/test_stacks.py::test_the_launch_template_is_hardened`); no capability, no new privileges (`tests/instance/test_scripts.py::test_the_container_is_confined`); secrets answer to an instance alone (`tests/stacks/test_crossings.py::test_a_made_role_reads_no_secret_unless_an_instance_has_it`) |
 | a role that a stack made | whoever its trust policy names | at most the boundary, without the secrets | `tests/stacks/test_crossings.py::test_no_role_makes_anybody_more_powerful` |
 
 What is left:
 
-* GitHub makes an environment that it does not know without any protection, and a free plan has none for private repositories.
-  Then everybody who may push to the branch may deploy. `doctor` asks GitHub where there is a `GH_TOKEN`, and says what to look at
+* GitHub makes an environment that it does not know without any protection, and a free plan has none for private repositories, so
+  that everybody who may push to the branch may deploy
+  (`tests/flows/test_github.py::test_an_environment_that_is_not_there_would_be_made_open`). `doctor` asks GitHub where there is a `GH_TOKEN`, and says what to look at
   where there is none (`tests/flows/test_github.py`). The roles ask for branch and workflow whatever it says
   (`tests/test_permissions.py::test_ci_is_trusted_by_one_exact_subject`).
-* Whoever may change the template of the audit trail may stop it or shorten how long its objects stay; reviewers see that in the
-  plan, and CloudTrail's own 90 days of events nobody can shorten. Nobody whom it audits can delete what it has written
+* Whoever may change the template of the audit trail may stop it, shorten how long its objects stay or open its bucket to somebody else; reviewers see that in the
+  plan (`tests/plan/test_record_and_guard.py::test_any_difference_stops_and_is_shown`), and CloudTrail's own 90 days of events
+  nobody can shorten. Nobody whom it audits can delete what it has written
   (`tests/stacks/test_crossings.py::test_no_role_makes_anybody_more_powerful`).
 * Root on an instance sees the container's environment (`docker inspect`), `/opt/hermes/.env` and docker's own files; so do
-  *operator* and *infrastructure*. Nothing else has a copy: what a document prepares goes with it, what is kept of a failed
+  *operator* and *infrastructure* (`tests/stories/test_least_privilege.py::test_where_a_secret_lies_only_root_can_read_it`). Nothing else has a copy: what a document prepares goes with it, what is kept of a failed
   release is kept without secrets from the first diagnosis on (`tests/instance/test_secrets_stay.py`).
-* The application's own log is the application's: what it prints of itself reaches CloudWatch as it is; no test can say more.
+* The application's own log is the application's: what it prints of itself reaches CloudWatch as it is
+  (`tests/stories/test_day_two.py::test_logs_by_time_instance_and_pattern`).
+* Whoever may push to an environment's repository decides what runs there, and in whatever environment it is promoted to by its
+  digest (`tests/flows/test_registry.py::test_a_tag_is_the_word_of_its_own_repository_and_of_no_less_guarded_one`).
 * A command that an operator types is in the history of Systems Manager for 30 days, as it was typed: secrets go through
   `secrets set`, by standard input (`tests/stories/test_least_privilege.py::test_a_secret_shows_nowhere_but_on_the_instances`).
 * What AWS cannot bind to a resource, and what an account for each environment would end: [crossings](crossings.md)
@@ -149,11 +154,18 @@ What is left:
   like one (`tests/config/test_hermes_toml.py::test_a_secret_is_refused_and_not_repeated`). No role of people or pipelines may
   decrypt them (`tests/test_permissions.py::test_no_role_of_people_or_pipelines_reads_a_secret`).
 * What a migration, `run`, a diagnosis or a failed release prints has no secret in it, in any spelling that programs use
-  (`tests/instance/test_secrets_stay.py`): that is what console, pipeline, Systems Manager, the release's record and `doctor` get.
-* Instances run images of their own repository and of no other
+  (`tests/instance/test_secrets_stay.py`): that is what console, pipeline, Systems Manager, the release's record and `doctor` get. Each way out has a canary of its own: console
+  with `--debug`, CI log, `releases show`, `doctor`, SSM output, S3 record (`tests/stories/test_ways_out.py::test_no_secret_leaves_by`),
+  the log of the pipeline that `init` writes (`tests/stories/test_workflows.py::test_no_secret_is_in_the_log_of_a_run`), and
+  CloudWatch (`tests/stories/test_least_privilege.py::test_a_secret_shows_nowhere_but_on_the_instances`).
+* Instances run images of the repositories of the file's environments and of no other
   (`tests/instance/test_scripts.py::test_an_image_of_another_registry_is_neither_asked_for_nor_run`).
 * A bucket that somebody else made under our name is not written to and not read
   (`tests/aws/test_bucket_owner.py::test_every_call_names_the_owner`).
+* Two environments of one load balancer have no host in common, and no secret
+  (`tests/config/test_existing.py::test_what_cannot_be_is_one_finding_before_anything_is_touched`).
+* No role of one environment or application reaches anything of another one
+  (`tests/stacks/test_crossings.py::test_no_role_reaches_across_whatever_the_names`).
 * No two deployments of an account have names that permissions could confuse (`tests/flows/test_neighbours.py`).
 * Instances have no public address (except with `egress = "public-subnets"`, inbound closed)
   (`tests/stacks/test_stacks.py::test_only_public_subnets_give_instances_a_public_address`), no SSH port, IMDSv2 with hop
@@ -244,6 +256,14 @@ plainly as the guide has them (`tests/rules/guide.template.json`):
 | | resources | checkov | Control Tower |
 |---|---|---|---|
 {rows}
+It puts every policy that is rendered before cloudsplaining 0.7.0 too, those of an account with two environments and stacks of its
+own among them: one finding, `ecr:GetAuthorizationToken`, which has no resource; its reason stands in `tests/rules/judge.py`.
+
+`make audit` asks pip-audit for known vulnerabilities of all that `constraints.txt` and the pipeline's hash file pin, and fails nothing
+where no database can be reached. On 1 December 2026 it was asked with a checkout of PyPI's advisory database
+(`make audit ADVISORIES=DIRECTORY`; 2,661 advisories, the newest of 10 October 2024): 142 and 29 packages, none vulnerable. What
+became known after that day, this audit has not seen.
+
 Not one of ours is without a reason; the guide's have none. Much of what is left on our side is waived, not mended: keys of
 one's own for what holds no secret, logs of logs, and choices that the configuration makes.
 """

@@ -146,7 +146,50 @@ RULES = (an_image_is_built_or_fetched, subnets_are_said_with_their_vpc, a_shared
 
 
 def between(family: Sequence[Settings]) -> Iterator[Complaint]:
-    """Between all environments of a file: who shares whom, and two that claim one priority of one listener."""
+    """Between all environments of a file: who shares whom, and two that claim one priority or one host of one listener."""
+    found = list(_sharing(family))
+    yield from found or (*_hosts(family), *_secrets(family))
+
+
+def _hosts(family: Sequence[Settings]) -> Iterator[Complaint]:
+    """A rule comes before the owner's default: one for a host of somebody else would take that host's requests from it."""
+    owners: dict[tuple[str, str], str] = {}
+    by_name = {one.environment.name: one for one in family}
+    for one in sorted(family, key=lambda one: bool(one.environment.shares)):
+        mine, ingress = one.environment.name, one.ingress
+        sharers = any(other.environment.shares == mine for other in family)
+        listener = ingress.listener_arn or one.environment.shares or (mine if sharers else "")
+        hosts = {
+            one.certificate.domain: ("certificate", "domain"),
+            **dict.fromkeys(ingress.hosts, ("ingress", "hosts")),
+        }
+        hosts |= dict.fromkeys(ingress.redirect_hosts, ("ingress", "redirect_hosts"))
+        for host, key in hosts.items() if listener else ():
+            holder = owners.setdefault((listener, host), mine)
+            if holder == mine:
+                continue
+            own = by_name[holder].certificate.domain == host
+            yield (
+                ("environments", mine, *key),
+                f"{host!r} is {'the domain' if own else 'a host'} of {holder!r}, which has the same load balancer: this one would get its requests",
+                f"a host of its own, like {mine}.{host}",
+            )
+
+
+def _secrets(family: Sequence[Settings]) -> Iterator[Complaint]:
+    """What is called as another environment's extras are is that one's, and no role of this one may read it."""
+    for one in family:
+        for other in family:
+            prefix = f"{other.application.name}-{other.environment.name}-extra-"
+            if other.environment.name != one.environment.name and one.sign_in.secret_name.startswith(prefix):
+                yield (
+                    ("environments", one.environment.name, "sign_in", "secret_name"),
+                    f"{one.sign_in.secret_name!r} is called as the secrets of the extras of {other.environment.name!r} are",
+                    "a secret of its own",
+                )
+
+
+def _sharing(family: Sequence[Settings]) -> Iterator[Complaint]:
     known = {one.environment.name: one for one in family}
     claimed: dict[tuple[str, int], str] = {}
     for one in family:

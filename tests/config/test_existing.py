@@ -68,10 +68,15 @@ def test_a_staging_that_shares_is_a_rule_and_its_instances_alone():
 
 
 def test_nobody_to_share_with_leaves_the_owner_as_it_was():
+    """But for what its instances may run: the images that the other environment verified."""
     alone, owner = (
         stacks.build(parse(text)) for text in ("", SHARED.replace("shares", "#").replace("listener_priority", "#"))
     )
-    assert alone.stack("service") == owner.stack("service") and alone.stack("network") == owner.stack("network")
+    assert alone.stack("network") == owner.stack("network")
+    before, after = (one.stack("service").template for one in (alone, owner))
+    differing = {title for title in before["Resources"] if before["Resources"][title] != after["Resources"][title]}
+    assert {title for title in differing if not title.endswith("Document")} == {"InstanceRole", "LaunchTemplate"}
+    assert {**before, "Resources": set(before["Resources"])} == {**after, "Resources": set(after["Resources"])}
 
 
 def test_a_staging_that_shares_has_no_right_to_what_is_not_its_own():
@@ -136,6 +141,12 @@ REFUSED = {
     "two with one priority": SHARED + "[environments.demo.environment]\nshares = 'production'\n[environments.demo.ingress]\nlistener_priority = 200\n",
     "two with one priority of another team's": NETWORK + RULE + "[environments.demo.certificate]\ndomain = 'demo.example.com'\n",
     "a priority of the owner's routes": SHARED + "[routes.a]\npriority = 200\npaths = ['/x']\nanswer = ''\n[environments.staging.routes]\n",
+    "the owner's own domain": SHARED.partition("[environments.staging.certificate]")[0],
+    "a host of the owner": "[ingress]\nhosts = ['www.example.com']\n" + SHARED.replace("priority = 200", "priority = 200\nhosts = ['www.example.com']"),
+    "a host of another one that shares": SHARED.replace("priority = 200", "priority = 200\nhosts = ['www.example.com']")
+    + "[environments.demo.environment]\nshares = 'production'\n[environments.demo.ingress]\nlistener_priority = 300\n"
+    + "[environments.demo.certificate]\ndomain = 'www.example.com'\n",
+    "one host in two environments on another team's listener": NETWORK + RULE + "[environments.demo.ingress]\nlistener_priority = 300\n",
     "a priority of the owner's own": SHARED.replace("200", "3"),
 }  # fmt: skip
 
@@ -200,3 +211,20 @@ def test_an_empty_table_of_an_environment_takes_away_what_the_base_names():
     assert dict(parse(taken, "staging").routes) == {}
     assert set(parse(taken, "staging").processes) == {"work"}
     assert set(parse(taken).routes) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("name", "well"), [("hermes-staging-extra-db", False), ("hermes-production-oidc", True), ("oidc", True)]
+)
+def test_a_secret_that_is_called_as_another_environments_is_not_read(name, well):
+    sign_in = "\n".join(
+        ["[sign_in]", 'paths = ["/admin/*"]', 'client_id = "x"', f'secret_name = "{name}"', 'issuer = "https://id.example.com"']
+        + [f'{key}_endpoint = "https://id.example.com/{key}"' for key in ("authorization", "token", "user_info")]
+    )  # fmt: skip
+    text = f"{sign_in}\n[environments.staging]\n"
+    if well:
+        assert parse(text).sign_in.secret_name == name
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        parse(text)
+    assert any("secret_name" in finding.where for finding in caught.value.findings)

@@ -28,6 +28,8 @@ elif words[:1] == ["login"]:
     sys.stdin.read()
 elif words[:1] == ["push"]:
     variables = [word for pair in os.environ.get("IMAGE_VARIABLES", "").split() for word in ("--variable", pair)]
+    if os.environ.get("IMAGE_DIRECTORY"):
+        variables += ["--directory", os.environ["IMAGE_DIRECTORY"]]
     subprocess.run(["hermes-cfn", "local", "image", words[1].rpartition(":")[2], *variables], check=True)
 """
 

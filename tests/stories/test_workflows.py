@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from hermes_cfn.errors import ExitCode
+from hermes_cfn.local import control
 from hermes_cfn.local.options import Options
+from tests.stories import leak
 
 pytestmark = pytest.mark.long
 
@@ -126,6 +128,19 @@ def test_a_release_that_fails_goes_back_and_nobody_is_left_out(cloud, runner, mo
     assert done["release"].steps["Resume or restore"][0] == ExitCode.OK, told(done)
     assert running(cloud) == before
     assert cloud.json("status --no-bill")["healthy"] == 2
+
+
+def test_no_secret_is_in_the_log_of_a_run(cloud, runner, monkeypatch, tmp_path):
+    """An application that prints its secrets in its migration: GitHub's own masking knows none of them."""
+    monkeypatch.setitem(runner.env, "IMAGE_DIRECTORY", str(leak.image(tmp_path / "leak", migration_fails=True)))
+    said = told(pushed(runner, "leaks"))
+    assert "leak DATABASE_URL" in said and "********" in said
+    secrets = {
+        control.database(cloud.state),
+        f"story-anthropic_api_key-{'x' * 64}",
+        f"story-secret_key_base-{'x' * 64}",
+    }
+    assert not [mark for secret in secrets for mark in leak.marks(secret) if mark in said]
 
 
 def test_a_cancelled_run_is_resumed_by_its_last_step(cloud, runner):
