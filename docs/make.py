@@ -18,6 +18,7 @@ import make_costs  # noqa: E402
 import make_crossings  # noqa: E402
 import make_endings  # noqa: E402
 import make_findings  # noqa: E402
+import make_infracost  # noqa: E402
 import make_needs  # noqa: E402
 import make_planning  # noqa: E402
 import make_reference  # noqa: E402
@@ -30,6 +31,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     **make_crossings.PAGES,
     make_endings.PAGE: make_endings.page,
     make_findings.PAGE: make_findings.page,
+    make_infracost.PAGE: make_infracost.page,
     make_needs.PAGE: make_needs.page,
     **make_planning.PAGES,
     make_reference.PAGE: make_reference.page,

@@ -81,8 +81,8 @@ its web ACL and its hosted zone.
 Every type of CloudFormation's registry, and every property of the types that a rule prices, is classed in
 `hermes_cfn/bill/types.csv` and `properties.csv`; a test walks both from the side of the resource schemas, so that a new one
 fails until somebody has classed it. A property that costs and has no price puts a line on the bill wherever it is set.
-Our figures of 85 resources are compared with those that Infracost made from AWS's price list, and are within 1 % of them
-(`tests/bill/test_infracost.py`).
+Our figures of 85 resources are compared with those that Infracost made from AWS's price list, and are equal to the cent
+([beside Infracost](infracost.md), `tests/bill/test_infracost.py`).
 
 """
 
