@@ -55,6 +55,12 @@ TAIL = """
   instance's own watch does so when nothing answers on its port for longer than a restart takes, while its database answers.
 * A new instance on which the stable release does not start gives itself up, and Auto Scaling starts another. Where the release is
   what cannot start, the next `release` is what new instances start with, before anything is verified.
+  A process beside the web process that is not well is told of, and ends no instance.
+* A group that scales by itself (`[scaling]`): its policies end instances when load falls, and a window of the week that asks for fewer
+  does, serving or not, through the load balancer's draining. While a rollout works neither may; it gives both back at its end, and then
+  takes what a schedule asked for meanwhile.
+* `hermes-cfn scale` to fewer and `deploy`: CloudFormation lowers the group, and Auto Scaling ends the surplus after it has drained.
+* Auto Scaling moves instances between zones (`AZRebalance`): it starts the new one first. While a rollout works it may not.
 * `sleep` and `destroy` end all of them, because you say so; `machine-image update` and a change of the instance type replace each in
   its turn.
 """

@@ -94,7 +94,7 @@ KILLS: Mapping[str, Row] = {
 BACK: Mapping[str, Row] = {
     f"back-{kind}": Row(faults.KINDS[kind], ("--rate", "100", "--back", "--fault", f"{kind}@{faults.EVERY}"))
     for kind in (
-        *("image-gone", "secret-gone", "password-rotated", "way-back-barred", "registry-throttles", "instance-dies"),
+        *("image-gone", "secret-gone", "password-rotated", "registry-throttles", "instance-dies"),
         *("disk-full", faults.DEPLOYER_DIES),
     )
 }

@@ -119,6 +119,8 @@ def command(
     bad_first = next((text for text in faults if text.partition("@")[0] == known.FIRST_BAD), None)
     if bad_first and (len(faults) > 1 or back or times > 1 or "@" in bad_first):
         raise click.UsageError(f"{known.FIRST_BAD} stands alone: it is one update of a fresh cloud")
+    if back and any(text.partition("@")[0] == known.BARRED for text in faults):
+        raise click.UsageError(f"{known.BARRED} is a release's; of a rollback it is --fault image-gone --back")
     steps = known.steps(everywhere[0]) if everywhere else None
     chosen = tuple(known.parse(text) for text in faults if text not in everywhere)
     given = console.context()

@@ -22,6 +22,7 @@ KILL_EVERYWHERE = "kill-everywhere"
 DEPLOYER_DIES = "deployer-dies"
 EVERY = "every"
 FIRST_BAD = "first-release-bad"
+BARRED = "way-back-barred"
 
 KINDS: dict[str, str] = {
     "instance-dies": "the instance ends as if its host had failed",
@@ -31,7 +32,7 @@ KINDS: dict[str, str] = {
     "ends-by-itself": "the new release answers, and ends with 0 after 30 s of service time, again and again",
     "idle-short": "the new release closes a connection on which nobody asks after 5 s of service time",
     FIRST_BAD: "the very first release crashed, and the update is the good one after it",
-    "way-back-barred": "the new release never answers, and the image of the release before is deleted in the registry",
+    BARRED: "the new release never answers, and the image of the release before is deleted in the registry",
     "password-rotated": "the provider changes the database's password, and nobody has set the secret",
     "image-gone": "the image that the update goes to is deleted in the registry",
     "secret-gone": "a secret that every release names is deleted",
@@ -63,7 +64,7 @@ MOMENTS: dict[str, str] = {
 LASTING = frozenset({"registry-throttles", "registry-times-out", "ssm-throttles", "database-outage"})
 """Faults that pass by themselves, after as many seconds of service time as are asked for."""
 
-BY_CALLS = frozenset({"image-gone", "secret-gone", "way-back-barred"})
+BY_CALLS = frozenset({"image-gone", "secret-gone", BARRED})
 """Faults that somebody with credentials makes, whom no cloud is needed for."""
 
 BARS_BACK = BY_CALLS | {"password-rotated"}

@@ -17,7 +17,7 @@ from hermes_cfn.instance.release import Release
 from hermes_cfn.local.options import IDLE_SHORT_S
 from hermes_cfn.names import Names
 from hermes_cfn.plan.timing import Pace, RolloutTime, rollout
-from hermes_cfn.rehearse.faults import BARS_BACK, DEADLY, ENDS_NOBODY, FIRST_BAD, OUTAGES, OWN_HARM, Fault
+from hermes_cfn.rehearse.faults import BARRED, BARS_BACK, DEADLY, ENDS_NOBODY, FIRST_BAD, OUTAGES, OWN_HARM, Fault
 from hermes_cfn.rehearse.outage import Outage
 from hermes_cfn.rehearse.sandbox import Sandbox
 from hermes_cfn.rehearse.verdict import HELD, Verdict, ends, final_release
@@ -299,7 +299,7 @@ def barred(faults: Sequence[Fault]) -> bool:
 
 def mend(sandbox: Sandbox, faults: Sequence[Fault], tags: Sequence[str], secrets: Sequence[str]) -> None:
     """What ``clear`` of the cloud does not bring back: images, and secrets, whose versions begin at one again."""
-    if any(fault.kind in ("image-gone", "way-back-barred") for fault in faults):
+    if any(fault.kind in ("image-gone", BARRED) for fault in faults):
         for tag in tags:
             sandbox.push(tag)
     if any(fault.kind == "secret-gone" for fault in faults):
@@ -381,7 +381,7 @@ def in_turn(
             return
         running = verdict.release
         sandbox.fault("clear")
-        barred_back = any(fault.kind == "way-back-barred" for fault in turn.faults)
+        barred_back = any(fault.kind == BARRED for fault in turn.faults)
         deleted = turn.before if barred_back else turned
         mend(sandbox, turn.faults, [deleted], settings.application.secrets)
         if verdict.ends == HELD or any(fault.kind in OWN_HARM for fault in turn.faults):
