@@ -8,7 +8,8 @@ from pathlib import Path
 PROGRAM = """#!/usr/bin/env python3
 import base64, json, os, sys, urllib.parse
 migrates = len(sys.argv) > 1 and "migrate" in " ".join(sys.argv[1:])
-for name, value in sorted(os.environ.items()):
+for name in ("ANTHROPIC_API_KEY", "SECRET_KEY_BASE", "DATABASE_URL"):
+    value = os.environ[name]
     url = urllib.parse.urlsplit(value)
     for text in filter(None, (value, url.password, urllib.parse.unquote(url.password or ""))):
         print("leak", name, text, json.dumps({"it": text}), repr(text), urllib.parse.quote(text, safe=""),
