@@ -382,9 +382,10 @@ UNBOUND: Mapping[str, tuple[str, str, str]] = {
         "its own environment's group alone, no other launch template version; it can put that environment to sleep",
         "the same: it is its own environment's",
     ),
-    "`elasticloadbalancing:CreateRule` on a listener that is shared (`shares`, `listener_arn`)": (
-        "no condition on the host of a rule",
-        "refused where two environments of a file claim one host; elsewhere the plan shows the rule and its number",
+    "`CreateRule`, `AddListenerCertificates`, `RemoveListenerCertificates` on a listener that a file shares (`shares`, `listener_arn`)": (
+        "no condition on a rule's host or on a certificate",
+        "that listener alone, because the file names it; two environments of a file cannot claim one host, and the plan shows rules "
+        "and certificates",
         "a load balancer for each",
     ),
     "image tags": (

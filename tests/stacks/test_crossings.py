@@ -154,6 +154,19 @@ def test_what_is_said_to_be_left_is_left():
     assert {action for _, action, _ in found(one, crossings.strangers(one.region))} == set(crossings.TAKEN)
 
 
+def test_an_environment_that_shares_a_load_balancer_reaches_its_listener_and_nothing_else():
+    text = (
+        "[environments.staging.environment]\nshares = 'production'\n[environments.staging.ingress]\nlistener_priority = 200\n"
+        "[environments.staging.certificate]\ndomain = 'staging.example.com'\n"
+    )
+    owner, sharer = parse(text), parse(text, "staging")
+    reached = {(action, arn.split(":")[5].split("/")[0]) for _, action, arn in found(sharer, crossings.things(owner))
+               if action not in crossings.DECLARED}  # fmt: skip
+    certificates = {f"elasticloadbalancing:{verb}ListenerCertificates" for verb in ("Add", "Remove")}
+    assert reached == {(action, "listener") for action in certificates}
+    assert {action for _, action, _ in found(owner, crossings.things(sharer))} <= set(crossings.DECLARED)
+
+
 def test_every_kind_of_thing_is_one_that_policies_can_mean():
     """A thing whose ARN no action is about would be evaluated by nothing."""
     mine = full("hermes", "production")
