@@ -326,18 +326,21 @@ class CloudFormation:
     def _operation_events(self, stack: str, since: datetime | None) -> list[StackEvent] | None:
         """The same from DescribeEvents, which tells of validations and hooks too; None where it cannot be asked.
 
-        An endpoint may not know it, a role may not ask it.  And what is read here are statuses of the stack: where an
-        answer with events has none, from its beginning on or from a status that is known, DescribeStackEvents has them.
+        An endpoint may not know it, a role may not ask it.  And what is read here are statuses of the stack: where the
+        history has none at all, DescribeStackEvents has them.
         No page promises an order: a list from the oldest on is read as well.
         """
         found: dict[str, StackEvent] = {}
+        speaks = False
         try:
             for event in self._calls.pages("describe_events", "OperationEvents", StackName=stack):
-                if since is not None and event["Timestamp"] < since:
-                    if found:
+                line = _operation_event(event, stack)
+                speaks = speaks or line.of_stack
+                if since is not None and line.at < since:
+                    if found and speaks:
                         break
                     continue
-                found[event["EventId"]] = _operation_event(event, stack)
+                found[line.id] = line
         except AwsError as error:
             if error.code == "ValidationError":
                 return []
@@ -345,7 +348,7 @@ class CloudFormation:
                 raise
             self._by_operation = False
             return None
-        if found and not any(event.of_stack for event in found.values()):
+        if found and not speaks:
             self._by_operation = False
             return None
         events = list(found.values())[::-1]

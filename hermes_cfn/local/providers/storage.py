@@ -41,6 +41,11 @@ class Bucket(Handler):
             "Tags",
         }
     )
+    accepted = frozenset({"AccessControl"})
+
+    def refuses(self, properties: Properties) -> str:
+        acl = properties.get("AccessControl", "Private")
+        return "" if acl in ("Private", "BucketOwnerFullControl") else f"buckets with AccessControl {acl}"
 
     def create(self, context: Context, properties: Properties) -> Made:
         s3 = context.client("s3")
