@@ -1,6 +1,7 @@
 """The bill of a structural variant as arrays: rendered by the stacks, priced by the bill engine's evaluator.
 
-A variant is rendered at three sizes.  As every quantity is linear in the number of instances
+A variant is rendered at three sizes, for its first instance type; another type has the same
+charges of other prices, which one more rendering shows, and is rendered at all sizes where it has not.  As every quantity is linear in the number of instances
 and in their number times the disk's size, the differences are its factors; a fourth rendering
 checks them, and a quantity that is not linear is refused.  The evaluator is
 :func:`hermes_cfn.bill.sampled.totals`, which takes arrays of drivers: there is no second
@@ -108,8 +109,8 @@ def priced(settings: Settings, book: PriceBook) -> tuple[Known, ...]:
     return charges(of_deployment(stacks.build(settings), settings.usage), book).known
 
 
-def compile_variant(settings: Settings, change: Change, book: PriceBook) -> Compiled:
-    """A variant's arrays.
+def compile_variant(settings: Settings, change: Change, book: PriceBook, model: Compiled | None = None) -> Compiled:
+    """A variant's arrays; ``model`` is the same variant of another instance type, whose factors are taken where they hold.
 
     Raises :class:`HermesError` code ``choice-impossible`` for a change the configuration refuses and
     ``not-linear`` for a bill that three renderings do not explain.
@@ -119,7 +120,10 @@ def compile_variant(settings: Settings, change: Change, book: PriceBook) -> Comp
         size = (("compute.count", count), ("compute.volume_gib", gib))
         return priced(changed(settings, (*change, *size)), book)
 
-    base, more, larger, check = at(1, 8), at(2, 8), at(1, 9), at(5, 40)
+    check = at(5, 40)
+    if model is not None and (known := _alike(model, check)):
+        return Compiled(change, known, model.fleet, changed(settings, change))
+    base, more, larger = at(1, 8), at(2, 8), at(1, 9)
     if not len(base) == len(more) == len(larger) == len(check):
         raise _not_linear(change, "the number of charges changes with the number of instances")
     made: list[Known] = []
@@ -136,6 +140,49 @@ def compile_variant(settings: Settings, change: Change, book: PriceBook) -> Comp
         and _grows(charge.quantity)
     )
     return Compiled(change, tuple(made), fleet, changed(settings, change))
+
+
+def _alike(model: Compiled, proof: tuple[Known, ...]) -> tuple[Known, ...]:
+    """The charges of another type, one for one the model's with the quantities that those have at this size; nothing
+    where one of them is another."""
+    if len(model.known) != len(proof):
+        return ()
+    made = []
+    for (charge, _), (there, price) in zip(model.known, proof, strict=True):
+        same = (charge.stack, charge.logical_id, charge.resource_type) == (
+            there.stack, there.logical_id, there.resource_type,
+        )  # fmt: skip
+        alike = [type(one) for one in _sums(charge.quantity)] == [type(one) for one in _sums(there.quantity)]
+        if not (same and type(charge.quantity) is type(there.quantity) and alike):
+            return ()
+        if charge.usage_type.partition(":")[0] != there.usage_type.partition(":")[0]:
+            return ()
+        if _agrees(charge.quantity, there.quantity, 5, 40):
+            made.append((replace(there, quantity=charge.quantity), price))
+        elif all(map(_by_count_alone, _sums(charge.quantity))) and not isinstance(charge.quantity, Total):
+            made.append((replace(there, quantity=_each(there.quantity, 5)), price))
+        else:
+            return ()
+    return tuple(made)
+
+
+def _by_count_alone(part: Sum) -> bool:
+    """Whether it is so much an instance, whatever the disks; CPU credits are, and how much each type says for itself."""
+    return not part.constant and all(name == COUNT or name.endswith(f" x {COUNT}") for name, _ in part.terms)
+
+
+def _each(there: Quantity, count: int) -> Quantity:
+    """The quantity of ``count`` instances as so much an instance."""
+
+    def shared(part: Sum) -> Sum:
+        terms = [(COUNT, part.constant / count), *((f"{name} x {COUNT}", by / count) for name, by in part.terms)]
+        return Sum(Decimal(0), tuple((name, by) for name, by in terms if by))
+
+    if isinstance(there, Largest):
+        return Largest(tuple(map(shared, there.parts)))
+    if isinstance(there, Sum):
+        return shared(there)
+    raise TypeError("a total is no quantity of one instance")
 
 
 def _not_linear(change: Change, what: str) -> HermesError:

@@ -153,16 +153,18 @@ class Lattice:
             if lacking:
                 self._refused[change] = lacking
                 continue
+            model: Compiled | None = None
             for kind in self.types:
                 whole = (*change, ("compute.instance_type", kind))
                 try:
-                    one = compile_variant(self.settings, whole, self.book)
+                    one = compile_variant(self.settings, whole, self.book, model)
                     self.factors(one)
                 except HermesError as error:
                     if error.findings[0].code == "not-linear":
                         raise
                     self._refused[whole] = f"{error.findings[0].where}: {error.findings[0].what}"
                     continue
+                model = model or one
                 found.append(one)
         return tuple(found)
 
@@ -193,11 +195,15 @@ class Lattice:
         except HermesError as error:
             return error.findings[0].what
         lines = made.of(State.NOT_PRICED)
-        home = bill.compute(stacks.build(self.settings), self.book).of(State.NOT_PRICED)
-        if len(lines) > len(home):
+        if len(lines) > self._unpriced_at_home:
             region = dict(change)["account.region"]
             return f"{region}: the price book {self.book.name} lacks prices, as of {lines[0].what}"
         return ""
+
+    @cached_property
+    def _unpriced_at_home(self) -> int:
+        """Charges without a price of the settings as they are."""
+        return len(bill.compute(stacks.build(self.settings), self.book).of(State.NOT_PRICED))
 
     def broken(self, region: str, kind: str, count: int) -> Limit | None:
         """The limit that keeps ``count`` of ``kind`` from carrying the planned load, as ``sizing`` says; or None."""
