@@ -194,7 +194,7 @@ def table(rows: Mapping[str, Row], seen: Mapping[str, Sequence[Verdict]]) -> lis
         ends = {one["ends"]: sum(other["ends"] == one["ends"] for other in told) for one in told}
         failed, unexcused = (sum(one[key] for one in told) for key in ("failed", "unexcused"))
         lines.append(
-            f"| {row.what} | `{options}` | {updates(told)} | {sum(one['sent'] for one in told):,} | {failed:,} "
+            f"| {row.what} | `{options}` | {updates(told, row)} | {sum(one['sent'] for one in told):,} | {failed:,} "
             f"| {failed - unexcused if failed else '-'} | {sum(one['reconnected'] for one in told)} "
             f"| {away(told)} | {span(one['duration_s'] for one in told)} "
             f"| {told[0]['lower_bound_s']:.1f} | {', '.join(f'{count} × {end}' for end, count in ends.items())} |"
@@ -202,9 +202,11 @@ def table(rows: Mapping[str, Row], seen: Mapping[str, Sequence[Verdict]]) -> lis
     return lines
 
 
-def updates(told: Sequence[Verdict]) -> str:
+def updates(told: Sequence[Verdict], row: Row) -> str:
     """How many updates, of how many if not of all, and how many of them saw no fault because its moment did not come."""
     wanted = told[0].get("steps", 0) + 1 if any(one.get("killed_at") for one in told) else len(told)
+    if row.options[-1].endswith(f"@{faults.EVERY}"):
+        wanted = len(faults.MOMENTS)
     if len(told) < wanted:
         return f"{len(told)} of {wanted}"
     missed = sum(bool(one.get("missed")) for one in told)

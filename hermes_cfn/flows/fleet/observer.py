@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from hermes_cfn.aws.autoscaling import GroupSeen, Member
-from hermes_cfn.aws.ssm import Invocation
+from hermes_cfn.aws.ssm import BY_NAME, Invocation
 from hermes_cfn.deciders.actions import EnterStandby
 from hermes_cfn.deciders.observed import Attempt, Fleet, Instance, Lifecycle, Progress, Target
 from hermes_cfn.deciders.operations import parse_operation
@@ -20,6 +20,7 @@ from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet.instance_reports import Reading
 from hermes_cfn.flows.fleet.machines import Machines
 from hermes_cfn.instance import report as reports_of
+from hermes_cfn.instance.documents import PROVE_S
 from hermes_cfn.instance.report import Cause, Fault
 
 SUSPICIOUS_S = 15.0
@@ -32,6 +33,9 @@ OUT = frozenset({Lifecycle.ENTERING_STANDBY, Lifecycle.STANDBY})
 
 FRESH_S = 3.0
 """Seconds of service time after which everything about the fleet is read again, whether or not it can have changed."""
+
+TRIAL_S = 6.0
+"""Seconds of service time after which those are asked again whose containers were replaced lately: draining takes longer."""
 
 UNSETTLED = ("starting", "switching", "changed")
 """States of a report in which nobody knows what the container is: a document was cut off, or is at it; or it is not the
@@ -76,6 +80,8 @@ class Observer:
     boots: str | None = None
     own: Own = field(default_factory=Own)
     _behind: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    _trials: dict[str, datetime] = field(default_factory=dict)
+    _tried: datetime | None = None
     _last: tuple[object, ...] = ()
     _shown: dict[str, str] = field(default_factory=dict)
     _since: datetime | None = None
@@ -132,7 +138,9 @@ class Observer:
             )
             for member in seen.members
         )
-        self.reading.expect(i.id for i in instances if not i.up or i.armed or i.behind)
+        self.reading.expect(
+            {*(i.id for i in instances if not i.up or i.armed or i.behind), *self._on_trial(instances, now)}
+        )
         self._moving = frozenset(_moving(instances, seen.group.desired))
         stopping = tuple(name for name in alarms if name not in self.ignored)
         fleet = Fleet(
@@ -145,6 +153,19 @@ class Observer:
             started=self.started,
         )
         return self.own.shown(self._buried(self._stillness(fleet))), list(self._news(fleet))
+
+    def _on_trial(self, instances: Iterable[Instance], now: datetime) -> frozenset[str]:
+        """Whom somebody stays beside since it was deployed to, and who may say any moment that its container ended.
+
+        The next instance is taken only while none of them has said so; they are asked every :data:`TRIAL_S`,
+        of many as many as one call reads: a release that does not stay up does so on every instance.
+        """
+        self._trials |= {i.id: now + timedelta(seconds=PROVE_S) for i in instances if i.armed}
+        self._trials = {name: until for name, until in self._trials.items() if until > now}
+        if self._tried is not None and (now - self._tried).total_seconds() < TRIAL_S:
+            return frozenset()
+        self._tried = now
+        return frozenset(sorted(self._trials)[:BY_NAME])
 
     def _due(self, part: str, now: datetime) -> bool:
         """Whether a part is read again: it may change by itself any moment, or is older than :data:`FRESH_S`."""
