@@ -289,6 +289,8 @@ NO_DATA = {
     **dict.fromkeys(("image digest", "local database", "local env"), "prints one bare value, for a script"),
     "diagram": "is an SVG",
     "completion": "is a script",
+    "approve": "asks a person on a terminal",
+    "mcp": "speaks a protocol of its own, of JSON",
 }
 """Verbs without ``--format``, and why."""
 
