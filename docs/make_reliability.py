@@ -118,7 +118,8 @@ second of them counts as much as twenty of a drain. *Ends* counts how the update
 Every fault at every moment: as the update begins, when an instance is prepared, leaves, is deployed to, and goes back. A failed request
 is *excused* only while the load balancer cannot have noticed yet that a fault has ended an instance: its unhealthy threshold times
 its interval, and one timeout. No deployer can shorten that time. Only an outage of the database excuses, too, what needs the database, and a release that harms its
-own requests while it serves (`ends-by-itself`, `idle-short`) those. Connections that were idle for just under and just over the load
+own requests while it serves (`ends-by-itself`, `idle-short`) those. Before the first good answer of a first release that
+follows a bad one (`first-release-bad`) there is nothing to lose. Connections that were idle for just under and just over the load
 balancer's idle timeout, and the application's where that is the fault, are asked on again all the while.
 """
 
