@@ -12,7 +12,7 @@ from hermes_cfn import bill, stacks
 from hermes_cfn.bill import Bill, State
 from hermes_cfn.config.planning import Planning
 from hermes_cfn.config.settings import Settings
-from hermes_cfn.errors import HermesError
+from hermes_cfn.errors import HermesError, hermes
 from hermes_cfn.pricing.prices import Basis, PriceBook
 from hermes_cfn.units import dollars
 
@@ -47,7 +47,7 @@ from .sizing.fleet import (
 )
 from .text import figure
 
-COMMAND, PERMISSION = "hermes-cfn prices refresh", "pricing:GetProducts"
+COMMAND, PERMISSION = hermes("prices", "refresh"), "pricing:GetProducts"
 """What would settle every inferred price, and the smallest permission that it needs."""
 
 

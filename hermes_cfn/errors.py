@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from enum import IntEnum, StrEnum
 
 
@@ -30,6 +31,63 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+PLACELESS = frozenset({"completion", "demo", "init", "local", "rehearse"})
+"""Verbs that ask for no environment and no cloud: the options of a run say nothing to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of this tool: the words behind ``hermes-cfn``, each as the shell hands it over."""
+
+    words: tuple[str, ...]
+
+    def text(self, options: Mapping[str, str] | None = None) -> str:
+        """As it has to be typed, with those ``options`` (name to value; "" for a switch) that it does not have itself."""
+        own = list(self.words)
+        verb = next(
+            (i for i, word in enumerate(own) if not word.startswith("-") and (i == 0 or own[i - 1] not in VALUED)), 0
+        )
+        given: list[str] = []
+        if own and own[verb] not in PLACELESS:
+            for option, value in (options or {}).items():
+                if option not in own[:verb]:
+                    given += [option, shlex.quote(value)] if value else [option]
+        return " ".join(["hermes-cfn", *given, *own])
+
+
+VALUED = ("--config", "--env", "--profile")
+"""Options before the verb that a value follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do next: words for people, and commands between them, which stay values until they are shown."""
+
+    parts: tuple[str | Command, ...]
+
+    def __add__(self, other: str | Advice) -> Advice:
+        return Advice(self.parts + (other.parts if isinstance(other, Advice) else (other,)))
+
+    def __radd__(self, other: str) -> Advice:
+        return Advice((other, *self.parts))
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, options: Mapping[str, str] | None = None) -> str:
+        """The sentence, each command of it with the ``options`` of the run that says it."""
+        return "".join(part.text(options) if isinstance(part, Command) else part for part in self.parts)
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        return tuple(part for part in self.parts if isinstance(part, Command))
+
+
+def hermes(*words: str) -> Advice:
+    """The advice to run one command of this tool."""
+    return Advice((Command(words),))
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a check has to say.
@@ -44,7 +102,7 @@ class Finding:
     what: str
     why: str = ""
     evidence: str = ""
-    next: str = ""
+    next: str | Advice = ""
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
@@ -56,7 +114,7 @@ class Finding:
         return " — ".join(parts)
 
     def as_dict(self) -> dict[str, str]:
-        return {key: str(value) for key, value in asdict(self).items()}
+        return {field.name: str(getattr(self, field.name)) for field in fields(self)}
 
 
 class HermesError(Exception):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import Finding, HermesError, hermes
 
 WIRING = "deployment.json"
 SUFFIX = ".template.json"
@@ -68,7 +68,7 @@ def read(directory: Path) -> Deployment:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HermesError(
-            Finding("templates-unreadable", str(directory), f"cannot be read: {error}", next="hermes-cfn render")
+            Finding("templates-unreadable", str(directory), f"cannot be read: {error}", next=hermes("render"))
         ) from error
 
 

@@ -20,7 +20,7 @@ import botocore.exceptions
 
 from hermes_cfn import permissions
 from hermes_cfn.aws import wire_log, writes, young
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 T = TypeVar("T")
 
@@ -341,7 +341,7 @@ def _denied(where: str, message: str) -> Finding:
     """Names the permission and who lacks it as AWS says them, and the roles of ours that have it."""
     action = re.search(r"perform: ([\w-]+:\w+)", message)
     who = re.search(r"User: \S+?:(?:assumed-role|user|role)/([^/\s]+)", message)
-    after = "hermes-cfn whoami shows what this role may do"
+    after = hermes("whoami") + " shows what this role may do"
     if action is None:
         return Finding("permission-denied", where, message, next=after)
     holders = [role for role in permissions.holders(action[1]) if not (who and who[1].endswith(f"-{role}"))]
@@ -350,7 +350,7 @@ def _denied(where: str, message: str) -> Finding:
         where,
         f"{who[1] if who else 'this identity'} lacks the permission {action[1]}",
         why=message,
-        next=f"the same as {' or '.join(holders)}; {after}" if holders else after,
+        next=f"the same as {' or '.join(holders)}; " + after if holders else after,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Advice, Finding, Severity, hermes
 
 
 def denied(_settings: Settings, facts: Facts) -> Iterator[Finding]:
@@ -17,12 +17,12 @@ def denied(_settings: Settings, facts: Facts) -> Iterator[Finding]:
             action,
             f"by IAM's simulation {decision}",
             why="conditions on tags are not simulated, so this may be wrong",
-            next="hermes-cfn whoami",
+            next=hermes("whoami"),
             severity=Severity.WARNING,
         )
 
 
-def role(name: str, missing: Sequence[tuple[str, str, str]], mended_by: str) -> Iterator[Finding]:
+def role(name: str, missing: Sequence[tuple[str, str, str]], mended_by: str | Advice) -> Iterator[Finding]:
     """``role-narrow``: what a role of ours needs and may not do, as (action, resource, reason)."""
     if missing:
         reasons = "; ".join(dict.fromkeys(reason for _, _, reason in missing))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from hermes_cfn.checks.observed import InstanceLine, SecurityGroup
-from hermes_cfn.errors import Finding
+from hermes_cfn.errors import Finding, hermes
 
 
 def targets(lines: Sequence[InstanceLine], locally_well: frozenset[str]) -> Iterator[Finding]:
@@ -26,15 +26,16 @@ def targets(lines: Sequence[InstanceLine], locally_well: frozenset[str]) -> Iter
                 "the load balancer calls it unhealthy",
                 why=why,
                 evidence=line.reason,
-                next=f"hermes-cfn logs --instance {line.id}",
+                next=hermes("logs", "--instance", line.id),
             )
         elif line.lifecycle == "in service" and line.health == "absent":
             yield Finding(
                 "target-absent",
                 line.id,
                 "is in service and not registered with the target group",
-                next="aws elbv2 register-targets --target-group-arn $(hermes-cfn outputs alb_target_group_arn)"
-                f" --targets Id={line.id}",
+                next="aws elbv2 register-targets --target-group-arn $("
+                + hermes("outputs", "alb_target_group_arn")
+                + f") --targets Id={line.id}",
             )
 
 

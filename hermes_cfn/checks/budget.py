@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Advice, Finding, Severity, hermes
 from hermes_cfn.names import ENVIRONMENT_TAG
 
 ACTIVATE = (
@@ -20,9 +20,9 @@ _WHY = {
     "member": "this account is a member of an organization: only its management account sees and activates such tags",
     "denied": "this role may not ask whether the tag is active (ce:ListCostAllocationTags)",
 }
-_NEXT = {
+_NEXT: dict[str, str | Advice] = {
     "member": f'there: {ACTIVATE}; then here: [budget] by_tag = "always"',
-    "denied": "hermes-cfn plan as a role that may; hermes-cfn whoami",
+    "denied": (hermes("plan") + " as a role that may; " + hermes("whoami")),
 }
 
 

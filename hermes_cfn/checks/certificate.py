@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from hermes_cfn.checks.observed import CertificateSeen
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Finding, Severity, hermes
 
 
 def check(
@@ -34,7 +34,7 @@ def check(
         )
         return
     if seen is None:
-        yield Finding("certificate-missing", arn, "there is no such certificate", next="hermes-cfn deploy")
+        yield Finding("certificate-missing", arn, "there is no such certificate", next=hermes("deploy"))
         return
     if seen.status == "PENDING_VALIDATION":
         records = "\n".join(f"{name} CNAME {value}" for name, value in seen.records)
@@ -43,17 +43,17 @@ def check(
             domain,
             "the certificate waits for its DNS records",
             evidence=records,
-            next="create the records at the DNS provider; hermes-cfn deploy goes on by itself",
+            next="create the records at the DNS provider; " + hermes("deploy") + " goes on by itself",
         )
     elif seen.status != "ISSUED":
-        yield Finding("certificate-not-issued", domain, f"the certificate is {seen.status}", next="hermes-cfn deploy")
+        yield Finding("certificate-not-issued", domain, f"the certificate is {seen.status}", next=hermes("deploy"))
     if not any(covers(name, domain) for name in seen.names):
         yield Finding(
             "certificate-name",
             domain,
             "the certificate is for other names",
             evidence=", ".join(seen.names),
-            next="certificate.domain in hermes.toml, then hermes-cfn deploy",
+            next="certificate.domain in hermes.toml, then " + hermes("deploy"),
         )
     bare = [host for host in further if not any(covers(name, host) for name in seen.names)]
     if bare:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hermes_cfn.checks.observed import Diagnosis
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Finding, Severity, hermes
 
 
 def check(instance: str, said: Diagnosis, addresses: str = "") -> Iterator[Finding]:
@@ -23,14 +23,14 @@ def check(instance: str, said: Diagnosis, addresses: str = "") -> Iterator[Findi
             instance,
             "DATABASE_URL cannot be read as a URL",
             why="what a password has of / # ? @ [ ] % ends or breaks a URL unless it is percent-encoded",
-            next="write them as %2F %23 %3F %40 %5B %5D %25, then: hermes-cfn secrets set DATABASE_URL",
+            next="write them as %2F %23 %3F %40 %5B %5D %25, then: " + hermes("secrets", "set", "DATABASE_URL"),
         )
     elif name == "no DATABASE_URL":
         yield Finding(
             "database-not-set",
             instance,
             "DATABASE_URL is not in its environment",
-            next="hermes-cfn secrets set DATABASE_URL",
+            next=hermes("secrets", "set", "DATABASE_URL"),
         )
     elif not name:
         yield Finding(
@@ -38,7 +38,7 @@ def check(instance: str, said: Diagnosis, addresses: str = "") -> Iterator[Findi
             instance,
             "the database's name does not resolve",
             evidence=error,
-            next="the host in DATABASE_URL: hermes-cfn secrets set DATABASE_URL",
+            next="the host in DATABASE_URL: " + hermes("secrets", "set", "DATABASE_URL"),
         )
     elif told.get("tcp") != "ok":
         yield Finding(
@@ -47,7 +47,7 @@ def check(instance: str, said: Diagnosis, addresses: str = "") -> Iterator[Findi
             "no connection to the database's port",
             why="its allow-list, or the port in database.port that our security group opens",
             evidence=error,
-            next=f"let the database admit {addresses}" if addresses else "hermes-cfn outputs nat_public_ips",
+            next=f"let the database admit {addresses}" if addresses else hermes("outputs", "nat_public_ips"),
         )
     elif "offers none" in str(told.get("tls", "")):
         yield Finding(
@@ -85,7 +85,7 @@ def login(instance: str, told: Mapping[str, object], addresses: str) -> Iterator
             instance,
             "the database does not admit our addresses",
             evidence=said,
-            next=f"let the database admit {addresses}" if addresses else "hermes-cfn outputs nat_public_ips",
+            next=f"let the database admit {addresses}" if addresses else hermes("outputs", "nat_public_ips"),
         )
     elif said.startswith("refused"):
         yield Finding(
@@ -93,5 +93,5 @@ def login(instance: str, told: Mapping[str, object], addresses: str) -> Iterator
             instance,
             "the database refuses the login",
             evidence=said,
-            next="hermes-cfn secrets set DATABASE_URL",
+            next=hermes("secrets", "set", "DATABASE_URL"),
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from hermes_cfn.checks.observed import Lease, StackLine
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Finding, Severity, hermes
 
 OLD_IMAGE_DAYS = 90
 
@@ -51,17 +51,17 @@ def stacks(lines: Sequence[StackLine], mended_by: Callable[[str], str] = str) ->
             "nothing-deployed",
             lines[0].name if lines else "",
             "nothing is deployed",
-            next="hermes-cfn deploy",
+            next=hermes("deploy"),
             severity=Severity.INFO,
         )
         return
     for line in lines:
         if line.status == "not there":
             yield Finding(
-                "stack-missing", line.name, "is not deployed", next="hermes-cfn deploy", severity=Severity.WARNING
+                "stack-missing", line.name, "is not deployed", next=hermes("deploy"), severity=Severity.WARNING
             )
         elif "FAILED" in line.status or line.status in {"ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"}:
-            yield Finding("stack-failed", line.name, f"is {line.status}", next="hermes-cfn deploy goes on from there")
+            yield Finding("stack-failed", line.name, f"is {line.status}", next=hermes("deploy") + " goes on from there")
         if line.drift == "DRIFTED":
             yield Finding(
                 "stack-drifted",
@@ -77,7 +77,12 @@ def stacks(lines: Sequence[StackLine], mended_by: Callable[[str], str] = str) ->
                 line.name,
                 "CloudFormation could not look at all of its resources, so what it says of drift is not all",
                 evidence=line.unread,
-                next="hermes-cfn doctor --drift with the role operator; hermes-cfn bootstrap renews what that may",
+                next=(
+                    hermes("doctor", "--drift")
+                    + " with the role operator; "
+                    + hermes("bootstrap")
+                    + " renews what that may"
+                ),
                 severity=Severity.WARNING,
             )
 
@@ -93,7 +98,7 @@ def lock(lease: Lease | None, now: datetime, longest: timedelta = timedelta(hour
             f"did not give the lock back after: {lease.purpose}",
             why="its run died; whoever comes next takes the lock and goes on",
             evidence=f"expired {lease.expires:%Y-%m-%d %H:%M:%S} UTC",
-            next="hermes-cfn release --resume",
+            next=hermes("release", "--resume"),
             severity=Severity.WARNING,
         )
     elif lease.expires - now > longest:
@@ -101,14 +106,14 @@ def lock(lease: Lease | None, now: datetime, longest: timedelta = timedelta(hour
             "lock-far",
             lease.owner,
             f"holds the lock until {lease.expires:%Y-%m-%d %H:%M} UTC for: {lease.purpose}",
-            next="hermes-cfn lock break, if that run is known to be dead",
+            next=hermes("lock", "break") + ", if that run is known to be dead",
         )
 
 
 def secrets(missing: Sequence[str]) -> Iterator[Finding]:
     """Secrets that the application needs and that are not set."""
     for name in missing:
-        yield Finding("secret-missing", name, "is not set", next=f"hermes-cfn secrets set {name}")
+        yield Finding("secret-missing", name, "is not set", next=hermes("secrets", "set", name))
 
 
 def quota(what: str, used: float, wanted: float, limit: float | None, code: tuple[str, str]) -> Iterator[Finding]:
@@ -132,6 +137,6 @@ def machine_image(days: int | None, image: str) -> Iterator[Finding]:
             image,
             f"is {days} days old",
             why="its packages lack three months of security updates",
-            next="hermes-cfn machine-image update",
+            next=hermes("machine-image", "update"),
             severity=Severity.WARNING,
         )

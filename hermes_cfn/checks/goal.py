@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import Finding
+from hermes_cfn.errors import Finding, hermes
 from hermes_cfn.instance import documents
 
 VERSIONS_KEPT = 100
@@ -26,7 +26,12 @@ def startable(
             f"the registry does not have its image any more: {image.rpartition('@')[2][:19]}",
             evidence=image,
             why="an instance that does not have it already cannot start this release",
-            next="push the very image again (hermes-cfn image push TAG), or: hermes-cfn release --image ANOTHER",
+            next=(
+                "push the very image again ("
+                + hermes("image", "push", "TAG")
+                + "), or: "
+                + hermes("release", "--image", "ANOTHER")
+            ),
         )
     for name, version in sorted(used.items()):
         last = newest.get(name, 0)
@@ -38,8 +43,9 @@ def startable(
             release,
             f"version {version} of secret {name} is not there any more: {there}",
             why="no instance can start this release without it",
-            next=f"hermes-cfn {'' if last else f'secrets set {name}, then hermes-cfn '}release --image TAG: "
-            "a new release takes the secrets as they are now",
+            next=("" if last else hermes("secrets", "set", name) + ", then ")
+            + hermes("release", "--image", "TAG")
+            + ": a new release takes the secrets as they are now",
         )
 
 
@@ -54,5 +60,10 @@ def told(release: str, more: bool, settings: Settings) -> Iterator[Finding]:
             release,
             "it names processes or options of containers, and hermes.toml has no [processes] and no [container]",
             why="the instances would start the web process alone, in another way than the release says",
-            next="write [processes.NAME] or [container] again and hermes-cfn deploy; or hermes-cfn release --image TAG",
+            next=(
+                "write [processes.NAME] or [container] again and "
+                + hermes("deploy")
+                + "; or "
+                + hermes("release", "--image", "TAG")
+            ),
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_cfn.checks.observed import DesiredGroup, GroupLine, InstanceLine, Scheduled
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Finding, Severity, hermes
 
 NEEDED = {
     "Launch": "nothing that leaves is replaced, and no surplus comes",
@@ -17,7 +17,7 @@ NEEDED = {
 "How suspended processes affect other processes")."""
 
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
-_RESUME = "hermes-cfn release --resume"
+_RESUME = hermes("release", "--resume")
 
 
 def wanted(template: Mapping[str, Any] | None, launches: str) -> DesiredGroup | None:
@@ -125,7 +125,7 @@ def fleet(
             "fleet-short",
             seen.name,
             f"{len(members)} of {size} instances are there",
-            next="hermes-cfn status --watch" if seen.desired == size else f"{_RESUME} starts what is missing",
+            next=hermes("status", "--watch") if seen.desired == size else f"{_RESUME} starts what is missing",
         )
     elif want and not want.scaled and len(members) > want.desired:
         yield Finding(
@@ -142,7 +142,7 @@ def fleet(
             "releases-mixed",
             "fleet",
             f"some instances run {', '.join(others)}, and {stable} is stable",
-            next="hermes-cfn release --resume, or hermes-cfn rollback",
+            next=hermes("release", "--resume") + ", or " + hermes("rollback"),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Finding, Severity, hermes
 
 
 def stacks(_settings: Settings, facts: Facts) -> Iterator[Finding]:
@@ -40,7 +40,10 @@ def drifted(_settings: Settings, facts: Facts) -> Iterator[Finding]:
             key,
             "somebody changed it by hand since it was deployed",
             why="a deployment overwrites only what its template changes",
-            next="hermes-cfn plan --drift names what differs; deploy --revert-drift puts it back",
+            next=hermes("plan", "--drift")
+            + " names what differs; "
+            + hermes("deploy", "--revert-drift")
+            + " puts it back",
             severity=Severity.WARNING,
         )
 
@@ -52,6 +55,6 @@ def parameters(_settings: Settings, facts: Facts) -> Iterator[Finding]:
             "parameter-stale",
             f"{key}/{name}",
             f"it was given {given}, the stack that feeds it says {fed} now",
-            next="hermes-cfn deploy passes the new value on",
+            next=hermes("deploy") + " passes the new value on",
             severity=Severity.WARNING,
         )

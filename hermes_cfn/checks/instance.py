@@ -11,7 +11,7 @@ from typing import Any
 
 from hermes_cfn.checks import last_words
 from hermes_cfn.checks.observed import Diagnosis
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Finding, Severity, hermes
 
 LEAST_DISK_BYTES = 1024 * 1024 * 1024
 """What pulling the next image may need; `prepare` refuses below it."""
@@ -63,7 +63,10 @@ def processes(instance: str, said: Diagnosis) -> Iterator[Finding]:
             f"{instance} {name}",
             f"the container of process {one.get('process')} {what}",
             evidence="\n".join(log[-LOG_LINES:]) if isinstance(log, list) else str(log),
-            next=f"hermes-cfn logs --process {one.get('process')}; processes.{one.get('process')}.memory_mib, where memory is short",
+            next=(
+                hermes("logs", "--process", one.get("process"))
+                + f"; processes.{one.get('process')}.memory_mib, where memory is short"
+            ),
         )
 
 
@@ -84,7 +87,11 @@ def application(instance: str, said: Diagnosis) -> Iterator[Finding]:
             "docker does not say whether the application runs",
             why="a machine without free memory, processor time or disk answers late",
             evidence=str(container or "no answer"),
-            next=f"hermes-cfn doctor, again; hermes-cfn run --host --instance {instance} -- systemctl restart docker",
+            next=(
+                hermes("doctor")
+                + ", again; "
+                + hermes("run", "--host", "--instance", instance, "--", "systemctl", "restart", "docker")
+            ),
         )
         return
     if not isinstance(container, Mapping):
@@ -93,7 +100,7 @@ def application(instance: str, said: Diagnosis) -> Iterator[Finding]:
             instance,
             "there is no container",
             evidence=str(container or ""),
-            next="hermes-cfn release --resume",
+            next=hermes("release", "--resume"),
         )
         return
     if said.get("changed") is True:
@@ -102,7 +109,7 @@ def application(instance: str, said: Diagnosis) -> Iterator[Finding]:
             instance,
             "somebody replaced its container: it is not the one that the last deployment started",
             evidence=f"image {container.get('image')}",
-            next="hermes-cfn release --resume deploys to it again, once its own watch has told (within 15 s)",
+            next=hermes("release", "--resume") + " deploys to it again, once its own watch has told (within 15 s)",
         )
     if container.get("oom_killed"):
         yield Finding(
@@ -110,7 +117,7 @@ def application(instance: str, said: Diagnosis) -> Iterator[Finding]:
             instance,
             "the container was killed because it used all of its memory",
             evidence=lines,
-            next="hermes-cfn scale --type a larger one; or application.memory_mib",
+            next=hermes("scale", "--type", "TYPE") + " for a larger one; or application.memory_mib",
         )
     elif container.get("status") != "running":
         yield Finding(
@@ -118,7 +125,7 @@ def application(instance: str, said: Diagnosis) -> Iterator[Finding]:
             instance,
             f"the container is {container.get('status')}, exit code {container.get('exit_code')}",
             evidence=lines,
-            next=f"hermes-cfn logs --instance {instance}; hermes-cfn rollback",
+            next=hermes("logs", "--instance", instance) + "; " + hermes("rollback"),
         )
     elif int(container.get("restarts") or 0) > 2:
         yield Finding(
@@ -126,7 +133,7 @@ def application(instance: str, said: Diagnosis) -> Iterator[Finding]:
             instance,
             f"the container was restarted {container['restarts']} times",
             evidence=lines,
-            next=f"hermes-cfn logs --instance {instance}",
+            next=hermes("logs", "--instance", instance),
         )
 
 
@@ -149,7 +156,10 @@ def health(instance: str, said: Diagnosis, port: int, health_path: str, codes: t
             evidence="\n".join(part for part in (spoken, f"health check: {answer}") if part),
             next=hint.instead
             if hint
-            else f"hermes-cfn logs --instance {instance}; application.port, where it listens elsewhere; docs/application.md",
+            else (
+                hermes("logs", "--instance", instance)
+                + "; application.port, where it listens elsewhere; docs/application.md"
+            ),
         )
     elif 300 <= int(status) < 400:
         yield Finding(
@@ -166,7 +176,7 @@ def health(instance: str, said: Diagnosis, port: int, health_path: str, codes: t
             instance,
             f"{health_path} answers {status}",
             evidence="\n".join(part for part in (spoken, f"health check: {status} {str(body)[:300]}".rstrip()) if part),
-            next=hint.instead if hint else f"hermes-cfn logs --instance {instance} --since 10m",
+            next=hint.instead if hint else hermes("logs", "--instance", instance, "--since", "10m"),
         )
 
 
@@ -193,16 +203,17 @@ def machine(instance: str, said: Diagnosis) -> Iterator[Finding]:
             instance,
             f"{int(disk['free_bytes']) // 2**20} MiB of {int(disk['total_bytes']) // 2**20} MiB are free",
             why="the next image cannot be pulled",
-            next="hermes-cfn run --host --instance "
-            + instance
-            + " -- docker image prune --all --force; or compute.volume_gib",
+            next=hermes(
+                "run", "--host", "--instance", instance, "--", *["docker", "image", "prune", "--all", "--force"]
+            )
+            + "; or compute.volume_gib",
         )
     if isinstance(memory, Mapping) and int(memory.get("available_kb", LEAST_MEMORY_KB)) < LEAST_MEMORY_KB:
         yield Finding(
             "memory-short",
             instance,
             f"{int(memory['available_kb']) // 1024} MiB of {int(memory['total_kb']) // 1024} MiB are available",
-            next="hermes-cfn scale --type a larger one",
+            next=hermes("scale", "--type", "TYPE") + " for a larger one",
         )
     if said.get("docker") not in (None, "active") and not late(said["docker"]):
         yield Finding(
@@ -210,7 +221,7 @@ def machine(instance: str, said: Diagnosis) -> Iterator[Finding]:
             instance,
             "docker is not active",
             evidence=str(said["docker"]),
-            next=f"hermes-cfn run --host --instance {instance} -- systemctl restart docker",
+            next=hermes("run", "--host", "--instance", instance, "--", "systemctl", "restart", "docker"),
         )
     units = said.get("systemd") or {}
     for unit, state in units.items() if isinstance(units, Mapping) else ():
@@ -221,7 +232,7 @@ def machine(instance: str, said: Diagnosis) -> Iterator[Finding]:
                 instance,
                 f"systemd unit {unit} is not active",
                 evidence=str(state),
-                next=f"hermes-cfn run --host --instance {instance} -- systemctl restart {unit}",
+                next=hermes("run", "--host", "--instance", instance, "--", "systemctl", "restart", unit),
                 severity=Severity.WARNING,
             )
 
@@ -239,5 +250,5 @@ def clock(instance: str, said: Diagnosis, witnesses: Sequence[datetime]) -> Iter
             instance,
             f"its clock is {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}",
             why="beyond five minutes AWS refuses its calls",
-            next=f"hermes-cfn run --host --instance {instance} -- systemctl restart chronyd",
+            next=hermes("run", "--host", "--instance", instance, "--", "systemctl", "restart", "chronyd"),
         )

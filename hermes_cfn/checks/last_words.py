@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from hermes_cfn.errors import Advice, hermes
+
 LINES = 8
 """So many of the last log lines are shown with a finding."""
 
@@ -25,7 +27,7 @@ class Rule:
 
     kind: str
     pattern: re.Pattern[str]
-    instead: str
+    instead: str | Advice
 
 
 class Cause(NamedTuple):
@@ -36,7 +38,7 @@ class Cause(NamedTuple):
     at: int
 
 
-def _rule(kind: str, pattern: str, instead: str) -> Rule:
+def _rule(kind: str, pattern: str, instead: str | Advice) -> Rule:
     return Rule(kind, re.compile(pattern, re.IGNORECASE), instead)
 
 
@@ -79,7 +81,7 @@ RULES: tuple[Rule, ...] = (
         r"|[A-Z][A-Z0-9_]+ not found\. Declare it as envvar|SECRET_KEY setting must not be empty"
         r"|No application encryption key|Missing [`']?secret_key_base|Missing encryption key to decrypt"
         r"|Could not resolve placeholder|'url' attribute is not specified",
-        "write it in [env], or name it in application.secrets and hermes-cfn secrets set NAME",
+        "write it in [env], or name it in application.secrets and " + hermes("secrets", "set", "NAME"),
     ),
     _rule(
         "port-not-permitted",
@@ -96,13 +98,12 @@ RULES: tuple[Rule, ...] = (
         "database-refused",
         r"password authentication failed|SASL authentication failed|role \S+ does not exist"
         r"|database \S+ does not exist|Access denied for user|P1000: ",
-        "hermes-cfn secrets set DATABASE_URL",
+        hermes("secrets", "set", "DATABASE_URL"),
     ),
     _rule(
         "database-encryption",
         r"no pg_hba\.conf entry|SSL connection is required|server does not support SSL|sslmode=\S+ .*(not|but)",
-        "the database wants encryption, or an address that it knows: ?sslmode=require at the end of DATABASE_URL; "
-        "hermes-cfn outputs shows the addresses that it must admit",
+        "the database wants encryption, or an address that it knows: ?sslmode=require at the end of DATABASE_URL; " + hermes("outputs") + " shows the addresses that it must admit",
     ),
     _rule(
         "certificate-untrusted",
@@ -123,7 +124,7 @@ RULES: tuple[Rule, ...] = (
         r"|DBConnection\.ConnectionError|could not translate host name|PG::ConnectionBad|ConnectionNotEstablished"
         r"|SQLSTATE\[08006\]|SQLSTATE\[HY000\] \[2002\]|Can't (reach|connect to).*(database|MySQL) server|P1001: "
         r"|Connection to \S+:\d+ refused|The connection attempt failed|HikariPool-\d+ - Exception",
-        "hermes-cfn doctor tries the database from the instance; the way out is database.port",
+        hermes("doctor") + " tries the database from the instance; the way out is database.port",
     ),
     _rule(
         "service-unreachable",
@@ -144,7 +145,7 @@ RULES: tuple[Rule, ...] = (
         "memory",
         r"JavaScript heap out of memory|OutOfMemoryError|Cannot allocate memory|Allowed memory size of|eheap_alloc|NoMemoryError"
         r"|runtime: out of memory|Perhaps out of memory|failed to allocate memory",
-        "hermes-cfn scale --type a larger one, or application.memory_mib",
+        hermes("scale", "--type") + " a larger one, or application.memory_mib",
     ),
     _rule(
         "program-missing",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import Finding
+from hermes_cfn.errors import Finding, hermes
 
 
 def account(settings: Settings, facts: Facts) -> Iterator[Finding]:
@@ -16,7 +16,7 @@ def account(settings: Settings, facts: Facts) -> Iterator[Finding]:
             "account-wrong",
             "hermes.toml [account] id",
             f"the credentials belong to {facts.account}, the file names {settings.account.id}",
-            next="hermes-cfn --profile NAME …",
+            next=hermes("--profile", "NAME", "…"),
         )
 
 
@@ -44,6 +44,9 @@ def key_pair(settings: Settings, facts: Facts) -> Iterator[Finding]:
             "key-pair-missing",
             "hermes.toml [compute] key_name",
             f"there is no key pair {settings.compute.key_name} in {facts.region}",
-            next=f"aws ec2 create-key-pair --key-name {settings.compute.key_name}, or leave key_name empty: "
-            "hermes-cfn shell needs none",
+            next=(
+                f"aws ec2 create-key-pair --key-name {settings.compute.key_name}, or leave key_name empty: "
+                + hermes("shell")
+                + " needs none"
+            ),
         )

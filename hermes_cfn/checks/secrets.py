@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Finding, Severity, hermes
 
 
 def missing(_settings: Settings, facts: Facts) -> Iterator[Finding]:
@@ -17,6 +17,6 @@ def missing(_settings: Settings, facts: Facts) -> Iterator[Finding]:
             name,
             f"secret {name} is not set",
             why="no instance can start the application without it",
-            next=f"hermes-cfn secrets set {name}",
+            next=hermes("secrets", "set", name),
             severity=Severity.WARNING if facts.first else Severity.ERROR,
         )

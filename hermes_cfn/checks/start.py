@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hermes_cfn.checks import last_words
-from hermes_cfn.errors import Finding
+from hermes_cfn.errors import Advice, Finding, hermes
 
 
 class Listening(Protocol):
@@ -41,7 +41,7 @@ class Start:
     listens: tuple[tuple[str, int], ...] | None = None
 
 
-EXITS: Mapping[int, tuple[str, str, str]] = {
+EXITS: Mapping[int, tuple[str, str, str | Advice]] = {
     126: ("not-permitted", "the program of CMD is there and may not be run",
           "chmod +x in the Dockerfile; build the image for application.architecture"),
     127: ("program-missing", "the program of CMD is not in the image", "CMD of the Dockerfile, or [container] command"),
@@ -105,7 +105,7 @@ def evidence(start: Start) -> str:
     return "\n".join(part for part in (words, answer or ("health check: no answer" if known else "")) if part)
 
 
-def _causes(start: Start, application: Listening) -> Iterator[tuple[str, str, str]]:
+def _causes(start: Start, application: Listening) -> Iterator[tuple[str, str, str | Advice]]:
     """Kind, what was seen, what to do; the best known first."""
     log = start.log
     if start.oom_killed:
@@ -128,7 +128,7 @@ def _causes(start: Start, application: Listening) -> Iterator[tuple[str, str, st
         yield _said(said)
 
 
-def _answered(start: Start, application: Listening) -> Iterator[tuple[str, str, str]]:
+def _answered(start: Start, application: Listening) -> Iterator[tuple[str, str, str | Advice]]:
     """It answers, but not as the load balancer wants."""
     status, path = start.status or 0, application.health_path
     words = f"{path} answers {status}"
@@ -157,13 +157,13 @@ def _answered(start: Start, application: Listening) -> Iterator[tuple[str, str, 
     yield (
         "unwell",
         words,
-        "hermes-cfn logs; what the path looks at is not well, or application.health_codes lacks the code",
+        hermes("logs") + "; what the path looks at is not well, or application.health_codes lacks the code",
     )
 
 
 def _elsewhere(
     start: Start, listens: last_words.Listens | None, application: Listening
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[tuple[str, str, str | Advice]]:
     """It runs and nobody hears it: another port, or its own loopback address; the kernel's word before its own."""
     port = application.port
     own = "let it listen on 0.0.0.0 (its HOST, --host or bind setting): 127.0.0.1 is the container's own"
@@ -192,7 +192,7 @@ def _port(port: int) -> str:
     return f"application.port = {port}, or the variable by which it is told its port (often PORT) in [env]"
 
 
-def _said(found: last_words.Cause) -> tuple[str, str, str]:
+def _said(found: last_words.Cause) -> tuple[str, str, str | Advice]:
     kind, line, instead = found.rule.kind, found.line, found.rule.instead
     if kind in ("database-unreachable", "service-unreachable") and last_words.LOCAL.search(line):
         return (
@@ -204,7 +204,7 @@ def _said(found: last_words.Cause) -> tuple[str, str, str]:
     return kind, line, instead
 
 
-def _instead(kind: str) -> str:
+def _instead(kind: str) -> str | Advice:
     return next(rule.instead for rule in last_words.RULES if rule.kind == kind)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hermes_cfn.checks import instance, start
 from hermes_cfn.checks.start import Listening
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Finding, Severity, hermes
 
 CONSEQUENCES = frozenset({"application-missing", "unit-down", "agent-silent"})
 """What a machine shows that has only just replaced one on which the release failed: it comes after the rollout's own sentence."""
@@ -50,7 +50,10 @@ def of_release(
         release,
         str(stop.get("detail") or "it failed"),
         evidence=f"{str(stop.get('at'))[:19]}",
-        next=f"hermes-cfn logs --since 2h has the application's words; hermes-cfn releases show {release} what is kept of it",
+        next=hermes("logs", "--since", "2h")
+        + " has the application's words; "
+        + hermes("releases", "show", release)
+        + " what is kept of it",
     )
     yield from (one for one in told if one.code in CONSEQUENCES)
 
@@ -69,7 +72,7 @@ def of_instances(diagnosis: Mapping[str, Any], application: Listening) -> list[F
 def of_instance(name: str, said: Mapping[str, Any], application: Listening) -> Iterator[Finding]:
     """What an instance's own diagnosis shows to be wrong, the cause of its application's state before everything else."""
     if "silent" in said:
-        yield Finding("agent-silent", name, str(said["silent"]), why="nobody could ask it", next="hermes-cfn doctor")
+        yield Finding("agent-silent", name, str(said["silent"]), why="nobody could ask it", next=hermes("doctor"))
         return
     cause = start.cause(name, start.now(said), application)
     if cause is not None:

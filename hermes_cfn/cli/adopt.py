@@ -10,7 +10,7 @@ import click
 from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import ExitCode, hermes
 
 if TYPE_CHECKING:
     from hermes_cfn.foreign.terraform import Old, State
@@ -66,7 +66,7 @@ def look(state: Path, write: bool, form: str) -> int:
     if write:
         _write(found, form)
     elif form == "text" and found.taken:
-        terminal.echo(again(f"next: hermes-cfn adopt look --state {state} --write"))
+        terminal.echo(again("next: " + hermes("adopt", "look", "--state", str(state), "--write")))
     return ExitCode.OK
 
 
@@ -154,7 +154,14 @@ def _write(found: State, form: str) -> None:
         terminal.echo(f"written: {given.config}, {len(found.taken)} settings")
         terminal.echo(
             again(
-                "next: hermes-cfn bootstrap, hermes-cfn image push TAG, hermes-cfn adopt prepare, hermes-cfn deploy --image TAG"
+                "next: "
+                + hermes("bootstrap")
+                + ", "
+                + hermes("image", "push", "TAG")
+                + ", "
+                + hermes("adopt", "prepare")
+                + ", "
+                + hermes("deploy", "--image", "TAG")
             )
         )
 
@@ -174,7 +181,12 @@ def prepare(yes: bool, form: str) -> int:
     console.follow(cut_over.prepare(reach.deploy_context(console.context())), form)
     if form == "text":
         terminal.echo(
-            again("next: hermes-cfn deploy --image TAG, with edge.weight = 0; then hermes-cfn adopt cut-over")
+            again(
+                "next: "
+                + hermes("deploy", "--image", "TAG")
+                + ", with edge.weight = 0; then "
+                + hermes("adopt", "cut-over")
+            )
         )
     return ExitCode.OK
 

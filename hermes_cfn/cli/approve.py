@@ -9,7 +9,7 @@ from datetime import timedelta
 import click
 
 from hermes_cfn.cli import console, reach, terminal
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 LONGEST = timedelta(days=1)
 
@@ -40,7 +40,7 @@ def command(plan: str, image: str, replace: tuple[str, ...], lasts: str) -> int:
                 "approval-needs-terminal",
                 plan,
                 "an approval is typed by a person on a terminal; nothing was approved",
-                next=f"a person types: hermes-cfn approve {plan}",
+                next="a person types: " + hermes("approve", plan),
             ),
             exit_code=ExitCode.REFUSED,
         )
@@ -61,7 +61,7 @@ def command(plan: str, image: str, replace: tuple[str, ...], lasts: str) -> int:
                 "approval-of-errors",
                 plan,
                 "the plan ends in errors, so there is nothing to approve",
-                next="hermes-cfn plan",
+                next=hermes("plan"),
             ),
             exit_code=ExitCode.REFUSED,
         )

@@ -7,7 +7,7 @@ import click
 from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import ExitCode, hermes
 
 VARIABLES = {
     "AWS_ROLE_ARN": "release",
@@ -51,6 +51,8 @@ def command(yes: bool, form: str) -> int:
     terminal.echo(f"  {environment}-infrastructure  the same, with required reviewers")
     terminal.echo("In Systems Manager, from standard input:")
     for name in secrets:
-        terminal.echo(again(f"  hermes-cfn secrets set {name}"))
-    terminal.echo(again("next: hermes-cfn image push TAG, then hermes-cfn deploy --image TAG"), err=True)
+        terminal.echo(again("  " + hermes("secrets", "set", name)))
+    terminal.echo(
+        again("next: " + hermes("image", "push", "TAG") + ", then " + hermes("deploy", "--image", "TAG")), err=True
+    )
     return ExitCode.OK

@@ -32,7 +32,7 @@ def fitting(reading: Reading, *around: Choices) -> Reading:
             if not wrong:
                 return reading
             left = [
-                Left(one.origin, f"{one.section}.{one.key} does not fit the other settings", finding.next)
+                Left(one.origin, f"{one.section}.{one.key} does not fit the other settings", str(finding.next))
                 for one in wrong
                 for finding in (told[f"{one.section}.{one.key}"],)
             ]

@@ -246,8 +246,8 @@ def describe(event: events.Event) -> str:
         case events.InstanceEvent():
             return f"    {event.instance_id}  {event.what}" + (f" — {event.detail}" if event.detail else "")
         case events.Noted(finding=finding):
-            lines = [f"    {finding.severity}: {again(f'{finding.where}: {finding.what}')}"]
-            lines += [f"        {again(finding.why)}"] if finding.why else []
+            lines = [f"    {finding.severity}: {finding.where}: {finding.what}"]
+            lines += [f"        {finding.why}"] if finding.why else []
             lines += [f"        | {line}" for line in finding.evidence.splitlines()]
             lines += [f"        next: {again(finding.next)}"] if finding.next else []
             return "\n".join(lines)

@@ -10,7 +10,7 @@ import click
 
 from hermes_cfn.cli import approvals, console, live, reach, terminal
 from hermes_cfn.cli.plan import as_event, price_book, put
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 if TYPE_CHECKING:
     from hermes_cfn.config.allowance import Allowance
@@ -245,6 +245,6 @@ def agree(yes: bool, verb: str) -> None:
 
 def not_agreed(verb: str) -> HermesError:
     return HermesError(
-        Finding("not-agreed", verb, "nobody can be asked here", next=f"hermes-cfn {verb} … --yes"),
+        Finding("not-agreed", verb, "nobody can be asked here", next=hermes(*verb.split(), "…", "--yes")),
         exit_code=ExitCode.REFUSED,
     )

@@ -10,7 +10,7 @@ import click
 from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import not_agreed
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import Advice, ExitCode
 from hermes_cfn.events import Event
 from hermes_cfn.names import OPTIONAL, is_extra
 
@@ -75,7 +75,7 @@ def command(
         _put("what stays:", ahead.stays)
         what = f"stack {only}" if only else "every stack"
         terminal.confirm(f"delete {what} of {deploy_context.deployment.environment}?", abort=True)
-    stays: list[str] = []
+    stays: list[str | Advice] = []
 
     def story() -> Iterator[Event]:
         stays.extend((yield from destroy.run(deploy_context, consent)))
@@ -86,7 +86,7 @@ def command(
     return ExitCode.OK
 
 
-def _put(title: str, lines: Iterable[str]) -> None:
+def _put(title: str, lines: Iterable[str | Advice]) -> None:
     terminal.echo(title)
     for line in list(lines) or ["nothing"]:
         terminal.echo(f"  {again(line)}")

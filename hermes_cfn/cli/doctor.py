@@ -10,7 +10,7 @@ import click
 
 from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import tell
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity, hermes
 
 if TYPE_CHECKING:
     from hermes_cfn.flows.base.loop import Story
@@ -100,7 +100,7 @@ def _offline(context: console.Context) -> Iterator[Finding]:
             "templates-stale",
             str(directory),
             "differs from the file",
-            next="hermes-cfn render",
+            next=hermes("render"),
             severity=Severity.WARNING,
         )
     yield from lint.lint(deployment)

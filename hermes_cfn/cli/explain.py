@@ -8,7 +8,7 @@ import click
 
 from hermes_cfn.cli import console, terminal
 from hermes_cfn.cli.again import again
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import ExitCode, hermes
 
 
 @click.command()
@@ -23,7 +23,7 @@ def command(code: str, form: str) -> int:
     table = explained.table()
     if code and code not in table:
         near = difflib.get_close_matches(code.lower(), table, n=3, cutoff=0.5)
-        meant = f"did you mean {' or '.join(near)}?" if near else "hermes-cfn explain lists them all"
+        meant = f"did you mean {' or '.join(near)}?" if near else f"{hermes('explain')} lists them all"
         raise click.UsageError(f"no finding of a plan has the code {code!r}; {meant}")
     chosen = [table[code]] if code else list(table.values())
     if form == "json":
@@ -31,7 +31,7 @@ def command(code: str, form: str) -> int:
         return ExitCode.OK
     for one in chosen:
         if code:
-            terminal.echo(f"{one.code}\n  {one.what}\n  {one.why}\n  next: {again(one.out.replace('`', ''))}")
+            terminal.echo(f"{one.code}\n  {one.what}\n  {one.why}\n  next: {again(one.advice)}")
         else:
             terminal.echo(f"{one.code:24}  {one.what}")
     return ExitCode.OK

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from hermes_cfn.cli import console, terminal
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.cli.again import again
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 if TYPE_CHECKING:
     from hermes_cfn.config import Settings
@@ -65,7 +66,9 @@ def add(kind: str, name: str | None, only_print: bool) -> int:
     except OSError as error:
         raise HermesError(Finding("file-unwritable", str(path), error.strerror or str(error))) from error
     terminal.echo(f"{path}  (its first lines say what to write into hermes.toml)")
-    terminal.echo("next: hermes-cfn render, hermes-cfn bootstrap for its rights, hermes-cfn plan")
+    terminal.echo(
+        again("next: " + hermes("render") + ", " + hermes("bootstrap") + " for its rights, " + hermes("plan"))
+    )
     return ExitCode.OK
 
 

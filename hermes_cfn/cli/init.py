@@ -13,8 +13,9 @@ from click.core import ParameterSource
 
 from hermes_cfn import tool
 from hermes_cfn.cli import console, pins, reach, terminal
+from hermes_cfn.cli.again import again
 from hermes_cfn.config import frameworks
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 if TYPE_CHECKING:
     from hermes_cfn.config.starter import Choices, Prices
@@ -185,9 +186,10 @@ def command(
         come_from.show(reading, now, _monthly(choices) if priced else None)
     if priced and not prices:
         terminal.echo(
-            f"no prices: {settings.account.region} has no price book; next: hermes-cfn prices refresh", err=True
+            again(f"no prices: {settings.account.region} has no price book; next: " + hermes("prices", "refresh")),
+            err=True,
         )
-    terminal.echo("next: hermes-cfn render && hermes-cfn cost", err=True)
+    terminal.echo(again("next: " + hermes("render") + " && " + hermes("cost")), err=True)
     return ExitCode.OK
 
 
@@ -252,7 +254,7 @@ def _workflows_of(path: Path, settings: Any, framework: str | None, check: bool)
             continue
         stale = True
         if check:
-            terminal.echo(f"{target} is stale; next: hermes-cfn init --workflows")
+            terminal.echo(f"{target} is stale; next: {hermes('init', '--workflows')}")
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(fresh, encoding="utf-8")

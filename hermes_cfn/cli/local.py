@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hermes_cfn.cli import console, reach, terminal
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 if TYPE_CHECKING:
     from hermes_cfn.config import Settings
@@ -27,7 +27,7 @@ def show(status: Status, form: str) -> None:
         console.put_json(status.as_dict())
         return
     if not status.running:
-        terminal.echo("no embedded cloud runs here; next: hermes-cfn local start")
+        terminal.echo(f"no embedded cloud runs here; next: {hermes('local', 'start')}")
         return
     terminal.echo(f"endpoint   {status.endpoint}   process {status.pid}   service time {status.now}")
     for name, addresses in status.load_balancers.items():
@@ -224,7 +224,7 @@ def image(tag: str, directory: Path | None, variables: tuple[str, ...], architec
                 "registry-missing",
                 repository,
                 "there is no repository for its images yet: the foundation makes it",
-                next="hermes-cfn --local bootstrap",
+                next=hermes("--local", "bootstrap"),
             ),
             exit_code=ExitCode.REFUSED,
         )

@@ -8,7 +8,7 @@ import click
 
 from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import ExitCode, hermes
 
 
 @click.command()
@@ -42,5 +42,5 @@ def command(follow: bool, instance: str, since: str, pattern: str, process: str,
     if silent:
         logs.nothing(deploy_context)
         terminal.echo(f"no line since {since}", err=True)
-        terminal.echo(again("next: hermes-cfn logs --since 1d, or hermes-cfn status"), err=True)
+        terminal.echo(again("next: " + hermes("logs", "--since", "1d") + ", or " + hermes("status")), err=True)
     return ExitCode.OK

@@ -10,7 +10,7 @@ import click
 from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import ExitCode, hermes
 
 if TYPE_CHECKING:
     from hermes_cfn.flows.machine_image import Image
@@ -37,7 +37,7 @@ def show(form: str) -> int:
     for instance, image in images.running.items():
         terminal.echo(f"runs      {_said(image)}  {instance}")
     if images.stale:
-        terminal.echo(again("next: hermes-cfn machine-image update"))
+        terminal.echo(again("next: " + hermes("machine-image", "update")))
     return ExitCode.OK
 
 

@@ -7,7 +7,7 @@ import click
 from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import ExitCode, hermes
 
 
 @click.group()
@@ -27,7 +27,7 @@ def show(form: str) -> int:
         console.put_json({"maintenance": state or None})
     else:
         terminal.echo(
-            f"maintenance {state}" if state else again("no maintenance page is deployed; [ingress] maintenance = true")
+            f"maintenance {state}" if state else "no maintenance page is deployed; [ingress] maintenance = true"
         )
     return ExitCode.OK
 
@@ -39,7 +39,7 @@ def _turn(wanted: str, yes: bool, form: str) -> int:
     agree(yes, f"maintenance {wanted}")
     console.follow(maintenance.turn(reach.deploy_context(context), wanted), form)
     if form == "text" and wanted == maintenance.ON:
-        terminal.echo(again("next: hermes-cfn maintenance off"))
+        terminal.echo(again("next: " + hermes("maintenance", "off")))
     return ExitCode.OK
 
 

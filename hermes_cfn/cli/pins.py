@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity, hermes
 
 FILE = Path(".github") / "hermes-requirements.txt"
 """Beside hermes.toml, where the workflows of ``init`` look for it."""
@@ -83,6 +83,6 @@ def _unknown(requirement: str, offline: bool) -> Finding:
         str(FILE),
         f"the hash of {requirement} is not in it" + (": nothing was looked up" if offline else ": pip did not find it"),
         why="the pipeline installs by hash only, and ends at its step 'Install' until the hash is there",
-        next="hermes-cfn init --upgrade, where pip finds it; or --requirement with the path or URL of a wheel",
+        next=hermes("init", "--upgrade") + ", where pip finds it; or --requirement with the path or URL of a wheel",
         severity=Severity.WARNING,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import click
 
 from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity, hermes
 
 if TYPE_CHECKING:
     from hermes_cfn.plan import Plan
@@ -183,7 +182,9 @@ def _put_drift(told: DriftReport, form: str) -> None:
     for key, why in (told.unread or {}).items():
         terminal.echo(f"{key}: CloudFormation could not look at all of it: {why}")
     if rows:
-        terminal.echo(again("next: hermes-cfn deploy --revert-drift, or deploy --keep-drift where a setting says it"))
+        terminal.echo(
+            again("next: " + hermes("deploy", "--revert-drift") + ", or deploy --keep-drift where a setting says it")
+        )
 
 
 def put(made: Plan, form: str, whole: bool = False, told: DriftReport | None = None) -> None:
@@ -202,18 +203,13 @@ def put(made: Plan, form: str, whole: bool = False, told: DriftReport | None = N
         _put_drift(told, form)
         terminal.echo("")
     if form == "markdown":
-        terminal.echo(_findings(show.markdown(made)), nl=False)
+        terminal.echo(show.markdown(made, typed=again), nl=False)
         if read:
             terminal.echo(f"\nThe account was {read}.")
         terminal.echo(f"\nPlan `{hashed}`: `hermes-cfn deploy --plan {hashed}` does this and nothing else.")
     else:
-        for line in show.lines(made, fold=not whole):
-            terminal.echo(_findings(line))
+        for line in show.lines(made, fold=not whole, typed=again):
+            terminal.echo(line)
         if read:
             terminal.echo(read)
         terminal.echo(f"plan {hashed}; deploy --plan {hashed} does this and nothing else")
-
-
-def _findings(text: str) -> str:
-    """The text, in which what findings say to type has this run's options; what a template says stays."""
-    return re.sub(r"^((\* )?(error|warning|info)|    next): .*$", lambda line: again(line[0]), text, flags=re.MULTILINE)

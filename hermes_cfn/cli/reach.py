@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hermes_cfn.cli import terminal
 from hermes_cfn.cli.console import Context
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 if TYPE_CHECKING:
     from hermes_cfn.aws.clients import AwsClients
@@ -106,7 +106,7 @@ def embedded(start: bool) -> Status:
     if not status.running:
         control.server()
         raise HermesError(
-            Finding("local-not-running", str(state), "no embedded cloud runs here", next="hermes-cfn local start"),
+            Finding("local-not-running", str(state), "no embedded cloud runs here", next=hermes("local", "start")),
             exit_code=ExitCode.REFUSED,
         )
     return status

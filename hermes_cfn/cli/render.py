@@ -8,7 +8,7 @@ import click
 
 from hermes_cfn.cli import console, terminal
 from hermes_cfn.cli.again import again
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import ExitCode, hermes
 
 
 @click.command()
@@ -25,7 +25,7 @@ def command(out: Path | None, check: bool) -> int:
         difference = templates.compare(deployment, directory)
         if difference:
             terminal.echo(difference)
-            terminal.echo(again(f"{directory} is stale; next: hermes-cfn render"), err=True)
+            terminal.echo(again(f"{directory} is stale; next: " + hermes("render")), err=True)
             return ExitCode.CHANGES
         terminal.echo(f"{directory} is fresh")
         return ExitCode.OK

@@ -7,7 +7,7 @@ import shlex
 import click
 
 from hermes_cfn.cli import console, reach, terminal
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -45,7 +45,7 @@ def command(instance: str | None, everywhere: bool, host: bool, process: str, wo
         if text:
             terminal.echo(text)
         if not well:
-            failed.append(Finding("command-failed", each, why, next=f"hermes-cfn shell {each}"))
+            failed.append(Finding("command-failed", each, why, next=hermes("shell", each)))
     if failed:
         raise HermesError(*failed)
     return ExitCode.OK

@@ -8,7 +8,7 @@ import click
 
 from hermes_cfn.cli import console, terminal
 from hermes_cfn.cli.again import again
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 if TYPE_CHECKING:
     from hermes_cfn.config import Settings
@@ -65,7 +65,7 @@ def command(
     )
     if planned:
         click.get_current_context().find_root().invoke(_plan())
-    terminal.echo(again("next: hermes-cfn deploy"), err=True)
+    terminal.echo(again("next: " + hermes("deploy")), err=True)
     return ExitCode.OK
 
 

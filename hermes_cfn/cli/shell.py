@@ -10,7 +10,7 @@ import sys
 import click
 
 from hermes_cfn.cli import console, reach, terminal
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 PLUGIN = "session-manager-plugin"
 
@@ -41,7 +41,7 @@ def command(instance: str | None, shown: bool) -> int:
                 "shell-local",
                 target,
                 "an instance of the embedded cloud is a process of this machine: there is no session to open",
-                next=f"hermes-cfn run --host --instance {target} -- COMMAND",
+                next=hermes("run", "--host", "--instance", target, "--", "COMMAND"),
             ),
             exit_code=ExitCode.REFUSED,
         )
@@ -52,7 +52,7 @@ def command(instance: str | None, shown: bool) -> int:
                     "tool-missing",
                     tool,
                     "is not on this machine",
-                    next='AWS\'s guide "Install the Session Manager plugin"; or hermes-cfn run -- COMMAND',
+                    next=('AWS\'s guide "Install the Session Manager plugin"; or ' + hermes("run", "--", "COMMAND")),
                 )
             )
     sys.stdout.flush()

@@ -7,7 +7,7 @@ import click
 from hermes_cfn.cli import console, reach, terminal
 from hermes_cfn.cli.again import again
 from hermes_cfn.cli.deploy import agree
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import ExitCode, hermes
 
 
 @click.command()
@@ -28,6 +28,6 @@ def command(yes: bool, form: str) -> int:
 
         terminal.echo(
             f"an hour asleep saves {dollars(sleep_wake.hourly_saving(deploy_context.deployment))}; "
-            + again("usage.asleep_hours counts them in the bill; next: hermes-cfn wake")
+            + again("usage.asleep_hours counts them in the bill; next: " + hermes("wake"))
         )
     return ExitCode.OK

@@ -10,7 +10,7 @@ import click
 
 from hermes_cfn.cli import console, reach
 from hermes_cfn.cli.again import again
-from hermes_cfn.errors import ExitCode
+from hermes_cfn.errors import ExitCode, hermes
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -115,7 +115,7 @@ def _beside(line: InstanceLine) -> str:
 
 def _fleet(seen: Status) -> str:
     if seen.asleep:
-        return again("asleep; next: hermes-cfn wake")
+        return again("asleep; next: " + hermes("wake"))
     said = f"{seen.healthy} healthy of {seen.wanted} wanted ({seen.minimum} to {seen.maximum})"
     return said + (f"; suspended: {', '.join(seen.suspended)}" if seen.suspended else "")
 

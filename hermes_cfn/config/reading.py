@@ -19,11 +19,11 @@ from hermes_cfn.config.rules import RULES, apart
 from hermes_cfn.config.secrets import suspicious
 from hermes_cfn.config.settings import NAMED, Settings
 from hermes_cfn.config.spelling import toml
-from hermes_cfn.errors import ConfigurationError, Finding
+from hermes_cfn.errors import Advice, ConfigurationError, Finding, hermes
 
 Key = tuple[str, ...]
 REGION: Key = ("account", "region")
-Problem = tuple[Key, str, str, str]
+Problem = tuple[Key, str, str, str | Advice]
 """Key, code, what, what instead."""
 
 
@@ -41,7 +41,7 @@ def load(path: Path, environment: str | None = None) -> Settings:
                 "configuration-unreadable",
                 str(path),
                 f"cannot be read: {reason}",
-                next="hermes-cfn init writes one; --config FILE before the verb names another",
+                next=hermes("init") + " writes one; --config FILE before the verb names another",
             )
         ) from error
     return parse(text, environment, str(path), extras.read(path.parent / extras.FOLDER))
@@ -100,7 +100,7 @@ def _one(text: str, environment: str | None, name: str) -> Settings:
             key,
             "secret-in-configuration",
             f"looks like a secret: {what}",
-            "take it out (and change it, if it was real): hermes-cfn secrets set NAME",
+            "take it out (and change it, if it was real): " + hermes("secrets", "set", "NAME"),
         )
         for key, what in suspicious({**content, **({"environments": overlays} if isinstance(overlays, dict) else {})})
     ]
@@ -213,7 +213,7 @@ def _without(content: dict[str, Any], path: Key) -> None:
         content.pop(path[0], None)
 
 
-def _explained(detail: Mapping[str, Any], path: Key) -> tuple[str, str, str]:
+def _explained(detail: Mapping[str, Any], path: Key) -> tuple[str, str, str | Advice]:
     kind, given = detail["type"], detail.get("input")
     if "output" in path[2:-1]:
         return "configuration-invalid", "is not an output of a stack", OUTPUT
@@ -226,7 +226,7 @@ def _explained(detail: Mapping[str, Any], path: Key) -> tuple[str, str, str]:
 OUTPUT = 'a text, or an output of a stack: { output = "STACK.OUTPUT" }, such as { output = "uploads.BucketName" }'
 
 
-def _unknown(path: Key) -> tuple[str, str, str]:
+def _unknown(path: Key) -> tuple[str, str, str | Advice]:
     """What to write instead of a key that is not one: by its meaning, else by its spelling."""
     known = _keys_beside(path)
     what = f"{path[-1]!r} is not a key that is known here"
@@ -236,12 +236,12 @@ def _unknown(path: Key) -> tuple[str, str, str]:
     if wish is None:
         return "configuration-unknown-key", what, meant
     if near and wish.setting.rpartition(".")[2] == near[0]:
-        return "configuration-unknown-key", what, f"{meant} {wish.instead}"
+        return "configuration-unknown-key", what, f"{meant} " + wish.sentence
     if difflib.get_close_matches(path[-1], known, n=1, cutoff=0.9):
-        return "configuration-unknown-key", what, f"{meant} Or: {wish.instead}"
+        return "configuration-unknown-key", what, f"{meant} Or: " + wish.sentence
     if wish.setting:
-        return "configuration-unknown-key", what, wish.instead
-    return "configuration-not-offered", f"{path[-1]!r} is not offered", wish.instead
+        return "configuration-unknown-key", what, wish.sentence
+    return "configuration-not-offered", f"{path[-1]!r} is not offered", wish.sentence
 
 
 def _plain(detail: Mapping[str, Any]) -> str:

@@ -8,27 +8,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hermes_cfn.errors import Advice, hermes
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """Something that people want to say.
 
     ``words`` are the keys by which they say it, in lower case with underscores.  ``setting`` is where it is said
-    here (``section.key`` or a section); empty where it is not offered.  ``instead`` is a whole sentence.
+    here (``section.key`` or a section); empty where it is not offered, which ``why`` says then.  ``instead`` is what
+    to do.
     """
 
     words: tuple[str, ...]
-    instead: str
+    instead: str | Advice
     setting: str = ""
+    why: str = ""
+
+    @property
+    def sentence(self) -> str | Advice:
+        """Why it is not offered, where it is not, and what to do."""
+        return f"{self.why}; " + self.instead if self.why else self.instead
 
 
-def _said(setting: str, words: str, more: str = "") -> Wish:
+def _said(setting: str, words: str, more: str | Advice = "") -> Wish:
     written = f"write {setting}" if "." in setting else f"write the section [{setting}]"
-    return Wish(tuple(words.split()), written + (f" ({more})" if more else ""), setting)
+    return Wish(tuple(words.split()), f"{written} (" + more + ")" if more else written, setting)
 
 
-def _missing(words: str, instead: str) -> Wish:
-    return Wish(tuple(words.split()), instead)
+def _missing(words: str, why: str, instead: str | Advice) -> Wish:
+    return Wish(tuple(words.split()), instead, why=why)
 
 
 WISHES: tuple[Wish, ...] = (
@@ -44,7 +53,8 @@ WISHES: tuple[Wish, ...] = (
     _said("scaling.requests_per_target", "requests target_requests request_count_per_target soft_limit", "a minute"),
     _missing(
         "queue_delay queue_length queue_target acceptable_latency msg_processing_time response_time",
-        "scaling by a queue or by response times is not offered; write scaling.cpu_percent or scaling.requests_per_target",
+        "scaling by a queue or by response times is not offered",
+        "write scaling.cpu_percent or scaling.requests_per_target",
     ),
     _said("compute.instance_type", "instance machine machine_type vm vm_size size cpu cpus", "t4g.small, t3.small, …"),
     _said("compute.volume_gib", "disk disk_size disk_gib root_volume_size ephemeral_storage", "the size in GiB"),
@@ -55,7 +65,11 @@ WISHES: tuple[Wish, ...] = (
     ),
     _said("application.health_codes", "success_codes health_code matcher"),
     _said("application.migrate", "release_command migration migrations predeploy pre_deploy", "a list of words"),
-    _said("application.secrets", "secret_names secret_keys", "names only; hermes-cfn secrets set NAME keeps the value"),
+    _said(
+        "application.secrets",
+        "secret_names secret_keys",
+        "names only; " + hermes("secrets", "set", "NAME") + " keeps the value",
+    ),
     _said("application.stop_timeout_s", "stop_grace_period kill_timeout drain_timeout stop_timeout", "seconds"),
     _said("application.stop_signal", "kill_signal stopsignal"),
     _said("application.start_timeout_s", "start_timeout boot_timeout deploy_timeout grace_period start_period"),
@@ -96,34 +110,45 @@ WISHES: tuple[Wish, ...] = (
     _said("container.shm_mib", "shm_size shm", "MiB of /dev/shm"),
     _missing(
         "singleton singletons scheduler beat clock leader",
-        "a process that runs on one instance at a time is not offered: each process runs on every instance; let the "
-        "processes agree on one by a lock in the database, or let a scheduler of your own call hermes-cfn run -- COMMAND",
+        "a process that runs on one instance at a time is not offered: each process runs on every instance",
+        "let the processes agree on one by a lock in the database, or let a scheduler of your own call "
+        + hermes("run", "--", "COMMAND"),
     ),
     _missing(
         "env_file env_files dotenv",
-        "variables from a file are not offered; write them in [env], and secrets by hermes-cfn secrets set NAME",
+        "variables from a file are not offered",
+        "write them in [env], and secrets by " + hermes("secrets", "set", "NAME"),
     ),
     _missing(
         "config_files files configs",
-        "files of the checkout are not mounted; COPY them in the Dockerfile, or give their content as a variable",
+        "files of the checkout are not mounted",
+        "COPY them in the Dockerfile, or give their content as a variable",
     ),
     _missing(
         "cron crons cronjob cronjobs schedule schedules scheduled job jobs timer timers tasks",
-        "scheduled jobs are not offered; let a scheduler of your own, such as GitHub Actions' `on: schedule`, call "
-        "hermes-cfn run -- COMMAND",
+        "scheduled jobs are not offered",
+        "let a scheduler of your own, such as GitHub Actions' `on: schedule`, call " + hermes("run", "--", "COMMAND"),
     ),
     _missing(
         "sidecar sidecars containers services accessories accessory init_containers nginx",
-        "a container of another image is not offered; [processes.NAME] runs further containers of the same image; "
-        "use another deployment for another service",
+        "a container of another image is not offered",
+        "[processes.NAME] runs further containers of the same image; use another deployment for another service",
     ),
     _missing(
         "volume volumes mount mounts efs persistent_volume persistence ebs nfs file_system",
-        "volumes are not offered: the container keeps nothing between releases, and only /tmp can be written; "
+        "volumes are not offered: the container keeps nothing between releases, and only /tmp can be written",
         "keep files in S3 and data in the database",
     ),
-    _said("extras", "bucket buckets s3 storage uploads object_storage", "hermes-cfn extras add bucket writes one"),
-    _said("extras", "queue queues sqs topic topics sns dynamodb", "hermes-cfn extras add queue, or topic, writes one"),
+    _said(
+        "extras",
+        "bucket buckets s3 storage uploads object_storage",
+        hermes("extras", "add", "bucket") + " writes one",
+    ),
+    _said(
+        "extras",
+        "queue queues sqs topic topics sns dynamodb",
+        hermes("extras", "add", "queue") + ", or topic, writes one",
+    ),
     _said("extras", "resources resource cloudformation addons custom_resources stacks", "and templates in extras/"),
     _said(
         "access",
@@ -132,7 +157,8 @@ WISHES: tuple[Wish, ...] = (
     ),
     _missing(
         "instance_role role_arn",
-        "a role of your own is not offered; write the section [access], and the containers are handed a role with its grants",
+        "a role of your own is not offered",
+        "write the section [access], and the containers are handed a role with its grants",
     ),
     _said(
         "network.vpc_id",
@@ -152,35 +178,40 @@ WISHES: tuple[Wish, ...] = (
     _said("environment.shares", "share shared share_with shared_environment", "another environment of this file"),
     _missing(
         "security_group security_groups security_group_ids",
-        "groups of your own are not offered: one is made, outward as network.outbound says, inward from the load balancer; "
-        "let the other side admit that group, which hermes-cfn outputs and the console show",
+        "groups of your own are not offered: one is made, outward as network.outbound says, inward from the load balancer",
+        "let the other side admit that group, which " + hermes("outputs") + " and the console show",
     ),
-    _said("extras", "rds postgres postgresql", "hermes-cfn extras add postgres writes one; or a database elsewhere"),
+    _said(
+        "extras",
+        "rds postgres postgresql",
+        hermes("extras", "add", "postgres") + " writes one; or a database elsewhere",
+    ),
     _missing(
         "mysql mariadb aurora db databases sqlite mongodb",
-        "such a database is not written for you; make it elsewhere and hermes-cfn secrets set DATABASE_URL, "
-        "or write extras/NAME.template.yaml",
+        "such a database is not written for you",
+        "make it elsewhere and " + hermes("secrets", "set", "DATABASE_URL") + ", or write extras/NAME.template.yaml",
     ),
     _said(
         "extras",
         "redis valkey cache caches elasticache",
-        "hermes-cfn extras add redis writes one; for one that you have, network.outbound opens its port",
+        hermes("extras", "add", "redis") + " writes one; for one that you have, network.outbound opens its port",
     ),
     _said(
         "network.outbound",
         "memcached rabbitmq kafka",
-        "[5672] opens the port of one that you have; its address is a secret: hermes-cfn secrets set NAME",
+        "[5672] opens the port of one that you have; its address is a secret: " + hermes("secrets", "set", "NAME"),
     ),
     _said(
         "network.outbound",
         "smtp mail mailer email ses sendmail",
-        "[587] opens the port of your mail provider; hermes-cfn extras add mail: Amazon SES over HTTPS",
+        "[587] opens the port of your mail provider; " + hermes("extras", "add", "mail") + ": Amazon SES over HTTPS",
     ),
-    _said("extras", "search elasticsearch opensearch", "hermes-cfn extras add search writes one"),
+    _said("extras", "search elasticsearch opensearch", (hermes("extras", "add", "search") + " writes one")),
     _said("network.outbound", "egress_port egress_ports outbound_ports allow_outbound outbound_rules", "[6379, 587]"),
     _missing(
         "ports open_ports inbound inbound_ports",
-        "inward it is 443 (80 redirects), the container's is application.port; outward they are network.outbound",
+        "inward it is 443 (80 redirects), the container's is application.port",
+        "outward they are network.outbound",
     ),
     _said(
         "ingress.hosts",
@@ -200,7 +231,7 @@ WISHES: tuple[Wish, ...] = (
     _said(
         "ingress.maintenance",
         "maintenance maintenance_page maintenance_mode error_page error_pages",
-        "true; then hermes-cfn maintenance on and off",
+        "true; then " + hermes("maintenance", "on") + " and off",
     ),
     _said("sign_in", "oidc sign_on login authentication auth cognito sso", "paths, and what the OpenID provider tells"),
     _said(
@@ -210,15 +241,18 @@ WISHES: tuple[Wish, ...] = (
     ),
     _missing(
         "basic_auth basicauth htpasswd",
-        "a password at the load balancer is not offered by AWS; write [sign_in], or let the application ask",
+        "a password at the load balancer is not offered by AWS",
+        "write [sign_in], or let the application ask",
     ),
     _missing(
         "grpc http2 h2c protocol_version",
-        "the container is asked over HTTP/1.1, with WebSockets; visitors get HTTP/2 from the load balancer by itself",
+        "the container is asked over HTTP/1.1, with WebSockets",
+        "visitors get HTTP/2 from the load balancer by itself",
     ),
     _missing(
         "tcp udp nlb network_load_balancer tcp_port udp_port",
-        "the load balancer speaks HTTP and HTTPS only; for another protocol put a Network Load Balancer of your own beside this deployment",
+        "the load balancer speaks HTTP and HTTPS only",
+        "for another protocol put a Network Load Balancer of your own beside this deployment",
     ),
     _said("build.dockerfile", "dockerfile dockerfile_path docker_file"),
     _said("build.context", "context build_context docker_build_context"),
@@ -229,24 +263,33 @@ WISHES: tuple[Wish, ...] = (
     _said("build.registry_user", "registry registry_username docker_username", "and build.registry_password"),
     _missing(
         "builder buildpacks buildpack nixpacks cache_from cache_to build_cache",
-        "builders and build caches are not offered; change the step Build of .github/workflows/cd.yml, and push what it makes",
+        "builders and build caches are not offered",
+        "change the step Build of .github/workflows/cd.yml, and push what it makes",
     ),
-    _missing("tag", "the tag is not named in this file: hermes-cfn image push TAG, then hermes-cfn deploy --image TAG"),
+    _missing(
+        "tag",
+        "the tag is not named in this file",
+        hermes("image", "push", "TAG") + ", then " + hermes("deploy", "--image", "TAG"),
+    ),
     _missing(
         "privileged cap_add docker_options docker log_driver log_options devices gpus gpu",
-        "this option of docker is not offered; [container] has those that are, docs/application.md what a container gets",
+        "this option of docker is not offered",
+        "[container] has those that are, docs/application.md what a container gets",
     ),
     _missing(
         "tags labels",
-        "tags of your own are not offered; what is made carries the application's and the environment's name",
+        "tags of your own are not offered",
+        "what is made carries the application's and the environment's name",
     ),
     _missing(
         "ssh ssh_key bastion keypair key_pair vpn",
-        "SSH is not offered; hermes-cfn shell opens a session through Systems Manager",
+        "SSH is not offered",
+        hermes("shell") + " opens a session through Systems Manager",
     ),
     _missing(
         "ecs eks fargate lambda kubernetes k8s spot app_runner",
-        "it is not offered: the application runs on EC2 instances; for containers without instances use Amazon ECS Express Mode",
+        "it is not offered: the application runs on EC2 instances",
+        "for containers without instances use Amazon ECS Express Mode",
     ),
 )
 

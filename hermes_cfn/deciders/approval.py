@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 VERSION = 1
 
@@ -49,7 +49,7 @@ def missing(hashed: str, why: str = "") -> HermesError:
             hashed,
             "no person has approved this plan; nothing was touched",
             why=why,
-            next=f"a person looks at the plan and types: hermes-cfn approve {hashed}",
+            next="a person looks at the plan and types: " + hermes("approve", hashed),
         ),
         exit_code=ExitCode.REFUSED,
     )
@@ -57,7 +57,7 @@ def missing(hashed: str, why: str = "") -> HermesError:
 
 def refused(approval: Approval, account: str, region: str, environment: str, now: datetime) -> Finding | None:
     """Why an approval does not hold here and now; None where it does."""
-    again = f"a person looks at the plan and types: hermes-cfn approve {approval.plan}"
+    again = "a person looks at the plan and types: " + hermes("approve", approval.plan)
     here, there = (account, region, environment), (approval.account, approval.region, approval.environment)
     if here != there:
         return Finding(

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 VERSION = 1
 SECTIONS = ("application", "env", "container", "processes", "compute", "scaling", "service", "release", "database")
@@ -106,7 +106,7 @@ def read(text: str, where: str) -> Certificate:
                 "certificate-unreadable",
                 where,
                 f"this is no certificate of a rehearsal: {what}",
-                next="hermes-cfn rehearse --image TAG writes a new one",
+                next=hermes("rehearse", "--image", "TAG") + " writes a new one",
             ),
             exit_code=ExitCode.REFUSED,
         ) from error
@@ -149,5 +149,5 @@ def lacking(
         what,
         why=f"the image is {', '.join(sorted(digests)) or 'not known by any digest'}",
         evidence="\n".join(["certified are:", *evidence] if evidence and code == "rehearsal-missing" else []),
-        next=f"hermes-cfn rehearse --image {image}, and release again",
+        next=hermes("rehearse", "--image", image) + ", and release again",
     )

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hermes_cfn.deciders.observed import LeaseSeen
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.units import duration
 
 CALL_WITH_RETRIES_S = 120.0
@@ -77,7 +77,11 @@ def locked(seen: LeaseSeen, now: datetime, key: str) -> Locked:
             f"{seen.owner} holds the lock for: {seen.purpose}",
             why=f"until {seen.expires:%Y-%m-%d %H:%M:%S} UTC unless renewed, {duration(left)} from now",
             evidence=f"token {seen.token}",
-            next="the same command with --lock-wait SECONDS queues behind it; hermes-cfn lock break if that run is known to be dead",
+            next=(
+                "the same command with --lock-wait SECONDS queues behind it; "
+                + hermes("lock", "break")
+                + " if that run is known to be dead"
+            ),
         )
     )
 
@@ -87,7 +91,7 @@ def lost(lease: Lease, seen: LeaseSeen | None, key: str) -> Locked:
     if seen is None:
         holder = "its item is gone"
     elif seen.owner == lease.owner:
-        holder = "somebody has ended it: hermes-cfn lock break"
+        holder = "somebody has ended it with the verb lock break"
     elif seen.expires.timestamp() == 0:
         holder = f"{seen.owner} took it meanwhile, with token {seen.token}, and has given it back"
     else:
@@ -99,6 +103,6 @@ def lost(lease: Lease, seen: LeaseSeen | None, key: str) -> Locked:
             "the lease was lost; stopped before the next action",
             why=holder,
             evidence=f"ours had token {lease.token}",
-            next="hermes-cfn lock show, then the same command again",
+            next=hermes("lock", "show") + ", then the same command again",
         )
     )

@@ -44,7 +44,7 @@ from hermes_cfn.deciders.actions import (
     Stop,
 )
 from hermes_cfn.deciders.observed import ChangeSetSeen, StackSeen
-from hermes_cfn.errors import Finding
+from hermes_cfn.errors import Advice, Finding, hermes
 
 REVIEW = frozenset({"REVIEW_IN_PROGRESS"})
 BUSY = frozenset(
@@ -158,8 +158,13 @@ def _deployed(seen: StackSeen, goal: Goal, tried: Tried) -> StackStep:
             seen.reason,
             f"aws cloudformation rollback-stack --stack-name {goal.name}"
             if status in PAUSED
-            else f"aws cloudformation continue-update-rollback --stack-name {goal.name} --force-rollback, which skips what "
-            "cannot go back; then hermes-cfn deploy, and hermes-cfn doctor for what differs from the template",
+            else (
+                f"aws cloudformation continue-update-rollback --stack-name {goal.name} --force-rollback, which skips what cannot go back; then "
+                + hermes("deploy")
+                + ", and "
+                + hermes("doctor")
+                + " for what differs from the template"
+            ),
         )
     return ContinueRollback()
 
@@ -234,5 +239,5 @@ def _delete(seen: StackSeen, goal: Goal, tried: Tried, why: str) -> StackStep:
     return DeleteStack(why)
 
 
-def _stop(code: str, goal: Goal, what: str, evidence: str, after: str) -> Stop:
+def _stop(code: str, goal: Goal, what: str, evidence: str, after: str | Advice) -> Stop:
     return Stop(Finding(code, goal.name, what, evidence=evidence, next=after))

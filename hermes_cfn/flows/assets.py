@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hermes_cfn.aws.cdn import Cdn
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.events import Noted, StageEnded, StageStarted
 from hermes_cfn.flows import image
 from hermes_cfn.flows.base.context import DeployContext
@@ -90,7 +90,7 @@ def push(context: DeployContext, directory: Path) -> Story[int]:
                 "assets-off",
                 "edge.assets",
                 "there is no bucket for static files",
-                next="edge.assets = true, then hermes-cfn deploy",
+                next="edge.assets = true, then " + hermes("deploy"),
             ),
             exit_code=ExitCode.REFUSED,
         )

@@ -14,7 +14,7 @@ from typing import Any
 from hermes_cfn.aws.zones import Zones
 from hermes_cfn.deciders import cut_over as decider
 from hermes_cfn.deciders.observed import Target
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import Advice, ExitCode, Finding, HermesError, Severity, hermes
 from hermes_cfn.events import Noted, StageEnded, StageStarted, Waiting
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder
@@ -56,7 +56,9 @@ def records(context: DeployContext) -> Records:
             "cut-over-settings",
             "edge.dns",
             "a cut-over moves the weights of two records, and hermes.toml has no weighted one",
-            'edge.dns = "weighted", edge.hosted_zone_id and edge.weight = 0; hermes-cfn adopt look --state FILE writes them',
+            'edge.dns = "weighted", edge.hosted_zone_id and edge.weight = 0; '
+            + hermes("adopt", "look", "--state", "FILE")
+            + " writes them",
         )
     zone, name = settings.edge.hosted_zone_id, settings.certificate.domain
     found = Zones(context.clients.calls("route53")).sets(zone, name)
@@ -105,7 +107,7 @@ def _ready(context: DeployContext, seen: Records) -> Iterator[Noted]:
             "cut-over-nothing",
             seen.name,
             "no record of anything older leads anywhere: there is nothing to cut over from",
-            "edge.weight = 100, and hermes-cfn deploy",
+            "edge.weight = 100, and " + hermes("deploy"),
         )
     if any(one["Type"] == "CNAME" for one in plain):
         raise _refused(
@@ -119,7 +121,7 @@ def _ready(context: DeployContext, seen: Records) -> Iterator[Noted]:
             "cut-over-record",
             seen.name,
             "the edge stack has not made its record yet",
-            "hermes-cfn adopt prepare, then hermes-cfn deploy with edge.weight = 0",
+            hermes("adopt", "prepare") + ", then " + hermes("deploy") + " with edge.weight = 0",
         )
     if others:
         yield Noted(context.now, Finding("cut-over-ipv6", seen.name, "a record of type AAAA stays as it is: visitors over IPv6 go on reaching the old one", next="take it away once the cut-over is over", severity=Severity.WARNING))  # fmt: skip
@@ -221,12 +223,12 @@ def _ended(end: decider.End, want: decider.Want, context: DeployContext) -> Iter
                 context.settings.certificate.domain,
                 "everything goes to the old one again" if begun else "it stopped",
                 why=end.failed,
-                next="hermes-cfn doctor; then the same command again",
+                next=hermes("doctor") + "; then the same command again",
             ),
             exit_code=ExitCode.ROLLED_BACK,
         )
-    yield Noted(context.now, Finding("cut-over-done", context.settings.certificate.domain, f"{end.share} % go to the new one; the old one is still there, and hermes-cfn adopt back brings it back", next=f"edge.weight = {end.share} in hermes.toml, then hermes-cfn deploy; hermes-cfn adopt left --state FILE lists what is left of the old one", severity=Severity.INFO))  # fmt: skip
+    yield Noted(context.now, Finding("cut-over-done", context.settings.certificate.domain, f"{end.share} % go to the new one; the old one is still there, and adopt back brings it back", next=f"edge.weight = {end.share} in hermes.toml, then " + hermes("deploy") + "; " + hermes("adopt", "left", "--state", "FILE") + " lists what is left of the old one", severity=Severity.INFO))  # fmt: skip
 
 
-def _refused(code: str, where: str, what: str, instead: str) -> HermesError:
+def _refused(code: str, where: str, what: str, instead: str | Advice) -> HermesError:
     return HermesError(Finding(code, where, what, next=instead), exit_code=ExitCode.REFUSED)

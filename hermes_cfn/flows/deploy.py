@@ -14,7 +14,7 @@ from hermes_cfn.checks.facts import Facts
 from hermes_cfn.config.allowance import ANYTHING, Allowance
 from hermes_cfn.config.allowance import parse as parse_allowance
 from hermes_cfn.deployment import StackSpec
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.events import Event, Noted, StageEnded, StageStarted
 from hermes_cfn.flows import assets, release
 from hermes_cfn.flows.base.context import DeployContext
@@ -116,9 +116,7 @@ def foundation(context: DeployContext) -> Story[None]:
         raise HermesError(*clashes, exit_code=ExitCode.REFUSED)
     specs = [spec for spec in context.deployment if spec.account_wide]
     if not specs:
-        raise HermesError(
-            Finding("foundation-missing", "foundation", "no account-wide stack", next="hermes-cfn render")
-        )
+        raise HermesError(Finding("foundation-missing", "foundation", "no account-wide stack", next=hermes("render")))
     parts = [part for spec in specs if (part := beginning(spec)) is not spec]
     if parts and context.clients.s3.exists(context.names.artifacts_bucket) == "free":
         yield from StackDeployer(context, parts).run(lambda: None)

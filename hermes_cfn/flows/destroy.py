@@ -14,7 +14,7 @@ from hermes_cfn.deciders.actions import DeleteStack, Done, Follow, Stop, Wait
 from hermes_cfn.deciders.cause import root_cause
 from hermes_cfn.deciders.observed import StackSeen
 from hermes_cfn.deployment import StackSpec
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import Advice, ExitCode, Finding, HermesError, hermes
 from hermes_cfn.events import Event, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder, there
@@ -80,8 +80,8 @@ class _Track:
 class Outlook:
     """What a deletion would take and what it would leave, a line each."""
 
-    goes: list[str]
-    stays: list[str]
+    goes: list[str | Advice]
+    stays: list[str | Advice]
 
 
 def outlook(context: DeployContext, consent: Consent) -> Outlook:
@@ -100,7 +100,7 @@ def _going(context: DeployContext, specs: Iterable[StackSpec]) -> Iterator[str]:
             yield f"{spec.name}: {seen.status}, {len(live)} resources"
 
 
-def run(context: DeployContext, consent: Consent) -> Story[list[str]]:
+def run(context: DeployContext, consent: Consent) -> Story[list[str | Advice]]:
     """Deletes the environment's stacks; the value is what stays, one line each."""
     specs = _specs(context, consent)
     _check(context, consent, specs)
@@ -144,7 +144,7 @@ def _alone(context: DeployContext) -> None:
                 context.names.stack("foundation"),
                 f"{', '.join(used)} stands on it, too",
                 why="nothing was deleted",
-                next=f"hermes-cfn --env {used[0]} destroy first; or destroy without --everything and --foundation",
+                next=hermes("--env", used[0], "destroy") + " first; or destroy without --everything and --foundation",
             ),
             exit_code=ExitCode.REFUSED,
         )
@@ -213,12 +213,12 @@ def _refused(code: str, where: str, what: str, option: str) -> Finding:
     )
 
 
-def staying(context: DeployContext, consent: Consent, specs: Iterable[StackSpec]) -> list[str]:
+def staying(context: DeployContext, consent: Consent, specs: Iterable[StackSpec]) -> list[str | Advice]:
     """What a destroyed environment leaves: retained resources that are there, releases, secrets, the foundation.
 
     Looked at before anything is deleted: afterwards no stack knows them.
     """
-    lines = []
+    lines: list[str | Advice] = []
     for spec in specs:
         door = context.clients.cloudformation(spec.region)
         template = door.template(spec.name)
@@ -247,7 +247,7 @@ def staying(context: DeployContext, consent: Consent, specs: Iterable[StackSpec]
     secrets = () if consent.parameters else context.clients.ssm.described(context.names.secrets_path)
     if secrets:
         named = ", ".join(sorted(name.rpartition("/")[2] for name in secrets))
-        lines.append(f"{context.names.secrets_path}: {named}; hermes-cfn secrets delete NAME")
+        lines.append(f"{context.names.secrets_path}: {named}; " + hermes("secrets", "delete", "NAME"))
     if not consent.parameters and context.clients.ssm.parameters([context.names.stable_parameter]):
         lines.append(f"{context.names.stable_parameter}: the release that a later deploy takes up again")
     return lines

@@ -30,7 +30,7 @@ from hermes_cfn.checks import (
 from hermes_cfn.checks import application as application_rules
 from hermes_cfn.checks import group as group_checks
 from hermes_cfn.checks.observed import Diagnosis, Lease, StackLine
-from hermes_cfn.errors import Finding, HermesError, Severity
+from hermes_cfn.errors import Finding, HermesError, Severity, hermes
 from hermes_cfn.events import Noted, StageEnded, StageStarted
 from hermes_cfn.flows import machine_image, status
 from hermes_cfn.flows.base import whoami
@@ -157,12 +157,12 @@ class Doctor:
         context = self.context
         if _stands(context, "service"):
             missing = list(whoami.lacking(context, "instance", permissions.INSTANCE))
-            mended_by = f"hermes-cfn deploy; if that changes nothing: {self._put_back('service')}"
+            mended_by = hermes("deploy") + f"; if that changes nothing: {self._put_back('service')}"
             yield from access.role(context.names.role("instance"), missing, mended_by)
         role = whoami.role_of(context, context.clients.account.identity())
         if role:
             missing = list(whoami.lacking(context, role, permissions.ROLES[role]))
-            yield from access.role(context.names.role(role), missing, "hermes-cfn bootstrap, as an administrator")
+            yield from access.role(context.names.role(role), missing, (hermes("bootstrap") + ", as an administrator"))
 
     def _stacks(self) -> Iterator[Finding]:
         lines = list(status.stack_lines(self.context))

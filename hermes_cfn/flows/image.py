@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from hermes_cfn.checks.images import DOCKER_WORD, wrong
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.events import StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.loop import Story
@@ -93,7 +93,7 @@ def push(context: DeployContext, tag: str, local: str = "", keep: bool = False) 
     uri = context.clients.ecr.uri(repository)
     if uri is None:
         raise HermesError(
-            Finding("repository-missing", repository, "there is no repository yet", next="hermes-cfn bootstrap")
+            Finding("repository-missing", repository, "there is no repository yet", next=hermes("bootstrap"))
         )
     if there is not None:
         raise HermesError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hermes_cfn.deployment import FromLookup
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import Finding, HermesError, hermes
 from hermes_cfn.flows import deploy
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.loop import Story
@@ -46,7 +46,7 @@ def observe(context: DeployContext) -> Images:
     newest = context.clients.ssm.parameter(argument)
     if newest is None:
         raise HermesError(
-            Finding("lookup-failed", argument, "AWS's public parameter is not there", next="hermes-cfn doctor")
+            Finding("lookup-failed", argument, "AWS's public parameter is not there", next=hermes("doctor"))
         )
     deployed = context.clients.cloudformation(spec.region).observe(spec.name).parameters.get(parameter, "")
     machines = context.clients.ec2

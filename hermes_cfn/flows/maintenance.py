@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hermes_cfn.deployment import FromSetting, StackSpec
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.events import StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder
@@ -54,7 +54,11 @@ def _deployed(context: DeployContext) -> tuple[StackSpec, str, str]:
                 "maintenance-missing",
                 spec.name,
                 "the stack that is deployed has no maintenance page",
-                next="[ingress] maintenance = true in hermes.toml, then hermes-cfn deploy: the page waits from then on",
+                next=(
+                    "[ingress] maintenance = true in hermes.toml, then "
+                    + hermes("deploy")
+                    + ": the page waits from then on"
+                ),
             ),
             exit_code=ExitCode.REFUSED,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.events import StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder
@@ -28,7 +28,7 @@ def run(context: DeployContext) -> Story[ReleaseRecord]:
     found = releases.goal(context)
     if found is None:
         raise HermesError(
-            Finding("release-none", context.names.goal_parameter, "nothing is released yet", next="hermes-cfn deploy"),
+            Finding("release-none", context.names.goal_parameter, "nothing is released yet", next=hermes("deploy")),
             exit_code=ExitCode.REFUSED,
         )
     release, version = found

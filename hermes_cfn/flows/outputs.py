@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.names import extra_name, is_extra, output_name
 
@@ -19,7 +19,7 @@ def collect(context: DeployContext) -> dict[str, str | list[str]]:
         found |= {before + output_name(key): value for key, value in seen.outputs.items()}
     if not found:
         raise HermesError(
-            Finding("stack-missing", context.names.stack("*"), "no stack is deployed", next="hermes-cfn deploy"),
+            Finding("stack-missing", context.names.stack("*"), "no stack is deployed", next=hermes("deploy")),
             exit_code=ExitCode.FAILED,
         )
     group = context.clients.auto_scaling.observe(context.names.auto_scaling_group)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.events import StageStarted
 from hermes_cfn.flows import release
 from hermes_cfn.flows.base.context import DeployContext
@@ -29,7 +29,7 @@ def run(source: DeployContext, target: DeployContext) -> Story[None]:
                 "promote-nothing",
                 source.names.stable_parameter,
                 f"{source.names.environment} has verified no release",
-                next=f"hermes-cfn --env {source.names.environment} release --image TAG",
+                next=hermes("--env", source.names.environment, "release", "--image", "TAG"),
             ),
             exit_code=ExitCode.REFUSED,
         )

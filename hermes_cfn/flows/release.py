@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hermes_cfn import plan
 from hermes_cfn.aws.autoscaling import GroupSeen
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity, hermes
 from hermes_cfn.events import Noted, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder, patient, there, unlocked
@@ -59,7 +59,7 @@ def same_templates(context: DeployContext) -> None:
             ", ".join(stack.key for stack in made.stacks if stack.action != "unchanged"),
             "the stacks are not what hermes.toml says, and a release touches no stack",
             evidence="\n".join(show.lines(made)),
-            next="hermes-cfn deploy --image TAG (or --resume), or release --despite-templates",
+            next=hermes("deploy", "--image", "TAG") + " (or --resume), or release --despite-templates",
         ),
         exit_code=ExitCode.REFUSED,
     )
@@ -79,7 +79,7 @@ def resume(context: DeployContext, despite_templates: bool = False) -> Story[Non
     if found is None:
         raise HermesError(
             Finding(
-                "release-none", context.names.goal_parameter, "there is no goal to go on to", next="hermes-cfn deploy"
+                "release-none", context.names.goal_parameter, "there is no goal to go on to", next=hermes("deploy")
             ),
             exit_code=ExitCode.REFUSED,
         )
@@ -143,12 +143,12 @@ def roll(
 
 def _asleep(context: DeployContext, release: Release, stable: Release | None) -> Story[None]:
     """Nothing to roll: the instances start with it when they come back."""
-    then = "hermes-cfn wake brings the instances back"
+    then = "the verb wake brings the instances back"
     if stable is None or stable.id != release.id:
         releases.keep(context, ReleaseRecord(release).then(context.now, releases.REQUESTED, release.requested_by))
         releases.write_goal(context, release)
         releases.write_stable(context, release)
-        then += ", and hermes-cfn release --resume migrates and verifies it"
+        then += ", and release --resume migrates and verifies it"
     yield StageEnded(context.now, "release", f"{release.id}, once {then}")
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from hermes_cfn.deciders.actions import Stop
 from hermes_cfn.deciders.emergency import decide_emergency
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity, hermes
 from hermes_cfn.events import Noted, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder, there
@@ -76,7 +76,9 @@ def _told(context: DeployContext, current: Release, target: Release) -> Story[No
                 "rollback-changes",
                 target.id,
                 f"brings back: {', '.join(parts)}",
-                next=f"hermes-cfn release --image {target.tag} takes its image with the variables and secrets of now",
+                next=(
+                    hermes("release", "--image", target.tag) + " takes its image with the variables and secrets of now"
+                ),
                 severity=Severity.INFO,
             ),
         )
@@ -88,7 +90,7 @@ def _same(target: Release) -> HermesError:
             "rollback-same",
             target.id,
             "is what runs: there is nothing to go back",
-            next="hermes-cfn status; hermes-cfn release --resume, if an instance does not run it",
+            next=hermes("status") + "; " + hermes("release", "--resume") + ", if an instance does not run it",
         ),
         exit_code=ExitCode.REFUSED,
     )
@@ -127,7 +129,11 @@ def _nowhere(context: DeployContext, what: str) -> HermesError:
             context.names.stable_parameter,
             f"{what}: there is nothing to go back to",
             evidence=f"kept: {names}",
-            next="hermes-cfn release --image TAG reaches every instance from here; or hermes-cfn rollback --to RELEASE",
+            next=(
+                hermes("release", "--image", "TAG")
+                + " reaches every instance from here; or "
+                + hermes("rollback", "--to", "RELEASE")
+            ),
         ),
         exit_code=ExitCode.REFUSED,
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.checks import database
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity, hermes
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet import command, diagnosis, releases
 from hermes_cfn.flows.fleet.observer import group
@@ -75,7 +75,7 @@ def put(context: DeployContext, name: str, value: str) -> Put:
                 "secret-invalid",
                 name,
                 "a secret is one line of UTF-8 that is not empty",
-                next=f"hermes-cfn secrets set {name}",
+                next=hermes("secrets", "set", name),
             ),
             exit_code=ExitCode.USAGE,
         )
@@ -125,7 +125,7 @@ def _tried(context: DeployContext, name: str, value: str) -> tuple[str | None, t
             "secret-refused",
             name,
             f"does not work from {serving[0]}: nothing was written, and nothing restarts",
-            next=f"hermes-cfn secrets set {name}",
+            next=hermes("secrets", "set", name),
         )
         raise HermesError(*found, why_not)
     return serving[0], tuple(found)
@@ -156,7 +156,7 @@ def generated(name: str) -> str:
                 "secret-not-ours",
                 name,
                 "is given out by somebody else, and cannot be made here",
-                next=f"get a new one there, then: hermes-cfn secrets rotate {name} < FILE",
+                next="get a new one there, then: " + hermes("secrets", "rotate", name) + " < FILE",
             ),
             exit_code=ExitCode.USAGE,
         )
@@ -177,7 +177,7 @@ def restore(context: DeployContext, name: str, version: int) -> Put:
                 name,
                 f"there is no version {version}",
                 evidence=f"kept: {', '.join(map(str, kept)) or 'none'}",
-                next=f"hermes-cfn secrets list {name}",
+                next=hermes("secrets", "list", name),
             ),
             exit_code=ExitCode.USAGE,
         )
@@ -192,7 +192,7 @@ def restore(context: DeployContext, name: str, version: int) -> Put:
                 name,
                 "this role may not read secrets, and restoring reads one",
                 evidence=error.message,
-                next=f"hermes-cfn --profile ADMIN secrets restore {name} --version {version}",
+                next=hermes("--profile", "ADMIN", "secrets", "restore", name, "--version", str(version)),
             ),
             exit_code=ExitCode.REFUSED,
         ) from error
@@ -263,8 +263,10 @@ def delete(context: DeployContext, name: str, although_used: bool = False) -> No
                 name,
                 f"{len(users)} kept releases start with it: {', '.join(users[:4])}",
                 why="an instance that starts anew could not, nor could one go back to them",
-                next=f"hermes-cfn secrets delete {name} --although-used; "
-                "leave it out of [application] secrets and release first, if it is not needed any more",
+                next=(
+                    hermes("secrets", "delete", name, "--although-used")
+                    + "; leave it out of [application] secrets and release first, if it is not needed any more"
+                ),
             ),
             exit_code=ExitCode.REFUSED,
         )

@@ -11,7 +11,7 @@ from hermes_cfn import bill
 from hermes_cfn.clock import patience
 from hermes_cfn.deciders.observed import Fleet
 from hermes_cfn.deployment import Deployment
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import Finding, HermesError, hermes
 from hermes_cfn.events import InstanceEvent, StageEnded, StageStarted, Waiting
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder
@@ -83,7 +83,7 @@ def _to(context: DeployContext, what: str, minimum: int, desired: int, maximum: 
                         f"{what}-late",
                         name,
                         f"{sum(i.up for i in fleet.instances)} of {desired} instances are healthy",
-                        next="hermes-cfn doctor",
+                        next=hermes("doctor"),
                     )
                 )
             if waited == 0:

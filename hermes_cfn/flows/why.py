@@ -10,7 +10,7 @@ from hermes_cfn.aws.cloudformation import StackEvent
 from hermes_cfn.checks import why as decide
 from hermes_cfn.deciders import cause
 from hermes_cfn.deployment import StackSpec
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet import command, releases
 from hermes_cfn.flows.fleet.releases import FAILED, ReleaseRecord
@@ -48,7 +48,7 @@ def of(context: DeployContext, what: str = "") -> Why | None:
                 "subject-unknown",
                 what,
                 "is no stack, release or instance of this environment",
-                next="hermes-cfn why; or one of " + ", ".join(spec.key for spec in context.deployment),
+                next=(hermes("why") + "; or one of ") + ", ".join(spec.key for spec in context.deployment),
             ),
             exit_code=ExitCode.USAGE,
         )

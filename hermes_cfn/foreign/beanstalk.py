@@ -186,7 +186,7 @@ def read(run_file: Path | None, configs: Iterable[Path], folder: Path | None = N
         try:
             _config(page, files.mapping(path, files.as_yaml(path, files.text(path))))
         except HermesError as error:
-            page.leave("", error.findings[0].what, error.findings[0].next)
+            page.leave("", error.findings[0].what, str(error.findings[0].next))
     if folder is not None:
         page.file = "the folder"
         with contextlib.suppress(Unfit):

@@ -122,7 +122,7 @@ def _folder(folder: Path) -> Reading:
         Left(", ".join(one.files), f"{first.tool} is read, and this is of {one.tool}", "--from with this file, instead")
         for one in others
     )
-    also += tuple(Left(one.findings[0].where, one.findings[0].what, one.findings[0].next) for one in refused)
+    also += tuple(Left(one.findings[0].where, one.findings[0].what, str(one.findings[0].next)) for one in refused)
     return replace(first, left=(*first.left, *also))
 
 

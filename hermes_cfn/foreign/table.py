@@ -80,10 +80,9 @@ class Page:
         if known is None:
             self.leave(path, "there is nothing like it here")
         elif known.setting:
-            self.leave(path, "it is not taken by itself", known.instead)
+            self.leave(path, "it is not taken by itself", str(known.instead))
         else:
-            why, _, nearest = known.instead.partition("; " if "; " in known.instead else ": ")
-            self.leave(path, why, nearest)
+            self.leave(path, known.why, str(known.instead))
 
     def variable(self, path: str, name: Any, value: Any) -> None:
         """A variable of the container; of what looks like a secret only the name."""
@@ -204,7 +203,7 @@ def refused(section: str, key: str, value: Any) -> str:
         starter.settings({section: {key: value}})
     except HermesError as error:
         own = [one for one in error.findings if one.code not in _BETWEEN]
-        return next((one.next or "another value" for one in own), "")
+        return next((str(one.next) or "another value" for one in own), "")
     except (ValueError, TypeError):
         return "another value"
     return ""

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import Finding, HermesError, hermes
 from hermes_cfn.names import repositories
 
 LIMIT_BYTES = 4096
@@ -111,5 +111,10 @@ def containers(settings: Settings) -> tuple[dict[str, Any], dict[str, dict[str, 
 
 def _invalid(release: str, what: str) -> HermesError:
     return HermesError(
-        Finding("release-invalid", release or "release", what, next="hermes-cfn release --image … makes a new one")
+        Finding(
+            "release-invalid",
+            release or "release",
+            what,
+            next=hermes("release", "--image", "…") + " makes a new one",
+        )
     )

@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hermes_cfn.errors import Advice, hermes
+
 
 class Fault(StrEnum):
     """Whose fault a failure is, which says what may be done about it.
@@ -56,23 +58,23 @@ class Meaning:
 
     fault: Fault
     what: str
-    next: str = ""
+    next: str | Advice = ""
 
 
 MEANINGS: Mapping[Cause, Meaning] = {
-    Cause.IMAGE_MISSING: Meaning(Fault.RELEASE, "the registry does not have the image", "hermes-cfn image push TAG"),
+    Cause.IMAGE_MISSING: Meaning(Fault.RELEASE, "the registry does not have the image", hermes("image", "push", "TAG")),
     Cause.IMAGE_FOREIGN: Meaning(
-        Fault.RELEASE, "the image is of another registry than the settings name", "hermes-cfn image push TAG"
+        Fault.RELEASE, "the image is of another registry than the settings name", hermes("image", "push", "TAG")
     ),
     Cause.IMAGE_UNUSABLE: Meaning(
         Fault.RELEASE, "the container engine cannot start the image", "docker buildx build --platform linux/ARCH"
     ),
     Cause.SECRET_MISSING: Meaning(
-        Fault.RELEASE, "a version of a secret that the release names is not there", "hermes-cfn secrets list"
+        Fault.RELEASE, "a version of a secret that the release names is not there", hermes("secrets", "list")
     ),
-    Cause.SECRET_UNUSABLE: Meaning(Fault.RELEASE, "a secret has more than one line", "hermes-cfn secrets set NAME"),
+    Cause.SECRET_UNUSABLE: Meaning(Fault.RELEASE, "a secret has more than one line", hermes("secrets", "set", "NAME")),
     Cause.RELEASE_MISSING: Meaning(
-        Fault.RELEASE, "the parameter that names the release is not there", "hermes-cfn release --image TAG"
+        Fault.RELEASE, "the parameter that names the release is not there", hermes("release", "--image", "TAG")
     ),
     Cause.REGISTRY_AWAY: Meaning(
         Fault.DEPENDENCY, "the registry did not give the image in time", "the same command again"
@@ -83,7 +85,11 @@ MEANINGS: Mapping[Cause, Meaning] = {
     Cause.DATABASE_REFUSED: Meaning(
         Fault.RELEASE,
         "the database refuses the login of this release's DATABASE_URL",
-        "hermes-cfn release --image TAG takes the newest secrets; or hermes-cfn secrets set DATABASE_URL",
+        (
+            hermes("release", "--image", "TAG")
+            + " takes the newest secrets; or "
+            + hermes("secrets", "set", "DATABASE_URL")
+        ),
     ),
     Cause.DATABASE_AWAY: Meaning(
         Fault.DEPENDENCY, "the database of this release's DATABASE_URL did not answer in time", "the same command again"
@@ -93,12 +99,14 @@ MEANINGS: Mapping[Cause, Meaning] = {
         Fault.RELEASE, "the memory does not suffice", "less for application.migrate_memory_mib, or a larger machine"
     ),
     Cause.DOCKER_DOWN: Meaning(Fault.MACHINE, "the container engine does not answer"),
-    Cause.UNANSWERED: Meaning(Fault.UNCLEAR, "the application does not answer its health path", "hermes-cfn logs"),
-    Cause.RESTARTED: Meaning(Fault.RELEASE, "the container ended and was started again", "hermes-cfn logs"),
+    Cause.UNANSWERED: Meaning(Fault.UNCLEAR, "the application does not answer its health path", hermes("logs")),
+    Cause.RESTARTED: Meaning(Fault.RELEASE, "the container ended and was started again", hermes("logs")),
     Cause.PROCESS_UNWELL: Meaning(
-        Fault.UNCLEAR, "a process beside the web process does not run as it should", "hermes-cfn logs --process NAME"
+        Fault.UNCLEAR,
+        "a process beside the web process does not run as it should",
+        hermes("logs", "--process", "NAME"),
     ),
-    Cause.MIGRATION_FAILED: Meaning(Fault.RELEASE, "the migration failed", "hermes-cfn releases show RELEASE"),
+    Cause.MIGRATION_FAILED: Meaning(Fault.RELEASE, "the migration failed", hermes("releases", "show", "RELEASE")),
     Cause.IN_SERVICE: Meaning(Fault.UNCLEAR, "the instance is in service, where no container is stopped"),
     Cause.NOBODY_CONFIRMED: Meaning(Fault.UNCLEAR, "nobody confirmed the deployment in time"),
     Cause.BROKEN: Meaning(Fault.MACHINE, "a command on the instance failed that nothing is expected of"),

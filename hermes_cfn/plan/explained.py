@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from hermes_cfn.errors import Advice, Command
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -18,6 +20,16 @@ class Explanation:
     what: str
     why: str
     out: str
+
+    @property
+    def advice(self) -> Advice:
+        """``out`` without its backticks, each command of it as words."""
+        return Advice(tuple(_command(part) if i % 2 else part for i, part in enumerate(self.out.split("`"))))
+
+
+def _command(code: str) -> str | Command:
+    tool, *words = code.split()
+    return Command(tuple(words)) if tool == "hermes-cfn" else code
 
 
 @cache

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hermes_cfn.errors import Finding
+from hermes_cfn.errors import Finding, hermes
 from hermes_cfn.plan.model import Change, Plan
 
 
@@ -71,5 +71,9 @@ def _finding(code: str, stack: str, change: Mapping[str, Any], what: str) -> Fin
         f"{stack}/{change['LogicalResourceId']}",
         f"{change.get('ResourceType', 'resource')}: {what}",
         why=", ".join(causes),
-        next=f"look at it with hermes-cfn plan --change-set; --replace {change['LogicalResourceId']}, if it may",
+        next=(
+            "look at it with "
+            + hermes("plan", "--change-set")
+            + f"; --replace {change['LogicalResourceId']}, if it may"
+        ),
     )

@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from hermes_cfn import bill
 from hermes_cfn.config.usage import Usage
 from hermes_cfn.deployment import Deployment, FromSetting, StackSpec
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Finding, Severity, hermes
 from hermes_cfn.names import is_extra
 from hermes_cfn.plan import extras, handover
 from hermes_cfn.plan.model import Change, Deployed, Interruption, Plan, StackPlan
@@ -211,7 +211,11 @@ def _network_findings(changes: tuple[Change, ...]) -> Iterator[Finding]:
                 f"{change.stack}/{change.logical_id}",
                 "CloudFormation cannot replace the VPC: its internet gateway is still attached to the old one",
                 why=", ".join(shown.path for shown in change.details if shown.replaces),
-                next="leave it as it was; or a second environment beside this one, then hermes-cfn destroy of this one",
+                next=(
+                    "leave it as it was; or a second environment beside this one, then "
+                    + hermes("destroy")
+                    + " of this one"
+                ),
             )
 
 
@@ -229,7 +233,11 @@ def _addresses(stacks: tuple[StackPlan, ...]) -> Iterator[Finding]:
             "the external database",
             f"instances will reach it from other addresses: {', '.join(moved)}",
             why="until it admits the new ones they do not reach it at all",
-            next="admit them as soon as hermes-cfn outputs nat_public_ips shows them; or leave [network] egress as it was",
+            next=(
+                "admit them as soon as "
+                + hermes("outputs", "nat_public_ips")
+                + " shows them; or leave [network] egress as it was"
+            ),
             severity=Severity.WARNING,
         )
 
@@ -273,7 +281,7 @@ def _ceiling(before: bill.Bill | None, after: bill.Bill | None, inputs: PlanInpu
             "ceiling-undecided",
             "hermes.toml [budget] ceiling_usd",
             f"nobody can say whether the bill stays below {dollars(inputs.ceiling)} a month: this region has no prices here",
-            next="hermes-cfn prices refresh, or [budget] ceiling_usd = 0 to go on without a ceiling",
+            next=hermes("prices", "refresh") + ", or [budget] ceiling_usd = 0 to go on without a ceiling",
         )
         return
     if after.high <= inputs.ceiling:
@@ -286,7 +294,7 @@ def _ceiling(before: bill.Bill | None, after: bill.Bill | None, inputs: PlanInpu
         "hermes.toml [budget] ceiling_usd",
         f"the bill would be {dollars(amount)} a month ({word}), the ceiling is {dollars(inputs.ceiling)}",
         evidence="\n".join(_crossing(before, after, amount - inputs.ceiling, before.total > inputs.ceiling)),
-        next="raise [budget] ceiling_usd, or take out what is dear: hermes-cfn cost",
+        next="raise [budget] ceiling_usd, or take out what is dear: " + hermes("cost"),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hermes_cfn.cfn.statuses import standing
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.plan import show
 from hermes_cfn.plan.model import Plan, as_data
 
@@ -41,7 +41,7 @@ def approved(hashed: str, plan: Plan) -> None:
                 "--plan",
                 f"what would be done now is plan {digest(plan)}, not {hashed}; nothing was touched",
                 why="the settings, the release, what is deployed, or what was asked for is another than when it was approved",
-                next="hermes-cfn plan, look at it, and approve its hash",
+                next=hermes("plan") + ", look at it, and approve its hash",
             ),
             exit_code=ExitCode.REFUSED,
         )
@@ -74,7 +74,7 @@ def _read(recorded: str) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError) as error:
         raise HermesError(
             Finding(
-                "plan-unreadable", "--plan", f"this is no recorded plan: {error}", next="hermes-cfn plan --out FILE"
+                "plan-unreadable", "--plan", f"this is no recorded plan: {error}", next=hermes("plan", "--out", "FILE")
             ),
             exit_code=ExitCode.USAGE,
         ) from error
@@ -97,7 +97,7 @@ def compare(recorded: str, plan: Plan, done: frozenset[str] = frozenset()) -> No
             "--plan",
             "what would be done now is not what was planned; nothing was touched",
             evidence=difference,
-            next="hermes-cfn plan --out FILE, look at it again, deploy --plan FILE",
+            next=hermes("plan", "--out", "FILE") + ", look at it again, deploy --plan FILE",
         ),
         exit_code=ExitCode.REFUSED,
     )

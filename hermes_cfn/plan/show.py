@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby
 
-from hermes_cfn.errors import Finding
+from hermes_cfn.errors import Advice, Finding
 from hermes_cfn.plan.model import Change, Plan, StackPlan
 from hermes_cfn.units import dollars, duration
+
+Typed = Callable[[str | Advice], str]
+"""How what is to be typed next is written: with which options of the run."""
 
 FOLDS_ABOVE = 30
 """Resources of a plan that are shown one by one; in a larger plan what is harmless is folded by type."""
@@ -23,7 +26,7 @@ DEAREST = 8
 """Lines of the bill that a folded plan shows."""
 
 
-def lines(plan: Plan, fold: bool = False) -> Iterator[str]:
+def lines(plan: Plan, fold: bool = False, typed: Typed = str) -> Iterator[str]:
     """The plan, line by line, the most dangerous changes of a stack first.
 
     With ``fold``, a plan of more than :data:`FOLDS_ABOVE` resources has one line for each type that is only added or
@@ -35,7 +38,7 @@ def lines(plan: Plan, fold: bool = False) -> Iterator[str]:
     yield ""
     yield from summary(plan, folded)
     for finding in plan.findings:
-        yield from _finding(finding)
+        yield from _finding(finding, typed)
     if folded:
         yield "folded: what is only added or changed in place; --all shows each resource and each line of the bill"
 
@@ -122,7 +125,7 @@ def summary(plan: Plan, folded: bool = False) -> Iterator[str]:
         )
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(finding: Finding, typed: Typed) -> Iterator[str]:
     """What would fail or should be known, and on a line of its own what to type."""
     yield f"{finding.severity}: {finding.code}  {finding.where}: {finding.what}"
     if finding.why:
@@ -130,7 +133,7 @@ def _finding(finding: Finding) -> Iterator[str]:
     for evidence in finding.evidence.splitlines():
         yield f"    | {evidence}"
     if finding.next:
-        yield f"    next: {finding.next}"
+        yield f"    next: {typed(finding.next)}"
 
 
 def _high(plan: Plan) -> str:
@@ -168,9 +171,9 @@ def interruption(plan: Plan) -> str:
     return f"yes{seconds}: {what}"
 
 
-def markdown(plan: Plan) -> str:
+def markdown(plan: Plan, typed: Typed = str) -> str:
     """The plan as a comment of a pull request."""
-    parts = [f"### Plan for {plan.environment}", "", *(f"* {line}" for line in _short(plan)), ""]
+    parts = [f"### Plan for {plan.environment}", "", *(f"* {line}" for line in _short(plan, typed)), ""]
     for stack in plan.stacks:
         if stack.action == "unchanged":
             continue
@@ -179,9 +182,14 @@ def markdown(plan: Plan) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _short(plan: Plan) -> Iterator[str]:
+def _short(plan: Plan, typed: Typed) -> Iterator[str]:
     for line in summary(plan):
         if not line.startswith("    "):
             yield line
     for finding in plan.findings:
-        yield f"{finding.severity}: {finding.code}  {finding}"
+        parts = [
+            f"{finding.where}: {finding.what}",
+            finding.why,
+            f"next: {typed(finding.next)}" if finding.next else "",
+        ]
+        yield f"{finding.severity}: {finding.code}  {' — '.join(part for part in parts if part)}"

@@ -10,7 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal
 
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import Finding, HermesError, hermes
 from hermes_cfn.pricing import cache as kept
 from hermes_cfn.pricing import inference, tables
 from hermes_cfn.pricing.commitments import Offer
@@ -173,7 +173,7 @@ def load(
     book = live(region, now, directory) if source in ("auto", "live") else None
     if source == "live" and (book is None or (region is not None and book.fetched is None)):
         raise HermesError(
-            Finding("book-missing", region or "all", "no prices were fetched", next="hermes-cfn prices refresh")
+            Finding("book-missing", region or "all", "no prices were fetched", next=hermes("prices", "refresh"))
         )
     book = book or snapshot()
     if region is not None and region not in with_prices(book) and region not in book.unread:
@@ -183,7 +183,7 @@ def load(
                 region,
                 "no book has the prices that a bill of this region needs",
                 evidence=_elsewhere(region) + "regions with prices: " + ", ".join(with_prices(book)),
-                next=f"hermes-cfn prices refresh --region {region}",
+                next=hermes("prices", "refresh", "--region", region),
             )
         )
     return book

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import Finding, HermesError, hermes
 from hermes_cfn.pricing.prices import Basis, Price, Tier
 
 
@@ -35,7 +35,7 @@ class Reserved:
 def broken(where: str, why: str) -> HermesError:
     """A price list that cannot be read."""
     return HermesError(
-        Finding("price-list-broken", where, why, why="the old book stays in use", next="hermes-cfn prices refresh")
+        Finding("price-list-broken", where, why, why="the old book stays in use", next=hermes("prices", "refresh"))
     )
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import Finding, HermesError, hermes
 from hermes_cfn.pricing.regions import stem
 from hermes_cfn.units import rounded
 
@@ -256,7 +256,7 @@ class PriceBook:
                     "price-missing",
                     where,
                     f"the book {self.name} has no such price",
-                    next="hermes-cfn prices refresh, or another region",
+                    next=hermes("prices", "refresh") + ", or another region",
                 )
             )
         raise HermesError(

@@ -21,7 +21,7 @@ from hermes_cfn.cfn.template import Template, arguments_of, load
 from hermes_cfn.config import Settings
 from hermes_cfn.config.extras import LIMIT_BYTES, ExtraFile, OutputValue, too_large
 from hermes_cfn.deployment import FromOutput, FromSetting, Source, StackSpec
-from hermes_cfn.errors import ConfigurationError, Finding, HermesError
+from hermes_cfn.errors import ConfigurationError, Finding, HermesError, hermes
 from hermes_cfn.names import Names, extra_key, extra_name, output_id
 from hermes_cfn.stacks.existing import NETWORK, of_network
 from hermes_cfn.stacks.extras_python import template_of
@@ -167,7 +167,7 @@ def _unknown_section(name: str, known: set[str]) -> Finding:
         "extra-unknown",
         f"hermes.toml extras.{name}",
         f"there is no extra {name!r}: {there}",
-        next=f"hermes-cfn extras add, or extras/{name}.template.yaml",
+        next=hermes("extras", "add") + f", or extras/{name}.template.yaml",
     )
 
 

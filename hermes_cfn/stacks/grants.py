@@ -14,7 +14,7 @@ from awacs.aws import Action, Allow, Principal, Statement
 from troposphere import GetAtt, Parameter, Sub, Template, iam, ssm
 
 from hermes_cfn.config import Settings
-from hermes_cfn.errors import ConfigurationError, Finding
+from hermes_cfn.errors import ConfigurationError, Finding, hermes
 from hermes_cfn.instance.documents import python
 from hermes_cfn.names import Names, output_id
 from hermes_cfn.permissions import GRANTS
@@ -44,7 +44,9 @@ def of(settings: Settings, extras: Sequence[Extra]) -> tuple[Granted, ...]:
     wrong: list[Finding] = []
     for name, writes in settings.access.granted.items():
         if name not in known:
-            there = ", ".join(f"extras.{one}" for one in known) or f"hermes-cfn extras add bucket --name {name}, say"
+            there = ", ".join(f"extras.{one}" for one in known) or (
+                hermes("extras", "add", "bucket", "--name", name) + ", say"
+            )
             wrong.append(
                 Finding("grant-unknown", f"hermes.toml access extras.{name}", "there is no such extra", next=there)
             )

@@ -598,7 +598,7 @@ def test_without_duckdb_the_finding_says_what_to_install(tmp_path, monkeypatch):
     path = written(tmp_path / "a.csv", line())
     monkeypatch.setitem(sys.modules, "duckdb", None)
     finding = refused(path)
-    assert (finding.code, "hermes-cfn[reconcile]" in finding.next) == ("duckdb-missing", True)
+    assert (finding.code, "hermes-cfn[reconcile]" in str(finding.next)) == ("duckdb-missing", True)
 
 
 def test_every_role_of_a_layout_has_a_use_in_the_statement():

@@ -528,7 +528,7 @@ def test_an_allowance_that_aws_does_not_give_is_refused():
         of({"Nat": NAT}, given=usage(allowances_used={"internet_gb": 5}))
     finding = caught.value.findings[0]
     assert (finding.code, finding.where) == ("usage-invalid", "usage.allowances_used.internet_gb")
-    assert "internet_out_gb" in finding.next
+    assert "internet_out_gb" in str(finding.next)
 
 
 def test_every_step_of_inference_is_named_with_its_spread():

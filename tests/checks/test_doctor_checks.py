@@ -194,7 +194,7 @@ def test_a_change_by_hand_to_the_group_is_named_with_what_undoes_it(what):
     changed, severity, undone_by = LEFT[what]
     (found,) = group.hindrances(replace(GROUP, **changed), WANTED)
     assert found.severity == severity
-    assert found.next.startswith("aws autoscaling ") and found.next.endswith(undone_by)
+    assert str(found.next).startswith("aws autoscaling ") and str(found.next).endswith(undone_by)
 
 
 def test_a_group_that_sleeps_or_is_as_it_was_deployed_is_no_finding():

@@ -160,7 +160,7 @@ def test_the_diagnosis_is_the_one_that_a_person_would_want(case, kept):
         said = {"container": {"status": "running"}, "log": ["all is well"], "health": {"status": 200}, "failed": said}
     found = start.cause("i-1", start.read(said), application(case[0]))
     assert found is not None and found.code == f"application-{kind}", found
-    assert words in found.next, found.next
+    assert words in str(found.next), found.next
     told = last_words.lines(said.get("failed", said)["log"])[-8:]
     assert found.evidence.splitlines()[: len(told)] == told
     assert found.evidence.splitlines()[-1].startswith("health check: ")

@@ -77,7 +77,7 @@ def silent(**said):
 def test_the_applications_words_come_before_the_health_check():
     found = silent(log=["booting", "ModuleNotFoundError: No module named 'x'"])
     assert found.evidence.splitlines()[1].startswith("ModuleNotFoundError") and not found.why
-    assert "0.0.0.0" not in str(found) + found.why + found.next
+    assert "0.0.0.0" not in str(found) + found.why + str(found.next)
 
 
 def test_a_port_is_named_only_where_the_instance_says_it():

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from hermes_cfn.cli.again import again
+from hermes_cfn.errors import Advice, hermes
 
 STAGING = {"config": "hermes.toml", "environment": "staging", "profile": "it's", "local": True}
 
@@ -13,16 +14,20 @@ STAGING = {"config": "hermes.toml", "environment": "staging", "profile": "it's",
 @pytest.mark.parametrize(
     ("said", "typed"),
     [
-        ("hermes-cfn deploy", "hermes-cfn --env staging --profile 'it'\"'\"'s' --local deploy"),
-        ("hermes-cfn --env production release", "hermes-cfn --profile 'it'\"'\"'s' --local --env production release"),
-        ("hermes-cfn --profile NAME …", "hermes-cfn --env staging --local --profile NAME …"),
-        ("hermes-cfn local start", "hermes-cfn local start"),
-        ("pip install hermes-cfn", "pip install hermes-cfn"),
+        (hermes("deploy"), "hermes-cfn --env staging --profile 'it'\"'\"'s' --local deploy"),
+        (
+            hermes("--env", "production", "release"),
+            "hermes-cfn --profile 'it'\"'\"'s' --local --env production release",
+        ),
+        (hermes("--profile", "NAME", "…"), "hermes-cfn --env staging --local --profile NAME …"),
+        (hermes("local", "start"), "hermes-cfn local start"),
+        (hermes("run", "--", "env"), "hermes-cfn --env staging --profile 'it'\"'\"'s' --local run -- env"),
     ],
 )
-def test_a_command_that_is_said_has_the_options_of_the_one_that_was_typed(said: str, typed: str) -> None:
-    assert again(f"push, then {said}", STAGING) == f"push, then {typed}"
-    assert again(said, {"config": "hermes.toml", "environment": None, "profile": None, "local": False}) == said
+def test_a_command_that_is_said_has_the_options_of_the_one_that_was_typed(said: Advice, typed: str) -> None:
+    assert again("push, then " + said, STAGING) == f"push, then {typed}"
+    assert again(said, {"config": "hermes.toml", "environment": None, "profile": None, "local": False}) == str(said)
+    assert again("see the hermes-cfn docs", STAGING) == "see the hermes-cfn docs"
 
 
 def test_what_a_failed_command_says_next_is_for_its_environment(tmp_path) -> None:

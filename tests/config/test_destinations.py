@@ -94,7 +94,7 @@ def test_what_would_be_dropped_is_said_before_it_hangs(text):
     settings = parse(text)
     found = list(outbound.closed(settings))
     assert {finding.code for finding in found} <= {"port-closed-outward"}
-    assert {read(str(written(finding.next)[-1])).first for finding in found} == WANTED[text]
+    assert {read(str(written(str(finding.next))[-1])).first for finding in found} == WANTED[text]
 
 
 def written(words):

@@ -32,12 +32,12 @@ def test_a_word_stands_in_one_wish():
 @pytest.mark.parametrize("wish", wishes.WISHES, ids=lambda wish: wish.words[0])
 def test_what_is_to_be_written_instead_is_a_setting(wish):
     assert not wish.setting or wish.setting in SECTIONS | KEYS
-    assert wish.setting in wish.instead and "\n" not in wish.instead
+    assert wish.setting in str(wish.instead) and "\n" not in str(wish.sentence)
 
 
 def test_plurals_of_a_key_name_the_key_first():
     finding = the_finding('[certificate]\ndomains = ["a.example.com"]\n')
-    assert finding.code == "configuration-unknown-key" and "'domain'" in finding.next
+    assert finding.code == "configuration-unknown-key" and "'domain'" in str(finding.next)
 
 
 UNKNOWN = [word for word in wishes.BY_WORD if word not in SECTIONS and not list(suspicious({word: 3}))]
@@ -48,7 +48,7 @@ UNKNOWN = [word for word in wishes.BY_WORD if word not in SECTIONS and not list(
 def test_a_wish_is_answered_in_one_line_wherever_it_is_written(word, text):
     finding = the_finding(text.format(word))
     assert finding.code in ("configuration-unknown-key", "configuration-not-offered")
-    assert finding.next.endswith(wishes.BY_WORD[word].instead)
+    assert str(finding.next).endswith(str(wishes.BY_WORD[word].sentence))
 
 
 @pytest.mark.parametrize("section", sorted(SECTIONS - {"env"}))

@@ -122,7 +122,7 @@ def test_an_update_that_stopped_where_it_failed_is_rolled_back_before_anything_e
         assert isinstance(stack.decide(StackSeen("UPDATE_FAILED", change_set=change_set), WANTED), RollBack)
     again = stack.decide(StackSeen("UPDATE_FAILED"), WANTED, stack.Tried(rollbacks=1))
     assert isinstance(again, Stop)
-    assert "rollback-stack" in again.finding.next
+    assert "rollback-stack" in str(again.finding.next)
 
 
 def test_what_we_executed_ends_well_or_is_told() -> None:

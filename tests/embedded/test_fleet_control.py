@@ -96,7 +96,7 @@ def test_a_cloud_that_died_and_a_half_written_directory_are_told_and_reset(tmp_p
     with pytest.raises(HermesError) as caught:
         control.status(tmp_path)
     assert caught.value.findings[0].code == "local-died"
-    assert "--reset" in caught.value.findings[0].next
+    assert "--reset" in str(caught.value.findings[0].next)
     control.reset(tmp_path)
     (tmp_path / "cloud").mkdir()
     (tmp_path / "cloud" / "cloud.json").write_text('{"pid": 1')

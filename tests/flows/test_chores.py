@@ -6,7 +6,7 @@ import pytest
 
 from hermes_cfn import stacks
 from hermes_cfn.config import parse
-from hermes_cfn.errors import ExitCode, HermesError, Severity
+from hermes_cfn.errors import ExitCode, HermesError, Severity, hermes
 from hermes_cfn.flows.stacks import manual_steps
 from hermes_cfn.names import Names
 
@@ -76,7 +76,7 @@ def test_the_only_image_is_taken_and_of_several_one_is_named_without_waiting() -
     with pytest.raises(HermesError) as caught:
         told(context(tags=("v1", "v2")), image="")
     (finding,) = [finding for finding in caught.value.findings if "image" in finding.code]
-    assert (finding.code, finding.next) == ("image-not-chosen", "hermes-cfn deploy --image TAG")
+    assert (finding.code, finding.next) == ("image-not-chosen", hermes("deploy", "--image", "TAG"))
     assert finding.evidence == "tags there: v1, v2"
 
 

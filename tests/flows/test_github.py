@@ -109,7 +109,7 @@ def test_the_token_goes_to_no_other_place_and_into_no_word(server):
 def test_without_a_token_or_offline_one_line_says_what_to_look_at():
     for found in (list(github.check(SETTINGS, {})), list(github.check(SETTINGS, {"GH_TOKEN": TOKEN}, offline=True))):
         assert [(one.code, one.severity.value) for one in found] == [("github-unchecked", "info")]
-        assert "acme/shop" in found[0].next
+        assert "acme/shop" in str(found[0].next)
 
 
 @pytest.mark.parametrize("text", ["", "[account]\ngithub_provider='none'\n[github]\nrepository='acme/shop'"])

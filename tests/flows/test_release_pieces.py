@@ -117,7 +117,7 @@ def test_an_image_that_the_instances_cannot_run_is_refused_where_its_index_says_
     here.clients = SimpleNamespace(ecr=ecr)
     found = list(preconditions.startable(here, KEPT.release))
     assert [finding.code for finding in found] == (["image-architecture"] if refused else [])
-    assert not refused or "docker buildx build --platform linux/arm64" in found[0].next
+    assert not refused or "docker buildx build --platform linux/arm64" in str(found[0].next)
 
 
 def test_alarms_that_fired_before_a_release_are_known_until_it_ends() -> None:

@@ -121,5 +121,5 @@ def test_a_quota_is_asked_for_what_is_more_than_now(text, fleet, running, short)
 def test_several_instances_are_told_what_of_phoenix_ends_at_each(text, told) -> None:
     found = list(several.alone(parse(text)))
     assert [one.severity for one in found] == ([INFO] if told else [])
-    assert all(told in one.next and "Presence" in one.why for one in found)
+    assert all(told in str(one.next) and "Presence" in one.why for one in found)
     assert all(("long poll" in one.why) is (text == "") for one in found)

@@ -78,7 +78,7 @@ def test_what_aws_ends_beyond_the_plan_is_found(plan, fate) -> None:
     (finding,) = guard.unplanned(plan, "service", [aws("LoadBalancer", **fate)])
     assert finding.code == "replacement-unplanned"
     assert finding.where == "service/LoadBalancer"
-    assert "--replace LoadBalancer" in finding.next
+    assert "--replace LoadBalancer" in str(finding.next)
     assert not list(
         guard.unplanned(replace(plan, replace=frozenset({"LoadBalancer"})), "service", [aws("LoadBalancer", **fate)])
     )

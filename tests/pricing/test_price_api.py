@@ -222,7 +222,7 @@ def test_an_expired_token_says_what_to_do(cloud):
         prices.product(NAT)
     finding = caught.value.findings[0]
     assert finding.code == "credentials-expired"
-    assert "renew" in finding.next
+    assert "renew" in str(finding.next)
 
 
 def test_broken_json_says_so_and_leaves_the_cache_alone(cloud, tmp_path):

@@ -117,7 +117,7 @@ def test_credentials_that_expire_in_the_middle_are_said_and_the_next_run_attache
         brought(context, slow)
     (finding,) = caught.value.findings
     assert finding.code == "credentials-expired"
-    assert "renew" in finding.next
+    assert "renew" in str(finding.next)
     assert status(context, slow) == "CREATE_IN_PROGRESS"
     held(on=False)
     told = []
@@ -200,7 +200,7 @@ def test_ctrl_c_detaches_or_cancels_the_update(context) -> None:
     assert status(context, after) == "UPDATE_ROLLBACK_COMPLETE"
     finding = interrupted(context, after, "detach")
     assert finding.code == "detached"
-    assert "deploy" in finding.next
+    assert "deploy" in str(finding.next)
     assert brought(context, after) == {"left": "unchanged"}
     assert status(context, after) == "UPDATE_COMPLETE"
 
@@ -232,7 +232,7 @@ def test_protection_and_data_go_only_when_told_and_what_was_kept_is_taken_up_aga
     with pytest.raises(HermesError) as caught:
         gone(context, kept)
     assert caught.value.findings[0].code == "stack-protected"
-    assert "--unprotect" in caught.value.findings[0].next
+    assert "--unprotect" in str(caught.value.findings[0].next)
     gone(context, kept, unprotect=True)
     assert context.clients.s3.get("state-kept-bucket", "key") == b"data"
     told = []

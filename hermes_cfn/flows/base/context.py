@@ -19,7 +19,7 @@ from hermes_cfn.checks import deployed
 from hermes_cfn.clock import Clock, SystemClock
 from hermes_cfn.config import Settings
 from hermes_cfn.deployment import Deployment
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.names import Names
 
 ELSEWHERE = "us-east-1"
@@ -136,7 +136,7 @@ def stand(
                 "hermes.toml [account] id",
                 f"the credentials belong to account {identity.account}, the file names {wanted}",
                 why=f"nothing was done as {identity.arn}",
-                next="use the other profile: hermes-cfn --profile NAME …",
+                next="use the other profile: " + hermes("--profile", "NAME", "…"),
             ),
             exit_code=ExitCode.REFUSED,
         )

@@ -9,7 +9,7 @@ from hermes_cfn.aws.autoscaling import GroupSeen
 from hermes_cfn.checks import group as checks
 from hermes_cfn.checks.observed import DesiredGroup, GroupLine, InstanceLine
 from hermes_cfn.deciders.observed import Lifecycle
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity, hermes
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet.observer import group
 from hermes_cfn.names import output_id
@@ -78,7 +78,7 @@ def _mended(finding: Finding) -> Finding:
         finding.where,
         finding.what,
         why="the rollout mends it",
-        next="hermes-cfn deploy, or release --resume",
+        next=hermes("deploy") + ", or release --resume",
         severity=Severity.WARNING,
     )
 

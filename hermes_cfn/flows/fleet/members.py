@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hermes_cfn.deciders.observed import Lifecycle
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet.observer import group, not_deployed
 
@@ -19,7 +19,7 @@ def members(context: DeployContext) -> tuple[str, ...]:
     staying = tuple(member.id for member in seen.members if member.lifecycle is not Lifecycle.GONE)
     if not staying:
         raise HermesError(
-            Finding("fleet-empty", context.names.auto_scaling_group, "has no instance", next="hermes-cfn wake"),
+            Finding("fleet-empty", context.names.auto_scaling_group, "has no instance", next=hermes("wake")),
             exit_code=ExitCode.REFUSED,
         )
     return staying

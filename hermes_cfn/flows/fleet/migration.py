@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from hermes_cfn.deciders.observed import Progress
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import Finding, HermesError, hermes
 from hermes_cfn.events import StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder
@@ -83,9 +83,11 @@ def once(
                 str(outcome),
                 why="it stopped before any instance was touched",
                 evidence=(err or out)[-OUTPUT_KEPT:],
-                next="less for application.migrate_memory_mib, or hermes-cfn scale --type a larger one"
+                next="less for application.migrate_memory_mib, or "
+                + hermes("scale", "--type", "TYPE")
+                + " for a larger one"
                 if crowded
-                else f"hermes-cfn releases show {kept.release.id}",
+                else hermes("releases", "show", kept.release.id),
             )
         )
     shown = f"schema {before} -> {after}" if before != after else "schema unchanged"

@@ -14,7 +14,7 @@ from hermes_cfn.deciders.actions import EnterStandby
 from hermes_cfn.deciders.observed import Attempt, Fleet, Instance, Lifecycle, Progress, Target
 from hermes_cfn.deciders.operations import parse_operation
 from hermes_cfn.deciders.own import Own
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import Finding, HermesError, hermes
 from hermes_cfn.events import Event, InstanceEvent
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet.instance_reports import Reading
@@ -55,7 +55,7 @@ def not_deployed(context: DeployContext) -> HermesError:
             "service-missing",
             context.names.auto_scaling_group,
             "there is no Auto Scaling group: the service stack is not deployed",
-            next="hermes-cfn deploy",
+            next=hermes("deploy"),
         )
     )
 

@@ -18,7 +18,7 @@ from hermes_cfn.checks import images
 from hermes_cfn.checks.images import DOCKER_WORD
 from hermes_cfn.deciders.observed import Lifecycle
 from hermes_cfn.deciders.release import SchemaStep, schema_between
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet import registry, releases
 from hermes_cfn.flows.fleet.releases import ReleaseRecord
@@ -81,7 +81,7 @@ def _fleet(context: DeployContext, release: Release, seen: GroupSeen | None, way
         "fleet-asleep",
         context.names.auto_scaling_group,
         f"no instance runs and none is wanted, so that {release.id} can neither migrate nor be checked",
-        next="hermes-cfn wake, then the same command",
+        next=hermes("wake") + ", then the same command",
     )
 
 
@@ -103,7 +103,12 @@ def half_way(context: DeployContext, release: Release) -> Iterator[Finding]:
         goal[0].id,
         "its rollout is paused, or was cut off half way",
         why=f"every instance that has it would go to {release.id}",
-        next="hermes-cfn release --resume goes on with it, hermes-cfn rollback goes back; then the same command",
+        next=(
+            hermes("release", "--resume")
+            + " goes on with it, "
+            + hermes("rollback")
+            + " goes back; then the same command"
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.aws.ecr import Image
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Finding, Severity, hermes
 from hermes_cfn.events import Event, Noted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet import registry, releases
@@ -60,7 +60,9 @@ def expiring(release: Release) -> Finding:
         "image-expiring",
         release.image.partition("@")[0],
         f"{release.tag} is of another environment's repository, which deletes what was never released there, 30 days after its push",
-        next="release it there too, or hermes-cfn image push here under a tag that does not begin with build-",
+        next="release it there too, or "
+        + hermes("image", "push")
+        + " here under a tag that does not begin with build-",
         severity=Severity.WARNING,
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 from hermes_cfn.deciders.attempts import Attempt, of_history
 from hermes_cfn.deciders.release import CanaryRules, SchemaStep
 from hermes_cfn.deciders.view import Strategy
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity, hermes
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet import registry
 from hermes_cfn.instance.release import Release, containers, images
@@ -164,7 +164,7 @@ def _read(context: DeployContext, name: str) -> tuple[Release, int] | None:
                 name,
                 "is not a release; somebody overwrote it",
                 evidence=f"version {found.version}: {error.findings[0].what}",
-                next="hermes-cfn release --image TAG writes it anew",
+                next=hermes("release", "--image", "TAG") + " writes it anew",
             )
         ) from error
 
@@ -181,7 +181,7 @@ def write_goal(context: DeployContext, release: Release) -> int:
                 release.id,
                 f"its image {release.image} is of no repository that this file's environments have in this account and region",
                 why="instances run images of the repositories that hermes.toml names, and log in to no other registry",
-                next="hermes-cfn image push TAG, then hermes-cfn release --image TAG",
+                next=hermes("image", "push", "TAG") + ", then " + hermes("release", "--image", "TAG"),
             ),
             exit_code=ExitCode.REFUSED,
         )
@@ -237,7 +237,7 @@ def known(context: DeployContext, release_id: str) -> ReleaseRecord:
                 release_id,
                 "there is no such release",
                 evidence=f"kept: {names}",
-                next="hermes-cfn releases",
+                next=hermes("releases"),
             ),
             exit_code=ExitCode.USAGE,
         )
@@ -311,7 +311,7 @@ def _no_output(stack: str, variable: str, output: str, there: bool) -> Finding:
         if there
         else f"stack {stack} does not say {output} yet",
         why="a release keeps the value that the stack says when it is made",
-        next="hermes-cfn deploy makes the stack first",
+        next=hermes("deploy") + " makes the stack first",
     )
 
 
@@ -359,7 +359,7 @@ def image_missing(context: DeployContext, reference: str) -> Finding:
         f"{repository}:{reference}",
         "no such image in the repository",
         evidence=f"tags there: {tags}",
-        next=f"hermes-cfn image push {reference}",
+        next=hermes("image", "push", reference),
     )
 
 
@@ -376,7 +376,7 @@ def image_not_chosen(context: DeployContext, there: list[str]) -> Finding:
         context.names.repository,
         "the first deployment needs an image",
         evidence=f"tags there: {', '.join(there[:8]) or 'none'}",
-        next="hermes-cfn deploy --image TAG" if there else "hermes-cfn image push TAG",
+        next=hermes("deploy", "--image", "TAG") if there else hermes("image", "push", "TAG"),
     )
 
 
@@ -395,5 +395,5 @@ def secret_missing(context: DeployContext, name: str) -> Finding:
         context.names.secret(name),
         f"secret {name} is not set",
         why="the application is started with it",
-        next=f"hermes-cfn secrets set {name}",
+        next=hermes("secrets", "set", name),
     )

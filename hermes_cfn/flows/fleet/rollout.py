@@ -17,7 +17,7 @@ from hermes_cfn.deciders.observed import Instance, Lifecycle, Progress, Target
 from hermes_cfn.deciders.release import Aftermath, CanaryRules, aftermath
 from hermes_cfn.deciders.rollout import decide, decide_prepared
 from hermes_cfn.deciders.view import RolloutTarget, Strategy
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import Advice, ExitCode, Finding, HermesError, Severity, hermes
 from hermes_cfn.events import InstanceEvent, Noted, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.lease import LeaseHolder
@@ -276,7 +276,7 @@ class Rollout:
                 "left-out-of-service",
                 name,
                 f"is out of service, and goes back by itself about {back} s after it was deployed to or prepared",
-                next="hermes-cfn release --resume goes on at once; hermes-cfn rollback goes back",
+                next=hermes("release", "--resume") + " goes on at once; " + hermes("rollback") + " goes back",
                 severity=Severity.WARNING,
             )
             for name in out
@@ -298,7 +298,7 @@ class Rollout:
             stop.finding,
             evidence="\n".join(filter(None, (shown, self._answer(stop)))) or stop.finding.evidence,
             why=_difference(previous, release) or stop.finding.why,
-            next=f"hermes-cfn releases show {release.id}",
+            next=hermes("releases", "show", release.id),
         )
         touched = any(i.release == release.id or not i.up for i in fleet.instances)
         bars = self._bars(previous) if previous and previous.id != release.id else []
@@ -431,16 +431,16 @@ def _rolled_back(release: Release, previous: Release) -> Finding:
         release.id,
         f"every instance runs {previous.id} again",
         severity=Severity.WARNING,
-        next=f"hermes-cfn releases show {release.id}",
+        next=hermes("releases", "show", release.id),
     )
 
 
 def _choices(release: Release, previous: Release | None, verdict: Aftermath, barred: bool) -> Finding:
     if verdict is Aftermath.NOTHING:
         return Finding("release-not-started", release.id, "no instance was touched", severity=Severity.WARNING)
-    next_ = "mend and release again: it reaches every instance from here"
+    next_: str | Advice = "mend and release again: it reaches every instance from here"
     if barred and previous:
-        next_ += f"; or open the way back, then hermes-cfn rollback --to {previous.id}"
+        next_ = next_ + "; or open the way back, then " + hermes("rollback", "--to", previous.id)
     return Finding(
         "release-held",
         release.id,

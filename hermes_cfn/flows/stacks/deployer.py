@@ -30,7 +30,7 @@ from hermes_cfn.deciders.actions import (
 from hermes_cfn.deciders.cause import of_change_set, root_cause
 from hermes_cfn.deciders.observed import StackSeen
 from hermes_cfn.deployment import DEFAULTS, FromLookup, FromOutput, FromSetting, StackSpec
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity, hermes
 from hermes_cfn.events import Event, Noted, StageEnded, StageStarted
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.base.loop import Story, drive
@@ -134,7 +134,7 @@ def parameters_of(
                             "output-missing",
                             spec.key,
                             f"stack {stack} has no output {output}",
-                            next="hermes-cfn render --check",
+                            next=hermes("render", "--check"),
                         )
                     )
                 values[name] = value
@@ -376,7 +376,7 @@ class StackDeployer:
                 case _:
                     steps.append(Step(key, step))
         if self.abandoned and not busy:
-            return (Stop(Finding("cancelled", self._rest(seen), "cancelled as you wished", next="hermes-cfn deploy")),)
+            return (Stop(Finding("cancelled", self._rest(seen), "cancelled as you wished", next=hermes("deploy"))),)
         if stops and not busy:
             return (stops[0],)
         if steps and not stops:
@@ -526,7 +526,7 @@ def _detached(busy: Sequence[str]) -> Finding:
         "detached",
         ", ".join(busy),
         "nobody follows it any more; what CloudFormation has begun goes on",
-        next="hermes-cfn deploy attaches to it again and goes on from there",
+        next=hermes("deploy") + " attaches to it again and goes on from there",
     )
 
 

@@ -13,7 +13,7 @@ from hermes_cfn.cfn.statuses import DRIFT_CHECKED
 from hermes_cfn.config import Settings, edit
 from hermes_cfn.config.section import Section
 from hermes_cfn.deployment import Deployment
-from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.errors import Finding, HermesError, hermes
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.stacks import plan_inputs
 from hermes_cfn.plan import Deployed, Plan, drift
@@ -107,5 +107,5 @@ def _unsaid(row: Row) -> Finding:
         f"{one.stack}/{one.logical_id}{one.path}",
         f"no setting says what is there: {one.real}",
         why=f"it was deployed as {one.deployed}; nothing was written" if one.path else "nothing was written",
-        next="hermes-cfn deploy --revert-drift puts it back; or change it back by hand",
+        next=hermes("deploy", "--revert-drift") + " puts it back; or change it back by hand",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hermes_cfn.deployment import FromLookup, FromSetting, Source
-from hermes_cfn.errors import ExitCode, Finding, HermesError
+from hermes_cfn.errors import Advice, ExitCode, Finding, HermesError, hermes
 from hermes_cfn.flows.base.context import DeployContext
 
 LOOKUPS = frozenset({"output", "balancer"})
@@ -14,7 +14,7 @@ def resolve(context: DeployContext, source: FromLookup) -> str:
     if source.lookup == "output":
         stack, _, name = source.argument.partition(":")
         value = context.clients.cloudformation(context.region).observe(stack).outputs.get(name, "")
-        next_ = "hermes-cfn deploy of the environment that is shared, first"
+        next_: str | Advice = hermes("deploy") + " of the environment that is shared, first"
     else:
         listener, _, wanted = source.argument.partition(" ")
         value = context.clients.elb.of_listener(listener).get(wanted, "")

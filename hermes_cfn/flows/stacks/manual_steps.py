@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.checks import certificate
 from hermes_cfn.deployment import StackSpec
-from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity
+from hermes_cfn.errors import ExitCode, Finding, HermesError, Severity, hermes
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet import registry, releases
 from hermes_cfn.flows.fleet.releases import ReleaseRecord
@@ -81,7 +81,7 @@ class Gate:
             "the external database",
             f"must admit {found}, port {self.context.settings.database.port}",
             why="these are the addresses that instances reach the world from",
-            next="add them to the database's allow-list; hermes-cfn outputs shows them again",
+            next="add them to the database's allow-list; " + hermes("outputs") + " shows them again",
             severity=Severity.WARNING,
         )
 
@@ -126,6 +126,10 @@ def record(context: DeployContext, before: Outputs, outputs: Outputs) -> Finding
         domain,
         "people reach it when this record stands",
         evidence=certificate.record(domain, balancer),
-        next="create it at the DNS provider, or change the one that is there; hermes-cfn doctor looks whether it is there",
+        next=(
+            "create it at the DNS provider, or change the one that is there; "
+            + hermes("doctor")
+            + " looks whether it is there"
+        ),
         severity=Severity.INFO,
     )

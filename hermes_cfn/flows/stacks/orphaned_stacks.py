@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.deployment import StackSpec
-from hermes_cfn.errors import Finding, Severity
+from hermes_cfn.errors import Finding, Severity, hermes
 from hermes_cfn.flows.base.context import ELSEWHERE, DeployContext
 from hermes_cfn.names import OPTIONAL, extra_key
 
@@ -48,6 +48,6 @@ def told(spec: StackSpec) -> Finding:
         spec.name,
         "is there, and hermes.toml does not ask for it any more",
         why="deploy leaves it as it is, the bill after is without it, and AWS charges for it",
-        next=f"hermes-cfn destroy --stack {spec.key}",
+        next=hermes("destroy", "--stack", spec.key),
         severity=Severity.WARNING,
     )

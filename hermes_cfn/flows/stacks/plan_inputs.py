@@ -14,7 +14,7 @@ from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.checks import budget, forecast, several, versions
 from hermes_cfn.checks.facts import Facts
 from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSetting, Source, StackSpec
-from hermes_cfn.errors import Finding, HermesError, Severity
+from hermes_cfn.errors import Finding, HermesError, Severity, hermes
 from hermes_cfn.flows.base.context import DeployContext
 from hermes_cfn.flows.fleet import group_drift, preconditions, releases
 from hermes_cfn.flows.fleet.observer import group
@@ -233,7 +233,7 @@ def _kept(context: DeployContext, now: Release) -> Iterator[Finding]:
             now.id,
             f"it stays as it is, without what has changed since: {', '.join(different)}",
             why="variables and secrets come with a release",
-            next=f"hermes-cfn release --image {now.tag}, or this with --image {now.tag}",
+            next=hermes("release", "--image", now.tag) + f", or this with --image {now.tag}",
             severity=Severity.WARNING,
         )
 
@@ -259,7 +259,7 @@ def _half_way(context: DeployContext, left: Release, kept: Release | None, follo
             left.id,
             "its rollout was paused, or ended half way",
             why=f"every instance that has it goes to {following}",
-            next="hermes-cfn release --resume, to go on with it instead",
+            next=hermes("release", "--resume") + ", to go on with it instead",
             severity=Severity.WARNING,
         )
     ]
@@ -298,7 +298,7 @@ def _lacks_rights(spec: StackSpec, lacking: list[str]) -> Finding:
         "CloudFormation and the application may not yet do what the extras and [access] need",
         why="deploy does not touch the account's foundation, and would fail half way",
         evidence="\n".join(lacking),
-        next="hermes-cfn bootstrap, with administrator's credentials",
+        next=hermes("bootstrap") + ", with administrator's credentials",
     )
 
 
@@ -308,7 +308,7 @@ def foundation_stale(spec: StackSpec) -> Finding:
         spec.name,
         "the account's foundation is not what hermes.toml says",
         why="deploy does not touch it",
-        next="hermes-cfn bootstrap",
+        next=hermes("bootstrap"),
         severity=Severity.WARNING,
     )
 
