@@ -49,7 +49,7 @@ def test_the_applications_words_come_before_the_rollouts(line, code):
 
 def test_without_words_the_rollouts_sentence_is_what_there_is():
     (only,) = why.of_release("v2", FAILED, {}, APPLICATION)
-    assert only.code == "release-failed" and hermes("releases", "show", "v2").commands[0] in str(only.next).commands
+    assert only.code == "release-failed" and hermes("releases", "show", "v2").commands[0] in only.next.commands
     first, silent = why.of_release("v2", FAILED, {"i-1": {"silent": "it did not answer"}}, APPLICATION)
     assert (first.code, silent.code) == ("release-failed", "agent-silent"), "a fresh machine's silence is no cause"
     fresh = {"i-1": {"container": "Error: No such image: hermes", "docker": "active", "units": {}}}
