@@ -261,7 +261,8 @@ def as_json(event: events.Event) -> dict[str, object]:
     """An event as data: its kind and its fields."""
     from dataclasses import asdict
 
-    return {"event": type(event).__name__, **asdict(event)}
+    finding = {"finding": event.finding.as_dict()} if isinstance(event, events.Noted) else {}
+    return {"event": type(event).__name__, **asdict(event), **finding}
 
 
 def follow(stream: Iterator[events.Event], form: str = "text", quiet: bool = False) -> list[events.Event]:

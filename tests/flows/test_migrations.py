@@ -12,7 +12,7 @@ from hermes_cfn.deciders.actions import EnterStandby, Stop
 from hermes_cfn.deciders.observed import Fleet, Group, Instance, Lifecycle, Progress, Target
 from hermes_cfn.deciders.rollout import decide
 from hermes_cfn.deciders.view import RolloutTarget, Strategy
-from hermes_cfn.errors import HermesError
+from hermes_cfn.errors import HermesError, hermes
 from hermes_cfn.flows.fleet import diagnosis, hooks, migration, releases
 from hermes_cfn.flows.fleet.releases import ReleaseRecord
 from hermes_cfn.instance.release import Release
@@ -58,7 +58,7 @@ def test_a_migration_that_does_not_fit_stops_before_any_instance_is_touched(monk
     with pytest.raises(HermesError) as caught:
         list(migration.once(context, SimpleNamespace(token=1), observer, ReleaseRecord(TWO, "v1-1"), 1))
     (found,) = caught.value.findings
-    assert (found.code, found.next) == ("migration-failed", "hermes-cfn releases show v2-2")
+    assert (found.code, found.next) == ("migration-failed", hermes("releases", "show", "v2-2"))
     assert asked == [("migrate", "i-1")], "once, and on nobody else"
     assert kept[-1].migration["outcome"] != "ok", "the next attempt migrates again"
 
