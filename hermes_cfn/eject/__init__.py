@@ -13,7 +13,7 @@ from hermes_cfn.deployment import Deployment, FromLookup, FromOutput, FromSettin
 from hermes_cfn.errors import Finding, HermesError
 from hermes_cfn.names import Names, output_id
 
-STACKS, PAGE = "stacks.sh", "README.md"
+STACKS, RELEASE, PAGE = "stacks.sh", "release.sh", "README.md"
 
 FIRST: Mapping[str, str] = {"budget-estimate": "100", "cost-allocation-tag": "false", "commit": "none"}
 """What a lookup is worth where no stack is yet that has a value."""
@@ -29,6 +29,7 @@ def render(deployment: Deployment, settings: Settings) -> dict[str, str]:
         found[f"{spec.key}.tags.json"] = _json([{"Key": key, "Value": value} for key, value in spec.tags.items()])
     names = Names.of(settings)
     found[STACKS] = _script(STACKS, _stacks_variables(names), list(_stacks(deployment)))
+    found[RELEASE] = _script(RELEASE, _release_variables(settings, names))
     found[PAGE] = _page(deployment, names)
     return found
 
@@ -47,7 +48,7 @@ def write(deployment: Deployment, settings: Settings, directory: Path) -> list[P
         for name, text in render(deployment, settings).items():
             path = directory / name
             path.write_text(text, encoding="utf-8", newline="\n")
-            if name == STACKS:
+            if name in (STACKS, RELEASE):
                 path.chmod(0o755)
             written.append(path)
     except OSError as error:
@@ -99,6 +100,20 @@ def _stacks_variables(names: Names) -> dict[str, str]:
     }
 
 
+def _release_variables(settings: Settings, names: Names) -> dict[str, str]:
+    return {
+        "REGION": settings.region,
+        "REPOSITORY": names.repository,
+        "LOCK_TABLE": names.lock_table,
+        "LOCK_KEY": names.lock_key,
+        "GOAL": names.goal_parameter,
+        "STABLE": names.stable_parameter,
+        "DOCUMENTS": names.document("").rstrip("-"),
+        "GROUP": names.auto_scaling_group,
+        "MIGRATE": "yes" if settings.application.migrate else "",
+    }
+
+
 def _script(name: str, variables: Mapping[str, str], more: list[str] | None = None) -> str:
     body = files("hermes_cfn.eject").joinpath(name).read_text(encoding="utf-8")
     head = [
@@ -121,11 +136,8 @@ Everything that runs stays as it is; nothing of it needs the tool. What you need
 
 * `./stacks.sh` brings the stacks to what the templates here say. `DRY=yes ./stacks.sh` only makes the change sets.
 * Secrets: `aws ssm put-parameter --type SecureString --overwrite --name /…/NAME --value file://…`, then their version in the release.
-* A release, in the order in which the tool does it: the release as JSON, with another image digest, to the parameter
-  `{names.goal_parameter}`; the document `{names.document("prepare")}` on every instance, `{names.document("migrate")}` on one;
-  then an instance at a time `aws autoscaling enter-standby`, `{names.document("deploy")}`, `exit-standby`, target healthy,
-  `{names.document("confirm")}`; at the end the same JSON to `{names.stable_parameter}`. Each document takes the number of the
-  goal's version and a token that never gets smaller (table `{names.lock_table}`).
+* `./release.sh TAG` brings the image TAG of the registry to every instance, one after the other, out of the load balancer and
+  back, as the tool does it. Its comments say each step; a new version of a secret or of a variable is a line in it.
 
 What you do by hand from here on: bills and plans beforehand, canaries, surge, pruning of old images, the check of an image's
 architecture, going back by itself (the instance's own timer still brings a single one back), and newer versions of the

@@ -187,6 +187,8 @@ def read(path: Path, said: str, shown: str) -> Reading:
         where = f"services.{name}"
         if one.get("profiles"):
             page.leave(where, "it only starts when its profile is asked for", "another deployment, or hermes-cfn run")
+        elif _same(one, services[web]) and one.get("command"):
+            page.process(where, name, one["command"])
         else:
             page.wish(
                 where,
@@ -195,6 +197,12 @@ def read(path: Path, said: str, shown: str) -> Reading:
     if "name" not in document:
         page.take("", "application.name", _folder(path, web))
     return page.reading(TOOL, [shown])
+
+
+def _same(one: Mapping[Any, Any], web: Mapping[Any, Any]) -> bool:
+    """Whether it runs the image of the service that answers requests, and asks for no requests itself."""
+    own = [(key, web[key]) for key in ("image", "build") if web.get(key)]
+    return bool(own) and "ports" not in one and all(one.get(key) == value for key, value in own)
 
 
 def _folder(path: Path, otherwise: str) -> str:

@@ -148,8 +148,11 @@ def _size(vm: Mapping[str, Any]) -> tuple[int, int, bool]:
 
 
 def _processes(page: Page, path: str, value: Any) -> None:
-    for name in value if isinstance(value, Mapping) else ():
-        page.wish(f"{path}.{name}", "command" if name in ("app", "web") else "worker")
+    for name, command in value.items() if isinstance(value, Mapping) else ():
+        if name in ("app", "web"):
+            page.wish(f"{path}.{name}", "command")
+        else:
+            page.process(f"{path}.{name}", str(name), command)
 
 
 CHECK: Table = {

@@ -44,7 +44,7 @@ def _formation(page: Page, path: str, value: Any) -> None:
     for name, told in value.items() if isinstance(value, Mapping) else ():
         here = f"{path}.{name}"
         if name != "web":
-            page.wish(here, "worker")
+            page.leave(f"{here}.quantity", "a process here runs on each instance", f"processes.{name}.count")
         elif isinstance(told, Mapping):
             if told.get("quantity"):
                 to("compute.count", values.whole)(page, f"{here}.quantity", told["quantity"])
@@ -117,8 +117,10 @@ def read(procfile: Path | None, manifest: Path | None, shown: str = "") -> Readi
             page.said.append(command)
             if name == "release":
                 to("application.migrate", values.words)(page, name, command)
+            elif name == "web":
+                page.wish(name, "command")
             else:
-                page.wish(name, "command" if name == "web" else "worker")
+                page.process(name, name, command)
     page.otherwise("application.architecture", "x86_64", "dynos are x86_64")
     page.notes.append("Heroku chooses PORT: here it is application.port, which the container is told, too")
     names = [one.name for one in (procfile, manifest) if one]

@@ -36,6 +36,9 @@ def _servers(page: Page, path: str, value: Any) -> None:
     for role, told in roles.items():
         here = f"{path}.{role}"
         hosts = told.get("hosts") if isinstance(told, Mapping) else told
+        if role != first and isinstance(told, Mapping) and told.get("cmd"):
+            page.process(here, str(role), told["cmd"])
+            continue
         if role != first:
             page.wish(here, "worker")
             continue

@@ -69,6 +69,25 @@ class Page:
             return
         self.taken.append(Taken(section, key, value, self.origin(path)))
 
+    def process(self, path: str, name: str, command: Any, count: int = 1) -> None:
+        """A process beside the web process, of the same image; one that may run only once is left, with the reason."""
+        from hermes_cfn.foreign import values
+
+        try:
+            words = values.words(command)
+        except values.Unfit as unfit:
+            self.leave(path, f"its command {unfit}", "[processes]")
+            return
+        if _ONCE.search(name) or any(_ONCE.search(word) for word in words):
+            self.wish(path, "singleton")
+            return
+        told = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        value = {"command": words} if count == 1 else {"command": words, "count": count}
+        if refused("processes", told, value):
+            self.wish(path, "worker")
+        else:
+            self.take(path, f"processes.{told}", value)
+
     def leave(self, path: str, why: str, nearest: str = "") -> None:
         told = Left(self.origin(path), printable(why), nearest)
         if len(self.left) < MOST_LEFT and told not in self.left:
@@ -197,7 +216,7 @@ _BETWEEN = frozenset({"configuration-conflict"})
 
 def refused(section: str, key: str, value: Any) -> str:
     """What a section wants instead of a value that it does not take; empty where it takes it."""
-    if not _VARIABLE.fullmatch(key):
+    if section != "processes" and not _VARIABLE.fullmatch(key):
         return "letters, digits and underscores"
     try:
         starter.settings({section: {key: value}})
@@ -208,6 +227,9 @@ def refused(section: str, key: str, value: Any) -> str:
         return "another value"
     return ""
 
+
+_ONCE = re.compile(r"^(beat|clock|cron|scheduler|celery-?beat|clockwork|schedule:work)$", re.IGNORECASE)
+"""Names of processes of which there may be only one."""
 
 Rule = Callable[[Page, str, Any], None]
 Table = Mapping[str, Rule]

@@ -175,8 +175,9 @@ CASES: dict[str, tuple[dict[str, str], str, dict[str, object], tuple[str, ...]]]
             "compute.count": 2,
             "service.deregistration_delay_s": 45,
             "env.RAILS_LOG_LEVEL": "info",
+            "processes.job": {"command": ("bin/jobs",)},
         },
-        ("servers.job", "accessories.db", "proxy.healthcheck.interval", "labels"),
+        ("accessories.db", "proxy.healthcheck.interval", "labels"),
     ),
     "fly": (
         {"fly.toml": FLY},
@@ -226,8 +227,9 @@ CASES: dict[str, tuple[dict[str, str], str, dict[str, object], tuple[str, ...]]]
             "compute.instance_type": "t4g.medium",
             "service.health_interval_s": 30,
             "env.NODE_ENV": "production",
+            "processes.worker": {"command": ("npm", "run", "worker")},
         },
-        ("services.web.extends", "services.worker", "services.debug", "services.db", "services.web.environment.HOST"),
+        ("services.web.extends", "services.debug", "services.db", "services.web.environment.HOST"),
     ),
     "heroku": (
         {"Procfile": PROCFILE, "app.json": APP_JSON},
@@ -239,8 +241,9 @@ CASES: dict[str, tuple[dict[str, str], str, dict[str, object], tuple[str, ...]]]
             "application.secrets": ("SECRET_KEY_BASE", "SMTP_PASSWORD"),
             "compute.count": 2,
             "env.LANG": "C.UTF-8",
+            "processes.worker": {"command": ("bundle", "exec", "sidekiq")},
         },
-        ("web", "worker", "addons: heroku-postgresql", "addons: heroku-redis", "formation.web.size"),
+        ("web", "addons: heroku-postgresql", "addons: heroku-redis", "formation.web.size"),
     ),
     "apprunner": (
         {"apprunner.yaml": APPRUNNER},
@@ -341,6 +344,9 @@ def test_init_writes_it_with_its_origin(tmp_path, case):
     made = config.load(tmp_path / "hermes.toml")
     for key, value in flat(reading).items():
         section, _, name = key.partition(".")
+        if section == "processes":
+            assert made.processes[name].command == value["command"]
+            continue
         now = made.env[name] if section == "env" else getattr(getattr(made, section), name)
         assert now == value
         line = next(line for line in text.splitlines() if line.startswith(f"{name} = "))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hermes_cfn.local import control
+from hermes_cfn.rehearse.tally import LoadProcess
 from tests import owners
 
 BIN = Path(sys.executable).parent
@@ -20,11 +21,12 @@ def folder(cloud) -> Path:
     return cloud.directory / "ejected"
 
 
-def run(cloud, script: Path) -> str:
+def run(cloud, script: Path, *words: str, codes: tuple[int, ...] = (0,)) -> str:
     """A script with AWS's own command line, and nothing of this project on its path."""
     env = {
         "PATH": f"{cloud.directory / 'bin'}:/usr/bin:/bin",
         "HOME": str(cloud.directory),
+        "PAUSE": "0.2",
         "AWS_ENDPOINT_URL": control.status(cloud.state).endpoint,
         **owners.variables(cloud.state),
     }
@@ -33,9 +35,9 @@ def run(cloud, script: Path) -> str:
     aws = found / "aws"
     if not aws.exists():
         aws.symlink_to(BIN / "aws")
-    done = subprocess.run([str(script)], env=env, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    done = subprocess.run([str(script), *words], env=env, capture_output=True, text=True, timeout=540)
+    assert done.returncode in codes, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def templates(cloud) -> dict[str, str]:
@@ -56,6 +58,23 @@ def test_the_stacks_are_as_the_files_say_and_a_change_in_a_file_is_made(cloud, f
     groups = cloud.client("logs").describe_log_groups()["logGroups"]
     assert 7 in {one.get("retentionInDays") for one in groups}
     assert {key for key, value in templates(cloud).items() if before[key] != value} == {"hermes-production-service"}
+
+
+def test_a_release_is_rolled_with_no_request_lost_and_the_tool_goes_on_from_it(cloud, folder) -> None:
+    """By AWS's own command line alone; before, a tag that is not there changes nothing and gives the lock back."""
+    run(cloud, folder / "release.sh", "nosuch", codes=(1, 254, 255))
+    (address,) = [one["https"] for one in control.status(cloud.state).load_balancers.values() if "https" in one]
+    load = LoadProcess(address, server_name="localhost", tls=True, rate=20, at_most_s=540)
+    try:
+        run(cloud, folder / "release.sh", "v2")
+    finally:
+        tally = load.stop()
+    assert tally.sent > 20 and tally.failed == 0, tally.failed_by_reason
+    said = cloud.json("status")
+    assert said["stable"]["tag"] == "v2" and {one["release"] for one in said["instances"]} == {said["stable"]["id"]}
+    assert said["lock"] == "free"
+    cloud.type("release --image v1 --yes")
+    assert cloud.json("status")["stable"]["tag"] == "v1"
 
 
 def test_eject_writes_over_nothing(cloud, folder) -> None:
