@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hermes_cfn import names
 from hermes_cfn.cli import console, terminal
+from hermes_cfn.cli.again import again
 from hermes_cfn.errors import ExitCode, Finding, HermesError, hermes
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def command(
             terminal.echo(note)
         if made:
             terminal.echo(f"certified: {asked.image} is {known_by[0]}")
-            terminal.echo("next: " + hermes("release", "--image", plan.tag, "--require-rehearsal"))
+            terminal.echo(again("next: " + hermes("release", "--image", plan.tag, "--require-rehearsal")))
     return ExitCode.OK if whole else ExitCode.FAILED
 
 
