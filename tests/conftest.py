@@ -11,6 +11,10 @@ for name in [name for name in os.environ if name.startswith("AWS_")]:
 os.environ |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
 """Nobody's own credentials reach a test, and no test AWS."""
 
+os.environ.setdefault("HERMES_CONSISTENCY", "strong")
+"""Tests look with plain clients at what they have just done.  What runs on a late cloud says so itself; with ``default`` in the
+environment the stories do, too (``docs/embedded-cloud.md``)."""
+
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """A suite that a shell starts in the background inherits an ignored SIGINT, and so would every verb that a test interrupts."""
 

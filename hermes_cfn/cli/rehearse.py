@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,9 +66,7 @@ if TYPE_CHECKING:
 @click.option(
     "--consistency",
     type=click.Choice(["strong", "default", "worst"]),
-    default="strong",
-    show_default=True,
-    help="How late the cloud answers: not at all; as often as AWS; always once more what was before.",
+    help="How late the cloud answers: not at all; as often as AWS (default); always once more what was before.",
 )
 @click.option("--story", is_flag=True, help="Every verb in turn, from bootstrap to destroy, instead of one update.")
 @console.format_option("text", "json")
@@ -89,7 +88,7 @@ def command(
     speed: float,
     back: bool,
     never_again: bool,
-    consistency: str,
+    consistency: str | None,
     story: bool,
     form: str,
 ) -> int:
@@ -131,7 +130,9 @@ def command(
         for some in known.turns(chosen)
     ]
 
-    options = Options(follow_parent=True, database=True, speed=speed, consistency=consistency, seed=seed, engine=engine)
+    options = Options(follow_parent=True, database=True, speed=speed, seed=seed, engine=engine)
+    if consistency:
+        options = replace(options, consistency=consistency)
 
     def say(line: str) -> None:
         terminal.echo(line, err=True)

@@ -27,8 +27,8 @@ service time."""
 INTERNAL = "hermes-embedded-cloud"
 """What the user agent of calls says that see the cloud as it is: nothing of what they ask is late, and none breaks."""
 
-USUAL = "strong"
-"""How consistent a cloud is otherwise."""
+USUAL = "default"
+"""How consistent a cloud is otherwise: as late as AWS is taken to be."""
 
 
 class Addresses(StrEnum):

@@ -65,8 +65,8 @@ class EmbeddedCloud:
 
 @pytest.fixture(scope="session")
 def embedded_cloud_options() -> Options:
-    """How the session's cloud is started."""
-    return Options(follow_parent=True)
+    """How the session's cloud is started; answers are as of now, for tests look at what they have just written."""
+    return Options(follow_parent=True, consistency="strong")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 # Builds what can be installed, and begins with it in empty directories: the product alone, the embedded cloud alone, and all of
 # it, each in an environment of its own as `pip install` would, for each Python from 3.11 to 3.13 that is here.  PYTHONS names others.
 set -euo pipefail
+export HERMES_CONSISTENCY=strong  # what is written is looked at at once
 root=$(cd "$(dirname "$0")/../.." && pwd)
 place=$(mktemp -d)
 ended() { # whatever happens, no embedded cloud stays
