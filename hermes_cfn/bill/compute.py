@@ -15,8 +15,9 @@ from hermes_cfn.bill.charge import Charge, Free, Item, NotGiven, NotPriced
 from hermes_cfn.bill.contract import Class, types, unpriced
 from hermes_cfn.bill.lines import Bill, BillLine
 from hermes_cfn.bill.open import MOST_WORLDS, Assumed, Key, Undecided
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.rules import RULES, Rule
-from hermes_cfn.bill.surroundings import Placed, Surroundings, of_deployment, of_templates
+from hermes_cfn.bill.surroundings import Surroundings, of_deployment, of_templates
 from hermes_cfn.cfn.template import Template
 from hermes_cfn.clock import SystemClock
 from hermes_cfn.config.usage import Usage, nothing_given

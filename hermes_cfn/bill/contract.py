@@ -19,7 +19,7 @@ from importlib.resources import files
 from typing import Any
 
 from hermes_cfn.bill.charge import NotPriced
-from hermes_cfn.bill.surroundings import Placed
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.cfn.values import Unknown
 
 

@@ -17,7 +17,10 @@ _spec = importlib.util.spec_from_file_location("bills", Path(__file__).with_name
 bills = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(bills)
 
-SOURCES = [*(ROOT / "hermes_cfn/bill/rules").glob("*.py"), ROOT / "hermes_cfn/bill/surroundings.py"]
+SOURCES = [
+    *(ROOT / "hermes_cfn/bill/rules").glob("*.py"),
+    *(ROOT / "hermes_cfn/bill" / name for name in ("placing.py", "surroundings.py")),
+]
 PROPERTIES = sorted({name for path in SOURCES for name in re.findall(r'get\("(\w+)"', path.read_text())})
 UNKNOWN = {"Parameters": {"P": {"Type": "String"}}}
 ODD = st.sampled_from(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from hermes_cfn.bill.charge import Item
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.rules import (
     balancing,
     capacity,
@@ -24,7 +25,7 @@ from hermes_cfn.bill.rules import (
     storage,
     watching,
 )
-from hermes_cfn.bill.surroundings import Placed, Surroundings
+from hermes_cfn.bill.surroundings import Surroundings
 
 Rule = Callable[[Placed, Surroundings], Iterable[Item]]
 

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from hermes_cfn.bill.charge import Charge, Free, Item
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.quantity import Largest, Quantity, Sum, Total, fixed, per
 from hermes_cfn.bill.rules.ec2 import address
-from hermes_cfn.bill.surroundings import Placed, Surroundings, count_of, items, true, word
+from hermes_cfn.bill.surroundings import Surroundings, count_of, items, true, word
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 NEW_A_SECOND, ACTIVE, GB_AN_HOUR, RULES_A_SECOND, FREE_RULES = 25, 3000, 1, 1000, 10

@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotGiven, NotPriced
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.quantity import fixed, per
 from hermes_cfn.bill.rules.ec2 import vcpus
 from hermes_cfn.bill.rules.hourly import Rule, emr_group, hours
 from hermes_cfn.bill.rules.serverless import size_of
-from hermes_cfn.bill.surroundings import Placed, Surroundings, count_of, items, mapping, true, whole, word
+from hermes_cfn.bill.surroundings import Surroundings, count_of, items, mapping, true, whole, word
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.quantity import fixed
-from hermes_cfn.bill.surroundings import Placed, Surroundings, items, mapping, true, word
+from hermes_cfn.bill.surroundings import Surroundings, items, mapping, true, word
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 

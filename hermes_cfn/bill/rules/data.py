@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotGiven, NotPriced
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.quantity import fixed, per
 from hermes_cfn.bill.rules.ec2 import address, surplus
-from hermes_cfn.bill.surroundings import Placed, Surroundings, items, mapping, true, whole, word
+from hermes_cfn.bill.surroundings import Surroundings, items, mapping, true, whole, word
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 ENGINES = {

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Item, NotPriced
+from hermes_cfn.bill.placing import Placed, known
 from hermes_cfn.bill.quantity import Sum, fixed, per
-from hermes_cfn.bill.surroundings import Placed, Surroundings, known, whole
+from hermes_cfn.bill.surroundings import Surroundings, whole
 from hermes_cfn.cfn.values import Unknown
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 

@@ -14,21 +14,10 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
+from hermes_cfn.bill.placing import Placed, known
 from hermes_cfn.bill.quantity import Largest, fixed, per
 from hermes_cfn.bill.rules.disks import grown, root_missing, volume, while_there
-from hermes_cfn.bill.surroundings import (
-    Placed,
-    Surroundings,
-    decided,
-    given,
-    group_size,
-    items,
-    known,
-    mapping,
-    true,
-    whole,
-    word,
-)
+from hermes_cfn.bill.surroundings import Surroundings, decided, given, group_size, items, mapping, true, whole, word
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 from hermes_cfn.units import dollars
 

@@ -14,8 +14,9 @@ from decimal import Decimal
 from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotGiven, NotPriced
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.quantity import fixed, per
-from hermes_cfn.bill.surroundings import Placed, Surroundings, decided, group_size, items, mapping, true, word
+from hermes_cfn.bill.surroundings import Surroundings, decided, group_size, items, mapping, true, word
 
 EDGES = "europe"
 

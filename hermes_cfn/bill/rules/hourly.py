@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Item, NotGiven, NotPriced
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.quantity import Largest, Quantity, fixed, per
 from hermes_cfn.bill.rules.disks import volume
 from hermes_cfn.bill.rules.ec2 import address, hours_of, launch_data, machines
-from hermes_cfn.bill.surroundings import Placed, Surroundings, count_of, items, mapping, true, whole, word
+from hermes_cfn.bill.surroundings import Surroundings, count_of, items, mapping, true, whole, word
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 Rule = Callable[[Placed, Surroundings], Iterable[Item]]

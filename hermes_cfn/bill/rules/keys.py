@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotGiven, NotPriced
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.quantity import fixed, per
-from hermes_cfn.bill.surroundings import Placed, Surroundings, items, word
+from hermes_cfn.bill.surroundings import Surroundings, items, word
 
 
 def key(place: Placed, around: Surroundings) -> Iterable[Item]:

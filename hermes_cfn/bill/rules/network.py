@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotPriced
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.quantity import Sum, fixed, per
 from hermes_cfn.bill.rules.ec2 import address
-from hermes_cfn.bill.surroundings import Placed, Surroundings, count_of, word
+from hermes_cfn.bill.surroundings import Surroundings, count_of, word
 from hermes_cfn.units import HOURS_PER_MONTH as HOURS
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from hermes_cfn.bill.charge import Charge, Item, NotPriced
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.quantity import per
-from hermes_cfn.bill.surroundings import Placed, Surroundings, items, mapping
+from hermes_cfn.bill.surroundings import Surroundings, items, mapping
 
 CLASSES = {
     "STANDARD_IA": "TimedStorage-SIA-ByteHrs",

@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from hermes_cfn.bill.charge import Charge, Free, Item, NotGiven, NotPriced
+from hermes_cfn.bill.placing import Placed
 from hermes_cfn.bill.quantity import fixed, per
-from hermes_cfn.bill.surroundings import Placed, Surroundings, items, word
+from hermes_cfn.bill.surroundings import Surroundings, items, word
 
 CLOUDWATCH = "AmazonCloudWatch"
 
