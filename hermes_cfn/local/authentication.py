@@ -45,7 +45,9 @@ def _refusal(signed: Signed, request: HttpRequest, keys: Keyring, service: str) 
     if not secret:
         return unknown_key(service)
     try:
-        now = nearest(signed.at, datetime.now(UTC), keys.told())
+        now = datetime.now(UTC)
+        if follows(request):
+            now = nearest(signed.at, now, keys.told())
         verify(signed, secret, request.method, request.target, request.headers, request.body, now)
     except Unsigned as problem:
         return refused(problem.fault, service, signed, now)
@@ -70,11 +72,22 @@ def _guessed(request: HttpRequest) -> str:
     return "sts" if wire.form(request) or "Action=" in request.target else "s3"
 
 
-def nearest(signed: datetime, real: datetime, service: datetime) -> datetime:
-    """The time by which a signature is judged: of those from the machine's to the service's the nearest to it.
+FOLLOWING = ("aws-sdk-js", "aws-sdk-go", "aws-sdk-java", "aws-sdk-kotlin")
+"""How SDKs name themselves that sign by the time which an earlier answer told (JavaScript: ``systemClockOffset``; Go: ``AttemptSkew``;
+Java: ``timeOffset``).  botocore and the AWS command line sign by the machine's clock."""
 
-    Answers carry the service's time, which is hurried, and clients of the JavaScript SDK sign by what an earlier answer
-    told (``correctClockSkew``): between the two lies every time that an honest client can have.
+
+def follows(request: HttpRequest) -> bool:
+    """Whether the client is one that corrects its clock by answers."""
+    agent = f"{request.headers.get('user-agent', '')} {request.headers.get('x-amz-user-agent', '')}".lower()
+    return any(name in agent for name in FOLLOWING)
+
+
+def nearest(signed: datetime, real: datetime, service: datetime) -> datetime:
+    """The time by which the signature of a client that follows answers is judged: the nearest between the machine's time
+    and the service's.
+
+    Answers carry the service's time, which is hurried; between the two lies every time that such a client can have been told.
     """
     return min(max(signed, min(real, service)), max(real, service))
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hermes_cfn.local import authentication
 from hermes_cfn.local.signature import Fault, Unsigned, read, verify
+from hermes_cfn.local.wire import HttpRequest
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=12)
@@ -92,3 +93,18 @@ def test_a_signature_is_judged_by_the_nearest_time_that_a_client_can_know(signed
     at = {minutes: real + timedelta(minutes=minutes) for minutes in (-9, 0, 30, 60, 75)}
     assert authentication.nearest(at[signed_m], real, at[60]) == at[judged_m]
     assert authentication.nearest(at[signed_m], at[60], real) == at[judged_m]
+
+
+@pytest.mark.parametrize(
+    ("agent", "follows"),
+    [
+        ({"user-agent": "aws-sdk-js/3.830.0 ua/2.1 os/linux lang/js api/cloudformation#3.830.0"}, True),
+        ({"x-amz-user-agent": "aws-sdk-js/3.830.0"}, True),
+        ({"user-agent": "aws-sdk-go-v2/1.36.3 os/linux lang/go#1.24"}, True),
+        ({"user-agent": "Boto3/1.40.0 md/Botocore#1.40.0"}, False),
+        ({"user-agent": "aws-cli/2.27.0 md/awscrt#0.26.1"}, False),
+        ({}, False),
+    ],
+)
+def test_only_clients_that_follow_answers_are_judged_by_what_they_were_told(agent, follows):
+    assert authentication.follows(HttpRequest("POST", "/", agent, b"")) is follows
