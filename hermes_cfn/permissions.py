@@ -377,11 +377,17 @@ _POLICIES = may(
     "sees whether the group may shrink; the action has no resource",
     when=_scaled,
 )
-_SCALING = may(
-    "autoscaling:UpdateAutoScalingGroup autoscaling:PutScalingPolicy",
+_ROOM = may(
+    "autoscaling:UpdateAutoScalingGroup",
     "group",
-    "makes room for a rollout, and holds back policies that would shrink the group meanwhile; no other launch template version",
+    "makes room for a rollout; no other launch template version",
     {"BoolIfExists": {"autoscaling:LaunchTemplateVersionSpecified": "false"}},
+    when=_scaled,
+)
+_SCALING = may(
+    "autoscaling:PutScalingPolicy",
+    "group",
+    "holds back policies that would shrink the group while it is rolled",
     when=_scaled,
 )
 _SCHEDULE = may(
@@ -452,6 +458,7 @@ RELEASE: tuple[Permission, ...] = (
     ),
     *_EXISTING,
     _POLICIES,
+    _ROOM,
     _SCALING,
 )
 
@@ -510,6 +517,7 @@ INFRASTRUCTURE: tuple[Permission, ...] = (
     may("s3:DeleteObjectVersion", "bucket-objects", "destroy empties the environment's buckets where it is told to"),
     *_EXISTING,
     _POLICIES,
+    _ROOM,
     _SCALING,
 )
 

@@ -78,7 +78,7 @@ class Page:
         except values.Unfit as unfit:
             self.leave(path, f"its command {unfit}", "[processes]")
             return
-        if _ONCE.search(name) or any(_ONCE.search(word) for word in words):
+        if _ONCE.fullmatch(name) or any(_ONCE.fullmatch(word) for word in words):
             self.wish(path, "singleton")
             return
         told = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
@@ -228,7 +228,7 @@ def refused(section: str, key: str, value: Any) -> str:
     return ""
 
 
-_ONCE = re.compile(r"^(beat|clock|cron|scheduler|celery-?beat|clockwork|schedule:work)$", re.IGNORECASE)
+_ONCE = re.compile(r"beat|clock|cron|scheduler|celery-?beat|clockwork|schedule:work", re.IGNORECASE)
 """Names of processes of which there may be only one."""
 
 Rule = Callable[[Page, str, Any], None]

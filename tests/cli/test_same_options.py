@@ -6,7 +6,7 @@ import click
 
 import hermes_cfn.flows
 from analysis.cli import cli
-from hermes_cfn.cli import VERBS, LazyGroup, hermes, local, machine_image, maintenance, secrets
+from hermes_cfn.cli import VERBS, LazyGroup, adopt, hermes, local, machine_image, maintenance, secrets
 from hermes_cfn.local.control import Status
 
 
@@ -33,9 +33,10 @@ def test_every_verb_that_takes_the_lock_can_queue_for_it_and_no_other_says_that_
     """Which verbs take it is read from the flows that they call."""
     flows = Path(hermes_cfn.flows.__file__).parent
     holders = {path.stem for path in flows.glob("*.py") if "LeaseHolder(context" in path.read_text()}
-    assert holders == {"deploy", "release", "rollback", "destroy", "migrate", "sleep_wake", "maintenance"}
+    assert holders == {"deploy", "release", "rollback", "destroy", "migrate", "sleep_wake", "maintenance", "cut_over"}
     waiting = {verb for verb in VERBS if "--lock-wait" in options(LazyGroup("all").get_command(None, verb))}
     assert waiting == TAKES_THE_LOCK
     assert "--lock-wait" in options(machine_image.update)
     assert "--lock-wait" in options(maintenance.on) & options(maintenance.off)
     assert "--lock-wait" in options(secrets.rotate)
+    assert "--lock-wait" in options(adopt.cut_over_command) & options(adopt.back)

@@ -152,7 +152,7 @@ def test_a_launch_hook_holds_an_instance_and_abandon_ends_it(world, fleet):
 
 def test_what_is_not_known_is_refused(world, fleet):
     asg = world.client("autoscaling")
-    error = refused(asg.start_instance_refresh, AutoScalingGroupName="shared")
+    error = refused(asg.start_instance_refresh, AutoScalingGroupName="shared", Strategy="ReplaceRootVolume")
     assert error["Code"] == "EmbeddedCloudUnsupported"
     missing = refused(asg.set_desired_capacity, AutoScalingGroupName="nobody", DesiredCapacity=1)
     assert missing["Code"] == "ValidationError"

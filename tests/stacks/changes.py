@@ -145,6 +145,7 @@ SETTINGS: dict[tuple[str, str], set[str]] = {
     ("", "database.addresses = ['ipv4', 'ipv6']"): set(),
     ("", "release.strategy = 'surge'"): set(),
     ("", "release.batch = 2"): {"service/AutoScalingGroup"},
+    ("", "release.steady_s = 10"): DOCUMENTS,
     ("", "release.surge = 2"): {"service/AutoScalingGroup"},
     ("", "release.canary = 2"): set(),
     ("", "release.canary_s = 60"): {"service/DiagnoseDocument"},

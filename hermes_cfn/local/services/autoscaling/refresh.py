@@ -221,12 +221,13 @@ class Refreshes:
             return one.end("Failed", now, f"Timed out waiting for instances in standby or protected: {names}")
         room, reached = checkpoint(wish, one.total, one.total - len(old), one.passed)
         warm = [member for member in group.members.values() if self._warm(one, member, now)]
+        surplus = sum(member.state == "InService" for member in group.members.values()) > group.desired
         settled = len(warm) >= group.desired
         if not old:
             group.surge = 0
-            if settled and not wish.bake_s:
+            if settled and not surplus and not wish.bake_s:
                 return one.end("Successful", now)
-            if settled:
+            if settled and not surplus:
                 one.status, one.baking = "Baking", now
             return None
         if reached is not None:
@@ -238,7 +239,8 @@ class Refreshes:
             return None
         if wish.checkpoints and not room and max(wish.checkpoints) in one.passed:
             return one.end("Successful", now)
-        group.surge = surge(wish, group.desired, min(room, len(old)))
+        staying = sum(not member.state.startswith("Terminating") for member in old)
+        group.surge = surge(wish, group.desired, min(room, staying))
         ready = [member for member in old if member.state == "InService" and self._may_go(one, member)]
         for member in ready[: min(room, batch(wish, group.desired, len(warm), len(ready)))]:
             self._engine.terminate(
