@@ -32,6 +32,7 @@ def test_at_least_fifteen_regions_have_prices_that_somebody_has_read():
     assert len(READ) >= 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", [*READ, "mx-central-1", "af-south-1"])
 def test_every_line_of_the_bill_says_its_basis(tmp_path, monkeypatch, region):
     made = json.loads(planned(tmp_path, region, monkeypatch, "--format", "json"))

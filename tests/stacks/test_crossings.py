@@ -190,6 +190,7 @@ def test_cloudformation_touches_an_id_of_awss_only_where_somebody_may_import_it(
 NAME = st.from_regex(r"[a-z][a-z0-9-]{0,12}[a-z0-9]", fullmatch=True)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
 )

@@ -97,6 +97,7 @@ def test_a_first_deployment_needs_four_stacks():
     assert deployment.stack("service").gates == ("image", "secrets", "stable")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("egress", EGRESS)
 def test_cfn_lint_has_nothing_to_say_with_everything_on(egress):
     assert [str(finding) for finding in lint.lint(build(everything(egress)))] == []
@@ -128,6 +129,7 @@ def references(value):
             yield from references(item)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configurations())
 def test_any_combination_is_wired_completely_and_without_a_cycle(text):
@@ -369,6 +371,7 @@ def test_another_application_has_another_name_everywhere():
     assert left == set()
 
 
+@pytest.mark.slow
 def test_an_attribute_that_some_configuration_sets_is_said_by_every_other():
     """CloudFormation leaves an attribute as it is that a template stops saying (coverage roadmap, 554)."""
     said = {}
