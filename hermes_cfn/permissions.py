@@ -601,6 +601,7 @@ DRIFT_READS: tuple[Permission, ...] = (
 OPERATOR: tuple[Permission, ...] = (
     *OBSERVE,
     _TEMPLATES,
+    _ARCHITECTURES,
     *_COMMANDS,
     _LOCK,
     _LIMITS,

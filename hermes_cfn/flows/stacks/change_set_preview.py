@@ -47,6 +47,11 @@ def _asked(context: DeployContext, made: Plan, spec: StackSpec, outputs: dict[st
     try:
         offer.make(context, door, kind, context.names.service_role_arn if not spec.account_wide else "")
     except AwsError as error:
+        if error.code == "NoSuchBucket" and spec.account_wide:
+            yield _told(
+                spec, "AWS cannot be asked yet: its template is too large for a request, and the bucket comes with it"
+            )
+            return
         if error.code not in DENIED:
             _clean(door, spec.name, offer.name, seen.status is None)
         raise
