@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 RATE = 20.0
 """Requests a second where neither the profile nor a person says one."""
 
+STAND_IN = "The stand-in application took the image's place: this shows the deployment, not the image."
+
 FAILS = ("NEVER_BOOTS=yes",)
 """The variable by which the stand-in never answers."""
 
@@ -151,7 +153,7 @@ def _notes(asked: Asked, options: Options, wanted: object, seen: int, planned: i
         notes.append(f"The load, from {wanted.source}: {asks}{' …' if len(wanted.requests) > 8 else ''}.")
         notes += [f"Of the load: {line}." for line in wanted.said]
     if not asked.engine:
-        notes.append("The stand-in application took the image's place: this shows the deployment, not the image.")
+        notes.append(STAND_IN)
     if seen < planned:
         notes.append(f"Only {seen} of {planned} acts were played.")
     return notes
@@ -185,8 +187,7 @@ def write_page(target: Path, settings: Settings, seen: Sequence[Verdict], say: C
         Act(f"update {n}", f"Update {n}" + (f": {', '.join(one.faults)}" if one.faults else ""), one, wrong(one))
         for n, one in enumerate(seen, 1)
     ]
-    note = "The stand-in application took the image's place: this shows the deployment, not the image."
     facts = [("environment", settings.environment.name), ("seed", str(seen[0].seed if seen else ""))]
-    made = page.of_acts(acts, f"Rehearsal of {settings.application.name}", [note], facts)
+    made = page.of_acts(acts, f"Rehearsal of {settings.application.name}", [STAND_IN], facts)
     target.write_text(page.render(made), encoding="utf-8")
     say(f"page: {target}")

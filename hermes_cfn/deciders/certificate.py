@@ -73,13 +73,15 @@ class Certificate:
 
 def digest(content: Mapping[str, Any]) -> str:
     """SHA-256 over everything but ``digest`` itself, keys in order, without spaces."""
-    own = {key: value for key, value in content.items() if key != "digest"}
-    return "sha256:" + hashlib.sha256(json.dumps(own, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return _sha256({key: value for key, value in content.items() if key != "digest"})
 
 
 def settings_hash(settings: Settings) -> str:
     """SHA-256 over :data:`SECTIONS`, as they are after the environment's overlay."""
-    content = settings.model_dump(mode="json", include=set(SECTIONS))
+    return _sha256(settings.model_dump(mode="json", include=set(SECTIONS)))
+
+
+def _sha256(content: Mapping[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from html import escape
 from typing import Any
@@ -60,7 +60,7 @@ class Part:
     inside: bool = False
     zones: tuple[tuple[str, str], ...] = ()
     beside: bool = False
-    known: bool = field(default=True)
+    known: bool = True
 
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -116,7 +116,7 @@ def _users(settings: Settings) -> Part:
 
 
 def _dns(members: list[Place]) -> Part:
-    return Part("dns", "Route 53", ("names that point to the load balancer",), tuple(members), inside=False)
+    return Part("dns", "Route 53", ("names that point to the load balancer",), tuple(members))
 
 
 def _edge(members: list[Place], types: Mapping[Place, str]) -> Part:
@@ -174,12 +174,8 @@ def _nat(settings: Settings, members: list[Place], types: Mapping[Place, str], d
         title = f"{many} × {what}" if many > 1 else what
         out = ", ".join(("443", str(settings.database.port), *settings.network.outbound))
         return Part("nat", title, (f"the way out; open: {out}",), tuple(members), inside=True)
-    words = "the network's own way out, not on this bill" if not _has_network(deployment) else "no NAT"
+    words = "no NAT" if "network" in deployment.keys else "the network's own way out, not on this bill"
     return Part("nat", "Way out", (words,), tuple(members), inside=True, known=bool(members))
-
-
-def _has_network(deployment: Deployment) -> bool:
-    return "network" in deployment.keys
 
 
 def _extras(deployment: Deployment, own: Iterable[str], types: Mapping[Place, str]) -> Iterator[Part]:
@@ -237,7 +233,7 @@ def _priced(boxes: list[Part], prices: Prices | None) -> Iterator[Part]:
         down[at] += CENT
     for box, amount in zip(boxes, down, strict=True):
         shown = amount if box.known or amount else None
-        yield Part(box.key, box.title, box.lines, box.members, shown, box.inside, box.zones, box.beside, box.known)
+        yield replace(box, monthly=shown)
 
 
 def svg(settings: Settings, deployment: Deployment, prices: Prices | None) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -60,7 +60,7 @@ class State:
     file: str
     resources: tuple[Old, ...]
     taken: tuple[Taken, ...] = ()
-    left: tuple[Left, ...] = field(default=())
+    left: tuple[Left, ...] = ()
 
     def of(self, *ways: Way) -> tuple[Old, ...]:
         """Those that go one of ``ways``."""

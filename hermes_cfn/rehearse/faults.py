@@ -109,20 +109,17 @@ class Fault:
 
         True when it is the deployer that has to die.
         """
-        match self.kind:
-            case "deployer-dies":
-                return True
-            case "first-release-bad":
-                pass
-            case "image-gone":
-                sandbox.delete_image(release)
-            case "secret-gone":
-                sandbox.delete_secret()
-            case "way-back-barred":
-                sandbox.fault("never-boots", release=release)
-                sandbox.delete_image(before)
-            case _:
-                sandbox.fault(self.kind, _instance(line), release, self.lasts_s)
+        if self.kind == DEPLOYER_DIES:
+            return True
+        if self.kind == "image-gone":
+            sandbox.delete_image(release)
+        elif self.kind == "secret-gone":
+            sandbox.delete_secret()
+        elif self.kind == BARRED:
+            sandbox.fault("never-boots", release=release)
+            sandbox.delete_image(before)
+        elif self.kind != FIRST_BAD:  # that one has struck already, when the fresh cloud was deployed
+            sandbox.fault(self.kind, _instance(line), release, self.lasts_s)
         return False
 
 

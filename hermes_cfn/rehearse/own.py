@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hermes_cfn.checks.images import DOCKER_WORD
 from hermes_cfn.errors import ExitCode, Finding, HermesError
 
 ARCHITECTURES: Mapping[str, str] = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
@@ -50,7 +51,7 @@ class OwnImage:
         for name, content in told.items():
             made[name] = place / name
             made[name].mkdir(parents=True)
-            architecture = {"x86_64": "amd64"}.get(self.architecture, self.architecture)
+            architecture = DOCKER_WORD.get(self.architecture, self.architecture)
             (made[name] / "image.json").write_text(json.dumps({**content, "Architecture": architecture}))
         return made
 
@@ -89,7 +90,7 @@ def find(engine: str, name: str, architecture: str) -> OwnImage:
     kept = tuple(dict.fromkeys(one for one in digests if _SHA256.fullmatch(one)))
     has = ARCHITECTURES.get(str(told_of.get("Architecture")), str(told_of.get("Architecture")))
     if has != architecture:
-        platform = {"x86_64": "amd64"}.get(architecture, architecture)
+        platform = DOCKER_WORD.get(architecture, architecture)
         raise _refused(
             "image-architecture",
             name,
