@@ -25,7 +25,7 @@ from hermes_cfn.permissions import (
 )
 from hermes_cfn.places import places
 from hermes_cfn.stacks import fences
-from hermes_cfn.stacks.common import text, waive
+from hermes_cfn.stacks.common import text
 from hermes_cfn.stacks.roles import Tests, allow, boundary, policy, when
 from hermes_cfn.stacks.statements import filled, statements
 
@@ -76,7 +76,7 @@ def _boundary(
     rows.append(allow("Logs", FLOW_LOGS, [text(arn) for arn in groups]))
     rows += fences.granted(settings, names, of_extras)
     rows.append(allow("LogGroups", ["logs:DescribeLogGroups"], ["*"]))
-    limit = stack.add_resource(
+    return stack.add_resource(
         iam.ManagedPolicy(
             f"{title}Boundary",
             ManagedPolicyName=names.boundary,
@@ -84,8 +84,6 @@ def _boundary(
             PolicyDocument=policy(*rows),
         )
     )
-    waive(limit, {"CKV_AWS_111": "it grants nothing; it bounds what other policies grant"})
-    return limit
 
 
 def build_shared(stack: Template, settings: Settings) -> None:

@@ -7,15 +7,12 @@ from troposphere import Template, iam
 from hermes_cfn.config import Settings
 from hermes_cfn.names import Names
 from hermes_cfn.permissions import INSTANCE
-from hermes_cfn.stacks.common import waive
 from hermes_cfn.stacks.roles import service_role
 from hermes_cfn.stacks.statements import statements
 
 
 def instance_role(stack: Template, settings: Settings, names: Names) -> iam.Role:
     """The role behind the instance profile."""
-    role = service_role(
+    return service_role(
         stack, "InstanceRole", names, "instance", "ec2.amazonaws.com", {"hermes": statements(INSTANCE, settings)}
     )
-    waive(role, {"CKV_AWS_111": "the channels of Systems Manager and PutMetricData have no resource in AWS"})
-    return role
