@@ -248,7 +248,7 @@ def staying(context: DeployContext, consent: Consent, specs: Iterable[StackSpec]
     if secrets:
         named = ", ".join(sorted(name.rpartition("/")[2] for name in secrets))
         lines.append(f"{context.names.secrets_path}: {named}; " + hermes("secrets", "delete", "NAME"))
-    if not consent.parameters and context.clients.ssm.parameters([context.names.stable_parameter]):
+    if not consent.parameters and context.clients.ssm.parameter(context.names.stable_parameter) is not None:
         lines.append(f"{context.names.stable_parameter}: the release that a later deploy takes up again")
     return lines
 

@@ -209,7 +209,7 @@ class Life:
             if group["VpcId"] == vpc
         ]  # fmt: skip
         self._rare()
-        self.type("operator", "secrets delete ANTHROPIC_API_KEY --yes")
+        self.type("operator", "secrets delete ANTHROPIC_API_KEY --although-used --yes")
         self.type("infrastructure", "destroy --yes --unprotect --empty-buckets")
 
     def _operate(self) -> None:
@@ -264,7 +264,8 @@ class Life:
             )
         events = partial(infrastructure.calls("cloudformation").describe_events, ChangeSetName="none")
         stack = infrastructure.cloudformation()
-        for act in (stack.cancel_update, stack.continue_rollback, stack.roll_back, lambda name: events(StackName=name)):
+        asked = [partial(act, token="none") for act in (stack.continue_rollback, stack.roll_back)]
+        for act in (stack.cancel_update, *asked, lambda name: events(StackName=name)):
             with pytest.raises(Exception, match=r"state|not"):
                 act("hermes-production-network")
         stack.delete_change_set("hermes-production-network", "none")
