@@ -9,8 +9,8 @@ from hermes_cfn import stacks
 from hermes_cfn.aws.calls import AwsError
 from hermes_cfn.aws.ecr import Image
 from hermes_cfn.config import parse
-from hermes_cfn.errors import Finding
-from hermes_cfn.flows.fleet import prune, registry
+from hermes_cfn.errors import Finding, HermesError
+from hermes_cfn.flows.fleet import prune, registry, rehearsed
 from hermes_cfn.instance import documents
 from hermes_cfn.instance.release import Release, images
 from hermes_cfn.names import Names, repositories
@@ -141,3 +141,15 @@ def test_an_instance_runs_images_below_the_applications_name_where_there_are_sev
     assert [taken(alone, name) for name in ("hermes", "hermes/staging")] == [True, False]
     more = parse(FILE + "[environments.eu]\n")
     assert documents.user_data(more) == documents.user_data(several)
+
+
+def test_a_certificate_is_asked_of_the_repository_in_which_the_image_lies(tmp_path):
+    """A release that was promoted by digest may lie in another environment's repository."""
+    asked = []
+    there = context("production", {})
+    there.clients.ecr.digests = lambda repository, digest: asked.append((repository, digest)) or (digest,)
+    release = Some(image=f"{HOST}/hermes/staging@{DIGEST['one']}", tag="v1")
+    with pytest.raises(HermesError) as caught:
+        rehearsed.demand(there, release, rehearsed.Required(tmp_path))
+    assert caught.value.findings[0].code == "rehearsal-missing"
+    assert asked == [("hermes/staging", DIGEST["one"])]

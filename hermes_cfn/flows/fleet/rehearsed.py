@@ -9,6 +9,7 @@ from pathlib import Path
 from hermes_cfn.deciders import certificate
 from hermes_cfn.errors import ExitCode, HermesError
 from hermes_cfn.flows.base.context import DeployContext
+from hermes_cfn.flows.fleet import registry
 from hermes_cfn.instance.release import Release
 
 
@@ -34,7 +35,7 @@ def demand(context: DeployContext, release: Release, required: Required) -> None
         except OSError:
             continue
     digest = release.image.rpartition("@")[2]
-    digests = context.clients.ecr.digests(context.names.repository, digest)
+    digests = context.clients.ecr.digests(registry.repository_of(release.image), digest)
     settings = certificate.settings_hash(context.settings)
     lacking = certificate.lacking(known, release.tag or digest, digests, settings, datetime.now(UTC), required.at_most)
     if lacking is None:
