@@ -168,12 +168,6 @@ class CloudFormation:
 
     def early_warnings(self, stack: str, change_set: str) -> list[EarlyWarning]:
         """What was found while the change set was made and did not stop it; nothing where one may not ask."""
-        try:
-            found = list(
-                self._calls.pages("describe_events", "OperationEvents", StackName=stack, ChangeSetName=change_set)
-            )
-        except AwsError:
-            return []
         return [
             EarlyWarning(
                 one.get("LogicalResourceId", ""),
@@ -181,29 +175,25 @@ class CloudFormation:
                 " ".join(one.get("ValidationStatusReason", "").split()),
                 one.get("ValidationPath", ""),
             )
-            for one in found
+            for one in self._found_early(stack, change_set)
             if one.get("ValidationFailureMode") == "WARN" and one.get("ValidationStatus") == "FAILED"
         ]
 
     def _validations(self, stack: str, change_set: str) -> Iterator[str]:
         """What CloudFormation found wrong before it would act, a resource a line; nothing where one may not ask."""
-        try:
-            failed = list(
-                self._calls.pages(
-                    "describe_events",
-                    "OperationEvents",
-                    StackName=stack,
-                    ChangeSetName=change_set,
-                    Filters={"FailedEvents": True},
-                )
-            )
-        except AwsError:
-            return
-        for event in failed:
+        for event in self._found_early(stack, change_set, Filters={"FailedEvents": True}):
             if event.get("ValidationStatusReason") and event.get("ValidationFailureMode") != "WARN":
                 where = f"{event.get('LogicalResourceId', '')} ({event.get('ResourceType', '')})"
                 path = f" at {event['ValidationPath']}" if event.get("ValidationPath") else ""
                 yield " ".join(f"{where}: {event['ValidationStatusReason']}{path}".split())
+
+    def _found_early(self, stack: str, change_set: str, **more: Any) -> list[dict[str, Any]]:
+        """The events of a change set; none where one may not ask."""
+        try:
+            given = {"StackName": stack, "ChangeSetName": change_set, **more}
+            return list(self._calls.pages("describe_events", "OperationEvents", **given))
+        except AwsError:
+            return []
 
     def changes(self, stack: str, name: str) -> list[dict[str, Any]]:
         """The resource changes of a change set that was seen to be ready.
