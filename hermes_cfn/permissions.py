@@ -272,8 +272,7 @@ OBSERVE: tuple[Permission, ...] = (
     may(
         "cloudformation:ListStacks",
         "*",
-        "finds stacks of extras whose file is gone; the action has no resource",
-        when=lambda settings: bool(settings.extra_files),
+        "finds stacks of extras whose file is gone, the last one's too; the action has no resource",
     ),
 )
 """What status shows, to every role."""

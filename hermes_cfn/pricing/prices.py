@@ -196,10 +196,12 @@ class PriceBook:
                 self._add(self._of(region))
 
     def __iter__(self) -> Iterator[Price]:
+        """Every price that somebody has read, or inferred of a region where somebody has read some."""
         self._fetch(*self._waiting)
         for key in sorted(self._prices, key=lambda key: key[1]):
-            for prices in self._prices[key].values():
-                yield from prices
+            if key[1] not in self.unread:
+                for prices in self._prices[key].values():
+                    yield from prices
 
     @cached_property
     def offers(self) -> tuple[Offer, ...]:
@@ -215,7 +217,8 @@ class PriceBook:
 
     @property
     def regions(self) -> tuple[str, ...]:
-        return tuple(sorted(self._places | {region for _, region, _ in self._prices}))
+        """The regions with prices, whatever was asked for before: no guessed one."""
+        return tuple(sorted((self._places | {region for _, region, _ in self._prices}) - self.unread))
 
     def candidates(self, service_code: str, usage_type: str, region: str, operation: str | None = None) -> list[Price]:
         """Every price that matches; ``operation`` None is any, empty the product without one or else any."""

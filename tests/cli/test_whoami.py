@@ -1,16 +1,25 @@
 """What ``whoami`` asks the simulator about: places that exist, and for each role the verbs that it is for."""
 
+import importlib.util
 import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace as Some
 
 import pytest
 
 from hermes_cfn.config import parse
+from hermes_cfn.flows.base import whoami
 from hermes_cfn.flows.base.whoami import NEEDS, carried_by, requests
 from hermes_cfn.local.services.policies import Asked, allowed
-from hermes_cfn.names import ACCOUNT
+from hermes_cfn.names import ACCOUNT, Names
 from hermes_cfn.permissions import INSTANCE, ROLES
 from hermes_cfn.places import places
-from tests.stacks.test_crossings import crossings
+
+_spec = importlib.util.spec_from_file_location("make_crossings", Path(__file__).parents[2] / "docs/make_crossings.py")
+crossings = importlib.util.module_from_spec(_spec)
+sys.modules["make_crossings"] = crossings
+_spec.loader.exec_module(crossings)
 
 FOR = {
     "plan": {"status", "plan"},
@@ -57,3 +66,31 @@ def test_a_request_that_meets_a_condition_can_be_told(row):
         assert allowed(Asked(action, "*", {}), [{"Statement": [statement]}], None) or all(
             test.endswith("IfExists") or test.startswith("ForAllValues") for test in row.condition
         )
+
+
+@pytest.mark.parametrize(
+    ("role", "named"),
+    [
+        ("instance", "role/hermes/production/hermes-production-instance"),
+        ("operator", "role/hermes-production-operator"),
+    ],
+)
+def test_doctor_asks_about_a_role_by_the_whole_name_that_it_was_made_with(monkeypatch, role, named):
+    """IAM knows a role with a path by no shorter ARN."""
+    asked = []
+
+    class Simulator:
+        def __init__(self, calls, source):
+            asked.append(source)
+
+        def denied(self, actions, resources, carried):
+            return ()
+
+    monkeypatch.setattr(whoami, "Simulation", Simulator)
+    settings = parse("[account]\nid = '123456789012'\n")
+    clients = Some(calls=lambda name: None, together=lambda asks: [one() for one in asks])
+    context = Some(
+        settings=settings, names=Names.of(settings, settings.account.id), clients=clients, region=settings.region
+    )
+    assert list(whoami.lacking(context, role, ROLES.get(role, INSTANCE))) == []
+    assert set(asked) == {f"arn:aws:iam::123456789012:{named}"}

@@ -144,7 +144,13 @@ UNREAD = sorted(books.snapshot().unread)
 def test_every_region_of_the_partition_has_a_book():
     assert {"mx-central-1", "af-south-1", "me-central-1", "ap-southeast-5"} <= set(UNREAD)
     assert not {region for region in UNREAD if region.startswith(("cn-", "us-gov-"))}
-    assert set(UNREAD).isdisjoint(books.snapshot().regions), "what is guessed is no region that one would choose from"
+
+
+def test_a_guessed_region_is_none_to_choose_from_after_it_was_asked_for_either():
+    book = books.snapshot()
+    assert book.beginning("AmazonEC2", UNREAD[0], "BoxUsage:")
+    assert set(UNREAD).isdisjoint(book.regions)
+    assert set(UNREAD).isdisjoint(price.region for price in book)
 
 
 @pytest.mark.parametrize("region", ["mx-central-1", "af-south-1"])

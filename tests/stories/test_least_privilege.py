@@ -16,6 +16,7 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -353,6 +354,11 @@ def test_no_role_makes_a_call_that_it_may_not_make(life):
     assert [(role, action) for role, action, *_ in refused] == [READS_ONLY], refused
 
 
+def today():
+    """What is not asked on the first of a month: it has no cost yet."""
+    return {"ce:GetCostAndUsage": "the month begins"} if datetime.now(UTC).day == 1 else {}
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_no_role_has_a_permission_that_no_call_needs(life, role):
     settings = load(life.config)
@@ -366,7 +372,7 @@ def test_no_role_has_a_permission_that_no_call_needs(life, role):
         for row in ROLES[role]
         if row.needed(settings) and row not in DRIFT_READS  # AWS's handlers read more than those here
         for action in row.actions
-        if action not in ELSEWHERE
+        if action not in {**ELSEWHERE, **today()}
         and not any(
             matches({"Action": action, "Resource": [arn for place in row.on for arn in where[place]]}, Asked(*call))
             for call in calls

@@ -127,11 +127,17 @@ def lacking(
     known = places(context.settings)
     account = context.names.account
 
+    made = (
+        context.names.made_role_arn(role)
+        if role == "instance"
+        else f"arn:aws:iam::{account}:role/{context.names.role(role)}"
+    )
+
     def ask(row: permissions.Permission) -> list[tuple[str, str, str]]:
         carried = carried_by(row, context.settings, account)
         if role == "instance":  # the boundary lets secrets go to credentials that an instance got, and to no others
             carried["ec2:SourceInstanceARN"] = (f"arn:aws:ec2:{context.region}:{account}:instance/i-0",)
-        door = Simulation(context.clients.calls("iam"), f"arn:aws:iam::{account}:role/{context.names.role(role)}")
+        door = Simulation(context.clients.calls("iam"), _concrete(made, account))
         arns = [_concrete(arn, account) for place in row.on for arn in known[place]]
         resources = [arn for arn in arns if "${" not in arn]
         denied = (door.denied(row.actions, resources, carried) or ()) if resources else ()
