@@ -728,5 +728,6 @@ ELSEWHERE: Mapping[str, str] = {
         ("ssm:StartSession", "ssm:TerminateSession", "ssm:ResumeSession"),
         'the plugin of the Session Manager (Systems Manager user guide, "Quickstart default IAM policies")',
     ),
+    "s3:GetObject template-objects": "CloudFormation, should it ask for more than the version that it is told: AWS does not say",
 }  # fmt: skip
-"""Actions of the tables that other programs call on our behalf, and where that is written."""
+"""Actions of the tables (with their place, where only that one is meant) that others call for us, and where that is written."""

@@ -166,7 +166,7 @@ def command(
     _checked(starter.merged(base, answers))
     choices = starter.merged(base, answers)
     if not offline:
-        choices = starter.merged(base, _looked_up(context, choices), answers)
+        choices = starter.merged(base, _looked_up(context, choices), _introduced(repository), answers)
     settings = starter.settings(choices)
     prices = _prices(choices) if priced else {}
     remarks = list(come_from.remarks(reading)) if reading else []
@@ -223,6 +223,18 @@ def _looked_up(context: console.Context, choices: Choices) -> dict[str, dict[str
     except HermesError as error:
         terminal.echo(f"AWS: nothing more was looked up: {error.findings[0]}", err=True)
     return found
+
+
+def _introduced(repository: str | None) -> dict[str, dict[str, Any]]:
+    """The numbers in the repository's OIDC subject, as choices; nothing without a token, or where GitHub has none."""
+    from hermes_cfn.flows.base import github
+
+    seen = github.introduced(repository) if repository else None
+    if seen is None or seen.ids is None:
+        return {}
+    terminal.echo(f"GitHub: the repository is introduced as {seen.prefix}", err=True)
+    owner_id, repository_id = seen.ids
+    return {"github": {"subject": "ids", "owner_id": owner_id, "repository_id": repository_id}}
 
 
 def workflow(name: str, values: Mapping[str, str]) -> str:

@@ -10,7 +10,10 @@ from hermes_cfn.config.section import Section
 
 
 class GitHub(Section):
-    """Repositories made, renamed or transferred after 18 June 2026 have ids in their subject: ``subject = "ids"``."""
+    """Repositories made, renamed or moved on 15 July 2026 or later have ids in their subject: ``subject = "ids"``.
+
+    GitHub, "OpenID Connect reference", immutable subject claims: ``repo:OWNER@ID/NAME@ID:…``.
+    """
 
     repository: str = "YOUR_ORG/hermes"
     subject: Literal["names", "ids"] = "names"
@@ -35,11 +38,16 @@ class GitHub(Section):
             raise ValueError("is no repository; write it as OWNER/NAME")
         return value
 
-    def _subject(self, tail: str) -> str:
+    @property
+    def subject_prefix(self) -> str:
+        """How each subject of the repository begins; GitHub calls it ``sub_claim_prefix``."""
         owner, _, name = self.repository.partition("/")
         if self.subject == "ids":
-            owner, name = f"{owner}-{self.owner_id}", f"{name}-{self.repository_id}"
-        return f"repo:{owner}/{name}:{tail}"
+            owner, name = f"{owner}@{self.owner_id}", f"{name}@{self.repository_id}"
+        return f"repo:{owner}/{name}"
+
+    def _subject(self, tail: str) -> str:
+        return f"{self.subject_prefix}:{tail}"
 
     def deployment_claims(self, environment: str) -> dict[str, str]:
         """What the token of a job with that GitHub environment says, that runs the workflow of the branch, on the branch.

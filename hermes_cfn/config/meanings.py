@@ -203,7 +203,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
     },
     "github": {
         "repository": "OWNER/NAME",
-        "subject": "names, or ids for repositories made, renamed or moved after 18 June 2026",
+        "subject": "names, or ids for repositories made, renamed or moved on 15 July 2026 or later; doctor asks GitHub which",
         "owner_id": "for ids: gh api repos/OWNER/NAME --jq .owner.id",
         "repository_id": "for ids: gh api repos/OWNER/NAME --jq .id",
         "branch": "that deploys",

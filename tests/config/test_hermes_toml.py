@@ -227,7 +227,7 @@ def test_github_subjects():
     ids = parse(
         '[github]\nrepository = "octocat/my-repo"\nsubject = "ids"\nowner_id = 123456\nrepository_id = 456789\n'
     ).github
-    assert ids.deployment_claims("production")["sub"] == "repo:octocat-123456/my-repo-456789:environment:production"
+    assert ids.deployment_claims("production")["sub"] == "repo:octocat@123456/my-repo@456789:environment:production"
 
 
 SSO = "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com"

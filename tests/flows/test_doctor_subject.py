@@ -13,7 +13,7 @@ from hermes_cfn.flows.doctor import Doctor
     ("text", "expected"),
     [
         ("", "repo:me/hermes:environment:production "),
-        ("subject = 'ids'\nowner_id = 1\nrepository_id = 2", "repo:me-1/hermes-2:environment:production "),
+        ("subject = 'ids'\nowner_id = 1\nrepository_id = 2", "repo:me@1/hermes@2:environment:production "),
         ("[account]\ngithub_provider = 'none'", ""),
     ],
 )

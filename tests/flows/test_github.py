@@ -15,6 +15,7 @@ REVIEWERS = {"id": 1, "type": "required_reviewers", "reviewers": [{"type": "User
 TIMER = {"id": 2, "type": "wait_timer", "wait_timer": 30}
 WELL = {"production": (BRANCHES, [TIMER]), "production-infrastructure": (BRANCHES, [REVIEWERS])}
 TOKEN = "ghp-canary-token"
+SUBJECT = "/repos/acme/shop/actions/oidc/customization/sub"
 
 
 @pytest.fixture
@@ -48,6 +49,10 @@ def asked(server, environments, **more):
     port, answers, _ = server
     root = "/repos/acme/shop/environments"
     answers[root] = (200, {"environments": []})
+    answers[SUBJECT] = (
+        200,
+        {"use_default": True, "use_immutable_subject": False, "sub_claim_prefix": "repo:acme/shop"},
+    )
     for name, (policy, rules) in environments.items():
         answers[f"{root}/{name}"] = (200, {"name": name, "deployment_branch_policy": policy, "protection_rules": rules})
     answers.update(more.pop("answers", {}))
@@ -102,7 +107,7 @@ def test_the_token_goes_to_no_other_place_and_into_no_word(server):
         "http://127.0.0.1:80@github.example",
     ):
         found = list(github.check(SETTINGS, {"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": base}))
-        assert [one.code for one in found] == ["github-unchecked"]
+        assert {one.code for one in found} == {"github-unchecked"}
         assert TOKEN not in str([one.as_dict() for one in found])
 
 
@@ -115,3 +120,46 @@ def test_without_a_token_or_offline_one_line_says_what_to_look_at():
 @pytest.mark.parametrize("text", ["", "[account]\ngithub_provider='none'\n[github]\nrepository='acme/shop'"])
 def test_no_pipeline_is_nothing_to_look_at(text):
     assert list(github.check(parse(text), {"GH_TOKEN": TOKEN})) == []
+
+
+NAMES = "[github]\nrepository = 'acme/shop'\n"
+IDS = NAMES + "subject = 'ids'\nowner_id = 123456\nrepository_id = 456789\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "wanted"),
+    [
+        (NAMES, {"use_default": True, "sub_claim_prefix": "repo:acme/shop"}, None),
+        (IDS, {"use_default": True, "sub_claim_prefix": "repo:acme@123456/shop@456789"}, None),
+        (NAMES, {"use_default": True}, None),  # an enterprise server tells no prefix
+        (NAMES, {"use_default": True, "sub_claim_prefix": "repo:acme@1/shop@2"}, "owner_id = 1, repository_id = 2"),
+        (IDS, {"use_default": True, "sub_claim_prefix": "repo:acme@123456/shop@4"}, "repository_id = 4"),
+        (IDS, {"use_default": True, "sub_claim_prefix": "repo:acme/shop"}, "github.subject = 'names'"),
+        (NAMES, {"use_default": True, "sub_claim_prefix": "repo:Acme/Shop"}, "github.repository = 'Acme/Shop'"),
+        (IDS, {"use_default": True, "sub_claim_prefix": "repo:Acme@123456/shop@456789"}, "'Acme/shop'"),
+        (NAMES, {"use_default": False, "include_claim_keys": ["repo"]}, "use_default=true"),
+    ],
+)
+def test_a_repository_that_no_role_would_trust_is_an_error(server, text, said, wanted):
+    """GitHub gives ids to repositories made, renamed or moved since 15 July 2026, and AWS then refuses every job."""
+    asked(server, WELL)
+    port, answers, _ = server
+    answers[SUBJECT] = (200, said)
+    environ = {"GH_TOKEN": TOKEN, "GITHUB_API_URL": f"http://127.0.0.1:{port}"}
+    found = list(github.check(parse(text), environ))
+    assert [(one.code, one.severity.value) for one in found] == ([("github-subject", "error")] if wanted else [])
+    assert all(wanted in str(one.next) for one in found)
+
+
+@pytest.mark.parametrize("answer", [(403, {}), (404, {}), (200, "no json"), (200, []), (200, {})])
+def test_a_subject_that_cannot_be_read_is_said(server, answer):
+    assert asked(server, WELL, answers={SUBJECT: answer}) == [("github-unchecked", "info")]
+
+
+def test_a_new_file_gets_the_numbers_that_github_tells(server):
+    port, answers, _ = server
+    environ = {"GH_TOKEN": TOKEN, "GITHUB_API_URL": f"http://127.0.0.1:{port}"}
+    answers[SUBJECT] = (200, {"use_default": True, "sub_claim_prefix": "repo:acme@1/shop@2"})
+    assert github.introduced("acme/shop", environ).ids == (1, 2)
+    assert github.introduced("acme/other", environ) is None
+    assert github.introduced("acme/shop", {}) is None

@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from hermes_cfn import cli
+from hermes_cfn.aws.certificates import Certificates
 from hermes_cfn.aws.clients import connect
 from hermes_cfn.aws.drift import Drift
 from hermes_cfn.config import load
@@ -274,6 +275,7 @@ class Life:
         operator = connect("operator", REGION, self.endpoint)
         operator.ec2.region_enabled(REGION)
         Drift(operator.calls("cloudformation")).resources("hermes-production-network")
+        Certificates(infrastructure.calls("acm")).pending("example.com")  # the story's certificate was issued at once
 
     def _stacks(self) -> list[str]:
         return [one["StackName"] for one in self.client("cloudformation").describe_stacks()["Stacks"]]
@@ -372,7 +374,7 @@ def test_no_role_has_a_permission_that_no_call_needs(life, role):
         for row in ROLES[role]
         if row.needed(settings) and row not in DRIFT_READS  # AWS's handlers read more than those here
         for action in row.actions
-        if action not in {**ELSEWHERE, **today()}
+        if {action, f"{action} {' '.join(row.on)}"}.isdisjoint({**ELSEWHERE, **today()})
         and not any(
             matches({"Action": action, "Resource": [arn for place in row.on for arn in where[place]]}, Asked(*call))
             for call in calls
