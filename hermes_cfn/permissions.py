@@ -269,13 +269,14 @@ OBSERVE: tuple[Permission, ...] = (
     ),
     may("ce:GetCostAndUsage", "*", "status shows what the month has cost; the action has no resource"),
     may("iam:SimulatePrincipalPolicy", "roles", "whoami tells what one may do"),
-    may(
-        "cloudformation:ListStacks",
-        "*",
-        "finds stacks of extras whose file is gone, the last one's too; the action has no resource",
-    ),
 )
 """What status shows, to every role."""
+
+_LEFT = may(
+    "cloudformation:ListStacks",
+    "*",
+    "finds stacks of extras whose file is gone, the last one's too; the action has no resource",
+)
 
 _TEMPLATES = may(
     "cloudformation:GetTemplate", "stacks foundation", "plan compares with the templates that are deployed"
@@ -396,7 +397,7 @@ _SCHEDULE = may(
     when=_scaled,
 )
 
-PLAN: tuple[Permission, ...] = (*OBSERVE, _TEMPLATES, _ARCHITECTURES, *_CHECKS, *_EXISTING, _POLICIES)
+PLAN: tuple[Permission, ...] = (*OBSERVE, _LEFT, _TEMPLATES, _ARCHITECTURES, *_CHECKS, *_EXISTING, _POLICIES)
 
 ROLLING: tuple[Permission, ...] = (
     _TEMPLATES,
@@ -437,6 +438,7 @@ ROLLING: tuple[Permission, ...] = (
 
 RELEASE: tuple[Permission, ...] = (
     *OBSERVE,
+    _LEFT,
     *ROLLING,
     *_CHECKS,
     _LOGS,
@@ -463,6 +465,7 @@ RELEASE: tuple[Permission, ...] = (
 
 INFRASTRUCTURE: tuple[Permission, ...] = (
     *OBSERVE,
+    _LEFT,
     *ROLLING,
     *_CHECKS,
     may(
